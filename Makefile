@@ -1,0 +1,69 @@
+# ecs-queue-controller: everything a developer runs. `make help` lists it.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     ?= uv
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The locked dependencies, hashes required, then the project itself without asking a registry again.
+$(VENV)/.installed: locks/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; set PYTHON=/path/to/python (3.11 or later)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r locks/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Create .venv with the locked dependencies
+
+.PHONY: run
+run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daemon (ARGS="--duration 30s")
+	$(BIN)/ecsq sandbox $(ARGS)
+
+.PHONY: test
+test: setup ## Run the test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: lint types contracts test ## The one gate: lint, format, types, import contracts, tests
+
+.PHONY: lint
+lint: setup ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: setup ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types: setup ## Check types (strict)
+	$(BIN)/mypy
+
+.PHONY: contracts
+contracts: setup ## Check the layers' import contracts
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: setup ## Measure requests, CPU and memory; prints, asserts nothing
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: ## Resolve the dependencies again and write locks/ (needs uv)
+	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --group dev --group build"; do \
+	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    pyproject.toml $${lock#*:} --output-file locks/$${lock%%:*}.txt || exit 1; \
+	done
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group build --output-file locks/build.txt
+
+.PHONY: clean
+clean: ## Remove .venv and what tools have written
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""ecs-queue-controller: watches SQS queues, launches ECS worker tasks, never stops one."""

@@ -1,0 +1,265 @@
+"""The records that the rules speak in: what is configured, what was observed, what was decided.
+
+Times are seconds since the epoch (``float``), durations are seconds, backlogs are messages, and work is
+sized in worker containers. All records are immutable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MessageState(StrEnum):
+    """What a message in a queue can be, in SQS's three approximate counts."""
+
+    VISIBLE = "visible"
+    IN_FLIGHT = "in_flight"
+    DELAYED = "delayed"
+
+
+class Packing(StrEnum):
+    """How containers are laid out in tasks."""
+
+    SPREAD = "spread"
+    """More tasks first, then more containers a task: a slow worker holds up the fewest others."""
+    DENSE = "dense"
+    """The fewest tasks."""
+
+
+class Reason(StrEnum):
+    """Why a decision launches or holds: the closed set, one per decision."""
+
+    LAUNCH = "launch"
+    SATISFIED = "satisfied"
+    IDLE = "idle"
+    RISING = "rising"
+    COOLDOWN = "cooldown"
+    SLOT = "slot"
+    AT_MAX = "at_max"
+    NOTHING_WAITING = "nothing_waiting"
+    BACKING_OFF = "backing_off"
+    BUDGET = "budget"
+    PAUSED = "paused"
+    UNKNOWN_BACKLOG = "unknown_backlog"
+    UNKNOWN_FLEET = "unknown_fleet"
+
+
+class Outcome(StrEnum):
+    """What became of a launch."""
+
+    LAUNCHED = "launched"
+    PARTLY_LAUNCHED = "partly_launched"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a demand staircase: from ``backlog`` messages on, ``containers`` are asked for."""
+
+    backlog: int
+    containers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Demand by the highest step that the backlog reaches; steps rise in both numbers."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PerContainer:
+    """Demand of one container for every so many messages, rounded up."""
+
+    messages_per_container: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrainWithin:
+    """Demand that has everything waiting started within a time."""
+
+    drain_within: float
+    """The goal, seconds."""
+    seconds_per_message: float
+    """How long one message occupies a container, seconds."""
+
+
+DemandPolicy = Steps | PerContainer | DrainWithin
+
+
+@dataclass(frozen=True, slots=True)
+class HysteresisPolicy:
+    """When the level moves."""
+
+    activate_at: int = 1
+    """The backlog, messages, that wakes an idle scaler."""
+    activate_within: float = 300.0
+    """How long, seconds, any backlog may wait unserved before it is served regardless."""
+    rise_after: int = 1
+    """Polls in a row that must ask for more."""
+    fall_after: int = 3
+    """Polls in a row that must ask for less."""
+    dead_band: float = 0.2
+    """"Less" is measured with the demand of backlog x (1 + dead_band)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownPolicy:
+    """The least time between two moves."""
+
+    launch: float = 30.0
+    """From one launching decision to the next, seconds."""
+    fall: float = 300.0
+    """From the last rise of the level to its next fall, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPolicy:
+    """The protocol between controllers that makes a launch happen once: all of them must agree on it."""
+
+    controller: str
+    """The controller's name."""
+    scaler: str
+    """The scaler's name; with the controller's it offsets the slots."""
+    consistency_window: float = 5.0
+    """L: how long ECS may take to list a task that it has started, seconds."""
+    call_timeout: float = 5.0
+    """T: a whole RunTask call, connecting included, seconds; at most 2 L."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that a decision for one scaler depends on besides what was observed."""
+
+    slots: SlotPolicy
+    demand: DemandPolicy
+    counted: frozenset[MessageState]
+    """The message states that count as backlog; ``visible`` is always among them."""
+    poll_interval: float = 10.0
+    """Seconds between two polls."""
+    min_containers: int = 0
+    max_containers: int = 10
+    """A hard limit on live containers, always."""
+    hysteresis: HysteresisPolicy = HysteresisPolicy()
+    cooldown: CooldownPolicy = CooldownPolicy()
+    paused: bool = False
+    """Observe and report, launch nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackingPolicy:
+    """The limits within which containers become tasks."""
+
+    packing: Packing = Packing.SPREAD
+    max_tasks_per_launch: int = 100
+    max_containers_per_task: int = 9
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """The three approximate counts of a queue, messages."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    def backlog(self, counted: frozenset[MessageState]) -> int:
+        """Return the messages that count as work."""
+        return sum(getattr(self, state.value) for state in counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The scaler's own live tasks: a listing that began at ``listed_at``, and our own answers."""
+
+    listed_at: float
+    """When the listing began that this stands on."""
+    running: int = 0
+    """Worker containers that run."""
+    starting: tuple[float, ...] = ()
+    """For each worker container that does not run yet: when its task was created."""
+    running_tasks: int = 0
+    starting_tasks: int = 0
+    in_doubt: int = 0
+    """Containers that a call of unknown outcome may yet start."""
+    newest_task_at: float | None = None
+    """When the newest live task was created."""
+    oldest_task_at: float | None = None
+    start_delay: float | None = None
+    """Measured median from RunTask to RUNNING, seconds; None until one was seen."""
+
+    @property
+    def live(self) -> int:
+        """Worker containers that run or start."""
+        return self.running + len(self.starting)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelState:
+    """What hysteresis remembers from poll to poll."""
+
+    level: int = 0
+    """Demand after hysteresis, containers."""
+    awake: bool = False
+    """Woken by its backlog, and not idle since."""
+    tail: bool = False
+    """A late tail is being served: at least one container until the backlog is 0."""
+    waiting_since: float | None = None
+    """Since when a backlog has asked for nothing."""
+    asked: tuple[int, ...] = ()
+    """The demands of the last polls, newest last."""
+    asked_padded: tuple[int, ...] = ()
+    """The same with the dead band's allowance."""
+    rose_at: float | None = None
+    """When the level last rose."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalerState:
+    """What a scaler remembers from one reconcile to the next; None of it outlives the process."""
+
+    level: LevelState | None = None
+    """None until the fleet was known once: a cold start takes the level from what lives."""
+    launched_at: float | None = None
+    """The last decision whose launch started something."""
+    last_slot: int | None = None
+    """The slot of the last plan that was carried out; an earlier one is never used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision with every number that it went through."""
+
+    at: float
+    reason: Reason
+    queue: QueueCounts | None
+    """None: unknown."""
+    fleet: Fleet | None
+    """None: unknown."""
+    backlog: int | None = None
+    """Messages counted as work."""
+    asked: int | None = None
+    """What the strategy asks for, not limited, containers."""
+    demand: int | None = None
+    """What the strategy asks for, at most max."""
+    level: int | None = None
+    """Demand after hysteresis."""
+    desired: int | None = None
+    """The level within min and max."""
+    shortfall: int | None = None
+    """desired - live; negative when more live than desired."""
+    room: int | None = None
+    """max - live - in doubt: what the hard limit leaves."""
+    unclaimed: int | None = None
+    """Visible messages that no live container is about to take."""
+    launch: int = 0
+    """Containers to launch now."""
+    slot: int | None = None
+    """The slot that this launch belongs to."""
+    launch_cooldown_until: float | None = None
+    fall_cooldown_until: float | None = None
+    look_again_at: float | None = None
+    """When a decision that fell outside the window looks again, without waiting for its poll."""
