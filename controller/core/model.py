@@ -183,8 +183,6 @@ class Fleet:
     """For each worker container that does not run yet: when its task was created."""
     running_tasks: int = 0
     starting_tasks: int = 0
-    in_doubt: int = 0
-    """Containers that a call of unknown outcome may yet start."""
     newest_task_at: float | None = None
     """When the newest live task was created."""
     oldest_task_at: float | None = None
@@ -209,6 +207,8 @@ class LevelState:
     """A late tail is being served: at least one container until the backlog is 0."""
     waiting_since: float | None = None
     """Since when a backlog has asked for nothing."""
+    polled_at: float | None = None
+    """The last poll that counted; a look between two polls does not."""
     asked: tuple[int, ...] = ()
     """The demands of the last polls, newest last."""
     asked_padded: tuple[int, ...] = ()
@@ -218,48 +218,71 @@ class LevelState:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Containers that a RunTask call of unknown outcome may yet start."""
+
+    containers: int
+    last_sent_at: float
+    """When the call last left."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScalerState:
-    """What a scaler remembers from one reconcile to the next; None of it outlives the process."""
+    """What a scaler remembers from one reconcile to the next; none of it outlives the process."""
 
     level: LevelState | None = None
     """None until the fleet was known once: a cold start takes the level from what lives."""
     launched_at: float | None = None
     """The last decision whose launch started something."""
     last_slot: int | None = None
-    """The slot of the last plan that was carried out; an earlier one is never used again."""
+    """The slot of the last plan that was carried out; neither it nor an earlier one is used again."""
+    doubts: tuple[Doubt, ...] = ()
+    """Calls of unknown outcome; they count against max while they may still arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers that a decision went through, in this order; containers unless noted."""
+
+    asked: int
+    """What the strategy asks for, not limited."""
+    demand: int
+    """What counts of it: nothing while the scaler sleeps, at least 1 for a late tail, at most max."""
+    level: int
+    """Demand after hysteresis."""
+    desired: int
+    """The level within min and max."""
+    shortfall: int
+    """desired - live; negative when more live than desired."""
+    in_doubt: int
+    """What calls of unknown outcome may yet start."""
+    room: int
+    """max - live - in doubt: what the hard limit leaves."""
+    unclaimed: int
+    """Visible messages that no live container is about to take."""
+    waiting_since: float | None
+    """Since when a backlog has asked for nothing; None: it does not."""
+    launch_cooldown_until: float | None
+    """None: nothing was launched yet."""
+    fall_cooldown_until: float | None
+    """None: the level has not risen yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision with every number that it went through."""
+    """One decision with everything that it stands on; None is unknown."""
 
     at: float
     reason: Reason
-    queue: QueueCounts | None
-    """None: unknown."""
-    fleet: Fleet | None
-    """None: unknown."""
+    queue: QueueCounts | None = None
+    fleet: Fleet | None = None
     backlog: int | None = None
     """Messages counted as work."""
-    asked: int | None = None
-    """What the strategy asks for, not limited, containers."""
-    demand: int | None = None
-    """What the strategy asks for, at most max."""
-    level: int | None = None
-    """Demand after hysteresis."""
-    desired: int | None = None
-    """The level within min and max."""
-    shortfall: int | None = None
-    """desired - live; negative when more live than desired."""
-    room: int | None = None
-    """max - live - in doubt: what the hard limit leaves."""
-    unclaimed: int | None = None
-    """Visible messages that no live container is about to take."""
+    numbers: Numbers | None = None
+    """None when the queue or the fleet is unknown."""
     launch: int = 0
     """Containers to launch now."""
     slot: int | None = None
     """The slot that this launch belongs to."""
-    launch_cooldown_until: float | None = None
-    fall_cooldown_until: float | None = None
     look_again_at: float | None = None
     """When a decision that fell outside the window looks again, without waiting for its poll."""

@@ -1,0 +1,150 @@
+"""Decide: from what was observed to what is launched now, and why.
+
+The pipeline, each number in the decision under its name::
+
+    queue --counted--> backlog --strategy--> asked --awake? tail? max--> demand
+          --hysteresis--> level --min, max--> desired --less live--> shortfall
+          --room, unclaimed--> what may be launched --cooldown--> --slot--> launch
+
+A decision launches, or holds for one reason of a closed set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.core import cooldown, hysteresis, limits
+from controller.core.demand import drain_demand, level_demand
+from controller.core.model import (
+    Decision,
+    DrainWithin,
+    Fleet,
+    LevelState,
+    Numbers,
+    Policy,
+    QueueCounts,
+    Reason,
+    ScalerState,
+)
+from controller.core.slots import Slot, open_slot
+
+
+def decide(
+    policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, state: ScalerState, now: float
+) -> tuple[Decision, ScalerState]:
+    """Return the decision and what the scaler remembers of it.
+
+    ``queue`` and ``fleet`` are None when they could not be observed: the scaler then holds and remembers what it
+    remembered. A decision to launch uses its slot up, whatever becomes of the launch.
+    """
+    if queue is None:
+        return Decision(at=now, reason=Reason.UNKNOWN_BACKLOG, fleet=fleet), state
+    if fleet is None:
+        backlog = queue.backlog(policy.counted)
+        return Decision(at=now, reason=Reason.UNKNOWN_FLEET, queue=queue, backlog=backlog), state
+    numbers, state = _measure(policy, queue, fleet, state, now)
+    decision = Decision(
+        at=now,
+        reason=Reason.SATISFIED,
+        queue=queue,
+        fleet=fleet,
+        backlog=queue.backlog(policy.counted),
+        numbers=numbers,
+    )
+    wanted = _within_limits(policy, fleet, numbers)
+    reason = _hold(policy, fleet, numbers, state, wanted, now)
+    if reason is not None:
+        return replace(decision, reason=reason), state
+    slot = open_slot(policy.slots, fleet.listed_at, state.last_slot, now)
+    if not isinstance(slot, Slot):
+        return replace(decision, reason=Reason.SLOT, look_again_at=slot), state
+    decision = replace(decision, reason=Reason.LAUNCH, launch=wanted, slot=slot.number)
+    return decision, replace(state, last_slot=slot.number)
+
+
+def launched(state: ScalerState, decision: Decision) -> ScalerState:
+    """Return the state after a launch that started something: the launch cooldown counts from its decision."""
+    return replace(state, launched_at=decision.at)
+
+
+def _measure(
+    policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
+) -> tuple[Numbers, ScalerState]:
+    """Return the numbers of this poll, and the state with its level moved."""
+    asked, demand, level = _level(policy, queue, fleet, state.level, now)
+    state = replace(
+        state,
+        level=level,
+        launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
+        doubts=limits.pending(policy, state.doubts, now),
+    )
+    desired = min(max(level.level, policy.min_containers), policy.max_containers)
+    in_doubt = sum(doubt.containers for doubt in state.doubts)
+    numbers = Numbers(
+        asked=asked,
+        demand=demand,
+        level=level.level,
+        desired=desired,
+        shortfall=desired - fleet.live,
+        in_doubt=in_doubt,
+        room=policy.max_containers - fleet.live - in_doubt,
+        unclaimed=limits.unclaimed(queue, fleet),
+        waiting_since=level.waiting_since,
+        launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
+        fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
+    )
+    return numbers, state
+
+
+def _level(
+    policy: Policy, queue: QueueCounts, fleet: Fleet, state: LevelState | None, now: float
+) -> tuple[int, int, LevelState]:
+    """Return what the strategy asks for, what counts of it, and the level after this poll."""
+    most = policy.max_containers
+    if isinstance(policy.demand, DrainWithin):
+        asked = drain_demand(policy.demand, queue, fleet, now)
+        return asked, min(asked, most), LevelState(level=min(asked, most))
+    backlog = queue.backlog(policy.counted)
+    asked = level_demand(policy.demand, backlog)
+    padded = level_demand(policy.demand, backlog * (1 + policy.hysteresis.dead_band))
+    woken = hysteresis.wake(policy, state or hysteresis.cold(fleet.live), backlog, asked, now)
+    demand = min(hysteresis.heeded(woken, asked), most)
+    if state is None:
+        woken = replace(woken, level=min(fleet.live, demand))
+    padded = min(hysteresis.heeded(woken, padded), most)
+    return asked, demand, hysteresis.advance(policy, woken, demand, padded, now)
+
+
+def _within_limits(policy: Policy, fleet: Fleet, numbers: Numbers) -> int:
+    """Return what of the shortfall may be launched: within max, and no more than there is work for.
+
+    Reaching min is not held back by the work there is.
+    """
+    to_reach_min = policy.min_containers - fleet.live
+    return min(numbers.shortfall, numbers.room, max(numbers.unclaimed, to_reach_min))
+
+
+def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, wanted: int, now: float) -> Reason | None:
+    """Return why nothing is launched, the slot apart; None if nothing speaks against it."""
+    if policy.paused:
+        return Reason.PAUSED
+    if numbers.shortfall <= 0:
+        return _content(policy, fleet, numbers)
+    if numbers.room <= 0:
+        return Reason.AT_MAX
+    if wanted <= 0:
+        return Reason.NOTHING_WAITING
+    if not cooldown.may_launch(policy, state, now):
+        return Reason.COOLDOWN
+    return None
+
+
+def _content(policy: Policy, fleet: Fleet, numbers: Numbers) -> Reason:
+    """Name why enough lives already."""
+    if numbers.demand > max(numbers.level, fleet.live):
+        return Reason.RISING
+    if numbers.asked > policy.max_containers and fleet.live >= policy.max_containers:
+        return Reason.AT_MAX
+    if fleet.live == 0:
+        return Reason.IDLE
+    return Reason.SATISFIED
