@@ -1,0 +1,107 @@
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.documents import DEPLOY, ROOT
+
+PROMETHEUS = DEPLOY / "prometheus"
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
+RULES = [rule for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+SCRAPES = {
+    "cloud-map": PROMETHEUS / "cloud-map.yml",
+    "aws-sd": PROMETHEUS / "aws-sd.yml",
+    "compose": DEPLOY / "compose" / "prometheus.yml",
+}
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    assert PROMTOOL is not None
+    return subprocess.run(
+        [PROMTOOL, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def promtool_version() -> tuple[int, int]:
+    match = re.search(r"version (\d+)\.(\d+)", promtool("--version").stdout)
+    assert match is not None
+    return int(match[1]), int(match[2])
+
+
+def scrape_config(name: str) -> dict[str, Any]:
+    (scrape,) = yaml.safe_load(SCRAPES[name].read_text())["scrape_configs"]
+    assert isinstance(scrape, dict)
+    return scrape
+
+
+@needs_promtool
+def test_alert_rules_are_sound() -> None:
+    """Promtool takes every expression and template."""
+    result = promtool("check", "rules", "--lint-fatal", PROMETHEUS / "alerts.yml")
+    assert result.returncode == 0, result.stdout
+
+
+@needs_promtool
+def test_alerts_fire_when_they_should_and_only_then() -> None:
+    """Every alert's own examples, silent ones included."""
+    result = promtool("test", "rules", PROMETHEUS / "alerts.test.yml")
+    assert result.returncode == 0, result.stdout
+
+
+@needs_promtool
+@pytest.mark.parametrize("name", SCRAPES)
+def test_prometheus_takes_the_scrape_configuration(name: str, tmp_path: Path) -> None:
+    """As mounted: the configuration with the alert rules beside it."""
+    if name == "aws-sd" and promtool_version() < (3, 8):
+        pytest.skip(f"aws_sd_configs is newer than promtool {promtool_version()}; needs 3.8")
+    shutil.copy(PROMETHEUS / "alerts.yml", tmp_path)
+    result = promtool("check", "config", shutil.copy(SCRAPES[name], tmp_path))
+    assert result.returncode == 0, result.stdout
+
+
+def test_ecs_discovery_is_spelt_as_prometheus_spells_it() -> None:
+    """The keys of <aws_sd_config> for role ecs, which an older promtool cannot check; port 80 would be the default."""
+    (discovery,) = scrape_config("aws-sd")["aws_sd_configs"]
+    assert (discovery["role"], discovery["port"]) == ("ecs", 8080)
+    assert {"role", "region", "clusters", "port", "refresh_interval"} == set(discovery)
+
+
+@pytest.mark.parametrize("name", SCRAPES)
+def test_every_way_of_scraping_is_the_job_that_the_alerts_watch(name: str) -> None:
+    """EcsqControllerDown goes by the job's name."""
+    (down,) = [rule["expr"] for rule in RULES if rule["alert"] == "EcsqControllerDown"]
+    assert f'job="{scrape_config(name)["job_name"]}"' in down
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_every_alert_says_why_and_what_to_do(rule: dict[str, Any]) -> None:
+    """Whoever is woken reads what is at stake, the first step, and where the procedure stands."""
+    notes = rule["annotations"]
+    assert {"summary", "why", "what_to_do", "runbook"} == set(notes)
+    assert f"docs/operating.md#{rule['alert'].lower()}" == notes["runbook"]
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_every_runbook_exists(rule: dict[str, Any]) -> None:
+    """The anchor is a heading of docs/operating.md."""
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "operating.md").read_text(), flags=re.MULTILINE)
+    assert rule["alert"] in [heading.strip("` ") for heading in headings]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_every_alert_has_examples(rule: dict[str, Any]) -> None:
+    """One moment at least at which it fires, among series and moments that must stay silent."""
+    tests = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"] if case["alertname"] == rule["alert"]]
+    assert any(case["exp_alerts"] for case in cases)
