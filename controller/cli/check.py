@@ -1,0 +1,33 @@
+"""``ecsq check``: is this configuration right? Asks AWS nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from controller.cli.options import config_option
+from controller.config import ConfigError, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("check")
+@config_option
+@click.pass_context
+def command(context: click.Context, config: Path) -> None:
+    """Validate the configuration.
+
+    Every error is printed as FILE:LINE:COL: key: what is wrong, and the exit code is 1. Warnings leave it at 0.
+    AWS is asked nothing.
+    """
+    try:
+        loaded = load(config)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        context.exit(1)
+    for warning in loaded.warnings:
+        click.echo(f"{warning.place}: warning: {warning.key}: {warning.message}", err=True)
+    count = len(loaded.spec.scalers)
+    click.echo(f"{config}: valid, {count} {'scaler' if count == 1 else 'scalers'}")

@@ -1,0 +1,22 @@
+"""The configuration: read, checked, and built into what the program runs on."""
+
+from __future__ import annotations
+
+from controller.config.loading import Loaded, load
+from controller.config.problems import ConfigError, Problem
+from controller.config.schema import json_schema
+from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+
+__all__ = [
+    "AwsSpec",
+    "ConfigError",
+    "ControllerSpec",
+    "Loaded",
+    "LogSpec",
+    "Problem",
+    "ScalerSpec",
+    "ServerSpec",
+    "TaskSpec",
+    "json_schema",
+    "load",
+]

@@ -1,0 +1,51 @@
+"""Warnings: configurations that work, though hardly as their author means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller.config.durations import format_duration
+from controller.config.problems import Fault
+from controller.core.demand import UNKNOWN_START_DELAY
+from controller.core.model import DrainWithin, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.config.spec import ControllerSpec, ScalerSpec
+
+
+def warnings(spec: ControllerSpec) -> Iterator[Fault]:
+    """Find what is worth a second look."""
+    for scaler in spec.scalers:
+        yield from _top_step(scaler)
+        yield from _minimum(scaler)
+        yield from _drain_goal(scaler)
+
+
+def _top_step(scaler: ScalerSpec) -> Iterator[Fault]:
+    demand, most = scaler.policy.demand, scaler.policy.max_containers
+    if isinstance(demand, Steps) and demand.steps[-1].containers < most:
+        top = demand.steps[-1].containers
+        yield Fault(
+            ("scalers", scaler.index, "demand", "steps", len(demand.steps) - 1, "containers"),
+            f"the top step asks for {top} containers, so max_containers ({most}) is never reached",
+        )
+
+
+def _minimum(scaler: ScalerSpec) -> Iterator[Fault]:
+    if scaler.policy.min_containers > 0:
+        yield Fault(
+            ("scalers", scaler.index, "min_containers"),
+            "is above 0: workers that exit on an empty queue are replaced for ever",
+        )
+
+
+def _drain_goal(scaler: ScalerSpec) -> Iterator[Fault]:
+    demand = scaler.policy.demand
+    if isinstance(demand, DrainWithin) and demand.drain_within < 2 * UNKNOWN_START_DELAY:
+        yield Fault(
+            ("scalers", scaler.index, "demand", "drain_within"),
+            f"is below two start delays ({format_duration(UNKNOWN_START_DELAY)} each until measured): "
+            "most of the goal passes before a worker runs",
+        )

@@ -1,0 +1,123 @@
+"""From the checked configuration to the specification that the program runs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+from controller.core.model import (
+    CooldownPolicy,
+    DemandPolicy,
+    DrainWithin,
+    HysteresisPolicy,
+    MessageState,
+    Packing,
+    PackingPolicy,
+    PerContainer,
+    Policy,
+    SlotPolicy,
+    Step,
+    Steps,
+)
+from controller.core.slots import slot_length
+
+if TYPE_CHECKING:
+    from controller.config.schema import Aws, Configuration, Cooldown, Demand, Hysteresis, Scaler, Task
+
+
+def build(configuration: Configuration) -> ControllerSpec:
+    """Return the specification that a configuration without faults describes."""
+    server, log = configuration.server, configuration.log
+    aws = _aws(configuration.aws)
+    return ControllerSpec(
+        name=configuration.name,
+        aws=aws,
+        server=ServerSpec(server.host, server.port),
+        log=LogSpec(log.level, log.format),
+        scalers=tuple(_scaler(index, scaler, configuration, aws) for index, scaler in enumerate(configuration.scalers)),
+    )
+
+
+def _aws(aws: Aws) -> AwsSpec:
+    timeout = aws.call_timeout
+    if "call_timeout" not in aws.model_fields_set:
+        timeout = min(timeout, 2 * aws.consistency_window)
+    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout)
+
+
+def _scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
+    slots = SlotPolicy(configuration.name, scaler.name, aws.consistency_window, aws.call_timeout)
+    interval = scaler.poll_interval if scaler.poll_interval is not None else configuration.poll_interval
+    task = scaler.task
+    return ScalerSpec(
+        name=scaler.name,
+        index=index,
+        queue=scaler.queue,
+        policy=Policy(
+            slots=slots,
+            demand=_demand(scaler.demand),
+            counted=frozenset(MessageState(state) for state in scaler.backlog),
+            poll_interval=interval,
+            min_containers=scaler.min_containers,
+            max_containers=scaler.max_containers,
+            hysteresis=_hysteresis(scaler.hysteresis),
+            cooldown=_cooldown(scaler.cooldown, slots),
+            paused=scaler.paused,
+        ),
+        packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
+        task=_task(task),
+    )
+
+
+def _demand(demand: Demand) -> DemandPolicy:
+    if demand.steps is not None:
+        return Steps(tuple(Step(step.backlog, step.containers) for step in demand.steps))
+    if demand.messages_per_container is not None:
+        return PerContainer(demand.messages_per_container)
+    if demand.drain_within is None or demand.seconds_per_message is None:
+        raise ValueError("a demand without a strategy; rules.py refuses it before")
+    return DrainWithin(demand.drain_within, demand.seconds_per_message)
+
+
+def _hysteresis(hysteresis: Hysteresis) -> HysteresisPolicy:
+    return HysteresisPolicy(**hysteresis.model_dump())
+
+
+def _cooldown(cooldown: Cooldown, slots: SlotPolicy) -> CooldownPolicy:
+    return CooldownPolicy(launch=max(cooldown.launch, slot_length(slots)), fall=cooldown.fall)
+
+
+def _task(task: Task) -> TaskSpec:
+    return TaskSpec(
+        cluster=task.cluster,
+        definition=task.definition,
+        container=task.container,
+        keeper_image=task.keeper_image,
+        run_task={**task.run_task, **_placement(task), **_network(task), **_tags(task)},
+        environment=dict(task.environment),
+    )
+
+
+def _placement(task: Task) -> dict[str, Any]:
+    if not task.capacity_providers:
+        return {"launchType": task.launch_type}
+    strategy = [
+        {"capacityProvider": item.provider, "weight": item.weight, "base": item.base}
+        for item in task.capacity_providers
+    ]
+    return {"capacityProviderStrategy": strategy}
+
+
+def _network(task: Task) -> dict[str, Any]:
+    if not task.subnets:
+        return {}
+    vpc = {
+        "subnets": list(task.subnets),
+        "securityGroups": list(task.security_groups),
+        "assignPublicIp": "ENABLED" if task.assign_public_ip else "DISABLED",
+    }
+    return {"networkConfiguration": {"awsvpcConfiguration": {key: value for key, value in vpc.items() if value}}}
+
+
+def _tags(task: Task) -> dict[str, Any]:
+    return {"tags": [{"key": key, "value": value} for key, value in task.tags.items()]} if task.tags else {}

@@ -1,0 +1,75 @@
+"""Durations as people write them: ``10s``, ``5m``, ``1h30m``, ``500ms``, or whole seconds."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATTERN = r"^(?=[0-9])([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$"
+"""Hours, minutes, seconds and milliseconds, in this order, each at most once (also for the JSON Schema)."""
+LONGEST = 366 * 86_400.0
+"""A year: longer ones are a slip of the pen."""
+FORMS = "write it as 10s, 5m, 1h30m, 500ms, or as whole seconds"
+
+_DURATION = re.compile(PATTERN)
+_UNITS = (3_600_000, 60_000, 1_000, 1)
+
+
+def parse_duration(value: object) -> float:
+    """Return the seconds that ``value`` says; ValueError says what is wrong with it and how to write it."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"must be a duration: {FORMS}")  # noqa: TRY004  pydantic collects ValueErrors only
+    seconds = float(value) if isinstance(value, int) else _parse_text(value)
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError("must be between 0 and one year")
+    return seconds
+
+
+def parse_seconds(value: object) -> float:
+    """Return a positive number of seconds, fractions allowed, or the seconds that a duration says."""
+    seconds = value if isinstance(value, float) else parse_duration(value)
+    if not 0 < seconds <= LONGEST:
+        raise ValueError("must be more than 0 seconds and at most one year")
+    return seconds
+
+
+def between(least: str, most: str) -> Callable[[float], float]:
+    """Return a check that passes seconds on if they are within two durations, both included."""
+    lowest, highest = parse_duration(least), parse_duration(most)
+
+    def check(seconds: float) -> float:
+        if not lowest <= seconds <= highest:
+            raise ValueError(f"must be between {least} and {most}, not {format_duration(seconds)}")
+        return seconds
+
+    return check
+
+
+def _parse_text(text: str) -> float:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{_what_is_wrong(text)}: {FORMS}")
+    amounts = (int(part.rstrip("hms")) if part else 0 for part in match.groups())
+    return sum(amount * unit for amount, unit in zip(amounts, _UNITS, strict=True)) / 1000
+
+
+def _what_is_wrong(text: str) -> str:
+    if re.fullmatch(r"[0-9]+(:[0-9]+)+", text):
+        return "a colon is no unit: hours and minutes, or minutes and seconds, cannot be told apart"
+    if re.fullmatch(r"[0-9.]+", text):
+        return "has no unit"
+    if re.match(r"[0-9]", text):
+        return "has a unit or an order that is not known"
+    return "is not a duration"
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds as a duration of whole milliseconds that :func:`parse_duration` reads back."""
+    rest, parts = round(seconds * 1000), ""
+    for unit, name in zip(_UNITS, ("h", "m", "s", "ms"), strict=True):
+        amount, rest = divmod(rest, unit)
+        parts += f"{amount}{name}" if amount else ""
+    return parts or "0s"

@@ -1,0 +1,118 @@
+"""Pydantic's errors in our words: what is wrong with the key, and what to write instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from controller.config import formats
+from controller.config.problems import Fault, KeyPath, did_you_mean, quote
+from controller.config.schema import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_KEY = "[key]"
+"""What pydantic appends to a location to say that a mapping's key is meant."""
+
+_WANTED = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of key: value",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "model_type": "must be a mapping of key: value",
+    "string_type": "must be text",
+}
+
+
+def faults(error: ValidationError) -> Iterator[Fault]:
+    """Translate everything that pydantic found."""
+    for detail in error.errors(include_url=False):
+        path: KeyPath = detail["loc"]
+        at_key = detail["type"] == "extra_forbidden" or path[-1:] == (_KEY,)
+        yield Fault(path[:-1] if path[-1:] == (_KEY,) else path, _message(detail), at_key)
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind, value = detail["type"], detail["input"]
+    if value is None:
+        return "has no value: give it one, or remove the key"
+    if kind in _WANTED:
+        return f"{_WANTED[kind]}, not {_what(value)}{_advice(kind, value)}"
+    if kind in _BY_KIND:
+        return _BY_KIND[kind](detail)
+    return detail["msg"][:1].lower() + detail["msg"][1:]
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    kind = "" if isinstance(value, bool) else "the text " if isinstance(value, str) else "the number "
+    return f"{kind}{quote(value)}"
+
+
+def _advice(kind: str, value: Any) -> str:
+    if kind == "string_type" and not isinstance(value, dict | list):
+        return "; put it in quotes if it is meant as text"
+    if kind == "int_type" and isinstance(value, str) and value.strip("+-").replace("_", "").isalnum():
+        return "; write it in plain decimal digits, without quotes, leading zeros or underscores"
+    return ""
+
+
+def _unknown(detail: ErrorDetails) -> str:
+    return f"is not a known key; {did_you_mean(str(detail['loc'][-1]), known_keys(detail['loc'][:-1]))}"
+
+
+def known_keys(path: KeyPath) -> frozenset[str]:
+    """Return the keys that the section at ``path`` may hold."""
+    model = Configuration
+    for part in path:
+        if isinstance(part, str):
+            model = _section_in(model.model_fields[part].annotation) or model
+    return frozenset(model.model_fields)
+
+
+def _section_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _section_in(inner))), None)
+
+
+def _not_one_of(detail: ErrorDetails) -> str:
+    return f"must be {detail['ctx']['expected'].replace(chr(39), '')}, not {quote(detail['input'])}"
+
+
+def _bound(words: str, name: str) -> Callable[[ErrorDetails], str]:
+    return lambda detail: f"must be {words} {detail['ctx'][name]:,}, not {quote(detail['input'])}"
+
+
+def _length(words: str, name: str) -> Callable[[ErrorDetails], str]:
+    return lambda detail: f"must have {words} {detail['ctx'][name]}, not {detail['ctx']['actual_length']}"
+
+
+def _bound_length(words: str, name: str) -> Callable[[ErrorDetails], str]:
+    return lambda detail: f"must have {words} {detail['ctx'][name]} characters, not {len(detail['input'])}"
+
+
+_BY_KIND: dict[str, Callable[[ErrorDetails], str]] = {
+    "missing": lambda _: "is required and missing",
+    "extra_forbidden": _unknown,
+    "literal_error": _not_one_of,
+    "greater_than_equal": _bound("at least", "ge"),
+    "less_than_equal": _bound("at most", "le"),
+    "string_too_short": _bound_length("at least", "min_length"),
+    "string_too_long": _bound_length("at most", "max_length"),
+    "too_short": _length("at least", "min_length"),
+    "too_long": _length("at most", "max_length"),
+    "value_error": lambda detail: str(detail["ctx"]["error"]),
+    "string_pattern_mismatch": lambda detail: (
+        f"{formats.WORDS[detail['ctx']['pattern']]}; this is {quote(detail['input'])}"
+    ),
+}

@@ -1,0 +1,87 @@
+"""What can be wrong with a configuration, and where."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KeyPath = tuple[str | int, ...]
+"""The way from the top of the file to a value: ``("scalers", 0, "queue")``."""
+
+_PLAIN_KEY = re.compile(r"[^\s.\[\]\"']{1,80}")
+_LONGEST_QUOTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with one key, not yet located in the file."""
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+    """The key itself is wrong (unknown, duplicate), not its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong, or a warning, with its place."""
+
+    file: str
+    line: int
+    """1-based."""
+    column: int
+    """1-based, in characters."""
+    key: str
+    """Dotted, as ``scalers[0].queue``; empty for the file as a whole."""
+    message: str
+
+    @property
+    def place(self) -> str:
+        """``FILE:LINE:COL``, as editors and terminals make clickable."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; carries every problem found, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(*self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+def dotted(path: KeyPath) -> str:
+    """Write a path as users read it; keys that are not plain words are quoted, so that it stays one line."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _PLAIN_KEY.fullmatch(part) else quote(part))
+    return text
+
+
+def quote(value: object) -> str:
+    """Write a scalar for a message: one line, in double quotes if it is text, cut if it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 4]}...{text[-1]}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """End a message on an unknown word: the nearest known one, or all of them."""
+    known = sorted(known)
+    by_lower_case = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(word[:100].lower(), by_lower_case, n=1)
+    return f"did you mean {by_lower_case[nearest[0]]}?" if nearest else f"known here: {', '.join(known)}"
