@@ -1,0 +1,85 @@
+"""How ECS names things, and pages of names."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.sandbox.aws.wire import Json, invalid_parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ACCOUNT_ID = "123456789012"
+"""The account that moto plays."""
+PAGE = 100
+"""Names a page: the most that ListTasks and ListTaskDefinitions give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arns:
+    """ARNs of one account and region."""
+
+    region: str
+    account_id: str = ACCOUNT_ID
+
+    def cluster(self, name: str) -> str:
+        """Give the ARN of a cluster."""
+        return self._arn(f"cluster/{name}")
+
+    def task(self, cluster: str, task_id: str) -> str:
+        """Give the ARN of a task, in the long form."""
+        return self._arn(f"task/{cluster}/{task_id}")
+
+    def container(self, cluster: str, task_id: str, container_id: str) -> str:
+        """Give the ARN of a container of a task."""
+        return self._arn(f"container/{cluster}/{task_id}/{container_id}")
+
+    def definition(self, family: str, revision: int) -> str:
+        """Give the ARN of one revision of a task definition."""
+        return self._arn(f"task-definition/{family}:{revision}")
+
+    def name(self, kind: str, name_or_arn: str) -> str | None:
+        """Give what follows ``kind/`` in an ARN of ours, a plain name as it is, None for anybody else's ARN."""
+        if not name_or_arn.startswith("arn:"):
+            return name_or_arn
+        prefix = self._arn(f"{kind}/")
+        return name_or_arn.removeprefix(prefix) if name_or_arn.startswith(prefix) else None
+
+    def _arn(self, resource: str) -> str:
+        return f"arn:aws:ecs:{self.region}:{self.account_id}:{resource}"
+
+
+def page(
+    names: Iterable[str],
+    parameters: Json,
+    *,
+    order: Callable[[str], Any] = str,
+    descending: bool = False,
+) -> tuple[list[str], str | None]:
+    """Give the names of one page and the token of the next, by the caller's maxResults and nextToken.
+
+    The token holds the last name given, not an offset: names that come and go shift no later page.
+    """
+    limit = parameters.get("maxResults", PAGE)
+    if not 1 <= limit <= PAGE:
+        raise invalid_parameter(f"maxResults must be between 1 and {PAGE}, not {limit}.")
+    ordered = sorted(names, key=order, reverse=descending)
+    if token := parameters.get("nextToken"):
+        last = order(_last_name(token))
+        ordered = [name for name in ordered if (order(name) < last if descending else order(name) > last)]
+    taken = ordered[:limit]
+    return taken, _token(taken[-1]) if len(ordered) > limit else None
+
+
+def _token(last: str) -> str:
+    return base64.urlsafe_b64encode(last.encode()).decode()
+
+
+def _last_name(token: str) -> str:
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise invalid_parameter(f"Invalid nextToken: {token}") from None

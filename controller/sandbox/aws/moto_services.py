@@ -1,0 +1,76 @@
+"""moto, called in process: every service but ECS, which moto plays too kindly to test a launcher with."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sqs import models as sqs_models
+from werkzeug.test import run_wsgi_app
+
+from controller.sandbox.aws.arns import ACCOUNT_ID
+from controller.sandbox.aws.wire import Answer, Request
+
+if TYPE_CHECKING:
+    from moto.sqs.models import SQSBackend
+
+
+class MotoServices:
+    """moto's own application without moto's own server. Its backends are one per process, not per instance."""
+
+    def __init__(self, region: str, host: str) -> None:
+        """``host`` is the ``name:port`` that queue URLs carry."""
+        self._region = region
+        self._host = host
+        self._application = DomainDispatcherApplication(create_backend_app)
+        # moto reads the clock through datetime arithmetic, several times a message: 10 times the price.
+        setattr(sqs_models, "unix_time_millis", _milliseconds)  # noqa: B010 - moto does not export the name
+
+    @property
+    def sqs(self) -> SQSBackend:
+        """Moto's queues of this account and region."""
+        return sqs_models.sqs_backends[ACCOUNT_ID][self._region]
+
+    def reset(self) -> None:
+        """Forget every queue."""
+        self.sqs.reset()
+
+    def answer(self, request: Request) -> Answer:
+        """Do what a request asks for, whatever the service."""
+        body, status, headers = run_wsgi_app(self._application, self._environ(request), buffered=True)
+        kept = {name: value for name, value in headers.items() if name.lower() not in ("content-length", "date")}
+        return Answer(int(status.split(" ", 1)[0]), b"".join(body), kept)
+
+    def _environ(self, request: Request) -> dict[str, object]:
+        url = urlsplit(request.path)
+        name, _, port = self._host.partition(":")
+        headers = {f"HTTP_{key.upper().replace('-', '_')}": value for key, value in request.headers.items()}
+        return headers | {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(url.path, "latin-1"),
+            "QUERY_STRING": url.query,
+            "RAW_URI": request.path,
+            "REQUEST_URI": request.path,
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(request.body)),
+            "HTTP_HOST": self._host,
+            "SERVER_NAME": name,
+            "SERVER_PORT": port,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+
+
+def _milliseconds() -> float:
+    return time.time() * 1000

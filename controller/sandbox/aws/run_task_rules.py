@@ -1,0 +1,121 @@
+"""What RunTask refuses, and how it says it. Rules: the RunTask page of the ECS API reference."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from controller.sandbox.aws.wire import AwsError, Json, client_error, invalid_parameter
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws.clusters import Cluster
+    from controller.sandbox.aws.definitions import Definition
+
+MAX_COUNT = 10
+MAX_TOKEN = 64
+MAX_TAGS = 50
+MAX_OVERRIDES = 8192
+MAX_SUBNETS = 16
+MAX_SECURITY_GROUPS = 5
+_STARTED_BY = re.compile(r"[A-Za-z0-9/_-]{0,128}")
+_TOKEN = re.compile(rf"[!-~]{{1,{MAX_TOKEN}}}")
+_LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES")
+FARGATE_PROVIDERS = frozenset({"FARGATE", "FARGATE_SPOT"})
+
+
+def check_parameters(parameters: Json) -> None:
+    """Check the rules that need no cluster and no definition. Raises what RunTask answers."""
+    count = parameters.get("count", 1)
+    if not 1 <= count <= MAX_COUNT:
+        raise invalid_parameter(f"Count must be between 1 and {MAX_COUNT}, inclusive.")
+    token = parameters.get("clientToken")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise invalid_parameter(f"clientToken must be 1 to {MAX_TOKEN} ASCII characters in the range 33 to 126.")
+    if not _STARTED_BY.fullmatch(parameters.get("startedBy", "")):
+        raise invalid_parameter("startedBy must be up to 128 letters, numbers, hyphens, slashes and underscores.")
+    if len(parameters.get("tags", ())) > MAX_TAGS:
+        raise invalid_parameter(f"Number of tags can't exceed {MAX_TAGS}.")
+    if parameters.get("launchType") and parameters.get("capacityProviderStrategy"):
+        raise invalid_parameter("specifying both a launch type and capacity provider strategy is not supported")
+    if parameters.get("launchType", "EC2") not in _LAUNCH_TYPES:
+        raise invalid_parameter(f"launchType must be one of {', '.join(_LAUNCH_TYPES)}.")
+
+
+def runnable(definition: Definition | None) -> Definition:
+    """Let through a definition that is there and active. Raises ``ClientException``."""
+    if definition is None:
+        raise client_error("TaskDefinition not found.")
+    if not definition.active:
+        raise client_error("TaskDefinition is inactive")
+    return definition
+
+
+def strategy_of(parameters: Json, cluster: Cluster) -> tuple[Json, ...]:
+    """Find the capacity provider strategy that the call uses; empty if it goes by launch type.
+
+    Raises ``InvalidParameterException`` for a provider that is not associated with the cluster.
+    """
+    if parameters.get("launchType"):
+        return ()
+    strategy = tuple(parameters.get("capacityProviderStrategy") or cluster.default_strategy)
+    for item in strategy:
+        if item["capacityProvider"] not in cluster.capacity_providers:
+            raise invalid_parameter(
+                "The specified capacity provider strategy cannot contain a capacity provider that is not "
+                f"associated with the cluster. Associate {item['capacityProvider']} and try again."
+            )
+    if strategy and not any(item.get("weight", 0) or item.get("base", 0) for item in strategy):
+        raise invalid_parameter("The specified capacity provider strategy must have a weight or base above zero.")
+    return strategy
+
+
+def check_launch(parameters: Json, definition: Definition, launch_types: frozenset[str]) -> None:
+    """Check the rules that need the definition. Raises what RunTask answers."""
+    if "FARGATE" in launch_types and "FARGATE" not in definition.compatibilities:
+        raise invalid_parameter("Task definition does not support launch_type FARGATE.")
+    _check_network(parameters, definition, launch_types)
+    _check_overrides(parameters.get("overrides", {}), definition)
+
+
+def _check_network(parameters: Json, definition: Definition, launch_types: frozenset[str]) -> None:
+    network = parameters.get("networkConfiguration", {}).get("awsvpcConfiguration")
+    if definition.network_mode != "awsvpc":
+        if network is not None:
+            raise invalid_parameter(
+                "Network Configuration is not valid for the given networkMode of this task definition."
+            )
+        return
+    if network is None:
+        raise invalid_parameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+    subnets, groups = network.get("subnets") or [], network.get("securityGroups") or []
+    if not 1 <= len(subnets) <= MAX_SUBNETS:
+        raise invalid_parameter(f"subnets must name 1 to {MAX_SUBNETS} subnets.")
+    if len(groups) > MAX_SECURITY_GROUPS:
+        raise invalid_parameter(f"securityGroups can name at most {MAX_SECURITY_GROUPS} security groups.")
+    for kind, names in (("subnet", subnets), ("sg", groups)):
+        for name in names:
+            if not name.startswith(f"{kind}-"):
+                raise invalid_parameter(f"The ID '{name}' is not valid: it begins with '{kind}-'.")
+    if network.get("assignPublicIp") == "ENABLED" and "FARGATE" not in launch_types:
+        raise invalid_parameter("Assign public IP is not supported for this launch type.")
+
+
+def _check_overrides(overrides: Json, definition: Definition) -> None:
+    if len(json.dumps(overrides, separators=(",", ":"))) > MAX_OVERRIDES:
+        raise invalid_parameter(f"Container Overrides length must be at most {MAX_OVERRIDES}")
+    known = {container["name"] for container in definition.document["containerDefinitions"]}
+    for override in overrides.get("containerOverrides", ()):
+        if override.get("name") not in known:
+            raise invalid_parameter(
+                f"Override for container named {override.get('name')} is not a container in the TaskDefinition."
+            )
+
+
+def conflict(arns: list[str]) -> AwsError:
+    """Answer a token that came before with other parameters: the error names the tasks of that call."""
+    return AwsError(
+        "ConflictException",
+        "The provided client token was used before with different parameters.",
+        resourceIds=arns,
+    )

@@ -1,0 +1,135 @@
+"""A small HTTP server on loopback that keeps connections and can break them on purpose.
+
+werkzeug's own server closes every connection and waits 10 ms after each answer; a controller that keeps its
+connections would be measured against the wrong thing.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Any
+
+from controller.sandbox.aws.wire import Answer, Request, read_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CLOSING_TIME = 5.0
+"""Seconds that ``stop`` waits for the calls in flight to notice that the server is closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What goes back to the caller."""
+
+    answer: Answer | None
+    """None: nothing, the connection is closed."""
+    cut: bool = False
+    """Announce the whole answer, send half of it, and close the connection."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = read_request(self.command, self.path, headers, self.rfile.read(length))
+        self._deliver(self.server.answer(request))
+
+    do_GET = do_HEAD = do_POST  # noqa: N815 - the base class looks these names up
+
+    def _deliver(self, delivery: Delivery) -> None:
+        answer = delivery.answer
+        if answer is None or self.server.closing:
+            self.close_connection = True
+            return
+        head = [f"HTTP/1.1 {answer.status} {_phrase(answer.status)}"]
+        head += [f"{name}: {value}" for name, value in answer.headers.items()]
+        head += [f"Content-Length: {len(answer.body)}", f"Date: {self.date_time_string()}"]
+        body = answer.body
+        if delivery.cut:
+            self.close_connection = True
+            body = body[: len(body) // 2]
+        self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+
+    def handle(self) -> None:
+        # A caller that gives up in the middle is normal life for a server.
+        with suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: the journal records every call."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], answer: Callable[[Request], Delivery]) -> None:
+        self.answer = answer
+        self.closing = False
+        self._open: set[socket.socket] = set()
+        self._changed = Condition()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def close_connections(self) -> None:
+        """Wake every thread that waits for a request, and wait until all have gone."""
+        with self._changed:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._open, CLOSING_TIME)
+
+
+class HttpServer:
+    """Serves ``answer`` on a bound socket from its own threads, one a connection."""
+
+    def __init__(self, host: str, port: int, answer: Callable[[Request], Delivery]) -> None:
+        """Bind at once (port 0 takes a free one). Raises ``OSError`` if the port is taken."""
+        self._server = _Server((host, port), answer)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="embedded-aws", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as ``http://host:port``."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the socket and every connection; callers in the middle of a call see it reset."""
+        self._server.closing = True
+        self._server.shutdown()
+        self._thread.join()
+        self._server.close_connections()
+        self._server.server_close()
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

@@ -1,0 +1,114 @@
+"""One task: what it was started with, its life, and how an answer shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.sandbox.aws.definition_rules import dependency_order
+from controller.sandbox.aws.lifecycle import Part
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws.definitions import Definition
+    from controller.sandbox.aws.lifecycle import ContainerState, Life
+    from controller.sandbox.aws.wire import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that RunTask started. All but its life never changes."""
+
+    arn: str
+    cluster: str
+    """The cluster's name."""
+    cluster_arn: str
+    definition: Definition
+    group: str
+    started_by: str
+    launch_type: str
+    capacity_provider: str | None
+    overrides: Json
+    tags: tuple[Json, ...]
+    subnet: str | None
+    client_token: str
+    container_arns: dict[str, str]
+    life: Life
+
+    def document(self, now: float, *, with_tags: bool = False) -> Json:
+        """``Task`` of an answer, as it is at ``now``."""
+        states = self.life.containers(now)
+        document = self.definition.document
+        shown = {
+            "taskArn": self.arn,
+            "clusterArn": self.cluster_arn,
+            "taskDefinitionArn": self.definition.arn,
+            "group": self.group,
+            "lastStatus": self.life.last_status(now),
+            "desiredStatus": self.life.desired_status(now),
+            "launchType": self.launch_type,
+            "createdAt": self.life.created_at,
+            "containers": [
+                self._container(container, states[container["name"]]) for container in document["containerDefinitions"]
+            ],
+            "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": [], **self.overrides},
+            "attachments": self._attachments(),
+            "healthStatus": "UNKNOWN",
+            "version": 1,
+        }
+        optional = {
+            "startedBy": self.started_by,
+            "capacityProviderName": self.capacity_provider,
+            "cpu": document.get("cpu"),
+            "memory": document.get("memory"),
+            "tags": list(self.tags) if with_tags else None,
+        }
+        return shown | {key: value for key, value in optional.items() if value} | self._times(now)
+
+    def _times(self, now: float) -> Json:
+        stop = self.life.stop_at(now)
+        times: Json = {
+            "startedAt": self.life.started_at(now),
+            "stoppingAt": stop.at if stop else None,
+            "stopCode": stop.code if stop else None,
+            "stoppedReason": stop.reason if stop else None,
+            "executionStoppedAt": stop.at if stop else None,
+            "stoppedAt": self.life.stopped_at(now),
+        }
+        return {key: value for key, value in times.items() if value is not None}
+
+    def _container(self, container: Json, state: ContainerState) -> Json:
+        name = container["name"]
+        shown = {
+            "containerArn": self.container_arns[name],
+            "taskArn": self.arn,
+            "name": name,
+            "image": container["image"],
+            "lastStatus": state.status,
+            "healthStatus": "UNKNOWN",
+            "networkInterfaces": [],
+            "cpu": str(container["cpu"]),
+        }
+        if "memory" in container:
+            shown["memory"] = str(container["memory"])
+        if state.exit_code is not None:
+            shown["exitCode"] = state.exit_code
+        return shown
+
+    def _attachments(self) -> list[Json]:
+        if self.subnet is None:
+            return []
+        details = [{"name": "subnetId", "value": self.subnet}]
+        task_id = self.arn.rpartition("/")[2]
+        return [{"id": task_id, "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details}]
+
+
+def parts_of(definition: Definition) -> tuple[Part, ...]:
+    """Give what decides the life of each container of a definition, in dependency order."""
+    return tuple(
+        Part(
+            name=container["name"],
+            essential=container["essential"],
+            depends_on=tuple((d["containerName"], d["condition"]) for d in container.get("dependsOn", ())),
+        )
+        for container in dependency_order(definition.document["containerDefinitions"])
+    )

@@ -1,0 +1,69 @@
+"""What every test may ask for: an AWS of its own on loopback, and an environment that leads to no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.sandbox.aws import EmbeddedAws
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give boto3 dummy credentials, and take away every setting of the machine that runs the tests."""
+    for name in (
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_ECS",
+        "AWS_ENDPOINT_URL_SQS",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "embedded")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+
+
+@pytest.fixture(scope="session")
+def embedded_aws() -> Iterator[EmbeddedAws]:
+    """One embedded AWS for the whole run; what earlier tests put there is still there."""
+    from controller.sandbox.aws import EmbeddedAws  # noqa: PLC0415 - a second of import, for those who use it
+
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
+    """Give an embedded AWS with nothing in it, without delay, lag or fault."""
+    embedded_aws.reset()
+    yield embedded_aws
+    embedded_aws.reset()
+
+
+@pytest.fixture
+def cluster(aws: EmbeddedAws) -> str:
+    """Name of a new cluster."""
+    return create_cluster(aws)
+
+
+@pytest.fixture
+def queue(aws: EmbeddedAws) -> CreatedQueue:
+    """Give a new, empty queue."""
+    return create_queue(aws)
+
+
+@pytest.fixture
+def template(aws: EmbeddedAws) -> str:
+    """``family:revision`` of a Fargate task definition with one container, ``worker``."""
+    return register_template(aws)
