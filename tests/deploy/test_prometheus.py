@@ -13,6 +13,18 @@ PROMETHEUS = DEPLOY / "prometheus"
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 RULES = [rule for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+# The metrics that the rules stand on, with the labels they may match on; job and instance are Prometheus's own.
+METRICS = {
+    "up": set(),
+    "ecsq_config_last_reload_successful": set(),
+    "ecsq_containers": {"scaler", "state"},
+    "ecsq_containers_max": {"scaler"},
+    "ecsq_last_successful_reconcile_timestamp_seconds": {"scaler"},
+    "ecsq_launch_failures_total": {"scaler", "reason"},
+    "ecsq_queue_messages": {"scaler", "state"},
+    "ecsq_scaler_paused": {"scaler"},
+    "ecsq_tasks_stopped_total": {"scaler", "outcome"},
+}
 SCRAPES = {
     "cloud-map": PROMETHEUS / "cloud-map.yml",
     "aws-sd": PROMETHEUS / "aws-sd.yml",
@@ -90,6 +102,16 @@ def test_every_alert_says_why_and_what_to_do(rule: dict[str, Any]) -> None:
     assert {"summary", "why", "what_to_do", "runbook"} == set(notes)
     assert f"docs/operating.md#{rule['alert'].lower()}" == notes["runbook"]
     assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_every_alert_stands_on_metrics_that_the_daemon_has(rule: dict[str, Any]) -> None:
+    """An expression on a metric or label that does not exist is silent for ever."""
+    names = set(re.findall(r"\b(?:ecsq_[a-z_]+|up)\b", rule["expr"]))
+    matchers = re.findall(r"([a-z_]+)\{([a-z_]+)=", rule["expr"])
+    assert names
+    assert names <= set(METRICS)
+    assert [label for name, label in matchers if label not in METRICS[name] | {"job"}] == []
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
