@@ -1,0 +1,179 @@
+# The keeper of a task of copies: stays up until every container named has stopped, then lets the task end.
+#
+#   sh -c "$(cat keeper.sh)" ecsq-keeper NAME...      (needs sh, wget and sleep; reads, writes no file)
+#
+# It asks ${ECS_CONTAINER_METADATA_URI_V4}/task what each container is doing. Whatever it does not know, it
+# takes as running: it never ends a task because an answer is missing, late, cut or no answer at all.
+#
+#   ECSQ_KEEPER_POLL   seconds from one question to the next (5)
+#   ECSQ_KEEPER_GRACE  usable answers in a row, nothing changing, until one that never appeared is given up (180)
+#
+# Exit: 0 all have stopped; 2 cannot work here; 3 the others have stopped, one never appeared; 143 on SIGTERM.
+set -uf
+export LC_ALL=C
+unset http_proxy HTTP_PROXY
+poll=${ECSQ_KEEPER_POLL:-5}
+grace=${ECSQ_KEEPER_GRACE:-180}
+brackets='[][{}]'
+never_appeared=3
+watcher=
+IFS=' '
+
+say() { printf 'ecsq-keeper: %s\n' "$*"; }
+
+# As process 1 the kernel drops a signal that has no handler; and a log that nobody reads must not end us.
+trap 'kill "$watcher" 2>/dev/null; exit 143' TERM INT
+trap '' PIPE
+
+# listing="NAME=STATUS ..." of a whole task document; fails on anything else. JSON is cut at its quotes, so
+# the fields are by turns outside and inside a string; brackets outside strings tell where in it we are.
+read_listing() {
+  listing='' path='' key='' text='' array='' name='' status='' found='' whole='' side=outside
+  case ${1#"${1%%[![:space:]]*}"} in '{'*) ;; *) return 1 ;; esac
+  IFS='"'
+  set -- $1
+  IFS=' '
+  for field do
+    if [ "$side" = inside ]; then
+      text=$text$field
+      if ends_escaped "$field"; then text=$text'"'; else side=outside; fi
+    else
+      read_outside "$field" || return 1
+      text='' side=inside
+    fi
+  done
+  [ "$whole" ] && [ "$found" ]
+}
+
+# Whether a string goes on after its quote: an odd number of backslashes stands before it.
+ends_escaped() {
+  run=${1##*[!\\]}
+  [ $((${#run} % 2)) -eq 1 ]
+}
+
+read_outside() {
+  [ -z "$whole" ] || return 1
+  case ${1#"${1%%[![:space:]]*}"} in
+    :*) key=$text ;;
+    *) read_value ;;
+  esac
+  rest=$1
+  while :; do
+    rest=${rest#"${rest%%$brackets*}"}
+    case $rest in
+      '') return 0 ;;
+      '{'*) open '{' ;;
+      '['*) open '[' ;;
+      '}'*) close '{' || return 1 ;;
+      ']'*) close '[' || return 1 ;;
+    esac
+    rest=${rest#?}
+    if [ "$whole" ]; then
+      case $rest in *[![:space:]]*) return 1 ;; *) return 0 ;; esac
+    fi
+  done
+}
+
+# A string that is a value matters in one place: directly inside an object of the top level's Containers.
+read_value() {
+  [ "$path$array" = '{[{Containers' ] || return 0
+  case $key in
+    Name) name=$text ;;
+    KnownStatus) status=$text ;;
+  esac
+  key=
+}
+
+open() {
+  if [ "$path$1" = '{[' ]; then
+    array=$key
+    [ "$array" != Containers ] || found=yes
+  fi
+  path=$path$1
+  [ "$path" != '{[{' ] || name='' status='' key=''
+}
+
+close() {
+  case $path in *"$1") ;; *) return 1 ;; esac
+  if [ "$path$array" = '{[{Containers' ]; then
+    case $name in
+      '' | *[!A-Za-z0-9_-]*) ;;
+      *) case $status in
+          '' | *[!A-Z_]*) listing="$listing $name=UNKNOWN" ;;
+          *) listing="$listing $name=$status" ;;
+        esac ;;
+    esac
+  fi
+  path=${path%?}
+  [ "$path" ] || whole=yes
+}
+
+# state= what ECS says of $1; else what it last said; else absent. Of two entries the one that lives counts.
+find_state() {
+  state=
+  for entry in $listing; do
+    case $entry in
+      "$1=STOPPED") state=${state:-STOPPED} ;;
+      "$1="*) state=${entry#*=} ;;
+    esac
+  done
+  [ -z "$state" ] || return 0
+  state=absent
+  for entry in $view; do
+    case $entry in "$1="*) state=${entry#*=} ;; esac
+  done
+}
+
+# Looks at one usable answer: sets waiting= (someone has not stopped) and live= (someone runs or may).
+look() {
+  before=$view waiting='' live='' now=''
+  for name do
+    find_state "$name"
+    now="$now $name=$state"
+    case $state in
+      STOPPED) ;;
+      absent) waiting=yes ;;
+      *) waiting=yes live=yes ;;
+    esac
+  done
+  view=$now
+  if [ "$view" = "$before" ]; then unchanged=$((unchanged + 1)); else unchanged=0 && say "see$view"; fi
+}
+
+watch() {
+  view='' unchanged=0 unanswered=0
+  while :; do
+    if answer=$(wget -q -t 1 -T 5 -O - "$ECS_CONTAINER_METADATA_URI_V4/task" 2>/dev/null) &&
+      read_listing "$answer"; then
+      [ "$unanswered" -eq 0 ] || say "answers again, after $unanswered without use"
+      unanswered=0
+      look "$@"
+      [ "$waiting" ] || return 0
+      [ "$live" ] || [ "$unchanged" -lt "$grace" ] || return $never_appeared
+    else
+      [ $((unanswered % 60)) -ne 0 ] || say "no usable answer from $ECS_CONTAINER_METADATA_URI_V4/task; going on"
+      unanswered=$((unanswered + 1))
+    fi
+    sleep "$poll"
+  done
+}
+
+if [ $# -eq 0 ]; then say 'no container named to wait for' && exit 2; fi
+if [ -z "${ECS_CONTAINER_METADATA_URI_V4:-}" ]; then say 'ECS_CONTAINER_METADATA_URI_V4 is not set' && exit 2; fi
+for tool in wget sleep; do
+  command -v "$tool" >/dev/null || { say "this image has no $tool: choose another keeper_image" && exit 2; }
+done
+
+# The watch is a child, so that a signal is handled at once and a shell that fails is started again.
+while :; do
+  watch "$@" &
+  watcher=$!
+  wait "$watcher"
+  case $? in
+    0) say 'all have stopped' && exit 0 ;;
+    "$never_appeared") say 'given up on what never appeared; the others have stopped' && exit "$never_appeared" ;;
+    *) say 'the watch broke off; starting it again' ;;
+  esac
+  sleep 1 &
+  wait $!
+done
