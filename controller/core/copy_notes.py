@@ -1,0 +1,142 @@
+"""What a derived revision changes or shares, in lines for a reader of ``plan``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from controller.core.copies import KEEPER, copy_names, user_tags
+from controller.core.derive import shared_storage, told_apart
+from controller.core.sizing import cpu_figure, memory_figure, task_cpu, task_memory, task_size
+from controller.core.template import dependencies, followers, is_essential
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from controller.core.sizing import TaskSize
+    from controller.core.template import Template
+
+FREE_STORAGE: Final = 20
+"""GiB of ephemeral storage that every Fargate task has."""
+
+
+def notes(template: Template, worker: str, k: int) -> tuple[str, ...]:
+    """Return what k copies change against the template, a line each; nothing for k = 1, which is the template."""
+    if k == 1:
+        return ()
+    return (
+        *_containers(template, worker, k),
+        *_ports(template, worker),
+        *_order(template, worker),
+        *_logs(template, worker),
+        *_size(template, worker, k),
+        *_shared(template, worker, k),
+        *_tags(template),
+    )
+
+
+def _containers(template: Template, worker: str, k: int) -> Iterator[str]:
+    names = copy_names(worker, k)
+    yield f"{worker} becomes {names[0]} to {names[-1]}, which end one by one; {KEEPER} keeps the task up until all have"
+    for sidecar in template.sidecars(worker):
+        if is_essential(sidecar):
+            yield f"{sidecar['name']} is essential, as in the template: if it ends, ECS ends the task and all copies"
+
+
+def _ports(template: Template, worker: str) -> Iterator[str]:
+    ports = [_port(mapping) for mapping in template.container(worker).get("portMappings") or ()]
+    if ports:
+        yield (
+            f"portMappings dropped from the copies ({', '.join(ports)}): copies cannot share a port, and with "
+            f"awsvpc or host networking only one can listen on it"
+        )
+
+
+def _order(template: Template, worker: str) -> Iterator[str]:
+    for sidecar in template.sidecars(worker):
+        conditions = dict(dependencies(sidecar))
+        if conditions.get(worker) == "START":
+            yield f"{sidecar['name']} waited for {worker} to START: it starts beside the copies, after {KEEPER}"
+    for name in followers(template, worker):
+        yield f"{name} runs once all copies have ended; until then ECS shows the task as PENDING"
+
+
+def _logs(template: Template, worker: str) -> Iterator[str]:
+    log = template.container(worker).get("logConfiguration")
+    if log and told_apart(log, 1) != log:
+        changed = told_apart(log, 1)["options"]
+        option = next(name for name, value in changed.items() if value != log["options"][name])
+        yield f"log option {option} gets the number of the copy, so that streams are told apart: {changed[option]}"
+    if log and log["logDriver"] == "awsfirelens":
+        yield from _router_rules(template, worker)
+
+
+def _router_rules(template: Template, worker: str) -> Iterator[str]:
+    for router in template.sidecars(worker):
+        options = (router.get("firelensConfiguration") or {}).get("options") or {}
+        if "config-file-value" in options:
+            yield (
+                f"{router['name']} reads {options['config-file-value']}: its rules must match the tags of copies, "
+                f"{worker}-1-firelens-..., and not only {worker}-firelens-..."
+            )
+
+
+def _size(template: Template, worker: str, k: int) -> Iterator[str]:
+    size, single = task_size(template, worker, k), task_size(template, worker, 1)
+    if size is None or single is None:
+        return
+    if size.cpu is not None or size.memory is not None:
+        yield f"task size {_figures(single)} becomes {_figures(size)}, {_rounding(size)}"
+    yield from _tighter(template, worker)
+
+
+def _tighter(template: Template, worker: str) -> Iterator[str]:
+    """Say what the one worker could use beyond its own figures, and a copy cannot count on."""
+    definition, task = template.container(worker), (task_cpu(template), task_memory(template))
+    cpu, memory = cpu_figure(definition), memory_figure(definition)
+    if cpu is not None and task[0] is not None and cpu < task[0]:
+        yield f"each copy counts with its own cpu of {cpu}; the template's one could use up to {task[0]}"
+    if not definition.get("memory") and memory is not None and task[1] is not None and memory < task[1]:
+        yield (
+            f"each copy counts with its memoryReservation of {memory} MiB, which is no limit; "
+            f"the template's one could use up to {task[1]}: set memory if it needs more"
+        )
+
+
+def _shared(template: Template, worker: str, k: int) -> Iterator[str]:
+    definition = template.container(worker)
+    storage = shared_storage(template, k)
+    if storage is not None:
+        yield f"ephemeralStorage becomes {storage} GiB, shared by the copies"
+    elif template.is_fargate:
+        yield f"the {FREE_STORAGE} GiB of ephemeral storage are shared by the copies: set ephemeralStorage to scale it"
+    mounts = [mount for mount in definition.get("mountPoints") or () if not mount.get("readOnly")]
+    if mounts:
+        paths = ", ".join(str(mount.get("containerPath")) for mount in mounts)
+        yield f"the copies write to the same volumes at {paths}"
+    for need in definition.get("resourceRequirements") or ():
+        if str(need["value"]).isdigit():
+            total = k * int(need["value"])
+            yield f"{need['type']}: {need['value']} for each copy, {total} for the task, on one instance"
+
+
+def _tags(template: Template) -> Iterator[str]:
+    kept = {tag["key"] for tag in user_tags(template)}
+    reserved = [tag["key"] for tag in template.tags if tag["key"] not in kept]
+    if reserved:
+        yield f"tags not passed on, because they are reserved: {', '.join(reserved)}"
+
+
+def _port(mapping: Mapping[str, Any]) -> str:
+    return f"{mapping.get('containerPort') or mapping.get('containerPortRange')}/{mapping.get('protocol', 'tcp')}"
+
+
+def _figures(size: TaskSize) -> str:
+    cpu = "no cpu" if size.cpu is None else f"{size.cpu} CPU units"
+    memory = "no memory" if size.memory is None else f"{size.memory} MiB"
+    return f"{cpu} and {memory}"
+
+
+def _rounding(size: TaskSize) -> str:
+    cpu = (size.cpu or 0) - (size.needed_cpu or 0)
+    memory = (size.memory or 0) - (size.needed_memory or 0)
+    return f"of which {cpu} CPU units and {memory} MiB are rounding" if cpu or memory else "nothing of it rounding"
