@@ -1,0 +1,119 @@
+"""The load: bursts of messages with gaps between them, the same for the same seed."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.sandbox.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_sqs import SQSClient
+
+    from controller.sandbox.messages import MessageRecords
+    from controller.sandbox.scenario import QueueScenario, Scenario
+
+FIRST_BURST_AT = 0.5
+"""Seconds from the start to the first burst; each further queue begins half a second later."""
+GAP = (10.0, 14.0)
+"""The shortest and the longest time from one burst of a queue to its next, seconds."""
+SETTLING = 20.0
+"""What the last burst needs to be done, seconds: two slots, a start, and its work."""
+BATCH = 10
+"""What SQS takes in one SendMessageBatch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Messages that are sent to one queue at once."""
+
+    at: float
+    """Seconds after the start."""
+    queue: str
+    messages: tuple[Message, ...]
+
+
+def plan_load(scenario: Scenario, *, duration: float, seed: int) -> tuple[Burst, ...]:
+    """Return the bursts of a run of ``duration`` seconds in the order of their sending.
+
+    Every queue gets its first burst within two seconds, and its last early enough that the work can be done
+    before the run ends, if the run is long enough for that.
+    """
+    bursts = itertools.chain.from_iterable(
+        _bursts(queue, first_at=FIRST_BURST_AT * (index + 1), duration=duration, seed=seed)
+        for index, queue in enumerate(scenario.queues)
+    )
+    return tuple(sorted(bursts, key=lambda burst: (burst.at, burst.queue)))
+
+
+def _bursts(queue: QueueScenario, *, first_at: float, duration: float, seed: int) -> Iterator[Burst]:
+    draw = random.Random(f"{seed}:{queue.name}")  # noqa: S311 - repeatable, not secret
+    at = first_at
+    for number, (least, most) in enumerate(itertools.cycle(queue.burst_sizes), start=1):
+        if number > 1 and at > duration - SETTLING:
+            return
+        messages = tuple(
+            Message(f"{queue.name}-{number}-{index}", round(draw.uniform(*queue.work_seconds), 2))
+            for index in range(1, draw.randint(least, most) + 1)
+        )
+        yield Burst(round(at, 2), queue.name, messages)
+        at += draw.uniform(*GAP)
+
+
+class Load:
+    """Sends the planned bursts from a thread of its own."""
+
+    def __init__(
+        self, bursts: Sequence[Burst], *, sqs: SQSClient, queue_urls: Mapping[str, str], records: MessageRecords
+    ) -> None:
+        self._bursts = bursts
+        self._sqs = sqs
+        self._queue_urls = queue_urls
+        self._records = records
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sandbox-load", daemon=True)
+        self.error: Exception | None = None
+        """Why the load ended before its last burst."""
+
+    def start(self) -> None:
+        """Begin; burst times count from now."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send no further batch and wait for the one that is on its way."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def finished(self) -> bool:
+        """Whether no further message will be sent."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        try:
+            for burst in self._bursts:
+                if self._stopping.wait(max(0.0, began + burst.at - time.monotonic())):
+                    return
+                for first in range(0, len(burst.messages), BATCH):
+                    self._send(burst.queue, burst.messages[first : first + BATCH])
+        except Exception as error:  # noqa: BLE001 - it ends the run with a message of its own
+            self.error = error
+
+    def _send(self, queue: str, batch: Sequence[Message]) -> None:
+        at = time.time()
+        answer = self._sqs.send_message_batch(
+            QueueUrl=self._queue_urls[queue],
+            Entries=[{"Id": str(index), "MessageBody": message.body()} for index, message in enumerate(batch)],
+        )
+        for entry in answer.get("Successful", ()):
+            self._records.sent(queue, batch[int(entry["Id"])], at)
+        if refused := answer.get("Failed"):
+            raise RuntimeError(f"queue {queue} refused {len(refused)} messages: {refused[0]['Message']}")

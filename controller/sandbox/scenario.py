@@ -1,0 +1,134 @@
+"""What the sandbox plays: two queues, the workers that serve them, and the controller's configuration for both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLUSTER = "sandbox"
+WORKER_CONTAINER = "worker"
+KEEPER_CONTAINER = "ecsq-keeper"
+SUBNET = "subnet-0123456789abcdef0"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueScenario:
+    """One queue, its workers and its scaler, all under one name."""
+
+    name: str
+    """The queue, its scaler, and with ``-worker`` behind it the family of its template."""
+    worker: str
+    """What a worker container does; a key of ``workers.BEHAVIOURS``."""
+    work_seconds: tuple[float, float]
+    """The shortest and the longest work that one message means, seconds."""
+    burst_sizes: tuple[tuple[int, int], ...]
+    """The least and the most messages of one burst, burst after burst, from the start again at the end."""
+    scaler: Mapping[str, Any]
+    """The scaler's part of the configuration, without what names the queue and the task."""
+    limits: Mapping[str, Any]
+    """The packing limits of the scaler's ``task`` section."""
+
+    @property
+    def family(self) -> str:
+        """The family of the template."""
+        return f"{self.name}-worker"
+
+
+DRAIN = QueueScenario(
+    name="drain",
+    worker="drain",
+    work_seconds=(1.0, 3.0),
+    burst_sizes=((14, 18), (1, 1), (26, 32)),
+    scaler={
+        "demand": {
+            "steps": [
+                {"backlog": 1, "containers": 1},
+                {"backlog": 4, "containers": 2},
+                {"backlog": 10, "containers": 6},
+                {"backlog": 20, "containers": 10},
+            ]
+        },
+        "max_containers": 10,
+        # A burst of one message does not wake the scaler at once: it shows how a late tail is served.
+        "hysteresis": {"activate_at": 2, "activate_within": "4s"},
+    },
+    limits={"max_tasks_per_launch": 4, "max_containers_per_task": 4},
+)
+"""Workers that take messages until the queue is empty, asked for in steps."""
+
+SINGLE = QueueScenario(
+    name="single",
+    worker="single",
+    work_seconds=(2.0, 6.0),
+    burst_sizes=((3, 4), (13, 16), (6, 9)),
+    scaler={"demand": {"messages_per_container": 1}, "max_containers": 16},
+    limits={"max_tasks_per_launch": 4, "max_containers_per_task": 4},
+)
+"""Workers that take one message and exit, asked for one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that the sandbox sets up."""
+
+    queues: tuple[QueueScenario, ...] = (DRAIN, SINGLE)
+    controller: str = "sandbox"
+    """The name of the controller."""
+    consistency_window: float = 1.0
+    """L of the configuration, seconds: short, so that a minute shows ten slots."""
+    call_timeout: float = 2.0
+    """T of the configuration, seconds."""
+    poll_interval: float = 1.0
+    """Seconds between two polls of a scaler."""
+    listing_lag: float = 0.3
+    """How long the embedded ECS takes to list a task that it has started, seconds; less than the window."""
+    start_delay: tuple[float, float] = (0.8, 2.5)
+    """The shortest and the longest time from RunTask to RUNNING, seconds."""
+    visibility_timeout: int = 30
+    """How long a message stays with the worker that took it, seconds; longer than any work."""
+    grace: float = 30.0
+    """How long after its duration a run waits for work that is still under way, seconds."""
+
+
+def configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: int) -> dict[str, Any]:
+    """Return the controller's configuration file for ``scenario``, as YAML would read it.
+
+    ``port`` is the daemon's own, on loopback.
+    """
+    return {
+        "name": scenario.controller,
+        "aws": {
+            "region": region,
+            "endpoint_url": endpoint_url,
+            "consistency_window": _duration(scenario.consistency_window),
+            "call_timeout": _duration(scenario.call_timeout),
+        },
+        "poll_interval": _duration(scenario.poll_interval),
+        "server": {"host": "127.0.0.1", "port": port},
+        "scalers": [_scaler(queue, scenario) for queue in scenario.queues],
+    }
+
+
+def _scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
+    slot = 6 * scenario.consistency_window
+    return {
+        "name": queue.name,
+        "queue": queue.name,
+        # The least that there is, and a fall soon enough to be seen between two bursts.
+        "cooldown": {"launch": _duration(slot), "fall": _duration(2 * slot)},
+        **queue.scaler,
+        "task": {
+            "cluster": CLUSTER,
+            "definition": queue.family,
+            "container": WORKER_CONTAINER,
+            "subnets": [SUBNET],
+            **queue.limits,
+        },
+    }
+
+
+def _duration(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
