@@ -1,0 +1,75 @@
+"""What a worker container does: take messages over HTTP, work on each for a while, delete it, exit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from controller.sandbox.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_sqs import SQSClient
+
+    from controller.sandbox.messages import MessageRecords
+
+BEHAVIOUR_VARIABLE = "SANDBOX_WORKER"
+"""The environment variable of a container that says what it does; without it, it is a sidecar."""
+QUEUE_VARIABLE = "SANDBOX_QUEUE"
+QUEUE_URL_VARIABLE = "SANDBOX_QUEUE_URL"
+
+
+class Worker:
+    """One worker container from its start to its exit."""
+
+    def __init__(self, *, sqs: SQSClient, queue: str, queue_url: str, records: MessageRecords) -> None:
+        self.queue = queue
+        """The name under which its messages are recorded."""
+        self.holding: Message | None = None
+        """The message that it works on."""
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._records = records
+        self._killed = threading.Event()
+
+    def kill(self) -> None:
+        """End the container as SIGKILL would: what it holds stays in the queue, invisible until its timeout."""
+        self._killed.set()
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was ended from outside."""
+        return self._killed.is_set()
+
+    def serve_one(self) -> bool:
+        """Take a message, do its work and delete it; return whether there was one and it is done."""
+        # A short poll will do: the embedded SQS, unlike the real one, always sees every message.
+        answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=1)
+        for received in answer.get("Messages", ()):
+            message = Message.read(received["Body"], received["MessageId"])
+            self.holding = message
+            self._records.started(self.queue, message, time.time())
+            if self._killed.wait(message.seconds):
+                return False
+            self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=received["ReceiptHandle"])
+            self._records.done(self.queue, message)
+            self.holding = None
+            return True
+        return False
+
+
+def drain(worker: Worker) -> None:
+    """Take messages until the queue is empty."""
+    while worker.serve_one():
+        pass
+
+
+def single(worker: Worker) -> None:
+    """Take one message."""
+    worker.serve_one()
+
+
+BEHAVIOURS: Mapping[str, Callable[[Worker], None]] = {"drain": drain, "single": single}
+"""What a container may do, by the value of ``BEHAVIOUR_VARIABLE``."""

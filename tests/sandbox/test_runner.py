@@ -1,0 +1,208 @@
+import time
+
+import pytest
+
+from controller.sandbox.census import Census, take_census
+from controller.sandbox.messages import Message, MessageRecords, MessageTotals
+from controller.sandbox.runner import ContainerRunner
+from controller.sandbox.scenario import CLUSTER, KEEPER_CONTAINER, SUBNET
+from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
+
+DEADLINE = 10.0
+
+
+def eventually(condition) -> bool:
+    """Whether the condition came true before the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+class Bench:
+    """One queue, a runner for the tasks that serve it, and the records of what they do."""
+
+    def __init__(self, aws):
+        self.aws = aws
+        self.name = "jobs"
+        self.sqs, self.ecs = aws.client("sqs"), aws.client("ecs")
+        self.ecs.create_cluster(clusterName=CLUSTER)
+        self.url = self.sqs.create_queue(QueueName=self.name, Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
+        self.records = MessageRecords()
+        self.runner = ContainerRunner(aws.ecs, sqs=self.sqs, records=self.records)
+        self.runner.start()
+
+    def send(self, *seconds: float) -> None:
+        for number, length in enumerate(seconds):
+            message = Message(f"{self.name}-{number}", length)
+            self.records.sent(self.name, message, time.time())
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=message.body())
+
+    def worker(self, name="worker", behaviour="drain", **more) -> dict:
+        environment = {
+            BEHAVIOUR_VARIABLE: behaviour,
+            QUEUE_VARIABLE: self.name,
+            QUEUE_URL_VARIABLE: more.pop("url", self.url),
+        }
+        return {
+            "name": name,
+            "image": "worker",
+            "environment": [{"name": key, "value": value} for key, value in environment.items()],
+            **more,
+        }
+
+    def run(self, *containers: dict) -> str:
+        definition = self.ecs.register_task_definition(
+            family=self.name,
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="1024",
+            memory="2048",
+            containerDefinitions=list(containers),
+        )["taskDefinition"]["taskDefinitionArn"]
+        answer = self.ecs.run_task(
+            cluster=CLUSTER,
+            taskDefinition=definition,
+            launchType="FARGATE",
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
+        )
+        return answer["tasks"][0]["taskArn"]
+
+    def stopped(self, arn: str) -> bool:
+        return self.aws.ecs.task(arn).last_status == "STOPPED"
+
+    def exit_codes(self, arn: str) -> dict[str, int | None]:
+        return {view.name: view.exit_code for view in self.aws.ecs.task(arn).containers}
+
+    def totals(self) -> tuple[int, int, int]:
+        totals: MessageTotals = self.records.totals(self.name)
+        return totals.sent, totals.done, totals.done_twice
+
+
+@pytest.fixture
+def bench(aws):
+    made = Bench(aws)
+    yield made
+    made.runner.stop()
+
+
+def copies(bench: Bench, number: int, behaviour: str) -> list[dict]:
+    """Give a keeper and copies of a worker that depend on it, as a derived revision has them."""
+    after_keeper = [{"containerName": KEEPER_CONTAINER, "condition": "START"}]
+    return [
+        {"name": KEEPER_CONTAINER, "image": "busybox", "essential": True},
+        *(
+            bench.worker(f"worker-{copy}", behaviour, essential=False, dependsOn=after_keeper)
+            for copy in range(1, number + 1)
+        ),
+    ]
+
+
+def test_a_drain_worker_does_everything_and_exits(bench):
+    """It takes message after message until none is left, then exits 0, and its task stops."""
+    bench.send(0.01, 0.02, 0.03)
+    arn = bench.run(bench.worker())
+
+    assert eventually(lambda: bench.stopped(arn))
+    assert bench.totals() == (3, 3, 0)
+    assert bench.exit_codes(arn) == {"worker": 0}
+
+
+def test_a_one_message_worker_does_one(bench):
+    """It takes a single message, however many wait, and exits 0."""
+    bench.send(0.01, 0.01, 0.01)
+    arn = bench.run(bench.worker(behaviour="single"))
+
+    assert eventually(lambda: bench.stopped(arn))
+    assert bench.totals() == (3, 1, 0)
+    assert bench.exit_codes(arn) == {"worker": 0}
+
+
+def test_a_worker_without_a_message_exits_at_once(bench):
+    """An empty queue is no error."""
+    arn = bench.run(bench.worker(behaviour="single"))
+
+    assert eventually(lambda: bench.stopped(arn))
+    assert bench.exit_codes(arn) == {"worker": 0}
+
+
+@pytest.mark.parametrize("behaviour", ["drain", "single"])
+def test_copies_end_one_by_one_and_the_keeper_last(bench, behaviour):
+    """Nobody is cut off by a sibling that was sooner done; the task stops when all are."""
+    bench.send(0.05, 0.4, 0.8)
+    arn = bench.run(*copies(bench, 3, behaviour))
+
+    assert eventually(lambda: bench.stopped(arn))
+    assert bench.totals() == (3, 3, 0)
+    assert bench.exit_codes(arn) == {KEEPER_CONTAINER: 0, "worker-1": 0, "worker-2": 0, "worker-3": 0}
+    assert bench.runner.kills == []
+
+
+def test_an_essential_exit_kills_the_siblings_in_the_middle_of_their_work(bench):
+    """What plain copies without a keeper do to each other is noticed, and the work is taken up again."""
+    bench.send(0.1, 60.0)
+    arn = bench.run(bench.worker("worker-1", "single"), bench.worker("worker-2", "single"))
+
+    assert eventually(lambda: bench.runner.kills)
+    (kill,) = bench.runner.kills
+    assert (kill.task, kill.queue, kill.stop_code, kill.message) == (
+        arn,
+        bench.name,
+        "EssentialContainerExited",
+        f"{bench.name}-1",
+    )
+    assert bench.totals() == (2, 1, 0)
+    assert eventually(lambda: "Messages" in bench.sqs.receive_message(QueueUrl=bench.url))
+
+
+def test_a_sidecar_ends_with_its_worker_and_is_no_kill(bench):
+    """A container that is no worker runs until its task stops, and nobody misses it."""
+    bench.send(0.05)
+    arn = bench.run(bench.worker(behaviour="single"), {"name": "router", "image": "router", "essential": False})
+
+    assert eventually(lambda: bench.stopped(arn))
+    assert bench.exit_codes(arn) == {"worker": 0, "router": 137}
+    assert bench.runner.kills == []
+
+
+def test_a_worker_that_crashes_exits_with_1_and_is_reported(bench):
+    """A worker's own error is its exit code and a line, and other workers go on."""
+    bench.send(0.01)
+    crashed = bench.run(bench.worker("crashes", url=f"{bench.url}-gone"))
+    good = bench.run(bench.worker())
+
+    assert eventually(lambda: bench.stopped(crashed) and bench.stopped(good))
+    assert bench.exit_codes(crashed) == {"crashes": 1}
+    (failure,) = bench.runner.failures
+    assert failure.startswith("crashes: ")
+    assert "does not exist" in failure
+    assert bench.totals() == (1, 1, 0)
+
+
+def test_stopping_the_runner_kills_nobody(bench):
+    """Work under way when the sandbox ends is left undone: that is no kill, and the queue still has it."""
+    bench.send(60.0)
+    bench.run(bench.worker())
+    assert eventually(lambda: bench.records.totals().waits)
+
+    bench.runner.stop()
+
+    assert bench.runner.running == 0
+    assert bench.runner.kills == []
+    assert bench.totals() == (1, 0, 0)
+
+
+def test_the_census_counts_what_lives_and_what_was_launched(bench):
+    """Live containers by state, and every launch by its size; a stopped task lives no more."""
+    bench.send(0.01, 60.0, 60.0)
+    arn = bench.run(bench.worker(behaviour="single"))
+    assert eventually(lambda: bench.stopped(arn))
+    bench.run(*copies(bench, 2, "single"))
+    assert eventually(lambda: bench.runner.running == 2)
+
+    census = take_census(bench.aws.ecs.tasks())[bench.name]
+
+    assert census == Census(running=2, starting=0, live_tasks=1, launched=((1, 1), (1, 2)))
+    assert (census.launched_tasks, census.launched_containers) == (2, 3)
