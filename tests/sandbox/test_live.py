@@ -1,0 +1,149 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from controller.sandbox.live import LiveView, PlainView, picture, view_for
+from controller.sandbox.progress import RECENT_LAUNCHES, Progress, QueueProgress, decisions_of, launches_of
+
+DRAIN = QueueProgress(
+    name="drain",
+    visible=12,
+    in_flight=6,
+    running=6,
+    starting=4,
+    tasks=5,
+    sent=30,
+    done=12,
+    decision="launch 4: 18 messages ask for 10 containers, 6 live",
+)
+SINGLE = QueueProgress(name="single")
+PROGRESS = Progress(
+    elapsed=23.4,
+    duration=60,
+    phase="bursts arrive",
+    queues=(DRAIN, SINGLE),
+    launches=("00:07 drain: launched 4 (4 x 1)",),
+)
+
+
+def console(width=80, **more) -> Console:
+    return Console(file=io.StringIO(), width=width, _environ={"TERM": "xterm", **more.pop("environ", {})}, **more)
+
+
+def text_of(shown: Console) -> str:
+    return shown.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [30, 61, 62, 80, 200])
+def test_the_picture_fits_every_width_with_every_number(width):
+    """No line is wider than the terminal, and none of the numbers is lost."""
+    shown = console(width)
+    shown.print(picture(PROGRESS, width))
+    text = text_of(shown)
+
+    assert max(len(line) for line in text.splitlines()) <= width
+    words = text.replace("\n", " ").split()
+    assert {"12", "6", "4", "5", "30"} <= {word.strip(",;") for word in words}
+    assert "18 messages ask for 10" in " ".join(words)
+
+
+def test_the_picture_fits_a_terminal_of_24_lines():
+    """Two scalers with long decisions and the last launches are seen at once in 80 x 24."""
+    long = [replace(queue, decision="word " * 28) for queue in (DRAIN, SINGLE)]
+    busy = replace(PROGRESS, queues=tuple(long), launches=PROGRESS.launches * RECENT_LAUNCHES)
+    shown = console()
+    shown.print(picture(busy, 80))
+
+    assert len(text_of(shown).splitlines()) <= 24
+
+
+def test_without_colour_the_bars_still_differ():
+    """NO_COLOR leaves no escape of a colour, and other signs for work, waiting and starting."""
+    shown = console(force_terminal=True, environ={"NO_COLOR": "1"})
+    shown.print(picture(PROGRESS, 80))
+    lines = text_of(shown).splitlines()
+
+    assert not any(f"\x1b[{colour}" in line for line in lines for colour in range(30, 38))
+    assert any("messages    " + "#" * 6 + "." * 12 in line for line in lines)
+    assert any("containers  " + "#" * 6 + "+" * 4 in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "expected"),
+    [(True, "xterm", LiveView), (True, "dumb", PlainView), (False, "xterm", PlainView)],
+    ids=["terminal", "dumb terminal", "pipe"],
+)
+def test_only_a_terminal_that_can_draw_gets_the_live_view(terminal, term, expected):
+    """Pipes, files and dumb terminals get plain lines."""
+    assert isinstance(view_for(console(force_terminal=terminal, environ={"TERM": term})), expected)
+
+
+def test_plain_lines_come_on_change_only_and_not_too_often():
+    """A queue that stays the same says nothing more; one that changes waits for its turn."""
+    now = [0.0]
+    shown = console()
+    view = PlainView(shown, now=lambda: now[0])
+    busier = replace(PROGRESS, elapsed=24, queues=(replace(DRAIN, visible=11), SINGLE))
+    with view:
+        view.show(PROGRESS)
+        first = len(text_of(shown).splitlines())
+        view.show(PROGRESS)
+        view.show(busier)
+        soon = len(text_of(shown).splitlines())
+        now[0] = 3.0
+        view.show(busier)
+
+    assert soon == first
+    assert text_of(shown).splitlines()[first:] == [
+        "00:24 drain: 11 visible, 6 in flight; 6 running, 4 starting in 5 tasks; 12 of 30 done"
+    ]
+
+
+def record(scaler: str, at: float, outcome: str | None) -> dict:
+    return {
+        "scaler": scaler,
+        "at": at,
+        "outcome": outcome,
+        "plan": [{"tasks": 2, "containers": 1}, {"tasks": 1, "containers": 3}],
+        "launched_containers": 5,
+        "text": f"{scaler} at {at}",
+    }
+
+
+STATUS = {
+    "scalers": [
+        {
+            "name": "drain",
+            "problem": None,
+            "last_decision": record("drain", 108.0, None),
+            "decisions": [record("drain", 107.0, "launched"), record("drain", 108.0, None)],
+        },
+        {"name": "single", "problem": "queue gone", "last_decision": None, "decisions": []},
+        {
+            "name": "other",
+            "problem": None,
+            "last_decision": None,
+            "decisions": [record("other", 105.0, "partly_launched")],
+        },
+    ]
+}
+
+
+def test_launches_are_told_in_the_order_of_time():
+    """Launches of all scalers, oldest first, with the tasks and containers of each; holds are left out."""
+    assert launches_of(STATUS, began=100.0) == (
+        "00:05 other: partly launched 5 (2 x 1, 1 x 3)",
+        "00:07 drain: launched 5 (2 x 1, 1 x 3)",
+    )
+
+
+def test_decisions_are_told_in_words():
+    """Every scaler has its last decision, its problem if it has one, or nothing yet."""
+    assert decisions_of(STATUS) == {"drain": "drain at 108.0", "single": "queue gone", "other": ""}
+
+
+def test_a_daemon_that_does_not_answer_has_no_decisions():
+    """Before the daemon answers there is nothing to tell."""
+    assert (decisions_of(None), launches_of(None, began=0.0)) == ({}, ())
