@@ -1,0 +1,65 @@
+"""``ecsq sandbox``: everything on this machine, and the real daemon on it."""
+
+from __future__ import annotations
+
+import click
+
+from controller.config.durations import parse_duration
+
+OPTIONAL = frozenset({"moto", "rich"})
+"""What the sandbox needs and the daemon does not."""
+
+
+class Duration(click.ParamType[float]):
+    """A duration of the configuration's form, as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; a usage error says what is wrong."""
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds <= 0:
+            self.fail("must be above 0", param, ctx)
+        return seconds
+
+
+@click.command("sandbox")
+@click.option("--duration", type=Duration(), default="60s", show_default=True, help="How long it runs.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides bursts, work and delays."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the embedded AWS on 127.0.0.1.  [default: any free one]",
+)
+@click.option("--aws-only", is_flag=True, help="Start no controller: bring your own to the embedded AWS.")
+def command(*, duration: float, seed: int, port: int, aws_only: bool) -> None:
+    """Try the controller on this machine: an embedded AWS, workers, bursts of messages, and the real daemon.
+
+    Ends by itself with a summary: at the latest 30 s after the duration, sooner if all work is done. Exit code 1
+    if a message was lost or not done in time, or a worker was killed in the middle of its work.
+    """
+    try:
+        from rich.console import Console  # noqa: PLC0415 - optional, and slow to import
+
+        from controller.sandbox.play import Options, PortError, play  # noqa: PLC0415
+        from controller.sandbox.summary import render  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in OPTIONAL:
+            raise
+        raise click.ClickException(
+            f"the sandbox needs {missing}, which is not installed: "
+            "python -m pip install 'ecs-queue-controller[sandbox]'"
+        ) from error
+    try:
+        summary = play(Options(duration=duration, seed=seed, port=port, aws_only=aws_only), Console())
+    except PortError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"\n{render(summary)}")
+    raise SystemExit(summary.exit_code)

@@ -1,0 +1,139 @@
+"""One run of the sandbox: everything set up, played, followed, taken down and summed up."""
+
+from __future__ import annotations
+
+import random
+import signal
+import tempfile
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from controller.sandbox.aws import EmbeddedAws
+from controller.sandbox.daemon import Daemon, free_port, write_configuration
+from controller.sandbox.isolation import isolation
+from controller.sandbox.live import view_for
+from controller.sandbox.load import Load, plan_load
+from controller.sandbox.messages import MessageRecords
+from controller.sandbox.run import Run
+from controller.sandbox.runner import ContainerRunner
+from controller.sandbox.scenario import Scenario, configuration
+from controller.sandbox.stage import LOAD_CLIENT, WORKER_CLIENT, set_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from controller.sandbox.summary import Summary
+
+CONTROLLER_PORT = 8080
+"""The port that the written configuration gives a controller that is not ours."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a run to end early."""
+
+
+class PortError(Exception):
+    """The embedded AWS cannot listen on the port that the user chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user chooses for one run."""
+
+    duration: float = 60.0
+    """Seconds that the run takes, the time for the last work included."""
+    seed: int = 1
+    """Decides the bursts, the work and the start delays."""
+    port: int = 0
+    """The embedded AWS's port on loopback; 0 takes a free one."""
+    aws_only: bool = False
+    """Leave the controller to the user."""
+
+
+def play(options: Options, console: Console, scenario: Scenario | None = None) -> Summary:
+    """Run the sandbox on ``console`` and return what it has shown.
+
+    Raises ``PortError`` if the port is taken. Must be called in the main thread: it answers to signals.
+    """
+    scenario = scenario or Scenario()
+    with ExitStack() as stack:
+        stack.enter_context(isolation())
+        interrupted = stack.enter_context(_interruption())
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecsq-sandbox-")))
+        aws = stack.enter_context(_embedded_aws(options, scenario))
+        daemon = _prepare(options, scenario, aws, directory, console)
+        run = _assemble(options, scenario, aws, daemon)
+        stack.callback(run.stop)
+        run.start()
+        with view_for(console) as view:
+            run.follow(view, interrupted)
+        return run.close(interrupted=interrupted.is_set())
+
+
+def _embedded_aws(options: Options, scenario: Scenario) -> EmbeddedAws:
+    try:
+        return EmbeddedAws(
+            port=options.port,
+            listing_lag=scenario.listing_lag,
+            start_delay=_start_delay(scenario, options.seed),
+            seed=options.seed,
+        )
+    except OSError as error:
+        raise PortError(
+            f"127.0.0.1:{options.port} cannot be listened on ({error.strerror}): choose another --port, or 0 for any"
+        ) from error
+
+
+def _prepare(
+    options: Options, scenario: Scenario, aws: EmbeddedAws, directory: Path, console: Console
+) -> Daemon | None:
+    """Write the configuration, say what is where, and return the daemon to start; None to leave it to the user."""
+    port = CONTROLLER_PORT if options.aws_only else free_port()
+    path = directory / "config.yaml"
+    write_configuration(path, configuration(scenario, endpoint_url=aws.url, region=aws.region, port=port))
+    console.print(f"embedded AWS   {aws.url}  (any credentials will do)", highlight=False, soft_wrap=True)
+    console.print(f"configuration  {path}", highlight=False, soft_wrap=True)
+    if options.aws_only:
+        return None
+    daemon = Daemon(configuration=path, log=directory / "controller.log", port=port)
+    console.print(f"controller     {daemon.url}/status\n", highlight=False, soft_wrap=True)
+    return daemon
+
+
+def _assemble(options: Options, scenario: Scenario, aws: EmbeddedAws, daemon: Daemon | None) -> Run:
+    urls = set_stage(aws, scenario)
+    records = MessageRecords()
+    bursts = plan_load(scenario, duration=options.duration, seed=options.seed)
+    return Run(
+        aws=aws,
+        scenario=scenario,
+        duration=options.duration,
+        seed=options.seed,
+        queue_urls=urls,
+        records=records,
+        runner=ContainerRunner(aws.ecs, sqs=aws.client("sqs", app=WORKER_CLIENT), records=records),
+        load=Load(bursts, sqs=aws.client("sqs", app=LOAD_CLIENT), queue_urls=urls, records=records),
+        daemon=daemon,
+    )
+
+
+def _start_delay(scenario: Scenario, seed: int) -> Callable[[str], float]:
+    def draw(task_arn: str) -> float:
+        return random.Random(f"{seed}:{task_arn}").uniform(*scenario.start_delay)  # noqa: S311 - repeatable
+
+    return draw
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Give an event that a Ctrl-C sets, instead of an exception in the middle of anything."""
+    interrupted = threading.Event()
+    before = {number: signal.signal(number, lambda *_: interrupted.set()) for number in SIGNALS}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,78 @@
+"""The embedded AWS with everything on it that a user would have: cluster, queues, task definitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from controller.sandbox.scenario import CLUSTER, WORKER_CONTAINER
+from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+    from controller.sandbox.aws import EmbeddedAws
+    from controller.sandbox.scenario import QueueScenario, Scenario
+
+LOAD_CLIENT = "sandbox-load"
+WORKER_CLIENT = "sandbox-worker"
+VIEW_CLIENT = "sandbox-view"
+"""The markers in the user agents of the sandbox's own clients; the controller's begins with ``ecsq-``."""
+
+COUNTS: tuple[QueueAttributeNameType, ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+def set_stage(aws: EmbeddedAws, scenario: Scenario) -> dict[str, str]:
+    """Create the cluster, and for every queue itself and its template; return the queues' URLs by name."""
+    ecs, sqs = aws.client("ecs"), aws.client("sqs")
+    ecs.create_cluster(clusterName=CLUSTER)
+    urls = {}
+    for queue in scenario.queues:
+        attributes = {"VisibilityTimeout": str(scenario.visibility_timeout)}
+        urls[queue.name] = sqs.create_queue(QueueName=queue.name, Attributes=attributes)["QueueUrl"]
+        ecs.register_task_definition(**template(queue, urls[queue.name]))
+    return urls
+
+
+def template(queue: QueueScenario, queue_url: str) -> dict[str, Any]:
+    """Return the task definition of a queue's worker, as RegisterTaskDefinition takes it."""
+    environment = {
+        BEHAVIOUR_VARIABLE: queue.worker,
+        QUEUE_VARIABLE: queue.name,
+        QUEUE_URL_VARIABLE: queue_url,
+    }
+    return {
+        "family": queue.family,
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {
+                "name": WORKER_CONTAINER,
+                "image": "sandbox/worker:1",
+                "cpu": 256,
+                "memory": 512,
+                "essential": True,
+                "environment": [{"name": name, "value": value} for name, value in environment.items()],
+            }
+        ],
+    }
+
+
+def message_counts(sqs: SQSClient, queue_url: str) -> tuple[int, int, int]:
+    """Return the visible, in-flight and delayed messages of a queue."""
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=COUNTS)["Attributes"]
+    visible, in_flight, delayed = (int(attributes[name]) for name in COUNTS)
+    return visible, in_flight, delayed
+
+
+def derived_revisions(ecs: ECSClient, scenario: Scenario) -> int:
+    """Return how many task definition revisions there are besides the templates of ``set_stage``."""
+    pages = ecs.get_paginator("list_task_definitions").paginate()
+    return sum(len(page["taskDefinitionArns"]) for page in pages) - len(scenario.queues)

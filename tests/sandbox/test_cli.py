@@ -1,0 +1,59 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from controller.cli.sandbox import command
+
+# Makes one package impossible to import, then runs the command, as on a machine without the optional dependencies.
+WITHOUT = """
+import sys
+sys.modules[{package!r}] = None
+from controller.cli.sandbox import command
+command(["--duration", "1s"])
+"""
+
+
+@pytest.mark.parametrize("package", ["moto", "rich"])
+def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package):
+    """Whoever installed the daemon only is told how to get the sandbox."""
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(package=package)], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        f"Error: the sandbox needs {package}, which is not installed: "
+        "python -m pip install 'ecs-queue-controller[sandbox]'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--duration", "soon"], "is not a duration"),
+        (["--duration", "0s"], "must be above 0"),
+        (["--seed", "-1"], "x>=0"),
+        (["--port", "70000"], "0<=x<=65535"),
+    ],
+    ids=["no duration", "no time", "negative seed", "no port"],
+)
+def test_wrong_usage_is_named(arguments, complaint):
+    """A wrong option is exit 2 and says what is wrong with it."""
+    result = CliRunner().invoke(command, arguments)
+
+    assert result.exit_code == 2
+    assert complaint in result.output
+
+
+def test_a_taken_port_is_one_clear_line():
+    """Somebody else's port is exit 1, with the port named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(command, ["--port", str(port), "--duration", "1s"])
+
+    assert result.exit_code == 1
+    assert f"Error: 127.0.0.1:{port}" in result.output
+    assert len(result.output.splitlines()) == 1

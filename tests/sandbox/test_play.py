@@ -1,0 +1,154 @@
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from controller.sandbox.isolation import isolation
+from controller.sandbox.scenario import SUBNET
+
+DEADLINE = 20.0
+"""Seconds in which a run of a second or two must have come to its end."""
+
+# A run that is over sooner than a user's: little work, short delays, not much patience.
+SCRIPT = """
+import sys
+from dataclasses import replace
+from rich.console import Console
+from controller.sandbox.play import Options, play
+from controller.sandbox.scenario import DRAIN, Scenario
+from controller.sandbox.summary import render
+
+drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2))
+scenario = Scenario(queues=(drain,), start_delay=(0.0, 0.1), {scenario})
+summary = play(Options(duration=1.0, {options}), Console(width=300), scenario)
+print(render(summary))
+sys.exit(summary.exit_code)
+"""
+
+
+class Sandbox:
+    """A sandbox as a process of its own: moto's queues and the signals belong to one process."""
+
+    def __init__(self, process):
+        self.process = process
+        self.output = ""
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(process.stdout, selectors.EVENT_READ)
+
+    def read_until(self, pattern: str) -> re.Match[str]:
+        """Read on until the output matches; fail at the deadline or the end."""
+        deadline = time.monotonic() + DEADLINE
+        while (match := re.search(pattern, self.output)) is None:
+            assert self._selector.select(deadline - time.monotonic()), f"no {pattern!r} in {self.output!r}"
+            read = os.read(self.process.stdout.fileno(), 65536).decode()
+            assert read, f"ended without {pattern!r}: {self.output!r}"
+            self.output += read
+        return match
+
+    def end(self) -> int:
+        """Wait for the process to end by itself, and return its exit code."""
+        rest, _ = self.process.communicate(timeout=DEADLINE)
+        self.output += rest.decode()
+        return self.process.returncode
+
+
+@contextmanager
+def sandbox(options="aws_only=True", scenario=""):
+    script = SCRIPT.format(options=options, scenario=scenario)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            yield Sandbox(process)
+        finally:
+            process.kill()
+
+
+def row(output: str, title: str) -> list[str]:
+    """Find the cells of one row of the summary."""
+    (cells,) = re.findall(rf"^ *{title} {{2,}}(\S.*)$", output, re.MULTILINE)
+    return cells.split()
+
+
+def client(service: str, url: str):
+    return boto3.client(service, endpoint_url=url, region_name="us-east-1", config=Config(user_agent_appid="ecsq-test"))
+
+
+def test_a_controller_of_ones_own_is_served_and_summed_up():
+    """With --aws-only whoever launches tasks sees messages done, and their own calls in the summary."""
+    with sandbox(scenario="grace=10.0") as run:
+        url = run.read_until(r"embedded AWS +(\S+)").group(1)
+        run.read_until("drain: 6 visible")
+        client("ecs", url).run_task(
+            cluster="sandbox",
+            taskDefinition="drain-worker",
+            count=2,
+            launchType="FARGATE",
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
+        )
+        code = run.end()
+
+    assert code == 0, run.output
+    assert row(run.output, "done")[-1] == "6"
+    assert row(run.output, "lost")[-1] == "0"
+    assert row(run.output, "tasks")[0] == "2"
+    assert row(run.output, "ecs:RunTask") == ["1"]
+    assert "Every message was done" in run.output
+
+
+def test_work_that_is_not_done_in_time_is_a_failure():
+    """When nobody launches anything the run ends all the same, and says what was left."""
+    with sandbox(scenario="grace=0.2") as run:
+        code = run.end()
+
+    assert code == 1
+    assert "  6 messages not done in time." in run.output.splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_ctrl_c_ends_with_the_summary(number):
+    """Ending a run early is no failure; what was left in the queue is said."""
+    with sandbox() as run:
+        run.read_until("drain: 6 visible")
+        run.process.send_signal(number)
+        code = run.end()
+
+    assert code == 0, run.output
+    assert "ended on request" in run.output
+    assert "Ended on request with 6 messages left in the queues" in run.output
+
+
+def test_a_controller_that_dies_is_told_with_the_end_of_its_log():
+    """A controller that cannot run ends the sandbox at once, as a failure, with its own last words."""
+    with sandbox(options="", scenario="controller='No Name'") as run:
+        code = run.end()
+
+    assert code == 1
+    assert "The controller ended by itself with exit code 1. The end of its log:" in run.output
+
+
+def test_the_users_own_account_is_left_out(monkeypatch):
+    """Whatever account, endpoint or proxy the user has set up, the sandbox stays on loopback."""
+    monkeypatch.setenv("AWS_PROFILE", "not-there")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with sandbox() as run:
+        run.read_until("drain: 6 visible")
+
+
+def test_isolation_is_for_a_while(monkeypatch):
+    """Inside there are made-up credentials only; afterwards the environment is what it was."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the user's")
+    before = dict(os.environ)
+    with isolation():
+        inside = dict(os.environ)
+
+    assert before == dict(os.environ)
+    assert "the user's" not in inside.values()
+    assert inside["AWS_ACCESS_KEY_ID"] == "sandbox"
