@@ -1,0 +1,65 @@
+"""What DescribeTasks says, in the ledger's words: which worker containers of a task run, and how a task ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controller.aws.errors import AwsError, Fault
+from controller.core.copies import KEEPER
+from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
+
+_RUNNING = "RUNNING"
+_STOPPED = frozenset({"STOPPED", "DELETED"})
+_INTERRUPTED = frozenset(
+    {"SpotInterruption", "TerminationNotice", "InfrastructureHealth", "UserInitiated", "ServiceSchedulerInitiated"}
+)
+
+
+def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | StoppedTask:
+    """Return what a description says of a task whose worker is configured as ``worker``.
+
+    Raises AwsError when it names no container: how many workers such a task has is unknown, not zero.
+    """
+    workers = _workers(task, worker)
+    arn, scaler = task["taskArn"], task.get("group", "")
+    if task["lastStatus"] in _STOPPED:
+        return StoppedTask(arn=arn, scaler=scaler, outcome=_outcome(task.get("stopCode"), workers))
+    statuses = [container.get("lastStatus") for container in workers]
+    started_at = task.get("startedAt")
+    return LiveTask(
+        arn=arn,
+        scaler=scaler,
+        running=statuses.count(_RUNNING),
+        starting=sum(status != _RUNNING and status not in _STOPPED for status in statuses),
+        created_at=task["createdAt"].timestamp(),
+        started_at=None if started_at is None else started_at.timestamp(),
+    )
+
+
+def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[str, Any]]:
+    """Return the worker containers: the configured one, or its copies.
+
+    A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
+    """
+    containers = [container for container in task.get("containers", []) if container["name"] != KEEPER]
+    if not containers:
+        raise AwsError(Fault.SERVER_ERROR, f"task {task['taskArn']}: described without containers")
+    if worker is None:
+        return containers
+    itself = [container for container in containers if container["name"] == worker]
+    copy = re.compile(re.escape(worker) + r"-\d+")
+    return itself or [container for container in containers if copy.fullmatch(container["name"])] or containers
+
+
+def _outcome(stop_code: str | None, workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
+    """Judge how a task ended: success is in the exit codes, for "essential container exited" says both."""
+    if stop_code == "TaskFailedToStart":
+        return StopOutcome.START_FAILED
+    if stop_code in _INTERRUPTED:
+        return StopOutcome.INTERRUPTED
+    codes = [container.get("exitCode") for container in workers]
+    if any(code not in {0, None} for code in codes):
+        return StopOutcome.FAILED
+    return StopOutcome.UNKNOWN if None in codes else StopOutcome.SUCCEEDED

@@ -1,0 +1,117 @@
+"""The boto3 clients: one attempt a RunTask call, bounded in time, every request counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from controller.aws.errors import AwsError, Fault, fault_of_answer, translate
+from controller.config import AwsSpec
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_SHARE = 0.4
+"""What of a call's time connecting may take; the rest is for the answer."""
+READ_ATTEMPTS = 2
+"""Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
+MOST_CONNECTIONS = 16
+
+RequestObserver = Callable[[str, str, str, float], None]
+"""Told of every request: service, operation, outcome, seconds."""
+
+REQUEST_OUTCOMES = ("success", "throttled", "client_error", "server_error", "network_error")
+_OUTCOME_OF_FAULT = {Fault.THROTTLED: "throttled", Fault.SERVER_ERROR: "server_error"}
+
+
+class TooLateError(Exception):
+    """A call was about to leave after its last moment; nothing was sent."""
+
+
+class Clients:
+    """The clients of one controller, each made at its first use.
+
+    Making one raises AwsError when there is no region; that is then tried again at the next use.
+    """
+
+    def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver) -> None:
+        self._spec = spec
+        self._appid = f"ecsq-{controller}"
+        self._observe = observe
+        self._session: boto3.session.Session | None = None
+        self._made: dict[str, Any] = {}
+        self._lock = Lock()
+
+    @property
+    def region(self) -> str:
+        """The region that the clients speak to."""
+        return str(self.sqs().meta.region_name)
+
+    def sqs(self) -> SQSClient:
+        """Return the client that reads queues."""
+        return self._client("sqs", "sqs", READ_ATTEMPTS)  # type: ignore[no-any-return]
+
+    def ecs(self) -> ECSClient:
+        """Return the client that lists, describes and registers."""
+        return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
+
+    def launcher(self) -> ECSClient:
+        """Return the client of RunTask: a single attempt a call, for only the caller may decide to send again."""
+        return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
+
+    def _client(self, role: str, service: str, attempts: int) -> Any:
+        if role not in self._made:
+            with self._lock:
+                if role not in self._made:
+                    self._made[role] = self._make(service, attempts)
+        return self._made[role]
+
+    def _make(self, service: str, attempts: int) -> Any:
+        timeout = self._spec.call_timeout
+        config = Config(
+            connect_timeout=timeout * CONNECT_SHARE,
+            read_timeout=timeout * (1 - CONNECT_SHARE),
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=MOST_CONNECTIONS,
+            user_agent_appid=self._appid,  # type: ignore[call-arg]
+        )
+        try:
+            # A session is not safe to share while clients are made; the lock held here makes it so.
+            self._session = self._session or boto3.session.Session(region_name=self._spec.region)
+            client = self._session.client(service, endpoint_url=self._spec.endpoint_url, config=config)  # type: ignore[call-overload]
+        except (BotoCoreError, ValueError) as error:
+            if isinstance(error, BotoCoreError):
+                raise translate(error, f"{service} client", None) from error
+            raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
+        client.meta.events.register("request-created", _note_start)
+        client.meta.events.register("response-received", partial(_note_end, self._observe))
+        return client
+
+
+def _note_start(request: Any, **_: object) -> None:
+    request.context["ecsq_sent"] = perf_counter()
+
+
+def _note_end(observe: RequestObserver, event_name: str, **event: Any) -> None:
+    """Tell the observer of one request; of one that never left there is nothing to tell."""
+    if isinstance(event["exception"], TooLateError):
+        return
+    _, service, operation = event_name.split(".")
+    outcome = _outcome(event["parsed_response"])
+    observe(service, operation, outcome, perf_counter() - event["context"]["ecsq_sent"])
+
+
+def _outcome(answer: dict[str, Any] | None) -> str:
+    """Return the outcome of a request; no answer is the network's doing."""
+    if answer is None:
+        return "network_error"
+    fault = fault_of_answer(answer)
+    return "success" if fault is None else _OUTCOME_OF_FAULT.get(fault, "client_error")

@@ -1,0 +1,138 @@
+"""Tasks: listing and describing the live ones, and RunTask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError, MetadataRetrievalError
+
+from controller.aws.descriptions import read_task
+from controller.aws.errors import AWS_ERRORS, AwsFailure, Fault, error_code, translate
+from controller.aws.session import Clients, TooLateError
+
+if TYPE_CHECKING:
+    from controller.core.ledger import LiveTask, StoppedTask
+
+MOST_A_CALL = 100
+"""Tasks that ListTasks and DescribeTasks take and give at most in a call."""
+
+_NEVER_SENT = (EndpointConnectionError, MetadataRetrievalError)
+"""A refused connection and missing credentials: the request did not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One listing and the descriptions of it."""
+
+    tasks: tuple[LiveTask | StoppedTask, ...]
+    missing: tuple[str, ...]
+    """ARNs that ECS says it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a RunTask call answered."""
+
+    arns: tuple[str, ...]
+    """The tasks that it started."""
+    failures: tuple[str, ...]
+    """Why others did not start, in AWS's words."""
+
+
+class OutcomeUnknownError(Exception):
+    """A RunTask call left and its outcome is not known."""
+
+
+class ConflictError(Exception):
+    """The token belongs to a call with other parameters; ``arns`` are the tasks that one started."""
+
+    def __init__(self, arns: tuple[str, ...]) -> None:
+        super().__init__(f"the token was used with other parameters, for {len(arns)} tasks")
+        self.arns = arns
+
+
+class Tasks:
+    """The tasks of one cluster that one controller has started."""
+
+    def __init__(self, clients: Clients, cluster: str, started_by: str) -> None:
+        self._clients = clients
+        self._cluster = cluster
+        self._started_by = started_by
+
+    def observe(self, known: Iterable[str], worker_of: Callable[[str], str | None]) -> Round:
+        """List the controller's tasks, and describe them and the ``known`` ones.
+
+        ``worker_of`` names the worker container of a scaler. Raises AwsError when any part fails: a listing that
+        lacks a page is unknown, not shorter.
+        """
+        try:
+            arns = list(dict.fromkeys((*self._list(), *known)))
+            answers = list(self._describe(arns))
+        except AWS_ERRORS as error:
+            raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
+        return Round(
+            tasks=tuple(
+                read_task(task, worker_of(task.get("group", ""))) for answer in answers for task in answer["tasks"]
+            ),
+            missing=tuple(failure["arn"] for answer in answers for failure in answer["failures"]),
+        )
+
+    def _list(self) -> Iterator[str]:
+        pages = self._clients.ecs().get_paginator("list_tasks")
+        for page in pages.paginate(cluster=self._cluster, startedBy=self._started_by):
+            yield from page["taskArns"]
+
+    def _describe(self, arns: list[str]) -> Iterator[Mapping[str, Any]]:
+        for first in range(0, len(arns), MOST_A_CALL):
+            yield self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns[first : first + MOST_A_CALL])
+
+
+_last_send: ContextVar[float] = ContextVar("last_send")
+
+
+def refuse_late(**_: object) -> None:
+    """Stop a RunTask call that is about to leave after its last moment; botocore then opens no connection."""
+    if time() > _last_send.get():
+        raise TooLateError
+
+
+def run_task(clients: Clients, parameters: Mapping[str, Any], last_send: float) -> Answer:
+    """Send one RunTask call, once.
+
+    Raises TooLateError when it would leave after ``last_send`` (nothing was sent), AwsError when it was refused
+    (nothing was started), ConflictError, and OutcomeUnknownError for everything else: time-outs, resets, 5xx and
+    answers that make no sense.
+    """
+    launcher = clients.launcher()
+    launcher.meta.events.register("before-send.ecs.RunTask", refuse_late, unique_id="refuse-late")
+    token = _last_send.set(last_send)
+    try:
+        answer = launcher.run_task(**parameters)
+    except AWS_ERRORS as error:
+        raise _meaning(error, parameters["cluster"]) from error
+    finally:
+        _last_send.reset(token)
+    return Answer(
+        arns=tuple(task["taskArn"] for task in answer["tasks"]),
+        failures=tuple(_words(failure) for failure in answer["failures"]),
+    )
+
+
+def _words(failure: Mapping[str, Any]) -> str:
+    """Return why a task did not start, as ECS said it."""
+    return ": ".join(failure[part] for part in ("reason", "detail") if failure.get(part)) or "no reason given"
+
+
+def _meaning(error: AwsFailure, cluster: str) -> Exception:
+    """Tell a refusal, which started nothing, from an outcome that is not known."""
+    if isinstance(error, ClientError) and error_code(error) == "ConflictException":
+        return ConflictError(tuple(error.response.get("resourceIds", ())))  # type: ignore[arg-type]
+    explained = translate(error, f'RunTask in cluster "{cluster}"', "task")
+    refused = explained.fault not in {Fault.SERVER_ERROR, Fault.UNREACHABLE}
+    if refused or isinstance(error, _NEVER_SENT):
+        return explained
+    return OutcomeUnknownError(str(explained))

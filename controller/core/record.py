@@ -1,0 +1,106 @@
+"""The record of a reconcile: one flat mapping that log, metrics, ``/status``, ``plan`` and ``status`` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from controller.core.explain import in_one_line
+from controller.core.model import Decision, Numbers, Outcome
+from controller.core.packing import Plan
+
+_UNKNOWN_NUMBERS = dict.fromkeys(Numbers.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchResult:
+    """What became of a launch."""
+
+    outcome: Outcome
+    plan: Plan | None
+    """None: it failed before there was one."""
+    arns: tuple[str, ...] = ()
+    """The tasks that were started."""
+    containers: int = 0
+    """Worker containers in them."""
+    in_doubt: int = 0
+    """Containers that a call of unknown outcome may yet start."""
+    last_sent_at: float | None = None
+    """When the last call left; None: none did."""
+    fault: str | None = None
+    """The kind of failure that ended the plan."""
+    error: str | None = None
+    """The same as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """One reconcile: the decision, and what came of it."""
+
+    scaler: str
+    decision: Decision
+    launch: LaunchResult | None = None
+    problem: str | None = None
+    """Why something could not be observed, as a sentence."""
+    repeated: int = 0
+    """How often the same hold has come again since."""
+    until: float | None = None
+    """When it last came again."""
+
+
+def record(done: Reconciled) -> dict[str, Any]:
+    """Return the record as plain data; None is unknown, times are seconds since the epoch."""
+    decision, launch = done.decision, done.launch
+    queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+    return {
+        "scaler": done.scaler,
+        "at": decision.at,
+        "reason": decision.reason.value,
+        "outcome": launch.outcome.value if launch else None,
+        "visible": queue.visible if queue else None,
+        "in_flight": queue.in_flight if queue else None,
+        "delayed": queue.delayed if queue else None,
+        "backlog": decision.backlog,
+        "running": fleet.running if fleet else None,
+        "starting": len(fleet.starting) if fleet else None,
+        "live": fleet.live if fleet else None,
+        "running_tasks": fleet.running_tasks if fleet else None,
+        "starting_tasks": fleet.starting_tasks if fleet else None,
+        "start_delay": fleet.start_delay if fleet else None,
+        **({name: getattr(numbers, name) for name in _UNKNOWN_NUMBERS} if numbers else _UNKNOWN_NUMBERS),
+        "launch": decision.launch,
+        "slot": decision.slot,
+        "look_again_at": decision.look_again_at,
+        "plan": _groups(launch),
+        "launched_tasks": len(launch.arns) if launch else 0,
+        "launched_containers": launch.containers if launch else 0,
+        "error": (launch.error if launch else None) or done.problem,
+        "repeated": done.repeated,
+        "until": done.until,
+        "text": in_one_line(decision),
+    }
+
+
+def same_hold(one: Reconciled, other: Reconciled) -> bool:
+    """Say whether two reconciles are the same hold: alike in everything but their times."""
+    if one.decision.launch or other.decision.launch:
+        return False
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(done: Reconciled) -> tuple[object, ...]:
+    decision = done.decision
+    numbers, fleet = decision.numbers, decision.fleet
+    return (
+        decision.reason,
+        decision.queue,
+        done.problem,
+        numbers and (numbers.level, numbers.desired, numbers.in_doubt),
+        fleet and (fleet.running, fleet.starting, fleet.running_tasks, fleet.starting_tasks),
+    )
+
+
+def _groups(launch: LaunchResult | None) -> list[dict[str, int]] | None:
+    if launch is None or launch.plan is None:
+        return None
+    return [{"tasks": group.tasks, "containers": group.containers} for group in launch.plan.groups]
