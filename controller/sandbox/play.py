@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import tempfile
 import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,9 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
     with ExitStack() as stack:
         stack.enter_context(isolation())
         interrupted = stack.enter_context(_interruption())
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecsq-sandbox-")))
+        directory = Path(tempfile.mkdtemp(prefix="ecsq-sandbox-"))
+        cleaning = stack.enter_context(ExitStack())
+        cleaning.callback(shutil.rmtree, directory)
         aws = stack.enter_context(_embedded_aws(options, scenario))
         daemon = _prepare(options, scenario, aws, directory, console)
         run = _assemble(options, scenario, aws, daemon)
@@ -70,7 +73,11 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         run.start()
         with view_for(console) as view:
             run.follow(view, interrupted)
-        return run.close(interrupted=interrupted.is_set())
+        summary = run.close(interrupted=interrupted.is_set())
+        if daemon and summary.problems:
+            cleaning.pop_all()
+            return replace(summary, kept=str(directory))
+        return summary
 
 
 def _embedded_aws(options: Options, scenario: Scenario) -> EmbeddedAws:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.core.explain import counted
+
 RECENT_LAUNCHES = 4
 """How many launches are kept in view."""
 
@@ -54,8 +56,8 @@ def line(queue: QueueProgress) -> str:
     """Return a queue's moment as one line."""
     return (
         f"{queue.name}: {queue.visible} visible, {queue.in_flight} in flight; "
-        f"{queue.running} running, {queue.starting} starting in {queue.tasks} "
-        f"task{'' if queue.tasks == 1 else 's'}; {queue.done} of {queue.sent} done"
+        f"{queue.running} running, {queue.starting} starting in {counted(queue.tasks, 'task')}; "
+        f"{queue.done} of {queue.sent} done"
     )
 
 

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.sandbox.scenario import KEEPER_CONTAINER
+from controller.core.copies import KEEPER
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, BEHAVIOURS, QUEUE_URL_VARIABLE, QUEUE_VARIABLE, Worker
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class ContainerRunner:
                     self._bury(task, view)
 
     def _run_container(self, task: TaskView, view: ContainerView) -> None:
-        if view.name == KEEPER_CONTAINER:
-            self._keep(task)
+        if view.name == KEEPER:
+            self._keep(task, view)
         elif BEHAVIOUR_VARIABLE in view.environment and (task.arn, view.name) not in self._containers:
             worker = Worker(
                 sqs=self._sqs,
@@ -146,11 +146,12 @@ class ContainerRunner:
             container.exited = True
             self._ecs.exit_container(container.task, container.name, code)
 
-    def _keep(self, task: TaskView) -> None:
-        """Play the keeper: exit 0 once every worker of the task has stopped."""
-        workers = [view for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
-        if all(view.status == "STOPPED" for view in workers):
-            self._ecs.exit_container(task.arn, KEEPER_CONTAINER, 0)
+    def _keep(self, task: TaskView, view: ContainerView) -> None:
+        """Play the keeper's script: exit 0 once every container that its command names has stopped."""
+        _script, _name, *watched = view.command
+        statuses = {each.name: each.status for each in task.containers}
+        if all(statuses.get(name) == "STOPPED" for name in watched):
+            self._ecs.exit_container(task.arn, view.name, 0)
 
     def _bury(self, task: TaskView, view: ContainerView) -> None:
         container = self._containers.pop((task.arn, view.name), None)

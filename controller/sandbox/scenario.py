@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.config.durations import format_duration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CLUSTER = "sandbox"
 WORKER_CONTAINER = "worker"
-KEEPER_CONTAINER = "ecsq-keeper"
 SUBNET = "subnet-0123456789abcdef0"
 
 
@@ -103,10 +104,10 @@ def configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: i
         "aws": {
             "region": region,
             "endpoint_url": endpoint_url,
-            "consistency_window": _duration(scenario.consistency_window),
-            "call_timeout": _duration(scenario.call_timeout),
+            "consistency_window": format_duration(scenario.consistency_window),
+            "call_timeout": format_duration(scenario.call_timeout),
         },
-        "poll_interval": _duration(scenario.poll_interval),
+        "poll_interval": format_duration(scenario.poll_interval),
         "server": {"host": "127.0.0.1", "port": port},
         "scalers": [_scaler(queue, scenario) for queue in scenario.queues],
     }
@@ -118,7 +119,7 @@ def _scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
         "name": queue.name,
         "queue": queue.name,
         # The least that there is, and a fall soon enough to be seen between two bursts.
-        "cooldown": {"launch": _duration(slot), "fall": _duration(2 * slot)},
+        "cooldown": {"launch": format_duration(slot), "fall": format_duration(2 * slot)},
         **queue.scaler,
         "task": {
             "cluster": CLUSTER,
@@ -128,7 +129,3 @@ def _scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
             **queue.limits,
         },
     }
-
-
-def _duration(seconds: float) -> str:
-    return f"{round(seconds * 1000)}ms"

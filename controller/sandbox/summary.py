@@ -7,6 +7,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from controller.core.explain import counted
 from controller.sandbox.census import Census
 from controller.sandbox.messages import MessageTotals
 
@@ -54,6 +55,8 @@ class Summary:
     """Whether it was ended early on request: what is left then is no fault."""
     faults: tuple[str, ...] = field(default=())
     """What else went wrong: sentences."""
+    kept: str | None = None
+    """The directory with the controller's configuration and log, kept because something went wrong."""
 
     @property
     def total(self) -> QueueSummary:
@@ -78,10 +81,10 @@ class Summary:
         problems = list(self.faults)
         total = self.total
         if total.lost:
-            problems.append(f"{_messages(total.lost)} lost: neither done nor in the queue any more.")
+            problems.append(f"{counted(total.lost, 'message')} lost: neither done nor in the queue any more.")
         problems.extend(_killed(kill) for kill in self.kills)
         if total.left and not self.interrupted:
-            problems.append(f"{_messages(total.left)} not done in time.")
+            problems.append(f"{counted(total.left, 'message')} not done in time.")
         return tuple(problems)
 
     @property
@@ -148,14 +151,12 @@ def _verdict(summary: Summary) -> Iterator[str]:
     if summary.problems:
         yield "FAILED"
         yield from (f"  {problem}" for problem in summary.problems)
+        if summary.kept:
+            yield f"  The controller's configuration and log are kept: {summary.kept}"
     elif left := summary.total.left:
-        yield f"Ended on request with {_messages(left)} left in the queues: none lost, no worker killed."
+        yield f"Ended on request with {counted(left, 'message')} left in the queues: none lost, no worker killed."
     else:
         yield "Every message was done: none lost, no worker killed in the middle of its work."
-
-
-def _messages(count: int) -> str:
-    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def _killed(kill: Kill) -> str:

@@ -102,13 +102,15 @@ def test_a_controller_of_ones_own_is_served_and_summed_up():
     assert "Every message was done" in run.output
 
 
-def test_work_that_is_not_done_in_time_is_a_failure():
-    """When nobody launches anything the run ends all the same, and says what was left."""
+def test_work_that_is_not_done_in_time_is_a_failure(monkeypatch, tmp_path):
+    """When nobody launches anything the run ends all the same, says what was left, and leaves no file."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox(scenario="grace=0.2") as run:
         code = run.end()
 
     assert code == 1
     assert "  6 messages not done in time." in run.output.splitlines()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -124,13 +126,16 @@ def test_a_ctrl_c_ends_with_the_summary(number):
     assert "Ended on request with 6 messages left in the queues" in run.output
 
 
-def test_a_controller_that_dies_is_told_with_the_end_of_its_log():
-    """A controller that cannot run ends the sandbox at once, as a failure, with its own last words."""
+def test_a_controller_that_dies_is_told_with_the_end_of_its_log(monkeypatch, tmp_path):
+    """A controller that cannot run ends the sandbox at once, as a failure; its log is shown and kept."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox(options="", scenario="controller='No Name'") as run:
         code = run.end()
 
     assert code == 1
     assert "The controller ended by itself with exit code 1. The end of its log:" in run.output
+    (log,) = tmp_path.glob("*/controller.log")
+    assert log.read_text().splitlines()[-1] in run.output
 
 
 def test_the_users_own_account_is_left_out(monkeypatch):

@@ -2,10 +2,11 @@ import time
 
 import pytest
 
+from controller.core.copies import KEEPER, copy_names
 from controller.sandbox.census import Census, take_census
 from controller.sandbox.messages import Message, MessageRecords, MessageTotals
 from controller.sandbox.runner import ContainerRunner
-from controller.sandbox.scenario import CLUSTER, KEEPER_CONTAINER, SUBNET
+from controller.sandbox.scenario import CLUSTER, SUBNET
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
 DEADLINE = 10.0
@@ -90,13 +91,11 @@ def bench(aws):
 
 def copies(bench: Bench, number: int, behaviour: str) -> list[dict]:
     """Give a keeper and copies of a worker that depend on it, as a derived revision has them."""
-    after_keeper = [{"containerName": KEEPER_CONTAINER, "condition": "START"}]
+    names = copy_names("worker", number)
+    after_keeper = [{"containerName": KEEPER, "condition": "START"}]
     return [
-        {"name": KEEPER_CONTAINER, "image": "busybox", "essential": True},
-        *(
-            bench.worker(f"worker-{copy}", behaviour, essential=False, dependsOn=after_keeper)
-            for copy in range(1, number + 1)
-        ),
+        {"name": KEEPER, "image": "busybox", "essential": True, "command": ["script", KEEPER, *names]},
+        *(bench.worker(name, behaviour, essential=False, dependsOn=after_keeper) for name in names),
     ]
 
 
@@ -136,7 +135,7 @@ def test_copies_end_one_by_one_and_the_keeper_last(bench, behaviour):
 
     assert eventually(lambda: bench.stopped(arn))
     assert bench.totals() == (3, 3, 0)
-    assert bench.exit_codes(arn) == {KEEPER_CONTAINER: 0, "worker-1": 0, "worker-2": 0, "worker-3": 0}
+    assert bench.exit_codes(arn) == {KEEPER: 0, "worker-1": 0, "worker-2": 0, "worker-3": 0}
     assert bench.runner.kills == []
 
 
