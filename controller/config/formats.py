@@ -6,6 +6,10 @@ ECMAScript's syntax: pydantic checks by them and the JSON Schema shows them.
 
 from __future__ import annotations
 
+import unicodedata
+
+from controller.config.problems import quote
+
 NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 QUEUE = (
     r"^(https?://[^\s/]+(/[^\s/]+)*/|arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:)?"
@@ -22,7 +26,6 @@ HOST = r"^[^\s]+$"
 PROVIDER = r"^[A-Za-z0-9_-]{1,255}$"
 SUBNET = r"^subnet-[0-9a-f]{8,17}$"
 SECURITY_GROUP = r"^sg-[0-9a-f]{8,17}$"
-TAG = r"^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$"
 VARIABLE = r"^[^=\x00]+$"
 
 WORDS = {
@@ -38,7 +41,14 @@ WORDS = {
     PROVIDER: "must be a capacity provider's name: 1 to 255 letters, digits, hyphens and underscores",
     SUBNET: "must be a subnet's id, as subnet-0123456789abcdef0",
     SECURITY_GROUP: "must be a security group's id, as sg-0123456789abcdef0",
-    TAG: "may hold only letters, digits, spaces and _ . : / = + - @ in a tag",
     VARIABLE: "must be a variable's name: not empty, without =",
 }
 """What each pattern demands, to follow "<key>:" in a message."""
+
+
+def tag_text(text: str) -> str:
+    """Pass a tag's key or value on; ValueError if a character is not of those that AWS allows (of any script)."""
+    for character in text:
+        if character not in "_.:/=+-@" and unicodedata.category(character)[0] not in "LNZ":
+            raise ValueError(f"may hold letters, digits, spaces and _.:/=+-@ only, not {quote(character)}")
+    return text

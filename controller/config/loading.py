@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from controller.config import advice, messages, rules
 from controller.config.build import build
-from controller.config.problems import ConfigError, Fault, Problem
+from controller.config.problems import ConfigError, Fault, Problem, in_order
 from controller.config.run_task import RunTaskShape
 from controller.config.schema import Configuration
 from controller.config.source import Source, read
@@ -47,9 +47,9 @@ def load(path: Path) -> Loaded:
     configuration, wrong = _validate(data)
     found = [*source.faults, *_located(source, [*wrong, *rules.faults(data), *RunTaskShape().faults(data)])]
     if found or configuration is None:
-        raise ConfigError(_in_order(found))
+        raise ConfigError(found)
     spec = build(configuration)
-    return Loaded(path, _hash(spec), spec, _in_order(_located(source, advice.warnings(spec))), source)
+    return Loaded(path, _hash(spec), spec, in_order(_located(source, advice.warnings(spec))), source)
 
 
 def _validate(data: Any) -> tuple[Configuration | None, list[Fault]]:
@@ -61,11 +61,6 @@ def _validate(data: Any) -> tuple[Configuration | None, list[Fault]]:
 
 def _located(source: Source, faults: Iterable[Fault]) -> list[Problem]:
     return [source.problem(fault) for fault in faults]
-
-
-def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort by place; what is found twice through an alias is told once."""
-    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
 
 
 def _hash(spec: ControllerSpec) -> str:

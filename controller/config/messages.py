@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from controller.config import formats
-from controller.config.problems import Fault, KeyPath, did_you_mean, quote
+from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_you_mean, quote
 from controller.config.schema import Configuration
 
 if TYPE_CHECKING:
@@ -41,21 +41,12 @@ def faults(error: ValidationError) -> Iterator[Fault]:
 def _message(detail: ErrorDetails) -> str:
     kind, value = detail["type"], detail["input"]
     if value is None:
-        return "has no value: give it one, or remove the key"
+        return NO_VALUE
     if kind in _WANTED:
-        return f"{_WANTED[kind]}, not {_what(value)}{_advice(kind, value)}"
+        return f"{_WANTED[kind]}, not {describe(value)}{_advice(kind, value)}"
     if kind in _BY_KIND:
         return _BY_KIND[kind](detail)
     return detail["msg"][:1].lower() + detail["msg"][1:]
-
-
-def _what(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    kind = "" if isinstance(value, bool) else "the text " if isinstance(value, str) else "the number "
-    return f"{kind}{quote(value)}"
 
 
 def _advice(kind: str, value: Any) -> str:
@@ -94,7 +85,7 @@ def _bound(words: str, name: str) -> Callable[[ErrorDetails], str]:
 
 
 def _length(words: str, name: str) -> Callable[[ErrorDetails], str]:
-    return lambda detail: f"must have {words} {detail['ctx'][name]}, not {detail['ctx']['actual_length']}"
+    return lambda detail: f"must have {words} {detail['ctx'][name]}, not {len(detail['input'])}"
 
 
 def _bound_length(words: str, name: str) -> Callable[[ErrorDetails], str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import yaml
 
-from controller.config.problems import Fault, KeyPath
+from controller.config.problems import Fault, KeyPath, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ class TreeBuilder:
         self._count(event, path, 1)
         tag = getattr(event, "tag", None)
         if tag is not None:
-            self._fault(event, path, f"the tag {tag} is not used here; put text in quotes instead")
+            self._fault(event, path, f"the tag {quote(tag)} is not used here; put text in quotes instead")
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(event, path)
         if isinstance(event, yaml.MappingStartEvent):
@@ -178,12 +178,12 @@ class TreeBuilder:
 
     def _alias(self, event: yaml.AliasEvent, path: KeyPath) -> Node:
         if event.anchor not in self._anchors:
-            self._stop(event, path, f"the alias *{event.anchor} names no anchor above it")
+            self._stop(event, path, f"the alias {quote(event.anchor)} names no anchor above it")
         node = self._anchors[event.anchor]
         if node is None:
-            self._stop(event, path, f"the alias *{event.anchor} stands inside its own anchor")
+            self._stop(event, path, f"the alias {quote(event.anchor)} stands inside its own anchor")
         if len(path) + node.height > MAX_DEPTH:
-            self._stop(event, path, f"is nested more than {MAX_DEPTH} deep")
+            self._stop(event, path[:3], f"is nested more than {MAX_DEPTH} deep")
         self._count(event, path, node.size)
         return node
 

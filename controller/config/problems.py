@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ KeyPath = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[^\s.\[\]\"']{1,80}")
 _LONGEST_QUOTE = 60
+NO_VALUE = "has no value: give it one, or remove the key"
+MAX_PROBLEMS = 1000
+"""More than a person reads, and too few to fill a disk when a daemon logs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,30 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; carries every problem found, in the order of the file."""
+    """A configuration that cannot be used; carries every problem found, in the order of the file.
+
+    Beyond MAX_PROBLEMS the last one tells how many more there are.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = _capped(in_order(problems))
         super().__init__(*self.problems)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Sort by place."""
+    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+
+
+def _capped(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    more = problems[MAX_PROBLEMS:]
+    if not more:
+        return problems
+    rest = replace(more[0], key="", message=f"{len(more):,} more problems from here on")
+    return (*problems[:MAX_PROBLEMS], rest)
 
 
 def dotted(path: KeyPath) -> str:
@@ -77,6 +96,16 @@ def quote(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 4]}...{text[-1]}"
+
+
+def describe(value: object) -> str:
+    """Say what a value is, where another kind of value was wanted."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    kind = "" if isinstance(value, bool) else "the text " if isinstance(value, str) else "the number "
+    return f"{kind}{quote(value)}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

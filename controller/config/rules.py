@@ -7,7 +7,7 @@ value that is not of its type is the schema's fault to report, and a rule passes
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from controller.config.durations import format_duration, parse_duration
@@ -16,7 +16,7 @@ from controller.config.schema import MAX_COPIES, Aws, Scaler
 from controller.core.slots import WINDOWS_PER_SLOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_OVERRIDES = 8192
 """Characters of a RunTask call's overrides as JSON (ECS API reference, RunTask)."""
@@ -37,6 +37,7 @@ def faults(data: Any) -> Iterator[Fault]:
         yield from _launch_cooldown(scaler, path, window)
         yield from _demand(_at(scaler, dict, "demand"), (*path, "demand"))
         yield from _task(_at(scaler, dict, "task"), (*path, "task"))
+        yield from _overrides(scaler, (*path, "task"))
 
 
 def _call_timeout(data: Any, window: float | None) -> Iterator[Fault]:
@@ -58,11 +59,16 @@ def _names(scalers: list[Any]) -> Iterator[Fault]:
 
 def _containers(scaler: Any, path: KeyPath) -> Iterator[Fault]:
     least = _at(scaler, int, "min_containers")
-    most = _at(scaler, int, "max_containers")
-    if isinstance(scaler, dict) and "max_containers" not in scaler:
-        most = Scaler.model_fields["max_containers"].default
+    most = _most_containers(scaler)
     if least is not None and most is not None and least > most:
         yield Fault((*path, "min_containers"), f"must be at most max_containers ({most}), not {least}")
+
+
+def _most_containers(scaler: Any) -> int | None:
+    most: int | None = _at(scaler, int, "max_containers")
+    if isinstance(scaler, dict) and "max_containers" not in scaler:
+        most = Scaler.model_fields["max_containers"].default
+    return most
 
 
 def _backlog(scaler: Any, path: KeyPath) -> Iterator[Fault]:
@@ -71,9 +77,7 @@ def _backlog(scaler: Any, path: KeyPath) -> Iterator[Fault]:
         return
     if "visible" not in states:
         yield Fault((*path, "backlog"), "visible messages always count: add visible to the list")
-    for index, state in enumerate(states):
-        if state in states[:index]:
-            yield Fault((*path, "backlog", index), f"{quote(state)} is listed twice")
+    yield from _repeated(((*path, "backlog", index), state) for index, state in enumerate(states))
 
 
 def _launch_cooldown(scaler: Any, path: KeyPath, window: float | None) -> Iterator[Fault]:
@@ -89,15 +93,15 @@ def _launch_cooldown(scaler: Any, path: KeyPath, window: float | None) -> Iterat
 def _demand(demand: dict[str, Any] | None, path: KeyPath) -> Iterator[Fault]:
     if demand is None:
         return
-    chosen = [strategy for strategy in _STRATEGIES if strategy in demand]
+    chosen = [strategy for strategy in _STRATEGIES if demand.get(strategy) is not None]
     if len(chosen) > 1:
         yield Fault(path, f"must have one strategy, not {len(chosen)}: keep one of {', '.join(chosen)}")
-    paced = "seconds_per_message" in demand
+    paced = demand.get("seconds_per_message") is not None
     if not chosen and not paced:
         yield Fault(path, "has no strategy: give one of steps, messages_per_container, drain_within")
-    if "drain_within" in demand and not paced:
+    if "drain_within" in chosen and not paced:
         yield Fault((*path, "drain_within"), "needs seconds_per_message beside it")
-    if paced and "drain_within" not in demand:
+    if paced and "drain_within" not in chosen:
         yield Fault((*path, "seconds_per_message"), "belongs to drain_within, which is missing: add it, or remove this")
     yield from _steps(_at(demand, list, "steps") or [], (*path, "steps"))
 
@@ -121,7 +125,6 @@ def _task(task: dict[str, Any] | None, path: KeyPath) -> Iterator[Fault]:
     yield from _network(task, path, providers)
     yield from _strategy(providers, (*path, "capacity_providers"))
     yield from _tags(_at(task, dict, "tags") or {}, (*path, "tags"))
-    yield from _overrides(task, path)
 
 
 def _network(task: dict[str, Any], path: KeyPath, providers: list[Any]) -> Iterator[Fault]:
@@ -144,9 +147,7 @@ def _is_fargate(task: dict[str, Any], providers: list[Any]) -> bool:
 def _strategy(providers: list[Any], path: KeyPath) -> Iterator[Fault]:
     """Apply what ECS demands of a capacity provider strategy (API reference, CapacityProviderStrategyItem)."""
     names = [_at(item, str, "provider") for item in providers]
-    for index, name in enumerate(names):
-        if name is not None and name in names[:index]:
-            yield Fault((*path, index, "provider"), f"{quote(name)} is listed twice")
+    yield from _repeated(((*path, index, "provider"), name) for index, name in enumerate(names))
     based = [index for index, item in enumerate(providers) if (_at(item, int, "base") or 0) > 0]
     for index in based[1:]:
         yield Fault((*path, index, "base"), f"only one provider may have a base, and [{based[0]}] has one")
@@ -163,22 +164,33 @@ def _tags(tags: dict[str, Any], path: KeyPath) -> Iterator[Fault]:
             yield Fault((*path, key), "keys that begin with aws: are AWS's own; choose another", at_key=True)
 
 
-def _overrides(task: dict[str, Any], path: KeyPath) -> Iterator[Fault]:
+def _overrides(scaler: Any, path: KeyPath) -> Iterator[Fault]:
     """Hold ECS's limit on overrides at the most copies; an unnamed container counts as one character."""
-    environment = _at(task, dict, "environment")
-    copies = _at(task, int, "max_containers_per_task") or MAX_COPIES
-    if not environment or not 1 <= copies <= MAX_COPIES:
+    environment = _at(scaler, dict, "task", "environment")
+    copies = _at(scaler, int, "task", "max_containers_per_task") or MAX_COPIES
+    copies = min(copies, MAX_COPIES, _most_containers(scaler) or MAX_COPIES)
+    if not environment:
         return
-    name = _at(task, str, "container") or "w"
-    size = overrides_size(name, environment, copies)
-    if size > MAX_OVERRIDES:
-        fits = [k for k in range(1, copies) if overrides_size(name, environment, k) <= MAX_OVERRIDES]
-        way_out = f"shorten it or lower max_containers_per_task to {fits[-1]}" if fits else "shorten it"
+    name = _at(scaler, str, "task", "container") or "w"
+    fitting = list(takewhile(lambda k: overrides_size(name, environment, k) <= MAX_OVERRIDES, range(1, copies + 1)))
+    if len(fitting) < copies:
+        way_out = f"shorten it, or lower max_containers_per_task to {fitting[-1]}" if fitting else "shorten it"
         yield Fault(
             (*path, "environment"),
-            f"takes {size:,} characters of overrides with {copies} containers a task, "
-            f"and ECS allows {MAX_OVERRIDES:,}: {way_out}",
+            f"takes {overrides_size(name, environment, copies):,} characters of overrides with {copies} "
+            f"containers a task, and ECS allows {MAX_OVERRIDES:,}: {way_out}",
         )
+
+
+def _repeated(places: Iterable[tuple[KeyPath, Any]]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    told: set[str] = set()
+    for path, word in places:
+        if isinstance(word, str):
+            if word in seen and word not in told:
+                told.add(word)
+                yield Fault(path, f"{quote(word)} is listed twice")
+            seen.add(word)
 
 
 def overrides_size(container: str, environment: dict[str, Any], copies: int) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
-from controller.config.problems import Fault, KeyPath, did_you_mean, quote
+from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_you_mean, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "structure": ((dict,), "a mapping of key: value"),
     "map": ((dict,), "a mapping of key: value"),
     "list": ((list,), "a list"),
-    "string": ((str,), "text (in quotes if it looks like something else)"),
+    "string": ((str,), "text, in quotes if it looks like something else"),
     "boolean": ((bool,), "true or false"),
     "integer": ((int,), "a whole number"),
     "long": ((int,), "a whole number"),
@@ -77,7 +77,7 @@ class RunTaskShape:
 def _value(value: Any, shape: Shape, path: KeyPath) -> Iterator[Fault]:
     kinds, words = _KINDS[shape.type_name]
     if type(value) not in kinds:
-        yield Fault(path, "has no value: give it one, or remove the key" if value is None else f"must be {words}")
+        yield Fault(path, NO_VALUE if value is None else f"must be {words}, not {describe(value)}")
     elif isinstance(shape, StructureShape):
         yield from _members(value, shape, path)
     elif isinstance(shape, ListShape):

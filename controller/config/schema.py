@@ -33,10 +33,11 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
 Subnet = Annotated[str, Field(pattern=formats.SUBNET)]
 SecurityGroup = Annotated[str, Field(pattern=formats.SECURITY_GROUP)]
-TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=formats.TAG)]
-TagValue = Annotated[str, Field(max_length=256, pattern=formats.TAG)]
+TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(formats.tag_text)]
+TagValue = Annotated[str, Field(max_length=256), AfterValidator(formats.tag_text)]
 VariableName = Annotated[str, Field(pattern=formats.VARIABLE)]
 
+MAX_SCALERS = 2000
 MAX_TAGS = 50
 MAX_SUBNETS = 16
 MAX_SECURITY_GROUPS = 5
@@ -204,7 +205,7 @@ class Scaler(Section):
     """The time between two polls (1s to 1h); left out: the controller's."""
     paused: bool = False
     """Observe and report, launch nothing."""
-    backlog: Annotated[list[Literal["visible", "in_flight", "delayed"]], Field(min_length=1)] = [
+    backlog: Annotated[list[Literal["visible", "in_flight", "delayed"]], Field(min_length=1, max_length=3)] = [
         "visible",
         "in_flight",
     ]
@@ -236,7 +237,7 @@ class Configuration(Section):
     """Where metrics, health and status are served."""
     log: Log = Log()
     """What is logged, and how."""
-    scalers: Annotated[list[Scaler], Field(min_length=1)]
+    scalers: Annotated[list[Scaler], Field(min_length=1, max_length=MAX_SCALERS)]
     """One per queue."""
 
 

@@ -131,7 +131,11 @@ def _located(builder: TreeBuilder, file: str) -> Iterable[Problem]:
 
 
 def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    reason = getattr(error, "problem", None) or getattr(error, "context", None) or "cannot be parsed"
+    """Tell what libyaml tells: what it stumbled over, and where the construct begins that it was reading."""
+    mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    reason = getattr(error, "problem", None) or "it cannot be parsed"
+    context = getattr(error, "context", None)
+    if context and begin:
+        reason += f" ({context}, begun in line {begin.line + 1})"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(file, line, column, "", f"is not YAML: {' '.join(str(reason).split())}")
+    return Problem(file, line, column, "", f"is not YAML: {reason}")

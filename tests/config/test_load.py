@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.core.model import (
+    CooldownPolicy,
+    DrainWithin,
+    HysteresisPolicy,
+    MessageState,
+    Packing,
+    PackingPolicy,
+    PerContainer,
+    Policy,
+    SlotPolicy,
+    Step,
+    Steps,
+)
+from tests.config.files import LEAST, demand, scaler, task
+
+ROOT = Path(__file__).parents[2]
+SUBNETS = {"subnets": ["subnet-0123456789abcdef0"], "assignPublicIp": "DISABLED"}
+
+
+def loaded(directory: Path, text: str) -> Any:
+    path = directory / "config.yaml"
+    path.write_text(text)
+    return load(path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """The least configuration gets every documented default."""
+    expected = ControllerSpec(
+        name="ecsq",
+        aws=AwsSpec(region=None, endpoint_url=None, consistency_window=5.0, call_timeout=5.0),
+        server=ServerSpec(host="0.0.0.0", port=8080),  # noqa: S104  the documented default
+        log=LogSpec(level="info", format="auto"),
+        scalers=(
+            ScalerSpec(
+                name="content-ingest",
+                index=0,
+                queue="content-ingest",
+                policy=Policy(
+                    slots=SlotPolicy("ecsq", "content-ingest", consistency_window=5.0, call_timeout=5.0),
+                    demand=PerContainer(5),
+                    counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
+                    poll_interval=10.0,
+                    min_containers=0,
+                    max_containers=10,
+                    hysteresis=HysteresisPolicy(
+                        activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2
+                    ),
+                    cooldown=CooldownPolicy(launch=30.0, fall=300.0),
+                    paused=False,
+                ),
+                packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
+                task=TaskSpec(
+                    cluster="default",
+                    definition="content-worker",
+                    container=None,
+                    keeper_image="public.ecr.aws/docker/library/busybox:stable",
+                    run_task={"launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": SUBNETS}},
+                    environment={},
+                ),
+            ),
+        ),
+    )
+    assert expected == loaded(tmp_path, LEAST).spec
+
+
+def test_the_example_is_valid_and_without_warnings() -> None:
+    """The example that users start from passes its own check."""
+    assert load(ROOT / "config.yaml").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param("messages_per_container: 5", PerContainer(5), id="per container"),
+        pytest.param(
+            "steps: [{backlog: 1, containers: 2}, {backlog: 9, containers: 4}]",
+            Steps((Step(1, 2), Step(9, 4))),
+            id="steps",
+        ),
+        pytest.param("drain_within: 5m\nseconds_per_message: 60", DrainWithin(300.0, 60.0), id="drain"),
+        pytest.param("drain_within: 5m\nseconds_per_message: 0.5", DrainWithin(300.0, 0.5), id="fraction"),
+        pytest.param("drain_within: 300\nseconds_per_message: 1m30s", DrainWithin(300.0, 90.0), id="duration"),
+        pytest.param("steps: null\nmessages_per_container: 1", PerContainer(1), id="null is left out"),
+    ],
+)
+def test_demand_strategies(tmp_path: Path, lines: str, expected: object) -> None:
+    """Each strategy becomes the core's own record."""
+    assert expected == loaded(tmp_path, demand(lines)).spec.scalers[0].policy.demand
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param("launch_type: EC2", {"launchType": "EC2"}, id="EC2"),
+        pytest.param(
+            "capacity_providers: [{provider: FARGATE_SPOT, weight: 4}, {provider: FARGATE, weight: 1, base: 2}]",
+            {
+                "capacityProviderStrategy": [
+                    {"capacityProvider": "FARGATE_SPOT", "weight": 4, "base": 0},
+                    {"capacityProvider": "FARGATE", "weight": 1, "base": 2},
+                ]
+            },
+            id="capacity providers",
+        ),
+        pytest.param(
+            "tags: {service: content}",
+            {"launchType": "FARGATE", "tags": [{"key": "service", "value": "content"}]},
+            id="tags",
+        ),
+        pytest.param(
+            "run_task: {propagateTags: SERVICE, platformVersion: 1.4.0}",
+            {"launchType": "FARGATE", "propagateTags": "SERVICE", "platformVersion": "1.4.0"},
+            id="passed through",
+        ),
+    ],
+)
+def test_run_task_parameters(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
+    """Our keys become RunTask's own parameters, and others are passed through."""
+    network = {"networkConfiguration": {"awsvpcConfiguration": SUBNETS}}
+    assert {**expected, **network} == loaded(tmp_path, task(lines)).spec.scalers[0].task.run_task
+
+
+def test_network(tmp_path: Path) -> None:
+    """Subnets, groups and the public address become one network configuration."""
+    lines = "security_groups: [sg-0123456789abcdef0]\nassign_public_ip: true"
+    expected = {
+        "awsvpcConfiguration": {
+            "subnets": ["subnet-0123456789abcdef0"],
+            "securityGroups": ["sg-0123456789abcdef0"],
+            "assignPublicIp": "ENABLED",
+        }
+    }
+    spec = loaded(tmp_path, task(lines)).spec
+    assert expected == spec.scalers[0].task.run_task["networkConfiguration"]
+
+
+def test_interval_is_inherited(tmp_path: Path) -> None:
+    """A scaler without an interval polls at the controller's, and one with its own at its own."""
+    assert loaded(tmp_path, "poll_interval: 20s\n" + LEAST).spec.scalers[0].policy.poll_interval == 20.0
+    assert loaded(tmp_path, scaler("poll_interval: 5s")).spec.scalers[0].policy.poll_interval == 5.0
+
+
+@pytest.mark.parametrize(
+    ("aws", "cooldown", "timeout"),
+    [
+        pytest.param("consistency_window: 10s", 60.0, 5.0, id="a longer slot"),
+        pytest.param("consistency_window: 1s", 30.0, 2.0, id="a shorter slot"),
+        pytest.param("call_timeout: 10s", 30.0, 10.0, id="a longer call"),
+    ],
+)
+def test_defaults_follow_the_window(tmp_path: Path, aws: str, cooldown: float, timeout: float) -> None:
+    """Left out, the launch cooldown is never below a slot and the time-out never above two windows."""
+    spec = loaded(tmp_path, f"aws: {{{aws}}}\n{LEAST}").spec
+    assert (cooldown, timeout) == (spec.scalers[0].policy.cooldown.launch, spec.aws.call_timeout)
+
+
+def test_merge_keys(tmp_path: Path) -> None:
+    """A scaler may take over another's keys by an anchor, its own keys being the stronger."""
+    text = LEAST.replace("- name", "- &first\n    name") + "  - <<: *first\n    name: second\n"
+    spec = loaded(tmp_path, text).spec
+    assert replace(spec.scalers[0], name="second", index=1).task == spec.scalers[1].task
+    assert tuple(scaler.name for scaler in spec.scalers) == ("content-ingest", "second")
+
+
+def test_hash_ignores_layout(tmp_path: Path) -> None:
+    """Comments, order and defaults written out do not change the hash; a value does."""
+    first = loaded(tmp_path, LEAST).hash
+    assert first == loaded(tmp_path, f"# comment\n{LEAST}poll_interval: 10s\nname: ecsq\n").hash
+    assert first != loaded(tmp_path, f"{LEAST}poll_interval: 11s\n").hash
+
+
+def test_hash_is_the_same_in_every_process(tmp_path: Path) -> None:
+    """Two processes with differently seeded hashes agree on the hash of one configuration."""
+    path = tmp_path / "config.yaml"
+    path.write_text(LEAST)
+    code = f"from pathlib import Path; from controller.config import load; print(load(Path({str(path)!r})).hash)"
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert {f"{load(path).hash}\n".encode()} == hashes
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        pytest.param("scalers[0].queue", "3:12", id="a value"),
+        pytest.param("scalers[0].demand", "4:5", id="a section, at its key"),
+        pytest.param("scalers[0].task.cluster", "6:5", id="absent: its parent"),
+        pytest.param("aws.consistency_window", "1:1", id="absent with its section"),
+        pytest.param("scalers[7].queue", "1:1", id="absent item"),
+    ],
+)
+def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
+    """What is found out later, as a missing queue, is told at its place in the file."""
+    result = loaded(tmp_path, LEAST)
+    assert f"{result.path}:{place}: {key}: it is wrong" == str(result.problem(key, "it is wrong"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        pytest.param(demand("steps: [{backlog: 1, containers: 9}]"), "5:40", "never reached", id="top step below max"),
+        pytest.param(scaler("min_containers: 1"), "9:21", "replaced for ever", id="min above 0"),
+        pytest.param(demand("drain_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
+    ],
+)
+def test_warnings(tmp_path: Path, text: str, place: str, words: str) -> None:
+    """What works, though hardly as meant, is a warning and not an error."""
+    (warning,) = loaded(tmp_path, text).warnings
+    assert (f"{tmp_path}/config.yaml:{place}", True) == (warning.place, words in warning.message)

@@ -1,0 +1,369 @@
+"""Each mistake that a user can make, with the place and the words that it gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.config.files import LEAST, demand, problems, scaler, task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DURATION = "write it as 10s, 5m, 1h30m, 500ms, or as whole seconds"
+
+KEYS = [
+    pytest.param(
+        f"{LEAST}nmae: x\n", ["9:1: nmae: is not a known key; did you mean name?"], id="misspelt key at the top"
+    ),
+    pytest.param(
+        scaler("hysteresis: {rise_aftr: 1}"),
+        ["9:18: scalers[0].hysteresis.rise_aftr: is not a known key; did you mean rise_after?"],
+        id="misspelt key deep down",
+    ),
+    pytest.param(
+        f"{LEAST}log: {{zzz: 1}}\n",
+        ["9:7: log.zzz: is not a known key; known here: format, level"],
+        id="unknown key with nothing near",
+    ),
+    pytest.param(
+        scaler("queue: other"),
+        ["9:5: scalers[0].queue: is a duplicate: the key stands already in line 3"],
+        id="duplicate key",
+    ),
+    pytest.param("name: x\n", ["1:1: scalers: is required and missing"], id="no scalers"),
+    pytest.param("scalers: []\n", ["1:1: scalers: must have at least 1, not 0"], id="empty list of scalers"),
+    pytest.param(
+        LEAST.replace("      definition: content-worker\n", ""),
+        ["6:5: scalers[0].task.definition: is required and missing"],
+        id="missing key",
+    ),
+    pytest.param(
+        f"{LEAST}aws:\n", ["9:5: aws: has no value: give it one, or remove the key"], id="a section with nothing"
+    ),
+    pytest.param("- a\n", ["1:1: must be a mapping of key: value, not a list"], id="a list at the top"),
+]
+
+TYPES = [
+    pytest.param(
+        scaler("max_containers: '90'"),
+        [
+            '9:21: scalers[0].max_containers: must be a whole number, not the text "90"; '
+            "write it in plain decimal digits, without quotes, leading zeros or underscores"
+        ],
+        id="a number in quotes",
+    ),
+    pytest.param(
+        scaler("max_containers: 010"),
+        [
+            '9:21: scalers[0].max_containers: must be a whole number, not the text "010"; '
+            "write it in plain decimal digits, without quotes, leading zeros or underscores"
+        ],
+        id="a number that YAML 1.1 reads as octal",
+    ),
+    pytest.param(
+        scaler("max_containers: 1_000"),
+        [
+            '9:21: scalers[0].max_containers: must be a whole number, not the text "1_000"; '
+            "write it in plain decimal digits, without quotes, leading zeros or underscores"
+        ],
+        id="a number with an underscore",
+    ),
+    pytest.param(
+        scaler("max_containers: true"),
+        ["9:21: scalers[0].max_containers: must be a whole number, not true"],
+        id="a boolean for a number",
+    ),
+    pytest.param(
+        scaler("hysteresis: {dead_band: false}"),
+        ["9:29: scalers[0].hysteresis.dead_band: must be a number, not false"],
+        id="a boolean for a fraction",
+    ),
+    pytest.param(
+        scaler("paused: yes"), ['9:13: scalers[0].paused: must be true or false, not the text "yes"'], id="yes"
+    ),
+    pytest.param(scaler("paused: 1"), ["9:13: scalers[0].paused: must be true or false, not the number 1"], id="1"),
+    pytest.param(
+        scaler("max_containers: 1.5"),
+        ["9:21: scalers[0].max_containers: must be a whole number, not the number 1.5"],
+        id="a fraction",
+    ),
+    pytest.param(
+        task("environment: {RELEASE: 1.10}"),
+        [
+            "9:30: scalers[0].task.environment.RELEASE: must be text, not the number 1.1; "
+            "put it in quotes if it is meant as text"
+        ],
+        id="a number for a variable",
+    ),
+    pytest.param(
+        scaler("cooldown: 5m"),
+        ['9:15: scalers[0].cooldown: must be a mapping of key: value, not the text "5m"'],
+        id="text for a section",
+    ),
+    pytest.param(
+        task("tags: [a]"), ["9:7: scalers[0].task.tags: must be a mapping of key: value, not a list"], id="a list"
+    ),
+    pytest.param(
+        scaler("max_containers: 0"), ["9:21: scalers[0].max_containers: must be at least 1, not 0"], id="below"
+    ),
+    pytest.param(
+        task("max_containers_per_task: 10"),
+        ["9:32: scalers[0].task.max_containers_per_task: must be at most 9, not 10"],
+        id="above",
+    ),
+    pytest.param(
+        task("packing: tight"),
+        ['9:16: scalers[0].task.packing: must be spread or dense, not "tight"'],
+        id="none of the words",
+    ),
+    pytest.param(
+        f"{LEAST}name: Über\n",
+        [
+            "9:7: name: must be 1 to 40 lower-case letters, digits and hyphens, and not begin with a hyphen; "
+            'this is "Über"'
+        ],
+        id="a name",
+    ),
+    pytest.param(
+        LEAST.replace("queue: content-ingest", 'queue: "two words"'),
+        ['3:12: scalers[0].queue: must be the name, the URL or the ARN of an SQS queue; this is "two words"'],
+        id="a queue",
+    ),
+    pytest.param(
+        task("tags: {team: a;b}"),
+        ['9:20: scalers[0].task.tags.team: may hold letters, digits, spaces and _.:/=+-@ only, not ";"'],
+        id="a tag's character",
+    ),
+    pytest.param(
+        task(f"tags: {{{', '.join(f'k{i}: v' for i in range(51))}}}"),
+        ["9:7: scalers[0].task.tags: must have at most 50, not 51"],
+        id="too many tags",
+    ),
+]
+
+DURATIONS = [
+    pytest.param(
+        scaler("poll_interval: 1:30"),
+        [
+            "9:20: scalers[0].poll_interval: a colon is no unit: hours and minutes, or minutes and seconds, "
+            f"cannot be told apart: {DURATION}"
+        ],
+        id="a colon",
+    ),
+    pytest.param(
+        scaler("poll_interval: 5 min"),
+        [f"9:20: scalers[0].poll_interval: has a unit or an order that is not known: {DURATION}"],
+        id="an unknown unit",
+    ),
+    pytest.param(
+        scaler("poll_interval: 1.5"),
+        [f"9:20: scalers[0].poll_interval: must be a duration: {DURATION}"],
+        id="a fraction",
+    ),
+    pytest.param(
+        scaler("poll_interval: true"),
+        [f"9:20: scalers[0].poll_interval: must be a duration: {DURATION}"],
+        id="a boolean",
+    ),
+    pytest.param(
+        scaler("poll_interval: 500ms"),
+        ["9:20: scalers[0].poll_interval: must be between 1s and 1h, not 500ms"],
+        id="an interval below a second",
+    ),
+    pytest.param(
+        "poll_interval: 3601\n" + LEAST,
+        ["1:16: poll_interval: must be between 1s and 1h, not 1h1s"],
+        id="an interval above an hour",
+    ),
+    pytest.param(
+        scaler("cooldown: {fall: -5}"),
+        ["9:22: scalers[0].cooldown.fall: must be between 0 and one year"],
+        id="a negative time",
+    ),
+]
+
+RULES = [
+    pytest.param(
+        LEAST + LEAST.removeprefix("scalers:\n"),
+        ['9:11: scalers[1].name: "content-ingest" is the name of scalers[0] already'],
+        id="two scalers of one name",
+    ),
+    pytest.param(
+        scaler("min_containers: 5\nmax_containers: 4"),
+        ["9:21: scalers[0].min_containers: must be at most max_containers (4), not 5"],
+        id="min above max",
+    ),
+    pytest.param(
+        scaler("min_containers: 11"),
+        ["9:21: scalers[0].min_containers: must be at most max_containers (10), not 11"],
+        id="min above the default max",
+    ),
+    pytest.param(
+        demand("steps: [{backlog: 5, containers: 2}, {backlog: 5, containers: 3}]"),
+        ["5:54: scalers[0].demand.steps[1].backlog: must be more than the 5 of the step before, not 5: steps rise"],
+        id="steps that do not rise in backlog",
+    ),
+    pytest.param(
+        demand("steps: [{backlog: 5, containers: 2}, {backlog: 6, containers: 1}]"),
+        ["5:69: scalers[0].demand.steps[1].containers: must be more than the 2 of the step before, not 1: steps rise"],
+        id="steps that do not rise in containers",
+    ),
+    pytest.param(
+        LEAST.replace("\n      messages_per_container: 5", " {}"),
+        ["4:5: scalers[0].demand: has no strategy: give one of steps, messages_per_container, drain_within"],
+        id="no strategy",
+    ),
+    pytest.param(
+        demand("messages_per_container: 1\nsteps: [{backlog: 1, containers: 1}]"),
+        ["4:5: scalers[0].demand: must have one strategy, not 2: keep one of steps, messages_per_container"],
+        id="two strategies",
+    ),
+    pytest.param(
+        demand("drain_within: 5m"),
+        ["5:21: scalers[0].demand.drain_within: needs seconds_per_message beside it"],
+        id="a goal without a pace",
+    ),
+    pytest.param(
+        demand("messages_per_container: 1\nseconds_per_message: 5"),
+        [
+            "6:28: scalers[0].demand.seconds_per_message: "
+            "belongs to drain_within, which is missing: add it, or remove this"
+        ],
+        id="a pace without a goal",
+    ),
+    pytest.param(
+        scaler("backlog: [in_flight]"),
+        ["9:5: scalers[0].backlog: visible messages always count: add visible to the list"],
+        id="a backlog without visible",
+    ),
+    pytest.param(
+        scaler("backlog: [visible, visible]"),
+        ['9:24: scalers[0].backlog[1]: "visible" is listed twice'],
+        id="a state twice",
+    ),
+    pytest.param(
+        scaler("cooldown: {launch: 29s}"),
+        ["9:24: scalers[0].cooldown.launch: must be at least a slot, 6 x aws.consistency_window = 30s, not 29s"],
+        id="a launch cooldown below a slot",
+    ),
+    pytest.param(
+        "aws: {consistency_window: 2s, call_timeout: 5s}\n" + LEAST,
+        ["1:45: aws.call_timeout: must be at most 2 x consistency_window = 4s, not 5s"],
+        id="a time-out above two windows",
+    ),
+    pytest.param(
+        task("launch_type: FARGATE\ncapacity_providers: [{provider: FARGATE, weight: 1}]"),
+        ["9:20: scalers[0].task.launch_type: excludes capacity_providers: keep one of the two"],
+        id="launch type and providers",
+    ),
+    pytest.param(
+        LEAST.replace("      subnets: [subnet-0123456789abcdef0]\n", ""),
+        ["6:5: scalers[0].task.subnets: Fargate needs at least one subnet"],
+        id="Fargate by default, without subnets",
+    ),
+    pytest.param(
+        LEAST.replace(
+            "subnets: [subnet-0123456789abcdef0]", "capacity_providers: [{provider: FARGATE_SPOT, weight: 1}]"
+        ),
+        ["6:5: scalers[0].task.subnets: Fargate needs at least one subnet"],
+        id="Fargate Spot without subnets",
+    ),
+    pytest.param(
+        LEAST.replace("subnets: [subnet-0123456789abcdef0]", "launch_type: EC2\n      assign_public_ip: true"),
+        ["9:25: scalers[0].task.assign_public_ip: has no effect without subnets: add them, or remove this"],
+        id="an address without subnets",
+    ),
+    pytest.param(
+        task("capacity_providers: [{provider: FARGATE}]"),
+        ["9:7: scalers[0].task.capacity_providers: at least one provider needs a weight above 0"],
+        id="no weight",
+    ),
+    pytest.param(
+        task("capacity_providers: [{provider: FARGATE, weight: 1}, {provider: big-machines, weight: 1}]"),
+        [
+            "9:7: scalers[0].task.capacity_providers: "
+            "ECS does not mix Fargate with other providers in one strategy: keep one kind"
+        ],
+        id="mixed providers",
+    ),
+    pytest.param(
+        task("capacity_providers: [{provider: FARGATE, weight: 1, base: 1}, {provider: FARGATE_SPOT, base: 1}]"),
+        ["9:100: scalers[0].task.capacity_providers[1].base: only one provider may have a base, and [0] has one"],
+        id="two bases",
+    ),
+    pytest.param(
+        task("tags: {aws:team: content}"),
+        ["9:14: scalers[0].task.tags.aws:team: keys that begin with aws: are AWS's own; choose another"],
+        id="a tag of AWS's own",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), [*KEYS, *TYPES, *DURATIONS, *RULES])
+def test_a_mistake_is_named(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """A mistake is told with line, column, key, what is wrong and what to do, and nothing else is told."""
+    assert expected == problems(tmp_path, text)
+
+
+def test_all_mistakes_in_one_run(tmp_path: Path) -> None:
+    """Mistakes of every kind are told together, in the order of the file: none hides another."""
+    text = """\
+nmae: x
+aws: {region: 5, call_timeout: 11s}
+scalers:
+  - name: a
+    name: b
+    queue: q
+    paused: yes
+    demand: {}
+    min_containers: 99
+    cooldown: {launch: 1s, fall: later}
+    task: {definition: d, run_task: {count: 3}}
+  - name: a
+"""
+    keys = [problem.split(" ")[1] for problem in problems(tmp_path, text)]
+    assert keys == [
+        "nmae:",
+        "aws.region:",
+        "aws.call_timeout:",
+        "scalers[0].name:",
+        "scalers[0].paused:",
+        "scalers[0].demand:",
+        "scalers[0].min_containers:",
+        "scalers[0].cooldown.launch:",
+        "scalers[0].cooldown.fall:",
+        "scalers[0].task.subnets:",
+        "scalers[0].task.run_task.count:",
+        "scalers[1].queue:",
+        "scalers[1].demand:",
+        "scalers[1].task:",
+        "scalers[1].name:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("copies", "expected"),
+    [
+        pytest.param(
+            9,
+            [
+                "9:7: scalers[0].task.environment: takes 9,591 characters of overrides with 9 containers a task, "
+                "and ECS allows 8,192: shorten it, or lower max_containers_per_task to 7"
+            ],
+            id="9 copies",
+        ),
+        pytest.param(7, [], id="7 copies"),
+    ],
+)
+def test_overrides_fit_in_a_call(tmp_path: Path, copies: int, expected: list[str]) -> None:
+    """The environment is held against ECS's limit with all the copies that a task may have."""
+    lines = f"environment: {{TEXT: {'x' * 1000}}}\nmax_containers_per_task: {copies}\ncontainer: worker"
+    assert expected == problems(tmp_path, task(lines))
+
+
+def test_a_flood_of_mistakes_is_cut(tmp_path: Path) -> None:
+    """Beyond a thousand problems only their number is told."""
+    found = problems(tmp_path, LEAST + "".join(f"k{number}: 1\n" for number in range(1500)))
+    assert (len(found), found[-1]) == (1001, "1009:1: 500 more problems from here on")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+from controller.config import load
+from controller.config.run_task import _OURS
+from tests.config.files import problems, task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = "scalers[0].task.run_task"
+
+
+@pytest.fixture(scope="module")
+def shape() -> object:
+    """RunTask's input as botocore knows it."""
+    return ServiceModel(Loader().load_service_model("ecs", "service-2")).operation_model("RunTask").input_shape
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(
+            "{propagatetags: SERVICE}",
+            [f"9:18: {HERE}.propagatetags: is not a parameter of RunTask; did you mean propagateTags?"],
+            id="misspelt",
+        ),
+        pytest.param(
+            "{propagateTags: SERVIEC}",
+            [f'9:33: {HERE}.propagateTags: must be one of TASK_DEFINITION, SERVICE, NONE, not "SERVIEC"'],
+            id="not one of the words",
+        ),
+        pytest.param(
+            "{enableExecuteCommand: yes}",
+            [f'9:40: {HERE}.enableExecuteCommand: must be true or false, not the text "yes"'],
+            id="not a boolean",
+        ),
+        pytest.param(
+            "{platformVersion: 1.4}",
+            [
+                f"9:35: {HERE}.platformVersion: must be text, in quotes if it looks like something else, "
+                "not the number 1.4"
+            ],
+            id="not text",
+        ),
+        pytest.param(
+            "{placementConstraints: [{type: memberOf}, {type: memberOf, expresion: a}]}",
+            [
+                f"9:76: {HERE}.placementConstraints[1].expresion: "
+                "is not a known key of PlacementConstraint; did you mean expression?"
+            ],
+            id="misspelt deep down",
+        ),
+        pytest.param(
+            "{placementConstraints: {type: memberOf}}",
+            [f"9:18: {HERE}.placementConstraints: must be a list, not a mapping"],
+            id="not a list",
+        ),
+        pytest.param(
+            "{volumeConfigurations: [{name: data, managedEBSVolume: {sizeInGiB: true}}]}",
+            [
+                f"9:54: {HERE}.volumeConfigurations[0].managedEBSVolume.roleArn: is required and missing",
+                f"9:84: {HERE}.volumeConfigurations[0].managedEBSVolume.sizeInGiB: must be a whole number, not true",
+            ],
+            id="required and missing",
+        ),
+        pytest.param(
+            "{count: 3}",
+            [
+                f"9:18: {HERE}.count: is set by the controller: "
+                "the controller decides it; limit it with max_containers and task.max_tasks_per_launch"
+            ],
+            id="ours",
+        ),
+        pytest.param(
+            "{networkConfiguration: {}, launchType: EC2}",
+            [
+                f"9:18: {HERE}.networkConfiguration: is set by the controller: "
+                "use task.subnets, task.security_groups and task.assign_public_ip",
+                f"9:44: {HERE}.launchType: is set by the controller: use task.launch_type",
+            ],
+            id="two of ours",
+        ),
+        pytest.param(
+            "{platformVersion: null}",
+            [f"9:35: {HERE}.platformVersion: has no value: give it one, or remove the key"],
+            id="no value",
+        ),
+    ],
+)
+def test_a_mistake_in_run_task_is_named(tmp_path: Path, line: str, expected: list[str]) -> None:
+    """A parameter that RunTask does not take, or that is ours, is told at its own place."""
+    assert expected == problems(tmp_path, task(f"run_task: {line}"))
+
+
+def test_ours_are_parameters_of_run_task(shape: object) -> None:
+    """What is refused as ours exists: a key that AWS renames does not stay in the list unnoticed."""
+    assert set() == set(_OURS) - set(shape.members)
+
+
+def test_what_passes_satisfies_botocore(tmp_path: Path, shape: object) -> None:
+    """The parameters of an accepted configuration, ours and the user's, pass botocore's own check."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        task(
+            "capacity_providers: [{provider: FARGATE, weight: 1}]\n"
+            "security_groups: [sg-0123456789abcdef0]\n"
+            "tags: {team: content}\n"
+            "run_task:\n"
+            "  propagateTags: TASK_DEFINITION\n"
+            "  enableECSManagedTags: true\n"
+            "  placementStrategy: [{type: spread, field: 'attribute:ecs.availability-zone'}]\n"
+            "  volumeConfigurations: [{name: data, managedEBSVolume: {sizeInGiB: 10, roleArn: role}}]\n"
+        )
+    )
+    parameters = {"taskDefinition": "content-worker", **load(path).spec.scalers[0].task.run_task}
+    assert ParamValidator().validate(parameters, shape).generate_report() == ""
