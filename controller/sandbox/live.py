@@ -110,7 +110,7 @@ def picture(progress: Progress, width: int) -> RenderableType:
     else:
         bars = [bar for queue in progress.queues for bar in _bars(queue, width)]
         parts += [_table(progress), *bars, _legend()]
-    parts += [Text(), *(_decision(queue) for queue in progress.queues)]
+    parts += [Text(), *(_decision(queue) for queue in progress.queues if queue.decision)]
     if progress.launches:
         parts += [Text(), Text("last launches (tasks x containers)", style="bold")]
         parts += [Text(f"  {launch}", overflow="ellipsis", no_wrap=True) for launch in progress.launches]
@@ -157,4 +157,4 @@ def _legend() -> Text:
 
 def _decision(queue: QueueProgress) -> Text:
     text = Text(f"{queue.name}: ", style="bold")
-    return text.append(queue.decision or "no decision yet", style="not bold")
+    return text.append(queue.decision, style="not bold")

@@ -28,7 +28,7 @@ class QueueProgress:
     sent: int = 0
     done: int = 0
     decision: str = ""
-    """The last decision in words; empty while there is none."""
+    """The last decision in words; empty if nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)

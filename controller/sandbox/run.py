@@ -78,13 +78,14 @@ class Run:
         """Return what there is to see now."""
         status = self.daemon.status() if self.daemon else None
         decisions = decisions_of(status)
+        undecided = "no decision yet" if self.daemon else ""
         census = take_census(self.aws.ecs.tasks())
         return Progress(
             elapsed=self.elapsed,
             duration=self.duration,
             phase=self._phase(status),
             queues=tuple(
-                self._queue_progress(queue.name, census.get(queue.name, Census()), decisions.get(queue.name, ""))
+                self._queue_progress(queue.name, census.get(queue.name, Census()), decisions.get(queue.name, undecided))
                 for queue in self.scenario.queues
             ),
             launches=launches_of(status, began=self._began),

@@ -141,7 +141,7 @@ def test_copies_end_one_by_one_and_the_keeper_last(bench, behaviour):
 
 def test_an_essential_exit_kills_the_siblings_in_the_middle_of_their_work(bench):
     """What plain copies without a keeper do to each other is noticed, and the work is taken up again."""
-    bench.send(0.1, 60.0)
+    bench.send(0.1, 0.8)
     arn = bench.run(bench.worker("worker-1", "single"), bench.worker("worker-2", "single"))
 
     assert eventually(lambda: bench.runner.kills)
