@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template
+from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,21 @@ def aws(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     embedded_aws.reset()
     yield embedded_aws
     embedded_aws.reset()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands still until the test moves it."""
+    return Clock(1_000_000.0)
+
+
+@pytest.fixture
+def timed_aws(clock: Clock) -> Iterator[EmbeddedAws]:
+    """Give an AWS of the test's own, in another region, whose tasks live on the test's clock."""
+    from controller.sandbox.aws import EmbeddedAws  # noqa: PLC0415 - a second of import, for those who use it
+
+    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
+        yield aws
 
 
 @pytest.fixture

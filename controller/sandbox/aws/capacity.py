@@ -77,8 +77,8 @@ def place(launch_type: str, strategy: tuple[Json, ...], count: int) -> list[tupl
         return [(launch_type, None)] * count
     placed = [item["capacityProvider"] for item in strategy for _ in range(item.get("base", 0))][:count]
     shares: dict[str, float] = dict.fromkeys((item["capacityProvider"] for item in strategy), 0.0)
-    weights = {item["capacityProvider"]: item.get("weight", 0) for item in strategy}
-    while len(placed) < count and any(weights.values()):
+    weights = {item["capacityProvider"]: item.get("weight", 0) or len(strategy) == 1 for item in strategy}
+    while len(placed) < count:
         provider = min((p for p in shares if weights[p]), key=lambda p: (shares[p] + 1) / weights[p])
         shares[provider] += 1
         placed.append(provider)

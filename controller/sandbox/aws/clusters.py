@@ -62,11 +62,12 @@ class Clusters:
 
     def describe_clusters(self, parameters: Json) -> Json:
         """Describe clusters by name or ARN; what is not there is in ``failures`` as MISSING."""
+        with_tags = "TAGS" in parameters.get("include", ())
         found, failures = [], []
         for name_or_arn in parameters.get("clusters") or ["default"]:
             name = self._arns.name("cluster", name_or_arn)
             if name in self._clusters:
-                found.append(self._document(self._clusters[name]))
+                found.append(self._document(self._clusters[name], with_tags=with_tags))
             else:
                 arn = name_or_arn if name is None else self._arns.cluster(name)
                 failures.append({"arn": arn, "reason": "MISSING"})
@@ -85,7 +86,7 @@ class Clusters:
         cluster.status = "INACTIVE"
         return {"cluster": self._document(cluster)}
 
-    def _document(self, cluster: Cluster) -> Json:
+    def _document(self, cluster: Cluster, *, with_tags: bool = False) -> Json:
         running, pending = self._task_counts(cluster.name)
         return {
             "clusterArn": cluster.arn,
@@ -96,7 +97,7 @@ class Clusters:
             "pendingTasksCount": pending,
             "activeServicesCount": 0,
             "statistics": [],
-            "tags": list(cluster.tags),
+            "tags": list(cluster.tags) if with_tags else [],
             "settings": [{"name": "containerInsights", "value": "disabled"}],
             "capacityProviders": list(cluster.capacity_providers),
             "defaultCapacityProviderStrategy": list(cluster.default_strategy),

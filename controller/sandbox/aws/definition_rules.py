@@ -50,8 +50,7 @@ def check_definition(request: Json) -> None:
     if "FARGATE" in request.get("requiresCompatibilities", ()):
         for problem in fargate_problems(request):
             raise client_error(problem)
-    else:
-        _check_container_memory(request)
+    _check_container_memory(request)
     _check_sums(request)
     _check_network(request)
 
@@ -171,14 +170,18 @@ def _check_volumes(request: Json) -> None:
 
 
 def _check_container_memory(request: Json) -> None:
-    if task_memory(request) is not None:
-        return
+    task = task_memory(request)
     for container in request["containerDefinitions"]:
-        if not container.get("memory") and not container.get("memoryReservation"):
-            raise client_error(
-                f"Invalid setting for container '{container['name']}'. "
-                "At least one of 'memory' or 'memoryReservation' must be specified."
-            )
+        memory, reserved = container.get("memory"), container.get("memoryReservation")
+        problem = None
+        if task is None and not memory and not reserved:
+            problem = "At least one of 'memory' or 'memoryReservation' must be specified."
+        elif task is not None and memory and memory > task:
+            problem = f"Its memory of {memory} MiB exceeds the task's {task} MiB."
+        elif memory and reserved and reserved > memory:
+            problem = "'memory' must not be below 'memoryReservation'."
+        if problem:
+            raise client_error(f"Invalid setting for container '{container['name']}'. {problem}")
 
 
 def _check_sums(request: Json) -> None:

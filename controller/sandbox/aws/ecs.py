@@ -10,6 +10,7 @@ from controller.sandbox.aws.arns import Arns
 from controller.sandbox.aws.clusters import Clusters
 from controller.sandbox.aws.definitions import Definitions
 from controller.sandbox.aws.launches import Launches
+from controller.sandbox.aws.shapes import check_shape
 from controller.sandbox.aws.tags import Tags
 from controller.sandbox.aws.tasks import Tasks
 from controller.sandbox.aws.wire import Answer, AwsError, Json, Request, json_answer
@@ -78,6 +79,7 @@ class Ecs:
                 "UnsupportedFeatureException", f"The embedded ECS has no operation {request.operation}."
             ).answer()
         try:
+            check_shape("ecs", request.operation, request.parameters)
             with self.lock:
                 document = operation(request.parameters)
         except AwsError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -47,7 +48,7 @@ class EmbeddedAws:
     ) -> None:
         """Bind the port at once (0: a free one); raises ``OSError`` if it is taken.
 
-        ``seed`` fixes the tasks' names and the faults' draws; ``clock`` is the ECS side's only.
+        ``seed`` fixes the tasks' names and the faults' draws; ``clock`` is that of tasks and of the lag of counts.
         """
         self._timing = Timing(
             start_delay=start_delay,
@@ -63,8 +64,10 @@ class EmbeddedAws:
         self.url = self._server.url
         self._ecs = Ecs(region, self._timing, clock, seed)
         self.ecs = EcsControl(self._ecs, self._timing)
-        self._moto = MotoServices(region, self.url.removeprefix("http://"))
-        self.sqs = Queues(self._moto)
+        self._moto = MotoServices(region)
+        self.sqs = Queues(self._moto, clock)
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients_lock = Lock()
 
     def start(self) -> Self:
         """Forget what an earlier instance left in moto, and begin to answer."""
@@ -77,6 +80,8 @@ class EmbeddedAws:
         self.faults.clear()
         self.sqs.close()
         self._server.stop()
+        for client in self._clients.values():
+            client.close()
 
     def reset(self) -> None:
         """Be as after ``start``: no task, definition, cluster, queue, fault or call, and the first delays."""
@@ -94,18 +99,28 @@ class EmbeddedAws:
         self.stop()
 
     def client(self, service: str, *, app: str = "", config: Config | None = None, **options: Any) -> Any:
-        """Make a boto3 client of this endpoint with dummy credentials; ``app`` is its name in the journal."""
+        """Give a boto3 client of this endpoint with dummy credentials; ``app`` is its name in the journal.
+
+        Without ``config`` and ``options`` all who ask share one, which ``stop`` closes.
+        """
+        if config is not None or options:
+            return self._connect(service, app, config or Config(), **options)
+        with self._clients_lock:
+            if (service, app) not in self._clients:
+                self._clients[service, app] = self._connect(service, app, Config())
+            return self._clients[service, app]
+
+    def _connect(self, service: str, app: str, config: Config, **options: Any) -> Any:
         # The type stubs know neither user_agent_appid nor a service whose name is a variable.
         configure: Callable[..., Config] = Config
         connect: Callable[..., Any] = boto3.client
-        marker = configure(user_agent_appid=app or None)
         return connect(
             service,
             region_name=self.region,
             endpoint_url=self.url,
             aws_access_key_id="embedded",
             aws_secret_access_key="embedded",  # noqa: S106 - any key will do here
-            config=marker.merge(config) if config else marker,
+            config=configure(user_agent_appid=app or None).merge(config),
             **options,
         )
 

@@ -138,7 +138,7 @@ class Launches:
 
 
 def _canonical(parameters: Json, cluster: Cluster) -> str:
-    return json.dumps({**parameters, "cluster": cluster.name}, sort_keys=True)
+    return json.dumps({"count": 1, **parameters, "cluster": cluster.name}, sort_keys=True)
 
 
 def _tags(parameters: Json, cluster: Cluster, definition: Definition) -> tuple[Json, ...]:

@@ -6,8 +6,9 @@
     | PROVISIONING  | PENDING ACTIVATING | RUNNING               | DEACTIVATING ...  | STOPPED
 
 A container starts at ``ready_at`` or when its dependencies allow it, whichever is later. The task is RUNNING once
-every container has started, so a COMPLETE dependency keeps it PENDING, as the ECS agent does. Containers that
-still run when the task stops are killed with 137. (Task lifecycle and dependsOn pages of the ECS developer guide.)
+every container has started, so a COMPLETE dependency keeps it PENDING, as the ECS agent does; a SUCCESS dependency
+that failed is never met. Containers that still run when the task stops are killed with 137. (Task lifecycle and
+dependsOn pages of the ECS developer guide.)
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Life:
         """When the task became RUNNING, if it had by then; it keeps this after it has stopped."""
         started = max(self._starts(now).values())
         stop = self.stop_at(now)
-        return started if started <= now and (stop is None or started < stop.at) else None
+        return started if started <= (now if stop is None else stop.at) else None
 
     def stopped_at(self, now: float) -> float | None:
         """When the task became STOPPED, if it had by then."""
@@ -132,7 +133,7 @@ class Life:
 
     def _container(self, name: str, starts: float, stop: Stop | None, now: float) -> ContainerState:
         ended = self.exits.get(name)
-        if starts > now or (stop is not None and starts >= stop.at):
+        if starts > (now if stop is None else stop.at):
             return ContainerState("STOPPED" if stop else "PENDING", None, None)
         if ended is not None and ended.at <= now:
             return ContainerState("STOPPED", ended.code, starts)
@@ -142,6 +143,8 @@ class Life:
 
     def _starts(self, now: float) -> dict[str, float]:
         """When each container starts as far as is known at ``now``; infinity if something has to happen first."""
+        if self.start_failure is not None:
+            return dict.fromkeys((part.name for part in self.parts), inf)
         starts: dict[str, float] = {}
         for part in self.parts:
             met = [self._met_at(name, condition, starts, now) for name, condition in part.depends_on]

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 class MotoServices:
     """moto's own application without moto's own server. Its backends are one per process, not per instance."""
 
-    def __init__(self, region: str, host: str) -> None:
-        """``host`` is the ``name:port`` that queue URLs carry."""
+    def __init__(self, region: str) -> None:
         self._region = region
-        self._host = host
         self._application = DomainDispatcherApplication(create_backend_app)
         # moto reads the clock through datetime arithmetic, several times a message: 10 times the price.
         setattr(sqs_models, "unix_time_millis", _milliseconds)  # noqa: B010 - moto does not export the name
@@ -46,7 +44,7 @@ class MotoServices:
 
     def _environ(self, request: Request) -> dict[str, object]:
         url = urlsplit(request.path)
-        name, _, port = self._host.partition(":")
+        name, _, port = request.headers.get("host", "localhost").partition(":")
         headers = {f"HTTP_{key.upper().replace('-', '_')}": value for key, value in request.headers.items()}
         return headers | {
             "REQUEST_METHOD": request.method,
@@ -57,9 +55,8 @@ class MotoServices:
             "REQUEST_URI": request.path,
             "CONTENT_TYPE": request.headers.get("content-type", ""),
             "CONTENT_LENGTH": str(len(request.body)),
-            "HTTP_HOST": self._host,
             "SERVER_NAME": name,
-            "SERVER_PORT": port,
+            "SERVER_PORT": port or "80",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": "127.0.0.1",
             "wsgi.version": (1, 0),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from controller.sandbox.aws.wire import Answer, Json, Request, json_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moto.sqs.models import Queue
 
     from controller.sandbox.aws.moto_services import MotoServices
@@ -30,10 +32,14 @@ Counts = dict[str, int]
 class Queues:
     """moto's SQS behind one lock: without it two receivers at once can be given the same message."""
 
-    def __init__(self, moto: MotoServices) -> None:
+    def __init__(self, moto: MotoServices, clock: Callable[[], float]) -> None:
+        """Read ``clock`` for how late counts are; the messages themselves live on the machine's clock."""
         self.counts_lag = 0.0
         """Seconds by which the counts of every queue are late."""
+        self.waiting = 0
+        """How many long polls wait for a message now."""
         self._moto = moto
+        self._clock = clock
         self._changed = Condition()
         self._closing = False
         self._past: dict[str, deque[tuple[float, Counts]]] = {}
@@ -56,11 +62,10 @@ class Queues:
             queue = self._queue(request.parameters)
             if queue is None:
                 return self._moto.answer(request)
-            if request.operation == "ReceiveMessage":
-                return self._receive(request, queue)
             if request.operation == "GetQueueAttributes":
                 return self._attributes(request, queue)
-            answer = self._moto.answer(request)
+            receives = request.operation == "ReceiveMessage"
+            answer = self._receive(request, queue) if receives else self._moto.answer(request)
             if self.counts_lag:
                 self._remember(queue)
             if request.operation in _ADDING:
@@ -76,16 +81,14 @@ class Queues:
         if wait is None:
             wait = queue.attributes["ReceiveMessageWaitTimeSeconds"]
         deadline = time.monotonic() + int(wait)
-        while not _count(queue)[VISIBLE]:
-            left = deadline - time.monotonic()
-            if left <= 0 or self._closing:
-                break
+        at_once = replace(request, body=json.dumps({**request.parameters, "WaitTimeSeconds": 0}).encode())
+        while (left := deadline - time.monotonic()) > 0 and not self._closing:
+            if _count(queue)[VISIBLE] and b'"Messages"' in (answer := self._moto.answer(at_once)).body:
+                return answer
+            self.waiting += 1
             self._changed.wait(min(left, LOOK_AGAIN))
-        body = json.dumps({**request.parameters, "WaitTimeSeconds": 0}).encode()
-        answer = self._moto.answer(replace(request, body=body))
-        if self.counts_lag:
-            self._remember(queue)
-        return answer
+            self.waiting -= 1
+        return self._moto.answer(at_once)
 
     def _attributes(self, request: Request, queue: Queue) -> Answer:
         names = set(request.parameters.get("AttributeNames", ()))
@@ -103,16 +106,17 @@ class Queues:
         """Give the counts as they are now, or were ``counts_lag`` ago."""
         if not self.counts_lag:
             return _count(queue)
-        past = self._remember(queue)
-        seen_at = time.time() - self.counts_lag
-        while len(past) > 1 and past[1][0] <= seen_at:
-            past.popleft()
-        return past[0][1] if past[0][0] <= seen_at else dict.fromkeys(COUNTS, 0)
+        self._remember(queue)
+        counted_at, counts = self._past[queue.name][0]
+        return counts if counted_at <= self._clock() - self.counts_lag else dict.fromkeys(COUNTS, 0)
 
-    def _remember(self, queue: Queue) -> deque[tuple[float, Counts]]:
+    def _remember(self, queue: Queue) -> None:
+        """Note the counts of now, and forget those that are older than anybody will ask for."""
+        now = self._clock()
         past = self._past.setdefault(queue.name, deque())
-        past.append((time.time(), _count(queue)))
-        return past
+        past.append((now, _count(queue)))
+        while len(past) > 1 and past[1][0] <= now - self.counts_lag:
+            past.popleft()
 
 
 def _count(queue: Queue) -> Counts:

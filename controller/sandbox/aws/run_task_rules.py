@@ -65,8 +65,10 @@ def strategy_of(parameters: Json, cluster: Cluster) -> tuple[Json, ...]:
                 "The specified capacity provider strategy cannot contain a capacity provider that is not "
                 f"associated with the cluster. Associate {item['capacityProvider']} and try again."
             )
-    if strategy and not any(item.get("weight", 0) or item.get("base", 0) for item in strategy):
-        raise invalid_parameter("The specified capacity provider strategy must have a weight or base above zero.")
+    if len(strategy) > 1 and not any(item.get("weight", 0) for item in strategy):
+        raise invalid_parameter("At least one capacity provider of a strategy must have a weight above zero.")
+    if sum(item.get("base", 0) > 0 for item in strategy) > 1:
+        raise invalid_parameter("Only one capacity provider in a strategy can have a base defined.")
     return strategy
 
 

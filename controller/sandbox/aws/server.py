@@ -122,8 +122,9 @@ class HttpServer:
     def stop(self) -> None:
         """Close the socket and every connection; callers in the middle of a call see it reset."""
         self._server.closing = True
-        self._server.shutdown()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.close_connections()
         self._server.server_close()
 

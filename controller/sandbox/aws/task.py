@@ -50,10 +50,9 @@ class Task:
             "containers": [
                 self._container(container, states[container["name"]]) for container in document["containerDefinitions"]
             ],
-            "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": [], **self.overrides},
+            "overrides": self._overrides(),
             "attachments": self._attachments(),
             "healthStatus": "UNKNOWN",
-            "version": 1,
         }
         optional = {
             "startedBy": self.started_by,
@@ -63,6 +62,12 @@ class Task:
             "tags": list(self.tags) if with_tags else None,
         }
         return shown | {key: value for key, value in optional.items() if value} | self._times(now)
+
+    def _overrides(self) -> Json:
+        """Give the overrides as ECS shows them: one for every container, most of them empty."""
+        given = {override["name"]: override for override in self.overrides.get("containerOverrides", ())}
+        shown = [given.get(name, {"name": name}) for name in self.container_arns]
+        return {"inferenceAcceleratorOverrides": []} | self.overrides | {"containerOverrides": shown}
 
     def _times(self, now: float) -> Json:
         stop = self.life.stop_at(now)

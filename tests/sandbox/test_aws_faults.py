@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ReadTimeoutError,
+)
+
+from controller.sandbox.aws import EmbeddedAws, Fault
+from tests.support.aws import NETWORK, create_cluster, eventually, register_template
+
+
+def connect(aws: EmbeddedAws, service: str = "ecs", *, app: str = "", read_timeout: float = 5.0) -> Any:
+    """Give a client that sends each call once."""
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout)
+    return aws.client(service, app=app, config=config)
+
+
+def run(aws: EmbeddedAws, cluster: str, template: str, **options: Any) -> Any:
+    """Send one RunTask call."""
+    return connect(aws, **options).run_task(
+        cluster=cluster, taskDefinition=template, launchType="FARGATE", networkConfiguration=NETWORK
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "tasks"),
+    [
+        (Fault("ecs", "RunTask", "lost_request"), ConnectionClosedError, 0),
+        (Fault("ecs", "RunTask", "lost_answer"), ConnectionClosedError, 1),
+        (Fault("ecs", "RunTask", "error"), ClientError, 0),
+        (Fault("ecs", "RunTask", "throttle"), ClientError, 0),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else None,
+)
+def test_a_fault_hits_once(
+    aws: EmbeddedAws, cluster: str, template: str, fault: Fault, error: type[Exception], tasks: int
+) -> None:
+    """The caller sees it as its kind says, the work is done or not, and the next call is spared."""
+    aws.faults.add(fault)
+    with pytest.raises(error):
+        run(aws, cluster, template)
+    assert len(aws.ecs.tasks()) == tasks
+    assert len(run(aws, cluster, template)["tasks"]) == 1
+    assert [fault.kind, None] == [call.fault for call in aws.journal.calls("ecs", "RunTask")]
+    assert aws.faults.injected() == {fault.kind: 1}
+
+
+def test_botocores_own_retry_after_a_lost_answer_starts_nothing_new(
+    aws: EmbeddedAws, cluster: str, template: str
+) -> None:
+    """Botocore sends the same token again, so one task runs although two requests arrived."""
+    aws.faults.add(Fault("ecs", "RunTask", "lost_answer"))
+    client = aws.client("ecs")
+    answer = client.run_task(
+        cluster=cluster, taskDefinition=template, launchType="FARGATE", networkConfiguration=NETWORK
+    )
+    assert [task["taskArn"] for task in answer["tasks"]] == [task.arn for task in aws.ecs.tasks()]
+    assert aws.journal.count("ecs", "RunTask") == 2
+
+
+def test_errors_are_what_they_are_told_to_be(aws: EmbeddedAws, cluster: str) -> None:
+    """Status, code and message of an error are the fault's."""
+    aws.faults.add(Fault("ecs", "*", "error", status=403, code="AccessDeniedException", message="not you"))
+    with pytest.raises(ClientError, match="not you") as caught:
+        connect(aws).list_tasks(cluster=cluster)
+    response = caught.value.response
+    assert response["Error"]["Code"] == "AccessDeniedException"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    [call] = aws.journal.calls("ecs", "ListTasks")
+    assert (call.status, call.error_code) == (403, "AccessDeniedException")
+
+
+@pytest.mark.parametrize("kind", ["cut", "malformed"])
+def test_botocore_takes_a_broken_answer_for_an_empty_one(
+    aws: EmbeddedAws, cluster: str, template: str, kind: Any
+) -> None:
+    """A cut or garbled success raises nothing: the members are just not there, though the work was done."""
+    aws.faults.add(Fault("ecs", "RunTask", kind))
+    answer = run(aws, cluster, template)
+    assert set(answer) == {"ResponseMetadata"}
+    assert len(aws.ecs.tasks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "tasks"),
+    [(Fault("ecs", "RunTask", "hang"), 1), (Fault("ecs", "RunTask", "hang", works=False), 0)],
+    ids=["after the work", "before it"],
+)
+def test_a_call_that_hangs_times_out(aws: EmbeddedAws, cluster: str, template: str, fault: Fault, tasks: int) -> None:
+    """The caller gives up; the work was done or was not, as the fault says."""
+    aws.faults.add(fault)
+    with pytest.raises(ReadTimeoutError):
+        run(aws, cluster, template, read_timeout=0.1)
+    assert len(aws.ecs.tasks()) == tasks
+
+
+def test_a_slow_request_does_its_work_after_the_caller_has_gone(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """A late request starts its task although its sender has long given up."""
+    aws.faults.add(Fault("ecs", "RunTask", "slow", delay=0.3))
+    with pytest.raises(ReadTimeoutError):
+        run(aws, cluster, template, read_timeout=0.05)
+    assert aws.ecs.tasks() == []
+    eventually(lambda: len(aws.ecs.tasks()) == 1)
+
+
+def test_a_slow_answer_comes_after_the_work(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """The task is there while its caller still waits; ``release`` lets the answer go."""
+    aws.faults.add(Fault("ecs", "RunTask", "slow_answer", delay=60.0))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(run, aws, cluster, template)
+        eventually(lambda: len(aws.ecs.tasks()) == 1)
+        assert not answer.done()
+        aws.faults.release()
+        assert len(answer.result(5)["tasks"]) == 1
+
+
+def test_a_listing_can_be_empty_by_mistake(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """``replace`` answers in the service's place."""
+    run(aws, cluster, template)
+    aws.faults.add(Fault("ecs", "ListTasks", "replace", body={"taskArns": []}))
+    seen = [len(connect(aws).list_tasks(cluster=cluster)["taskArns"]) for _ in range(2)]
+    assert seen == [0, 1]
+
+
+def test_faults_choose_their_calls(aws: EmbeddedAws) -> None:
+    """By client, by parameters, after some, for some times, by chance."""
+    cluster, other = create_cluster(aws), create_cluster(aws)
+    aws.faults.add(
+        Fault("ecs", "ListTasks", "error", client="ctl", where=lambda p: p["cluster"] == cluster, after=1, times=2),
+        Fault("ecs", "DescribeClusters", "error", times=None, probability=0.0),
+    )
+
+    def fails(client: Any, name: str) -> bool:
+        try:
+            client.list_tasks(cluster=name)
+        except ClientError:
+            return True
+        return False
+
+    controller, worker = connect(aws, app="ctl"), connect(aws, app="worker")
+    assert [fails(worker, cluster), fails(controller, other)] == [False, False]
+    assert [fails(controller, cluster) for _ in range(4)] == [False, True, True, False]
+    controller.describe_clusters(clusters=[cluster])
+
+
+def test_an_unknown_kind_of_fault_is_refused() -> None:
+    """A misspelt kind would hit nothing for ever."""
+    with pytest.raises(ValueError, match=r"'lost_anser' is unknown; known are lost_request, lost_answer"):
+        Fault("ecs", "RunTask", "lost_anser")  # type: ignore[arg-type]
+
+
+def test_sqs_can_be_hit_too(aws: EmbeddedAws) -> None:
+    """Faults are for every service."""
+    aws.faults.add(Fault("sqs", "*", "throttle", times=None))
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        connect(aws, "sqs").list_queues()
+
+
+def test_the_journal_tells_callers_apart(aws: EmbeddedAws, cluster: str) -> None:
+    """Calls carry their client's app name, parameters and outcome; counts can be cleared."""
+    connect(aws, app="ctl").list_tasks(cluster=cluster)
+    connect(aws, "sqs", app="worker").list_queues()
+    with pytest.raises(ClientError):
+        connect(aws).list_tasks(cluster="nowhere")
+    first, second = aws.journal.calls("ecs", "ListTasks")
+    assert (first.client, first.parameters, first.status, first.error_code) == (
+        "ctl",
+        {"cluster": cluster},
+        200,
+        None,
+    )
+    assert (second.client, second.status, second.error_code) == ("", 400, "ClusterNotFoundException")
+    assert (aws.journal.count("ecs", "ListTasks"), aws.journal.count("ecs", "ListTasks", client="ctl")) == (2, 1)
+    assert aws.journal.counts()["worker", "sqs", "ListQueues"] == 1
+    aws.journal.clear()
+    assert (aws.journal.calls(), aws.journal.counts()) == ([], Counter())
+
+
+def test_calls_for_another_region_are_refused(aws: EmbeddedAws) -> None:
+    """A client of the wrong region is told so instead of finding an empty account."""
+    elsewhere = boto3.client("ecs", region_name="eu-central-1", endpoint_url=aws.url)
+    with pytest.raises(ClientError, match=r"InvalidSignatureException.*this endpoint is us-east-1, not eu-central-1"):
+        elsewhere.list_clusters()
+
+
+def test_an_operation_that_is_not_played_is_named(aws: EmbeddedAws) -> None:
+    """Nothing is silently taken for done."""
+    with pytest.raises(ClientError, match="no operation CreateService"):
+        aws.client("ecs").create_service(serviceName="a", taskDefinition=register_template(aws))
+
+
+def test_it_answers_nothing_after_it_stopped() -> None:
+    """``stop`` ends what hangs, closes every connection and frees the port; stopping twice is one stop."""
+    aws = EmbeddedAws(region="eu-west-1").start()
+    aws.faults.add(Fault("ecs", "ListClusters", "hang"))
+    client = connect(aws)
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(client.list_clusters)
+        eventually(lambda: aws.journal.count("ecs", "ListClusters") == 1)
+        aws.stop()
+        with pytest.raises(BotoCoreError):
+            hanging.result(5)
+    with pytest.raises(BotoCoreError):
+        client.list_clusters()
+    aws.stop()
+    port = int(aws.url.rpartition(":")[2])
+    with EmbeddedAws(region="eu-west-1", port=port) as again:
+        assert again.url == aws.url
