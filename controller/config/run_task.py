@@ -16,7 +16,7 @@ from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_y
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OURS = {
+SET_BY_CONTROLLER = {
     "capacityProviderStrategy": "use task.capacity_providers",
     "clientToken": "the controller makes one for every call, so that a launch happens once",
     "cluster": "use task.cluster",
@@ -63,10 +63,10 @@ class RunTaskShape:
                 yield from self._faults_in(parameters, ("scalers", index, "task", "run_task"))
 
     def _faults_in(self, parameters: dict[str, Any], path: KeyPath) -> Iterator[Fault]:
-        free = {name: shape for name, shape in self._parameters.items() if name not in _OURS}
+        free = {name: shape for name, shape in self._parameters.items() if name not in SET_BY_CONTROLLER}
         for name, value in parameters.items():
-            if name in _OURS:
-                yield Fault((*path, name), f"is set by the controller: {_OURS[name]}", at_key=True)
+            if name in SET_BY_CONTROLLER:
+                yield Fault((*path, name), f"is set by the controller: {SET_BY_CONTROLLER[name]}", at_key=True)
             elif name not in free:
                 message = f"is not a parameter of RunTask; {did_you_mean(name, free)}"
                 yield Fault((*path, name), message, at_key=True)

@@ -8,7 +8,7 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from controller.config import load
-from controller.config.run_task import _OURS
+from controller.config.run_task import SET_BY_CONTROLLER
 from tests.config.files import problems, task
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_a_mistake_in_run_task_is_named(tmp_path: Path, line: str, expected: lis
 
 def test_ours_are_parameters_of_run_task(shape: object) -> None:
     """What is refused as ours exists: a key that AWS renames does not stay in the list unnoticed."""
-    assert set() == set(_OURS) - set(shape.members)
+    assert set() == set(SET_BY_CONTROLLER) - set(shape.members)
 
 
 def test_what_passes_satisfies_botocore(tmp_path: Path, shape: object) -> None:
