@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Levels of nesting, aliases followed; the deepest key of a real configuration is at 8."""
 MAX_NODES = 100_000
-"""Keys, values and collections, aliases followed: some 800 scalers with every key set, 5,000 short ones."""
+"""Keys, values and collections, aliases followed: some 900 scalers with every key set."""
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(
