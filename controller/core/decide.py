@@ -51,14 +51,13 @@ def decide(
         backlog=queue.backlog(policy.counted),
         numbers=numbers,
     )
-    wanted = _within_limits(policy, fleet, numbers)
-    reason = _hold(policy, fleet, numbers, state, wanted, now)
+    reason = _hold(policy, fleet, numbers, state, now)
     if reason is not None:
         return replace(decision, reason=reason), state
     slot = open_slot(policy.slots, fleet.listed_at, state.last_slot, now)
     if not isinstance(slot, Slot):
         return replace(decision, reason=Reason.SLOT, look_again_at=slot), state
-    decision = replace(decision, reason=Reason.LAUNCH, launch=wanted, slot=slot.number)
+    decision = replace(decision, reason=Reason.LAUNCH, launch=numbers.wanted, slot=slot.number)
     return decision, replace(state, last_slot=slot.number)
 
 
@@ -79,16 +78,21 @@ def _measure(
         doubts=limits.pending(policy, state.doubts, now),
     )
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
+    shortfall = desired - fleet.live
     in_doubt = sum(doubt.containers for doubt in state.doubts)
+    room = policy.max_containers - fleet.live - in_doubt
+    unclaimed = limits.unclaimed(queue, fleet)
     numbers = Numbers(
         asked=asked,
         demand=demand,
         level=level.level,
         desired=desired,
-        shortfall=desired - fleet.live,
+        shortfall=shortfall,
         in_doubt=in_doubt,
-        room=policy.max_containers - fleet.live - in_doubt,
-        unclaimed=limits.unclaimed(queue, fleet),
+        room=room,
+        unclaimed=unclaimed,
+        # Reaching min is not held back by the work there is.
+        wanted=min(shortfall, room, max(unclaimed, policy.min_containers - fleet.live)),
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
@@ -115,16 +119,7 @@ def _level(
     return asked, demand, hysteresis.advance(policy, woken, demand, padded, now)
 
 
-def _within_limits(policy: Policy, fleet: Fleet, numbers: Numbers) -> int:
-    """Return what of the shortfall may be launched: within max, and no more than there is work for.
-
-    Reaching min is not held back by the work there is.
-    """
-    to_reach_min = policy.min_containers - fleet.live
-    return min(numbers.shortfall, numbers.room, max(numbers.unclaimed, to_reach_min))
-
-
-def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, wanted: int, now: float) -> Reason | None:
+def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, now: float) -> Reason | None:
     """Return why nothing is launched, the slot apart; None if nothing speaks against it."""
     if policy.paused:
         return Reason.PAUSED
@@ -132,7 +127,7 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, wa
         return _content(policy, fleet, numbers)
     if numbers.room <= 0:
         return Reason.AT_MAX
-    if wanted <= 0:
+    if numbers.wanted <= 0:
         return Reason.NOTHING_WAITING
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN

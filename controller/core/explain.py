@@ -69,8 +69,12 @@ def in_one_line(decision: Decision) -> str:
     seen = f"{counted(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
     asleep = decision.reason is Reason.IDLE and decision.backlog
     verdict = _ASLEEP if asleep else _VERDICTS[decision.reason]
-    missing = counted(numbers.shortfall, "container")
-    return f"{verdict.format(launch=counted(decision.launch, 'container'), demand=numbers.demand, missing=missing)} ({seen})"
+    said = verdict.format(
+        launch=counted(decision.launch, "container"),
+        missing=counted(numbers.shortfall, "container"),
+        demand=numbers.demand,
+    )
+    return f"{said} ({seen})"
 
 
 def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:

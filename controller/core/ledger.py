@@ -73,8 +73,9 @@ def described(
     stopped = []
     for task in tasks:
         if isinstance(task, StoppedTask):
-            known.pop(task.arn, None)
-            stopped.append(task)
+            # A listing that lags shows a task again after its end: it ends once.
+            if known.pop(task.arn, None) is not None:
+                stopped.append(task)
         else:
             known[task.arn] = task
     for arn in missing:

@@ -260,6 +260,8 @@ class Numbers:
     """max - live - in doubt: what the hard limit leaves."""
     unclaimed: int
     """Visible messages that no live container is about to take."""
+    wanted: int
+    """What of the shortfall these two leave; not above 0: nothing is launched."""
     waiting_since: float | None
     """Since when a backlog has asked for nothing; None: it does not."""
     launch_cooldown_until: float | None

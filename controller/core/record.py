@@ -25,8 +25,8 @@ class LaunchResult:
     """Worker containers in them."""
     in_doubt: int = 0
     """Containers that a call of unknown outcome may yet start."""
-    last_sent_at: float | None = None
-    """When the last call left; None: none did."""
+    doubtful_since: float | None = None
+    """When the call of unknown outcome last left."""
     fault: str | None = None
     """The kind of failure that ended the plan."""
     error: str | None = None
@@ -44,8 +44,8 @@ class Reconciled:
     """Why something could not be observed, as a sentence."""
     repeated: int = 0
     """How often the same hold has come again since."""
-    until: float | None = None
-    """When it last came again."""
+    since: float | None = None
+    """When it came first, if it was repeated."""
 
 
 def record(done: Reconciled) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "launched_containers": launch.containers if launch else 0,
         "error": (launch.error if launch else None) or done.problem,
         "repeated": done.repeated,
-        "until": done.until,
+        "since": done.since,
         "text": in_one_line(decision),
     }
 

@@ -1,0 +1,26 @@
+"""``ecsq run``: the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from controller.app import run
+from controller.cli.options import config_option
+from controller.config import ConfigError
+from controller.reload import Configuration
+from controller.web import CannotListenError
+
+
+@click.command("run")
+@config_option
+@click.option("--dry-run", is_flag=True, help="Read and decide, write nothing, say what would have been done.")
+@click.option("--watch", is_flag=True, help="Reload when the configuration's content changes, as SIGHUP does.")
+def command(config: Path, *, dry_run: bool, watch: bool) -> None:
+    """Watch the queues and launch tasks, until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
+    try:
+        run(Configuration(config), dry_run=dry_run, watch=watch)
+    except (ConfigError, CannotListenError) as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from error

@@ -1,0 +1,75 @@
+"""``ecsq status``: what a running daemon last decided and why, as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+
+from controller.core.explain import clock, counted, span
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+TIMEOUT = 5.0
+"""Seconds that a daemon has to answer."""
+
+
+@click.command("status")
+@click.argument("url", default=DEFAULT_URL)
+def command(url: str) -> None:
+    """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, and why."""
+    if not url.startswith(("http://", "https://")):
+        url = f"http://{url}"
+    try:
+        with urlopen(f"{url.rstrip('/')}/status", timeout=TIMEOUT) as answer:  # noqa: S310 - the scheme is checked above
+            status = json.load(answer)
+        text = "\n".join(_lines(status))
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise click.ClickException(f"no daemon answers at {url}: {reason}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise click.ClickException(f"what answers at {url}/status is not ecsq") from error
+    click.echo(text)
+
+
+def _lines(status: Mapping[str, Any]) -> Iterator[str]:
+    up = span(status["now"] - status["started_at"])
+    dry = ", dry run" if status["dry_run"] else ""
+    scalers = counted(len(status["scalers"]), "scaler")
+    yield f"{status['name']} {status['version']}, up {up}{dry}: {scalers}"
+    config = status["config"]
+    reload = config["last_reload"]
+    if reload["successful"]:
+        yield f"configuration {config['path']}, taken at {clock(reload['at'])}, hash {config['hash'][:12]}"
+    else:
+        yield f"configuration {config['path']}: the reload at {clock(reload['at'])} was not taken, an earlier one stays"
+        yield from (f"  {line}" for line in reload["error"].splitlines())
+    for scaler in status["scalers"]:
+        yield ""
+        yield from _scaler(scaler, status["now"])
+
+
+def _scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
+    last = scaler["last_decision"]
+    yield f"scaler {scaler['name']}: {last['text'] if last else 'not observed yet'}"
+    if scaler["problem"]:
+        yield f"  problem   {scaler['problem']}"
+    if last is None:
+        return
+    yield f"  decided   {span(max(0.0, now - last['at']))} ago, at {clock(last['at'])}{_repeated(last)}"
+    for about, what in scaler["explanation"][:-1]:
+        yield f"  {about:<10}{what}"
+    if last["outcome"]:
+        tasks, containers = last["launched_tasks"], last["launched_containers"]
+        yield f"  outcome   {last['outcome']}: {counted(containers, 'container')} in {counted(tasks, 'task')}"
+    if last["error"] and last["error"] != scaler["problem"]:
+        yield f"  error     {last['error']}"
+
+
+def _repeated(last: Mapping[str, Any]) -> str:
+    if not last["repeated"]:
+        return ""
+    return f"; the same since {clock(last['since'])}, {counted(last['repeated'] + 1, 'poll')} in a row"

@@ -1,0 +1,158 @@
+"""The cluster snapshot: what lives, listed once for all scalers that ask at the same time."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from threading import Lock
+from time import time
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.tasks import Round, Tasks
+from controller.core.ledger import Ledger, LiveTask, StoppedTask, answered, described, fleet_of
+from controller.core.model import Fleet
+from controller.telemetry.series import Series
+
+STARTS_REMEMBERED = 20
+"""Starts of a scaler whose median is its start delay."""
+NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class _Crew:
+    """What a cluster knows of one scaler."""
+
+    worker: str | None
+    """The container that does the work, as configured."""
+    series: Series
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
+    """Seconds from RunTask to RUNNING, of the last starts."""
+    start_delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What is known of the cluster; swapped whole."""
+
+    listed_at: float
+    ledger: Ledger
+    by_scaler: Mapping[str, tuple[LiveTask, ...]]
+
+
+class Cluster:
+    """The tasks of one controller in one cluster.
+
+    A listing is taken under a lock: whoever else asks meanwhile waits, and finds it done. Our own launches are
+    entered at once, without a listing.
+    """
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self._listing = Lock()
+        self._changing = Lock()
+        self._snapshot = _Snapshot(NEVER, {}, {})
+        self._failure: tuple[float, AwsError] | None = None
+        self._crews: dict[str, _Crew] = {}
+
+    def enrol(self, scaler: str, worker: str | None, series: Series) -> None:
+        """Tell which container does a scaler's work, and where its starts and stops are counted."""
+        self._crews[scaler] = _Crew(worker, series)
+
+    def dismiss(self, scaler: str) -> None:
+        """Forget a scaler; its tasks finish by themselves."""
+        self._crews.pop(scaler, None)
+
+    def is_idle(self, scaler: str) -> bool:
+        """Say whether a listing was taken and no task of the scaler's is known to live."""
+        return self._snapshot.listed_at > NEVER and not self._snapshot.by_scaler.get(scaler)
+
+    def tasks_of(self, scaler: str) -> tuple[LiveTask, ...]:
+        """Return the scaler's live tasks as far as known."""
+        return self._snapshot.by_scaler.get(scaler, ())
+
+    def fleet(self, scaler: str) -> Fleet:
+        """Return the scaler's fleet as far as known."""
+        snapshot = self._snapshot
+        crew = self._crews.get(scaler)
+        delay = crew.start_delay if crew else None
+        return fleet_of(snapshot.by_scaler.get(scaler, ()), snapshot.listed_at, delay)
+
+    def refresh(self, began_after: float) -> None:
+        """Make sure that what is known stands on a listing that began at ``began_after`` or later.
+
+        Raises AwsError when the cluster cannot be listed and described whole; whoever waited for that listing gets the
+        same error without another try.
+        """
+        with self._listing:
+            now = time()
+            # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
+            if began_after <= self._snapshot.listed_at <= now:
+                return
+            if self._failure is not None and began_after <= self._failure[0] <= now:
+                raise self._failure[1]
+            try:
+                seen = self._tasks.observe(tuple(self._snapshot.ledger), self._worker_of)
+                self._merge(now, seen)
+                self._failure = None
+            except AwsError as error:
+                self._failure = (now, error)
+                raise
+
+    def launched(self, tasks: Iterable[LiveTask]) -> None:
+        """Enter tasks from an answer: they live until they are described as stopped."""
+        with self._changing:
+            self._swap(self._snapshot.listed_at, answered(self._snapshot.ledger, tasks))
+
+    def _worker_of(self, scaler: str) -> str | None:
+        crew = self._crews.get(scaler)
+        return crew.worker if crew else None
+
+    def _merge(self, listed_at: float, seen: Round) -> None:
+        with self._changing:
+            before = self._snapshot.ledger
+            if strange := [arn for arn in seen.missing if arn not in before]:
+                raise AwsError(Fault.SERVER_ERROR, f"task {strange[0]} is listed, but ECS does not know it yet")
+            ledger, stopped = described(before, seen.tasks, seen.missing, time())
+            self._swap(listed_at, ledger)
+        self._count(before, ledger, stopped)
+
+    def _swap(self, listed_at: float, ledger: Ledger) -> None:
+        by_scaler: defaultdict[str, list[LiveTask]] = defaultdict(list)
+        for task in ledger.values():
+            by_scaler[task.scaler].append(task)
+        self._snapshot = _Snapshot(listed_at, ledger, {name: tuple(tasks) for name, tasks in by_scaler.items()})
+
+    def _count(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
+        """Count starts and stops, each once."""
+        for ended in stopped:
+            if crew := self._crews.get(ended.scaler):
+                crew.series.task_stopped(ended.outcome)
+        for task in after.values():
+            known = before.get(task.arn)
+            crew = self._crews.get(task.scaler)
+            if crew is None or task.started_at is None or (known and known.started_at is not None):
+                continue
+            delay = max(0.0, task.started_at - task.created_at)
+            crew.starts.append(delay)
+            crew.start_delay = median(crew.starts)
+            # What ran before this process began to look was counted by the one before it.
+            if known is not None:
+                crew.series.task_started(delay)
+
+
+class Clusters:
+    """Every cluster that a scaler works in, one snapshot each."""
+
+    def __init__(self, observer: Callable[[str], Tasks]) -> None:
+        self._observer = observer
+        self._clusters: dict[str, Cluster] = {}
+        self._lock = Lock()
+
+    def of(self, cluster: str) -> Cluster:
+        """Return the cluster of that name or ARN."""
+        with self._lock:
+            if cluster not in self._clusters:
+                self._clusters[cluster] = Cluster(self._observer(cluster))
+            return self._clusters[cluster]

@@ -1,0 +1,193 @@
+"""One reconcile of one scaler: observe, decide, plan, launch, record."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from threading import Event, Lock
+from time import monotonic, time
+
+from controller.aws.errors import FOR_A_PERSON, AwsError, Fault
+from controller.aws.queue import Queue
+from controller.aws.session import Clients
+from controller.config import ScalerSpec
+from controller.core.decide import decide, launched
+from controller.core.ledger import LiveTask
+from controller.core.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.record import LaunchResult, Reconciled, same_hold
+from controller.core.slots import slot_at
+from controller.fleet import Cluster, Clusters
+from controller.launch import Launcher, named
+from controller.telemetry import log
+from controller.telemetry.metrics import Metrics
+from controller.telemetry.series import Series
+
+DECISIONS_KEPT = 50
+FRESH = 0.9
+"""The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
+polls, and one beside others does not list again what they have just seen."""
+SLOWEST_RETRY = 60.0
+"""Seconds between two tries, at most, while something is wrong that a person must mend."""
+_STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the reconciles of one controller share."""
+
+    clients: Clients
+    clusters: Clusters
+    launcher: Launcher
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What could be seen; None is unknown, and ``problem`` says why."""
+
+    queue: QueueCounts | None = None
+    fleet: Fleet | None = None
+    problem: AwsError | None = None
+
+
+class Reconciler:
+    """One scaler: its configuration, what it remembers, and its last decisions."""
+
+    def __init__(self, spec: ScalerSpec, services: Services) -> None:
+        self.spec = spec
+        self._services = services
+        self._cluster = services.clusters.of(spec.task.cluster)
+        self._lock = Lock()
+        self._state = ScalerState()
+        self._failures = 0
+        self._not_before = 0.0
+        self._retired = Event()
+        self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
+        self.decisions: deque[Reconciled] = deque(maxlen=DECISIONS_KEPT)
+        self.observed = False
+        self.configure(spec)
+
+    def configure(self, spec: ScalerSpec) -> None:
+        """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
+        self._cluster.dismiss(self.spec.name)
+        self.spec = spec
+        self._queue = Queue(self._services.clients, spec.queue)
+        self._cluster = self._services.clusters.of(spec.task.cluster)
+        self._cluster.enrol(spec.name, spec.task.container, self.series)
+        self.series.configured(spec.policy)
+        self._not_before = 0.0
+
+    def retire(self) -> None:
+        """Stop reconciling and remove the series; the tasks finish by themselves."""
+        self._retired.set()
+        self._cluster.dismiss(self.spec.name)
+        if self._lock.acquire(blocking=False):
+            try:
+                self.series.forget()
+            finally:
+                self._lock.release()
+
+    @property
+    def last(self) -> Reconciled | None:
+        """The last reconcile; None before the first."""
+        return self.decisions[-1] if self.decisions else None
+
+    @property
+    def state(self) -> ScalerState:
+        """What the scaler remembers."""
+        return self._state
+
+    @property
+    def tasks(self) -> tuple[LiveTask, ...]:
+        """The live tasks as far as known."""
+        return self._cluster.tasks_of(self.spec.name)
+
+    def reconcile(self) -> float | None:
+        """Observe, decide, plan, launch and record, once.
+
+        Returns when to look again without waiting for the next poll, None if the poll is soon enough. Does nothing
+        while another reconcile of the scaler runs, while it backs off, or once it is retired.
+        """
+        if self._retired.is_set() or monotonic() < self._not_before or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._reconcile(self.spec, self._queue, self._cluster)
+        except Exception:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
+            log.broke(self.spec.name)
+            self.series.failed()
+            return None
+        finally:
+            if self._retired.is_set():
+                self.series.forget()
+            self._lock.release()
+
+    def _reconcile(self, spec: ScalerSpec, queue: Queue, cluster: Cluster) -> float | None:
+        began = monotonic()
+        seen = observe(spec, queue, cluster)
+        decision = self._decide(spec, seen)
+        if decision.look_again_at is not None and decision.look_again_at <= decision.at:
+            # The window is open; only the listing is older than it.
+            seen = observe(spec, queue, cluster, began_after=slot_at(spec.policy.slots, decision.at).opens)
+            decision = self._decide(spec, seen)
+        result = None
+        if decision.reason is Reason.LAUNCH:
+            result = self._services.launcher.launch(spec, decision, cluster.launched, self.series)
+            self._remember(decision, result)
+        problem = None if seen.problem is None else named(spec, seen.problem)
+        self._record(Reconciled(spec.name, decision, result, problem), monotonic() - began)
+        fault = seen.problem.fault if seen.problem else result.fault if result else None
+        self._back_off(fault, spec.policy.poll_interval)
+        return decision.look_again_at
+
+    def _decide(self, spec: ScalerSpec, seen: Observation) -> Decision:
+        decision, self._state = decide(spec.policy, seen.queue, seen.fleet, self._state, time())
+        return decision
+
+    def _remember(self, decision: Decision, result: LaunchResult) -> None:
+        """Count the launch cooldown from a launch that started something, and keep what is in doubt."""
+        if result.outcome in _STARTED or result.arns:
+            self._state = launched(self._state, decision)
+        if result.in_doubt and result.doubtful_since is not None:
+            doubt = Doubt(result.in_doubt, result.doubtful_since)
+            self._state = replace(self._state, doubts=(*self._state.doubts, doubt))
+
+    def _record(self, done: Reconciled, seconds: float) -> None:
+        previous = self.last
+        self.series.reconciled(done, seconds)
+        self.observed = self.observed or done.problem is None
+        if previous is not None and same_hold(previous, done):
+            since = previous.decision.at if previous.since is None else previous.since
+            self.decisions[-1] = replace(done, repeated=previous.repeated + 1, since=since)
+            return
+        log.decided(done, previous)
+        self.decisions.append(done)
+
+    def _back_off(self, fault: str | None, poll_interval: float) -> None:
+        """Try slowly what a person must mend: twice the time after each failure, up to a minute."""
+        if fault not in FOR_A_PERSON:
+            self._failures = 0
+            return
+        self._failures += 1
+        pause = min(poll_interval * 2 ** min(self._failures, 10), max(SLOWEST_RETRY, poll_interval))
+        # Half a poll of tolerance, so that the poll which is due then is not missed by the blink of an eye.
+        self._not_before = monotonic() + pause - poll_interval / 2
+
+
+def observe(spec: ScalerSpec, queue: Queue, cluster: Cluster, began_after: float | None = None) -> Observation:
+    """Return the queue's counts and the fleet; the fleet stands on a listing that began at ``began_after`` or later.
+
+    With no backlog, nothing live as far as known and no minimum, the queue's counts are all that is asked for: an idle
+    queue costs one request.
+    """
+    try:
+        counts = queue.counts()
+    except AwsError as error:
+        return Observation(problem=error)
+    quiet = counts.backlog(spec.policy.counted) == 0 and not spec.policy.min_containers
+    if not (quiet and cluster.is_idle(spec.name)):
+        oldest = time() - FRESH * spec.policy.poll_interval if began_after is None else began_after
+        try:
+            cluster.refresh(oldest)
+        except AwsError as error:
+            return Observation(queue=counts, problem=error)
+    return Observation(counts, cluster.fleet(spec.name))

@@ -1,0 +1,92 @@
+"""The last good configuration: a bad file is reported and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from time import time
+
+from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load
+
+NEEDS_RESTART = ("name", "aws", "server")
+"""What cannot change while it runs: who we are, what we assume of AWS (the slots stand on it), where we listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadReport:
+    """How the last reload went."""
+
+    at: float
+    error: str | None = None
+    """None: it was taken."""
+
+
+class Configuration:
+    """A configuration file, and what of it is in force."""
+
+    def __init__(self, path: Path) -> None:
+        """Load the file. Raises ConfigError when it is not valid."""
+        self.path = path
+        self._seen = self._settled = _digest(path)
+        self._take(load(path))
+
+    def reload(self) -> None:
+        """Take the file as it is now. Raises ConfigError, and keeps what is in force, when it cannot be taken."""
+        self._seen = self._settled = _digest(self.path)
+        try:
+            loaded = load(self.path)
+            _refuse(_fixed(self.spec, loaded))
+        except ConfigError as error:
+            self.report = ReloadReport(time(), str(error))
+            raise
+        self._take(loaded)
+
+    def _take(self, loaded: Loaded) -> None:
+        self.spec, self.hash, self.warnings = loaded.spec, loaded.hash, loaded.warnings
+        self.report = ReloadReport(time())
+
+    def has_changed(self) -> bool:
+        """Say whether the file's content differs from what was last read, and has not since the last look.
+
+        The content decides, not its time: a network file system shows times late. An editor that is still writing shows
+        two contents in a row.
+        """
+        before, self._seen = self._seen, _digest(self.path)
+        return self._seen == before and self._seen != self._settled
+
+
+def _digest(path: Path) -> bytes | None:
+    try:
+        return sha256(path.read_bytes()).digest()
+    except OSError:
+        return None
+
+
+def _refuse(problems: tuple[Problem, ...]) -> None:
+    if problems:
+        raise ConfigError(problems)
+
+
+def _fixed(running: ControllerSpec, after: Loaded) -> tuple[Problem, ...]:
+    """Return what differs in a way that only a restart can take."""
+    return tuple(
+        after.problem(
+            key, f"differs from what runs ({_said(old)}), and cannot change while it runs: restart to take it"
+        )
+        for part in NEEDS_RESTART
+        for key, old, new in _values(part, getattr(running, part), getattr(after.spec, part))
+        if old != new
+    )
+
+
+def _values(key: str, before: object, after: object) -> list[tuple[str, object, object]]:
+    """Return a part's keys with both their values; a plain value is its own key."""
+    if isinstance(before, str):
+        return [(key, before, after)]
+    names = [field.name for field in fields(before)]  # type: ignore[arg-type]
+    return [(f"{key}.{name}", getattr(before, name), getattr(after, name)) for name in names]
+
+
+def _said(value: object) -> str:
+    return "not set" if value is None else str(value)

@@ -1,0 +1,90 @@
+"""What is served over HTTP: metrics, health, readiness and status. Read-only; nothing here calls AWS."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from controller.config import ServerSpec
+
+STOP_WITHIN = 2.0
+"""Seconds that open connections get when the server stops."""
+
+
+class CannotListenError(Exception):
+    """The configured address cannot be had."""
+
+
+def bind(spec: ServerSpec) -> socket.socket:
+    """Return a socket bound to the configured address. Raises CannotListenError.
+
+    Bound before the server starts: uvicorn would end its thread with SystemExit, seen by nobody.
+    """
+    family = socket.AF_INET6 if ":" in spec.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((spec.host, spec.port))
+    except OSError as error:
+        bound.close()
+        raise CannotListenError(
+            f"cannot listen on {spec.host} port {spec.port}: {error.strerror}; check server.host and server.port"
+        ) from error
+    return bound
+
+
+def application(
+    registry: CollectorRegistry,
+    ticks: Callable[[], bool],
+    missing: Callable[[], list[str]],
+    status: Callable[[], Mapping[str, Any]],
+) -> Starlette:
+    """Return the application; ``missing`` names the scalers that were not observed yet."""
+
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), media_type=content_type)
+
+    def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n") if ticks() else PlainTextResponse("the loop does not tick\n", 503)
+
+    def readyz(_: Request) -> Response:
+        if names := missing():
+            return PlainTextResponse(f"not observed yet: {', '.join(names)}\n", 503)
+        return PlainTextResponse("ok\n")
+
+    def show_status(_: Request) -> Response:
+        return JSONResponse(status())
+
+    served = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz, "/status": show_status}
+    return Starlette(routes=[Route(path, endpoint) for path, endpoint in served.items()])
+
+
+class Server:
+    """The application on a bound socket, in a thread of its own."""
+
+    def __init__(self, app: Starlette, bound: socket.socket) -> None:
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=round(STOP_WITHIN)
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = Thread(target=self._server.run, kwargs={"sockets": [bound]}, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer what is open, and stop."""
+        self._server.should_exit = True
+        self._thread.join(2 * STOP_WITHIN)
