@@ -174,6 +174,7 @@ def test_an_interrupted_task_is_killed(timed_aws: EmbeddedAws, clock: Clock) -> 
     starting = start(timed_aws, [container()])
     for arn in (running, starting):
         timed_aws.ecs.interrupt(arn)
+    clock.now += 100
     assert [timed_aws.ecs.task(arn).stop_code for arn in (running, starting)] == ["SpotInterruption"] * 2
     assert [states(timed_aws, arn)["worker"] for arn in (running, starting)] == [("STOPPED", 137), ("STOPPED", None)]
 

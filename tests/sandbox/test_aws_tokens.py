@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +9,22 @@ import pytest
 from tests.support.aws import NETWORK, create_cluster, register_template
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from controller.sandbox.aws import EmbeddedAws
     from tests.support.clock import Clock
 
 
 HOUR = 3600.0
+
+
+@pytest.fixture
+def switching_threads() -> Iterator[None]:
+    """Let Python switch threads so often that a race is met, not missed."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def run(aws: EmbeddedAws, cluster: str, definition: str, token: str, **changes: Any) -> list[str]:
@@ -48,7 +60,9 @@ def test_a_token_is_scoped_to_its_cluster(aws: EmbeddedAws, cluster: str, templa
     assert first == by_arn
 
 
-def test_callers_at_the_same_time_share_one_launch(aws: EmbeddedAws, cluster: str, template: str) -> None:
+def test_callers_at_the_same_time_share_one_launch(
+    aws: EmbeddedAws, cluster: str, template: str, switching_threads: None
+) -> None:
     """Eight threads that send the same call at once start it once."""
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: run(aws, cluster, template, "a"), range(8)))

@@ -16,6 +16,7 @@ from controller.sandbox.aws.faults import AT_THE_SOCKET, MALFORMED, WITHOUT_WORK
 from controller.sandbox.aws.journal import Call, Journal
 from controller.sandbox.aws.moto_services import MotoServices
 from controller.sandbox.aws.queues import Queues
+from controller.sandbox.aws.rates import Rates
 from controller.sandbox.aws.server import Delivery, HttpServer
 from controller.sandbox.aws.timing import Delay, Timing
 from controller.sandbox.aws.wire import Answer, AwsError, Request
@@ -48,7 +49,7 @@ class EmbeddedAws:
     ) -> None:
         """Bind the port at once (0: a free one); raises ``OSError`` if it is taken.
 
-        ``seed`` fixes the tasks' names and the faults' draws; ``clock`` is that of tasks and of the lag of counts.
+        ``seed`` fixes the tasks' names and the faults' draws; ``clock`` is that of tasks, rates and late counts.
         """
         self._timing = Timing(
             start_delay=start_delay,
@@ -60,6 +61,7 @@ class EmbeddedAws:
         self.region = region
         self.journal = Journal()
         self.faults = Faults(seed)
+        self.rates = Rates(clock)
         self._server = HttpServer(host, port, self._answer)
         self.url = self._server.url
         self._ecs = Ecs(region, self._timing, clock, seed)
@@ -86,6 +88,7 @@ class EmbeddedAws:
     def reset(self) -> None:
         """Be as after ``start``: no task, definition, cluster, queue, fault or call, and the first delays."""
         self.faults.clear()
+        self.rates.lift()
         self._timing.set(self._initial_timing)
         self.sqs.counts_lag = 0.0
         self._ecs.reset()
@@ -149,7 +152,7 @@ class EmbeddedAws:
             return None if fault.kind == "lost_request" else fault.answer()
         if fault is not None and fault.kind == "hang" and not fault.works:
             return None
-        if refusal := self._refusal(request):
+        if refusal := self._refusal(request) or self.rates.refusal(request):
             return refusal.answer()
         if request.service == "ecs":
             return self._ecs.answer(request)
