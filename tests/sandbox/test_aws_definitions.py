@@ -49,6 +49,12 @@ REFUSED: dict[str, dict[str, Any]] = {
         container("b", portMappings=[{"containerPort": 80}]),
     ),
     "awslogs without an execution role": containers(container(logConfiguration={"logDriver": "awslogs"})),
+    "privileged on Fargate": containers(container(privileged=True)),
+    "a GPU on Fargate": containers(container(resourceRequirements=[{"type": "GPU", "value": "1"}])),
+    "the host's processes on Fargate": {"pidMode": "host"},
+    "placement on Fargate": {"placementConstraints": [{"type": "memberOf", "expression": "true"}]},
+    "20 GiB of storage": {"ephemeralStorage": {"sizeInGiB": 20}},
+    "201 GiB of storage": {"ephemeralStorage": {"sizeInGiB": 201}},
     "stop timeout above 120 s": containers(container(stopTimeout=121)),
     "EC2 without memory": {
         "requiresCompatibilities": ["EC2"],

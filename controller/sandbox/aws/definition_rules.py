@@ -20,6 +20,8 @@ MAX_CONTAINERS = 10
 MAX_BYTES = 65_536
 MAX_TAGS = 50
 MAX_FARGATE_TIMEOUT = 120
+MIN_STORAGE, MAX_STORAGE = 21, 200
+"""GiB of ephemeral storage that Fargate can be asked for."""
 GB = 1024
 """MiB in what ECS calls a GB."""
 FARGATE_MEMORY: dict[int, frozenset[int]] = {
@@ -83,6 +85,12 @@ def fargate_problems(request: Json) -> Iterator[str]:
         yield "Fargate requires that 'cpu' and 'memory' be defined at the task level."
     elif memory not in FARGATE_MEMORY.get(cpu, ()):
         yield f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory."
+    if request.get("pidMode") == "host" or request.get("ipcMode"):
+        yield "Fargate does not support pidMode 'host' or ipcMode."
+    if request.get("placementConstraints"):
+        yield "Placement constraints are not supported for launch type FARGATE."
+    if request.get("ephemeralStorage", {}).get("sizeInGiB", MIN_STORAGE) not in range(MIN_STORAGE, MAX_STORAGE + 1):
+        yield f"ephemeralStorage must be between {MIN_STORAGE} and {MAX_STORAGE} GiB."
     for container in request["containerDefinitions"]:
         yield from _fargate_container_problems(request, container)
 
@@ -96,6 +104,8 @@ def _fargate_container_problems(request: Json, container: Json) -> Iterator[str]
         yield ("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
     if container.get("privileged"):
         yield f"Fargate does not support privileged containers: {name}"
+    if any(needed.get("type") == "GPU" for needed in container.get("resourceRequirements", ())):
+        yield f"Fargate does not support GPU resource requirements: {name}"
     if container.get("links"):
         yield "Links are not supported when networkMode=awsvpc."
     for timeout in ("startTimeout", "stopTimeout"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from controller.sandbox.aws.wire import Json
 
-CALLS_KEPT = 50_000
+CALLS_KEPT = 20_000
 """Calls that are remembered whole; older ones are only counted, so that a long run does not fill memory."""
 
 
