@@ -51,6 +51,12 @@ def test_a_task_described_as_stopped_has_ended(outcome: StopOutcome) -> None:
     assert described(ledger, [ended("a", outcome)], [], NOW) == (ledger_of(task("b")), (ended("a", outcome),))
 
 
+def test_a_task_ends_once() -> None:
+    """A listing that lags shows it again after its end; it is not reported again."""
+    ledger, _ = described(ledger_of(task("a")), [ended("a")], [], NOW)
+    assert described(ledger, [ended("a")], [], NOW + 10) == ({}, ())
+
+
 @pytest.mark.parametrize(
     ("seconds", "live"), [(0.0, True), (10.0, True), (299.9, True), (300.1, False), (4000.0, False)]
 )

@@ -43,6 +43,7 @@ def test_a_doubt_lasts_as_long_as_its_request_can_arrive_and_be_listed(age: floa
         pytest.param(
             policy(min_containers=3), queue(1, 7), fleet(), settled(), 3, id="min-though-less-waits-than-is-asked"
         ),
+        pytest.param(policy(min_containers=3), queue(1, 8), fleet(starting=1), settled(), 2, id="only-to-min"),
         pytest.param(
             policy(), queue(9), fleet(), settled(doubts=(Doubt(4, NOW - 60),)), 6, id="in-doubt-counts-against-max"
         ),
