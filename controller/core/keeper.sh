@@ -5,21 +5,28 @@
 # It asks ${ECS_CONTAINER_METADATA_URI_V4}/task what each container is doing. Whatever it does not know, it
 # takes as running: it never ends a task because an answer is missing, late, cut or no answer at all.
 #
-#   ECSQ_KEEPER_POLL   seconds from one question to the next (5)
-#   ECSQ_KEEPER_GRACE  usable answers in a row, nothing changing, until one that never appeared is given up (180)
+#   ECSQ_KEEPER_POLL     seconds from one question to the next (5)
+#   ECSQ_KEEPER_TIMEOUT  seconds that an answer may take, to its last byte (5)
+#   ECSQ_KEEPER_GRACE    usable answers in a row, nothing changing, until one that never appeared is given up (180)
 #
 # Exit: 0 all have stopped; 2 cannot work here; 3 the others have stopped, one never appeared; 143 on SIGTERM.
 set -uf
 export LC_ALL=C
 unset http_proxy HTTP_PROXY
 poll=${ECSQ_KEEPER_POLL:-5}
+timeout=${ECSQ_KEEPER_TIMEOUT:-5}
 grace=${ECSQ_KEEPER_GRACE:-180}
 brackets='[][{}]'
 never_appeared=3
 watcher=
 IFS=' '
 
-say() { printf 'ecsq-keeper: %s\n' "$*"; }
+say() { printf 'ecsq-keeper: %s\n' "$*" 2>/dev/null || :; }
+
+fail() {
+  say "$1"
+  exit 2
+}
 
 # As process 1 the kernel drops a signal that has no handler; and a log that nobody reads must not end us.
 trap 'kill "$watcher" 2>/dev/null; exit 143' TERM INT
@@ -137,14 +144,31 @@ look() {
     esac
   done
   view=$now
-  if [ "$view" = "$before" ]; then unchanged=$((unchanged + 1)); else unchanged=0 && say "see$view"; fi
+  unchanged=$((unchanged + 1))
+  if [ "$view" != "$before" ]; then
+    unchanged=0
+    say "see$view"
+  fi
+}
+
+# Prints what the endpoint answers within the time. wget's own -T would not do: it bounds the silence between
+# two bytes and not the whole, and a busybox built without it (Debian's, for years) crashes on it. The guard is
+# ended without ceremony, since a trap may miss a signal that comes early; its sleep ends by itself.
+ask() {
+  wget -q -t 1 -O - "$ECS_CONTAINER_METADATA_URI_V4/task" &
+  question=$!
+  { sleep "$timeout" && kill "$question"; } >/dev/null &
+  guard=$!
+  wait "$question"
+  code=$?
+  kill "$guard"
+  return "$code"
 }
 
 watch() {
   view='' unchanged=0 unanswered=0
   while :; do
-    if answer=$(wget -q -t 1 -T 5 -O - "$ECS_CONTAINER_METADATA_URI_V4/task" 2>/dev/null) &&
-      read_listing "$answer"; then
+    if answer=$(ask 2>/dev/null) && read_listing "$answer"; then
       [ "$unanswered" -eq 0 ] || say "answers again, after $unanswered without use"
       unanswered=0
       look "$@"
@@ -158,10 +182,10 @@ watch() {
   done
 }
 
-if [ $# -eq 0 ]; then say 'no container named to wait for' && exit 2; fi
-if [ -z "${ECS_CONTAINER_METADATA_URI_V4:-}" ]; then say 'ECS_CONTAINER_METADATA_URI_V4 is not set' && exit 2; fi
+[ $# -gt 0 ] || fail 'no container named to wait for'
+[ "${ECS_CONTAINER_METADATA_URI_V4:-}" ] || fail 'ECS_CONTAINER_METADATA_URI_V4 is not set'
 for tool in wget sleep; do
-  command -v "$tool" >/dev/null || { say "this image has no $tool: choose another keeper_image" && exit 2; }
+  command -v "$tool" >/dev/null || fail "this image has no $tool: choose another keeper_image"
 done
 
 # The watch is a child, so that a signal is handled at once and a shell that fails is started again.
@@ -169,11 +193,13 @@ while :; do
   watch "$@" &
   watcher=$!
   wait "$watcher"
-  case $? in
-    0) say 'all have stopped' && exit 0 ;;
-    "$never_appeared") say 'given up on what never appeared; the others have stopped' && exit "$never_appeared" ;;
+  ended=$?
+  case $ended in
+    0) say 'all have stopped' ;;
+    "$never_appeared") say 'given up on what never appeared; the others have stopped' ;;
     *) say 'the watch broke off; starting it again' ;;
   esac
+  case $ended in 0 | "$never_appeared") exit "$ended" ;; esac
   sleep 1 &
   wait $!
 done

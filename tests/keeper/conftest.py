@@ -1,0 +1,84 @@
+"""The keeper as a process: the very command of the derived definition, under a real busybox."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.core.keeper import keeper_container
+from controller.core.template import Template
+from tests.keeper.metadata import PATIENCE
+
+Keeper = subprocess.Popen[str]
+Start = Callable[..., Keeper]
+
+
+def command(template: Template, worker: str, k: int) -> list[str]:
+    """Return what ECS would execute in the keeper's container."""
+    keeper = keeper_container(template, worker, k, "busybox")
+    return [*keeper["entryPoint"], *keeper["command"]]
+
+
+@pytest.fixture(scope="session", params=["busybox", "system"])
+def tools(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a directory with nothing but sh, wget and sleep: busybox's, and those of this system."""
+    directory = tmp_path_factory.mktemp(request.param)
+    for tool in ("sh", "wget", "sleep"):
+        found = shutil.which("busybox" if request.param == "busybox" else tool)
+        if found is None:
+            pytest.skip(f"{'busybox' if request.param == 'busybox' else tool} is not installed")
+        (directory / tool).symlink_to(found)
+    return directory
+
+
+@pytest.fixture
+def keep(tools: Path) -> Iterator[Start]:
+    """Start keepers that ask every 20 ms; end them and what they have left, as the end of a container does."""
+    started: list[Keeper] = []
+
+    def start(uri: str | None, *names: str, argv: list[str] | None = None, path: Path = tools, **env: str) -> Keeper:
+        arguments = argv or [*command_of_nobody()[:3], "ecsq-keeper", *names]
+        environment = {"PATH": str(path), "ECSQ_KEEPER_POLL": "0.02", "ECSQ_KEEPER_TIMEOUT": "2", **env}
+        if uri is not None:
+            environment["ECS_CONTAINER_METADATA_URI_V4"] = uri
+        shell = str(tools / arguments[0])
+        keeper = subprocess.Popen(
+            [shell, *arguments[1:]],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        started.append(keeper)
+        return keeper
+
+    yield start
+    for keeper in started:
+        with contextlib.suppress(ProcessLookupError):  # all of its group have ended
+            os.killpg(keeper.pid, signal.SIGKILL)
+        keeper.communicate(timeout=PATIENCE)
+
+
+def command_of_nobody() -> list[str]:
+    """Return the keeper's command for a template of which only the script matters."""
+    definition = {"containerDefinitions": [{"name": "worker", "image": "w"}], "memory": "512"}
+    return command(Template("arn", "family", 1, definition), "worker", 2)
+
+
+def ending(keeper: Keeper) -> tuple[int, list[str]]:
+    """Wait for the keeper's end; return its exit code and what it said."""
+    said, _ = keeper.communicate(timeout=PATIENCE)
+    return keeper.returncode, [line.removeprefix("ecsq-keeper: ") for line in said.splitlines()]
+
+
+def children(pid: int) -> list[int]:
+    """Return a process's children."""
+    if not Path(f"/proc/{pid}/task/{pid}/children").exists():
+        pytest.skip(f"this kernel ({os.uname().sysname}) does not list a process's children")
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,210 @@
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from controller.core.derive import derive
+from tests.core.templates import KEEPER_IMAGE, after, allowed, container, template
+from tests.keeper.conftest import Start, children, command, ending
+from tests.keeper.metadata import Answer, Endpoint, cut, reset, says, silence, statuses
+
+RUNNING = statuses(worker_1="RUNNING", worker_2="RUNNING")
+ONE_LEFT = statuses(worker_1="STOPPED", worker_2="RUNNING")
+STOPPED = statuses(worker_1="STOPPED", worker_2="STOPPED")
+WORKERS = ("worker-1", "worker-2")
+
+
+def test_ends_with_0_when_the_last_worker_has_stopped(keep: Start) -> None:
+    """It says what it sees whenever that changes, and asks the task's own path."""
+    with Endpoint(says(RUNNING), says(RUNNING), says(ONE_LEFT), says(STOPPED)) as endpoint:
+        code, said = ending(keep(endpoint.uri, *WORKERS))
+    assert (code, endpoint.asked) == (0, ["/v4/1234-5678/task"] * 4)
+    assert said == [
+        "see worker-1=RUNNING worker-2=RUNNING",
+        "see worker-1=STOPPED worker-2=RUNNING",
+        "see worker-1=STOPPED worker-2=STOPPED",
+        "all have stopped",
+    ]
+
+
+@pytest.mark.parametrize("status", ["NONE", "PULLED", "CREATED", "RUNNING", "RESOURCES_PROVISIONED", "stopped", ""])
+def test_goes_on_while_a_worker_is_in_any_other_state(keep: Start, status: str) -> None:
+    """Only STOPPED, as ECS spells it, is an end."""
+    document = statuses(worker_1="STOPPED", worker_2=status)
+    with Endpoint(says(document)) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
+        endpoint.wait_for(6)
+        assert keeper.poll() is None
+        endpoint.now(says(STOPPED))
+        assert ending(keeper)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(says("", 500), id="500"),
+        pytest.param(says(STOPPED, 500), id="500 with a document"),
+        pytest.param(says("", 404), id="404"),
+        pytest.param(says(""), id="nothing in the answer"),
+        pytest.param(says("<html>moved</html>"), id="HTML"),
+        pytest.param(says('\x00\x01\xff garbage \\" { [ }'), id="noise"),
+        pytest.param(says(STOPPED[:-1]), id="one bracket short"),
+        pytest.param(says(STOPPED + "}"), id="one bracket over"),
+        pytest.param(says(STOPPED + STOPPED), id="two documents"),
+        pytest.param(says("[" + STOPPED + "]"), id="an array of documents"),
+        pytest.param(says(STOPPED.replace("]", "}")), id="brackets that do not match"),
+        pytest.param(says("{}"), id="an empty document"),
+        pytest.param(says('{"Containers":null}'), id="Containers is null"),
+        pytest.param(says(STOPPED.replace('"Containers"', '"containers"')), id="no Containers"),
+        pytest.param(says('{"task":' + STOPPED + "}"), id="Containers somewhere below"),
+        pytest.param(cut(STOPPED), id="cut in the middle"),
+        pytest.param(reset, id="connection reset"),
+    ],
+)
+def test_trouble_at_the_endpoint_does_not_end_it(keep: Start, trouble: Answer) -> None:
+    """Errors, garbage and pieces of an answer are no answer, even if they look like the end."""
+    with Endpoint(trouble) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
+        endpoint.wait_for(6)
+        assert keeper.poll() is None
+        endpoint.now(says(STOPPED))
+        code, said = ending(keeper)
+    assert code == 0
+    assert f"no usable answer from {endpoint.uri}/task; going on" == said[0]
+    assert said[1].startswith("answers again, after ")
+
+
+def test_an_endpoint_that_says_nothing_is_asked_again(keep: Start) -> None:
+    """A question without an answer is given up, and the next one may have one."""
+    with Endpoint(silence, says(RUNNING), says(STOPPED)) as endpoint:
+        assert ending(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_TIMEOUT="1"))[0] == 0
+    assert len(endpoint.asked) == 3
+
+
+def test_an_endpoint_that_does_not_listen_yet_is_asked_again(keep: Start) -> None:
+    """A refused connection is trouble as any other."""
+    endpoint = Endpoint(says(STOPPED))
+    endpoint._server.socket.close()
+    keeper = keep(endpoint.uri, *WORKERS)
+    assert "ecsq-keeper: no usable answer" in (keeper.stdout.readline() if keeper.stdout else "")
+    assert keeper.poll() is None
+
+
+def test_sigterm_ends_it_at_once(keep: Start) -> None:
+    """It does not wait for an answer that takes a minute; 143 is how a shell says SIGTERM."""
+    with Endpoint(silence) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_TIMEOUT="60")
+        endpoint.wait_for(1)
+        keeper.terminate()
+        assert keeper.wait(10) == 143
+
+
+def test_sigterm_ends_it_while_it_sleeps(keep: Start) -> None:
+    """It does not wait for its next question."""
+    with Endpoint(says(RUNNING)) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_POLL="60")
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline() == "ecsq-keeper: see worker-1=RUNNING worker-2=RUNNING\n"
+        keeper.terminate()
+        assert keeper.wait(10) == 143
+
+
+def test_a_worker_that_appears_late_is_waited_for(keep: Start) -> None:
+    """One that ECS has not created yet is absent from the list, which is no end."""
+    first = statuses(worker_1="STOPPED")
+    with Endpoint(says(first), says(first), says(ONE_LEFT), says(STOPPED)) as endpoint:
+        code, said = ending(keep(endpoint.uri, *WORKERS))
+    assert (code, said[0]) == (0, "see worker-1=STOPPED worker-2=absent")
+
+
+def test_one_that_never_appears_is_given_up_when_the_others_have_stopped(keep: Start) -> None:
+    """The grace counts answers in which nothing changes; the exit code says that not all have run."""
+    with Endpoint(says(statuses(worker_1="STOPPED"))) as endpoint:
+        code, said = ending(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="5"))
+    assert (code, len(endpoint.asked)) == (3, 6)
+    assert said[-1] == "given up on what never appeared; the others have stopped"
+
+
+def test_one_that_never_appears_does_not_end_one_that_runs(keep: Start) -> None:
+    """The grace over, it still waits for the worker that works."""
+    with Endpoint(says(statuses(worker_1="RUNNING"))) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
+        endpoint.wait_for(8)
+        assert keeper.poll() is None
+        endpoint.now(says(statuses(worker_1="STOPPED")))
+        assert ending(keeper)[0] == 3
+
+
+def test_one_that_vanishes_is_taken_as_it_was_seen_last(keep: Start) -> None:
+    """A running worker that the list leaves out is not over, however long; one that had stopped is."""
+    with Endpoint(says(ONE_LEFT), says(statuses())) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
+        endpoint.wait_for(8)
+        assert keeper.poll() is None
+        endpoint.now(says(statuses(worker_2="STOPPED")))
+        assert ending(keeper)[0] == 0
+
+
+def test_trouble_does_not_use_up_the_grace(keep: Start) -> None:
+    """Answers without use say nothing about who is absent."""
+    with Endpoint(*[says("", 500)] * 10, says(STOPPED)) as endpoint:
+        assert ending(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="3"))[0] == 0
+
+
+def test_a_watch_that_breaks_off_is_started_again(keep: Start) -> None:
+    """Its inner shell killed, it goes on: the task must not end because the keeper ran out of memory."""
+    with Endpoint(says(RUNNING)) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS)
+        endpoint.wait_for(2)
+        for child in children(keeper.pid):
+            os.kill(child, signal.SIGKILL)
+        endpoint.wait_for(3)
+        endpoint.now(says(STOPPED))
+        code, said = ending(keeper)
+    assert code == 0
+    assert "the watch broke off; starting it again" in said
+
+
+def test_a_log_that_nobody_reads_does_not_end_it(keep: Start) -> None:
+    """A closed pipe at its output is no reason to end the workers."""
+    with Endpoint(says(RUNNING)) as endpoint:
+        keeper = keep(endpoint.uri, *WORKERS)
+        assert keeper.stdout is not None
+        keeper.stdout.close()
+        keeper.stdout = None
+        for document in (ONE_LEFT, RUNNING, ONE_LEFT):
+            endpoint.now(says(document))
+            endpoint.wait_for(3)
+        assert keeper.poll() is None
+        endpoint.now(says(STOPPED))
+        assert keeper.wait(20) == 0
+
+
+def test_without_the_endpoint_it_fails_at_once(keep: Start) -> None:
+    """Where it could never learn of an end, the task fails at its start instead of running for ever."""
+    assert ending(keep(None, *WORKERS)) == (2, ["ECS_CONTAINER_METADATA_URI_V4 is not set"])
+
+
+def test_without_names_it_fails_at_once(keep: Start) -> None:
+    """Nobody to wait for is a mistake of whoever wrote the definition."""
+    assert ending(keep("http://127.0.0.1:9")) == (2, ["no container named to wait for"])
+
+
+def test_an_image_without_wget_is_named(keep: Start, tools: Path, tmp_path: Path) -> None:
+    """The message says which tool is missing and what to change."""
+    (tmp_path / "sleep").symlink_to(tools / "sleep")
+    code, said = ending(keep("http://127.0.0.1:9", *WORKERS, path=tmp_path))
+    assert (code, said) == (2, ["this image has no wget: choose another keeper_image"])
+
+
+def test_the_command_of_a_derived_definition_waits_for_copies_and_what_follows_them(keep: Start) -> None:
+    """What is registered is what runs: its names are the copies, then the container that runs after the worker."""
+    worker, last = container("worker", essential=False), container("upload", dependsOn=after("worker", "COMPLETE"))
+    derived = derive(template(worker, last), "worker", 2, KEEPER_IMAGE, allowed())
+    keeper = derived["containerDefinitions"][0]
+    argv = [*keeper["entryPoint"], *keeper["command"]]
+    assert argv == command(template(worker, last), "worker", 2)
+    with Endpoint(says(STOPPED), says(STOPPED), says(statuses(upload="STOPPED"))) as endpoint:
+        code, said = ending(keep(endpoint.uri, argv=argv))
+    assert (code, said[0]) == (0, "see worker-1=STOPPED worker-2=STOPPED upload=absent")
