@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import floor
@@ -13,6 +14,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from controller.reconcile import Reconciler
+
+# A reconcile that outlasts a poll, as a launch of many calls does, is no reason for a warning: its next poll comes.
+logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 WORKERS = 8
 """Threads that reconcile. They wait for AWS most of the time; one process tops out near 500 calls a second."""

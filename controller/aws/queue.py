@@ -8,7 +8,7 @@ from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, trans
 from controller.aws.session import Clients
 from controller.core.model import QueueCounts
 
-_COUNTS = (
+COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
@@ -35,7 +35,7 @@ class Queue:
             self._url = None
             raise self._explain(error) from error
         try:
-            visible, in_flight, delayed = (int(attributes[name]) for name in _COUNTS)
+            visible, in_flight, delayed = (int(attributes[name]) for name in COUNTS)
         except (KeyError, ValueError) as error:
             raise AwsError(Fault.SERVER_ERROR, f'queue "{self._queue}": an answer without counts') from error
         return QueueCounts(visible=visible, in_flight=in_flight, delayed=delayed)
@@ -44,7 +44,7 @@ class Queue:
         sqs = self._clients.sqs()
         if self._url is None:
             self._url = self._look_up()
-        answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(_COUNTS))  # type: ignore[arg-type]
+        answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(COUNTS))  # type: ignore[arg-type]
         return {str(name): value for name, value in answer.get("Attributes", {}).items()}
 
     def _look_up(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Lock
 from time import perf_counter
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError, Fault, fault_of_answer, translate
 from controller.config import AwsSpec
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -28,6 +30,17 @@ MOST_CONNECTIONS = 16
 RequestObserver = Callable[[str, str, str, float], None]
 """Told of every request: service, operation, outcome, seconds."""
 
+ALWAYS_ANSWERED = {
+    "GetQueueUrl": ("QueueUrl",),
+    "GetQueueAttributes": ("Attributes",),
+    "ListTasks": ("taskArns",),
+    "DescribeTasks": ("tasks", "failures"),
+    "DescribeTaskDefinition": ("taskDefinition",),
+    "ListTaskDefinitions": ("taskDefinitionArns",),
+    "RegisterTaskDefinition": ("taskDefinition",),
+    "RunTask": ("tasks", "failures"),
+}
+"""What each operation that we use answers with, empty or not."""
 REQUEST_OUTCOMES = ("success", "throttled", "client_error", "server_error", "network_error")
 _OUTCOME_OF_FAULT = {Fault.THROTTLED: "throttled", Fault.SERVER_ERROR: "server_error"}
 
@@ -91,9 +104,20 @@ class Clients:
             if isinstance(error, BotoCoreError):
                 raise translate(error, f"{service} client", None) from error
             raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
+        client.meta.events.register("after-call", _refuse_broken)
         client.meta.events.register("request-created", _note_start)
         client.meta.events.register("response-received", partial(_note_end, self._observe))
         return client
+
+
+def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
+    """Refuse a success that lacks what every success has.
+
+    botocore takes an answer that was cut short or garbled for an empty one; "no tasks" and "unknown" are not the same.
+    """
+    missing = [name for name in ALWAYS_ANSWERED[model.name] if name not in parsed]
+    if missing and fault_of_answer(parsed) is None:
+        raise ResponseParserError(f"the answer to {model.name} is broken: it lacks {', '.join(missing)}")
 
 
 def _note_start(request: Any, **_: object) -> None:

@@ -107,16 +107,18 @@ def _level(
     most = policy.max_containers
     if isinstance(policy.demand, DrainWithin):
         asked = drain_demand(policy.demand, queue, fleet, now)
-        return asked, min(asked, most), LevelState(level=min(asked, most))
+        demand = min(asked, most)
+        return asked, demand, LevelState(level=demand, awake=demand > 0)
     backlog = queue.backlog(policy.counted)
     asked = level_demand(policy.demand, backlog)
     padded = level_demand(policy.demand, backlog * (1 + policy.hysteresis.dead_band))
-    woken = hysteresis.wake(policy, state or hysteresis.cold(fleet.live), backlog, asked, now)
+    woken = hysteresis.wake(policy, state or hysteresis.cold(policy, fleet.live), backlog, now)
     demand = min(hysteresis.heeded(woken, asked), most)
     if state is None:
         woken = replace(woken, level=min(fleet.live, demand))
     padded = min(hysteresis.heeded(woken, padded), most)
-    return asked, demand, hysteresis.advance(policy, woken, demand, padded, now)
+    level = hysteresis.advance(policy, woken, demand, padded, now)
+    return asked, demand, hysteresis.settle(level, backlog, now)
 
 
 def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, now: float) -> Reason | None:

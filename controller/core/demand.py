@@ -17,7 +17,7 @@ def level_demand(strategy: Steps | PerContainer, backlog: float) -> int:
     """
     match strategy:
         case Steps(steps):
-            return max((step.containers for step in steps if step.backlog <= backlog), default=0)
+            return max((step.containers for step in steps if step.backlog <= round(backlog, 9)), default=0)
         case PerContainer(messages_per_container):
             return _ceil(backlog / messages_per_container)
 
@@ -32,7 +32,9 @@ def drain_demand(goal: DrainWithin, queue: QueueCounts, fleet: Fleet, now: float
     until_goal = goal.drain_within
     waiting = queue.visible * goal.seconds_per_message
     half_done = min(queue.in_flight, fleet.running) * goal.seconds_per_message / 2
-    taken_by_starting = sum(until_goal - max(0.0, delay - (now - born)) for born in fleet.starting)
+    still_to_start = (min(delay, max(0.0, delay - (now - born))) for born in fleet.starting)
+    # A container that starts only after the goal takes nothing on; it does not add to the need.
+    taken_by_starting = sum(max(0.0, until_goal - left) for left in still_to_start)
     need = waiting + half_done - fleet.running * until_goal - taken_by_starting
     extra = _ceil(max(0.0, need) / max(until_goal - delay, goal.seconds_per_message))
     at_least = 1 if queue.visible and not fleet.live else 0

@@ -14,22 +14,28 @@ from controller.core.cooldown import may_fall
 from controller.core.model import LevelState, Policy
 
 
-def cold(live: int) -> LevelState:
-    """Return what a restarted controller starts from: what lives was asked for once."""
-    return LevelState(level=live, awake=live > 0)
+def cold(policy: Policy, live: int) -> LevelState:
+    """Return what a restarted controller starts from: what lives beyond the minimum was woken once."""
+    return LevelState(level=live, awake=live > policy.min_containers)
 
 
-def wake(policy: Policy, state: LevelState, backlog: int, asked: int, now: float) -> LevelState:
-    """Return the state with the scaler awake or asleep and a late tail noticed."""
-    rules = policy.hysteresis
+def wake(policy: Policy, state: LevelState, backlog: int, now: float) -> LevelState:
+    """Return the state awake if the backlog is large enough, or has waited long enough for a level above 0."""
     if backlog == 0:
-        return replace(state, awake=state.level > 0, tail=False, waiting_since=None)
-    awake = state.awake or backlog >= rules.activate_at
-    if awake and asked > 0:
-        return replace(state, awake=True, waiting_since=None)
-    since = state.waiting_since if state.waiting_since is not None else now
-    tail = state.tail or now - since >= rules.activate_within
-    return replace(state, awake=awake, tail=tail, waiting_since=since)
+        return replace(state, tail=False)
+    waited = 0.0 if state.waiting_since is None else now - state.waiting_since
+    tail = state.tail or (state.level == 0 and waited >= policy.hysteresis.activate_within)
+    awake = state.awake or tail or backlog >= policy.hysteresis.activate_at
+    return replace(state, awake=awake, tail=tail)
+
+
+def settle(state: LevelState, backlog: int, now: float) -> LevelState:
+    """Return the state after a poll: asleep if idle, and waiting since when if a backlog meets the level 0."""
+    if state.level > 0 or backlog == 0:
+        return replace(state, awake=state.level > 0, waiting_since=None)
+    # The clock may have stepped back: what began in the future begins now.
+    since = now if state.waiting_since is None else min(now, state.waiting_since)
+    return replace(state, waiting_since=since)
 
 
 def heeded(state: LevelState, asked: int) -> int:

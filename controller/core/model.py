@@ -206,7 +206,7 @@ class LevelState:
     tail: bool = False
     """A late tail is being served: at least one container until the backlog is 0."""
     waiting_since: float | None = None
-    """Since when a backlog has asked for nothing."""
+    """Since when a backlog has waited with the level at 0."""
     polled_at: float | None = None
     """The last poll that counted; a look between two polls does not."""
     asked: tuple[int, ...] = ()
@@ -263,7 +263,7 @@ class Numbers:
     wanted: int
     """What of the shortfall these two leave; not above 0: nothing is launched."""
     waiting_since: float | None
-    """Since when a backlog has asked for nothing; None: it does not."""
+    """Since when a backlog has waited with the level at 0; None: none waits so."""
     launch_cooldown_until: float | None
     """None: nothing was launched yet."""
     fall_cooldown_until: float | None

@@ -70,7 +70,8 @@ def open_slot(policy: SlotPolicy, listed_at: float, last_slot: int | None, now: 
         return slot_numbered(policy, last_slot + 1).opens
     if now > slot.last_send:
         return slot_numbered(policy, slot.number + 1).opens
-    if listed_at < slot.opens:
+    # A listing from the future was begun before the clock stepped back: it may be from before the window.
+    if not slot.opens <= listed_at <= now:
         return max(now, slot.opens)
     return slot
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.core.demand import drain_demand, level_demand
@@ -76,3 +78,23 @@ def test_a_lone_message_is_worth_a_container_however_short_it_is() -> None:
     goal = DrainWithin(drain_within=604_800.0, seconds_per_message=0.0001)
     assert drain_demand(goal, queue(1), fleet(), NOW) == 1
     assert drain_demand(goal, queue(), fleet(), NOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("goal", "visible", "born", "expected"),
+    [
+        pytest.param(DrainWithin(300.0, 60.0), 20, NOW + 3600, 10, id="a-start-from-the-future-is-a-start-of-now"),
+        pytest.param(DrainWithin(50.0, 5.0), 20, NOW, 40, id="starts-too-late-for-the-goal-add-nothing-to-the-need"),
+    ],
+)
+def test_what_starts_never_adds_to_the_need(goal, visible: int, born: float, expected: int) -> None:
+    """With a start delay of 60 s, a starting container takes on between nothing and the whole goal."""
+    starting = 10 if goal.drain_within > 60 else 20
+    alive = fleet(start_delay=60.0, starting=0)
+    alive = replace(alive, starting=(born,) * starting)
+    assert expected == drain_demand(goal, queue(visible), alive, NOW)
+
+
+def test_a_step_is_reached_in_spite_of_floating_point() -> None:
+    """100 messages with a dead band of 15 % reach the step at 115."""
+    assert 5 == level_demand(steps((115, 5)), 100 * 1.15)

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.core.decide import decide
-from controller.core.model import CooldownPolicy, HysteresisPolicy, Reason, ScalerState
+from controller.core.model import CooldownPolicy, DrainWithin, HysteresisPolicy, PerContainer, Reason, ScalerState
 from tests.core.builders import NO_COOLDOWN, NOW, fleet, hysteresis, levels, policy, polls, queue, settled, steps
 
 FROM_TEN = steps((10, 10))
@@ -178,3 +180,57 @@ def test_a_max_lowered_by_a_reload_keeps_the_level_but_not_what_is_desired() -> 
     assert rose.numbers.desired == 40
     assert (lowered.numbers.demand, lowered.numbers.desired, lowered.numbers.shortfall) == (5, 5, -35)
     assert (lowered.launch, lowered.reason) == (0, Reason.AT_MAX)
+
+
+@pytest.mark.parametrize(
+    ("rules", "backlogs", "times", "expected"),
+    [
+        pytest.param(
+            policy(hysteresis=hysteresis(activate_at=10, activate_within=30.0)),
+            [9] * 5,
+            None,
+            [0, 0, 0, 9, 9],
+            id="a-backlog-that-waited-wakes-the-scaler-and-is-served-whole",
+        ),
+        pytest.param(
+            policy(demand=FROM_TEN, hysteresis=hysteresis(rise_after=2, activate_within=30.0)),
+            [9, 10, 9, 10, 9, 10],
+            None,
+            [0, 0, 0, 0, 1, 1],
+            id="a-demand-that-never-rises-the-level-does-not-end-the-wait",
+        ),
+        pytest.param(
+            policy(demand=FROM_TEN, hysteresis=hysteresis(activate_within=30.0)),
+            [3] * 4,
+            [NOW, NOW - 3600, NOW - 3570, NOW - 3560],
+            [0, 0, 1, 1],
+            id="a-clock-that-steps-back-does-not-prolong-the-wait-by-its-step",
+        ),
+        pytest.param(
+            policy(hysteresis=hysteresis(activate_at=10, fall_after=1), cooldown=NO_COOLDOWN),
+            [10, 0, 1],
+            None,
+            [10, 0, 0],
+            id="asleep-at-the-poll-after-it-fell-idle",
+        ),
+    ],
+)
+def test_waking_and_sleeping_go_by_what_was_served(rules, backlogs, times, expected) -> None:
+    """A backlog waits while the level is 0, whatever it asks for in between; idle is no backlog and no level."""
+    assert expected == levels(rules, backlogs, times=times)
+
+
+def test_what_the_minimum_keeps_alive_does_not_wake_a_restarted_scaler() -> None:
+    """With 2 containers kept up by min_containers, a backlog below activate_at is no more than they are for."""
+    rules = policy(min_containers=2, hysteresis=hysteresis(activate_at=10))
+    decision, _ = decide(rules, queue(5), fleet(running=2), ScalerState(), NOW)
+    assert (Reason.SATISFIED, 0) == (decision.reason, decision.numbers.level)
+
+
+def test_a_level_that_drain_within_left_behind_counts_as_awake() -> None:
+    """A reload from drain_within to another strategy goes on with what was asked for."""
+    draining = policy(demand=DrainWithin(60.0, 60.0), hysteresis=hysteresis(activate_at=10))
+    _, state = decide(draining, queue(8), fleet(), ScalerState(), NOW)
+    per_message = replace(draining, demand=PerContainer(1))
+    decision, _ = decide(per_message, queue(8), fleet(listed_at=NOW + 10), state, NOW + 10)
+    assert 8 == decision.numbers.demand

@@ -143,3 +143,8 @@ def test_a_token_is_what_ecs_takes(name: str, slot: int, index: int) -> None:
     token = launch_token(replace(SLOTS, controller=name, scaler=name), slot, index)
     assert 0 < len(token) <= 64
     assert all(33 <= ord(character) <= 126 for character in token)
+
+
+def test_a_listing_from_the_future_opens_no_window() -> None:
+    """The clock stepped back after the listing began: that may have been before the window."""
+    assert START + 12.0 == open_slot(SLOTS, START + 20.0, None, START + 12.0)
