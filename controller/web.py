@@ -26,15 +26,17 @@ class CannotListenError(Exception):
 
 
 def bind(spec: ServerSpec) -> socket.socket:
-    """Return a socket bound to the configured address. Raises CannotListenError.
+    """Return a socket that listens on the configured address. Raises CannotListenError.
 
-    Bound before the server starts: uvicorn would end its thread with SystemExit, seen by nobody.
+    Bound before the server starts: uvicorn would end its thread with SystemExit, seen by nobody. And listening: until
+    one of them does, two processes may bind the same port.
     """
     family = socket.AF_INET6 if ":" in spec.host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((spec.host, spec.port))
+        bound.listen()
     except OSError as error:
         bound.close()
         raise CannotListenError(
