@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STATUS_TIMEOUT = 0.5
 """Seconds for one look at ``/status``."""
+TAIL_LINES = 10
+TAIL_WIDTH = 300
 STOP_TIMEOUT = 20.0
 """How long the daemon may take from SIGTERM to its exit, seconds: what it promises."""
 
@@ -84,7 +86,8 @@ class Daemon:
             connection.close()
         return document if isinstance(document, dict) else None
 
-    def log_tail(self, lines: int = 15) -> list[str]:
-        """Return the last ``lines`` lines of the daemon's log."""
+    def log_tail(self) -> list[str]:
+        """Return the last lines of the daemon's log, each cut to what can be taken in at a glance."""
         with self._log.open(encoding="utf-8", errors="replace") as log:
-            return [line.rstrip("\n") for line in deque(log, maxlen=lines)]
+            lines = deque((line.rstrip("\n") for line in log), maxlen=TAIL_LINES)
+        return [line if len(line) <= TAIL_WIDTH else f"{line[:TAIL_WIDTH]}..." for line in lines]

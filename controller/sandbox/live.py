@@ -43,7 +43,7 @@ def view_for(console: Console) -> View:
 
 
 class PlainView:
-    """A line for every queue that has changed, every few seconds, and one for every launch."""
+    """For every queue that has changed, every few seconds, its numbers and its last decision; and every launch."""
 
     def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -76,6 +76,8 @@ class PlainView:
         if line(queue) != text and self._now() >= said_at + LINE_EVERY:
             self._said[queue.name] = (line(queue), self._now())
             self._print(f"{at} {line(queue)}")
+            if queue.decision:
+                self._print(f"      {queue.decision}")
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -83,7 +83,8 @@ class Summary:
         if total.lost:
             problems.append(f"{counted(total.lost, 'message')} lost: neither done nor in the queue any more.")
         problems.extend(_killed(kill) for kill in self.kills)
-        if total.left and not self.interrupted:
+        # Whatever ended the run before its time is said already, and is why something was left.
+        if total.left and not self.interrupted and not self.faults:
             problems.append(f"{counted(total.left, 'message')} not done in time.")
         return tuple(problems)
 

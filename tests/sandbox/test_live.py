@@ -97,7 +97,8 @@ def test_plain_lines_come_on_change_only_and_not_too_often():
 
     assert soon == first
     assert text_of(shown).splitlines()[first:] == [
-        "00:24 drain: 11 visible, 6 in flight; 6 running, 4 starting in 5 tasks; 12 of 30 done"
+        "00:24 drain: 11 visible, 6 in flight; 6 running, 4 starting in 5 tasks; 12 of 30 done",
+        "      launch 4: 18 messages ask for 10 containers, 6 live",
     ]
 
 

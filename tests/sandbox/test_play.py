@@ -8,11 +8,10 @@ import time
 from contextlib import contextmanager
 
 import boto3
-import pytest
 from botocore.config import Config
 
 from controller.sandbox.isolation import isolation
-from controller.sandbox.scenario import SUBNET
+from controller.sandbox.scenario import DRAIN, SUBNET
 
 DEADLINE = 20.0
 """Seconds in which a run of a second or two must have come to its end."""
@@ -26,7 +25,7 @@ from controller.sandbox.play import Options, play
 from controller.sandbox.scenario import DRAIN, Scenario
 from controller.sandbox.summary import render
 
-drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2))
+drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2), limits={limits})
 scenario = Scenario(queues=(drain,), start_delay=(0.0, 0.1), {scenario})
 summary = play(Options(duration=1.0, {options}), Console(width=300), scenario)
 print(render(summary))
@@ -61,13 +60,15 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(options="aws_only=True", scenario=""):
-    script = SCRIPT.format(options=options, scenario=scenario)
+def sandbox(options="aws_only=True", scenario="", limits=DRAIN.limits):
+    script = SCRIPT.format(options=options, scenario=scenario, limits=limits)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             yield Sandbox(process)
         finally:
-            process.kill()
+            # Not SIGKILL: the sandbox has a controller to end.
+            process.terminate()
+            process.wait(DEADLINE)
 
 
 def row(output: str, title: str) -> list[str]:
@@ -78,6 +79,22 @@ def row(output: str, title: str) -> list[str]:
 
 def client(service: str, url: str):
     return boto3.client(service, endpoint_url=url, region_name="us-east-1", config=Config(user_agent_appid="ecsq-test"))
+
+
+def test_the_real_controller_serves_a_burst_with_copies():
+    """From messages in a queue to containers that have done them: the daemon, copies and keeper, nobody killed."""
+    scenario = "consistency_window=0.5, call_timeout=1.0, grace=15.0"
+    with sandbox(options="", scenario=scenario, limits={"max_tasks_per_launch": 1}) as run:
+        code = run.end()
+
+    assert code == 0, run.output
+    assert row(run.output, "sent")[-1] == "6"
+    assert row(run.output, "done")[-1] == "6"
+    assert row(run.output, "killed in the middle of work")[-1] == "0"
+    assert row(run.output, "task definition revisions") == ["1"]
+    assert re.search(r"tasks x containers, drain: .*\b1 x 2\b", run.output)
+    assert row(run.output, "ecs:RunTask")[0] >= "1"
+    assert re.search(r"drain: launched 2 \(1 x 2\)", run.output)
 
 
 def test_a_controller_of_ones_own_is_served_and_summed_up():
@@ -113,12 +130,11 @@ def test_work_that_is_not_done_in_time_is_a_failure(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_ctrl_c_ends_with_the_summary(number):
+def test_a_ctrl_c_ends_with_the_summary():
     """Ending a run early is no failure; what was left in the queue is said."""
     with sandbox() as run:
         run.read_until("drain: 6 visible")
-        run.process.send_signal(number)
+        run.process.send_signal(signal.SIGINT)
         code = run.end()
 
     assert code == 0, run.output
@@ -139,12 +155,16 @@ def test_a_controller_that_dies_is_told_with_the_end_of_its_log(monkeypatch, tmp
 
 
 def test_the_users_own_account_is_left_out(monkeypatch):
-    """Whatever account, endpoint or proxy the user has set up, the sandbox stays on loopback."""
+    """Whatever account, endpoint or proxy the user has set up, the sandbox stays on loopback; SIGTERM ends it too."""
     monkeypatch.setenv("AWS_PROFILE", "not-there")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with sandbox() as run:
         run.read_until("drain: 6 visible")
+        run.process.send_signal(signal.SIGTERM)
+        code = run.end()
+
+    assert code == 0, run.output
 
 
 def test_isolation_is_for_a_while(monkeypatch):

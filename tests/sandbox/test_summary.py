@@ -63,7 +63,10 @@ def test_a_run_with_everything_done_succeeds():
             "Container worker-2 of arn:task/1 was killed while it worked on message drain-1-7 "
             "(EssentialContainerExited).",
         ),
-        (summary_of(faults=("The controller ended by itself.",)), "The controller ended by itself."),
+        (
+            summary_of(MessageTotals(sent=5, done=2), in_queue=3, faults=("The controller ended by itself.",)),
+            "The controller ended by itself.",
+        ),
         (
             summary_of(MessageTotals(sent=5, done=4), interrupted=True),
             "1 message lost: neither done nor in the queue any more.",
