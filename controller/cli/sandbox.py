@@ -6,8 +6,8 @@ import click
 
 from controller.config.durations import parse_duration
 
-OPTIONAL = frozenset({"moto", "rich"})
-"""What the sandbox needs and the daemon does not."""
+OPTIONAL = frozenset({"flask", "moto", "rich", "werkzeug"})
+"""What the sandbox needs and the daemon does not; moto alone comes without its server's two."""
 
 
 class Duration(click.ParamType[float]):
