@@ -76,10 +76,15 @@ def test_the_containers_own_status_is_read(keep: Start, document: str) -> None:
     assert seen(keep, document, *NAMES) == EXPECTED
 
 
-@pytest.mark.parametrize("status", [None, 7, {"Name": "STOPPED"}, ["STOPPED"], "STOPPED worker-2=STOPPED"], ids=repr)
-def test_a_status_that_is_none_is_unknown(keep: Start, status: object) -> None:
-    """A container that is listed without a status that ECS could mean has not stopped, and is not absent."""
-    assert seen(keep, task([{"Name": "worker-1", "KnownStatus": status}]), "worker-1") == "worker-1=UNKNOWN"
+@pytest.mark.parametrize(
+    "fields",
+    [{}, *({"KnownStatus": status} for status in (None, 7, {"x": "STOPPED"}, ["STOPPED"], "STOPPED worker-2=STOPPED"))],
+    ids=repr,
+)
+def test_a_status_that_is_none_is_unknown(keep: Start, fields: dict[str, Any]) -> None:
+    """A container that is listed without a status that ECS could mean has not stopped, whoever stands before it."""
+    document = task([listed("worker-2", "STOPPED"), {"Name": "worker-1", **fields}])
+    assert seen(keep, document, "worker-1") == "worker-1=UNKNOWN"
 
 
 def test_a_large_document_is_read_whole(keep: Start) -> None:
