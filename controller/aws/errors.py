@@ -111,7 +111,7 @@ def translate(error: AwsFailure, subject: str, key: str | None) -> AwsError:
     if isinstance(error, _DENIED):
         return AwsError(fault, f"no AWS credentials ({_sentence(error)}): give the task a role, or the shell a profile")
     if isinstance(error, NoRegionError):
-        return AwsError(fault, "no AWS region: set aws.region or AWS_REGION")
+        return AwsError(fault, "no AWS region: set aws.region or AWS_DEFAULT_REGION")
     if fault is Fault.UNREACHABLE:
         key = None
     return AwsError(fault, f"{subject}: {_sentence(error)}", key)

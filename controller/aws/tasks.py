@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_A_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""
 
+_SERVER_ERROR = 500
 _NEVER_SENT = (EndpointConnectionError, MetadataRetrievalError)
 """A refused connection and missing credentials: the request did not leave."""
 
@@ -132,7 +133,13 @@ def _meaning(error: AwsFailure, cluster: str) -> Exception:
     if isinstance(error, ClientError) and error_code(error) == "ConflictException":
         return ConflictError(tuple(error.response.get("resourceIds", ())))  # type: ignore[arg-type]
     explained = translate(error, f'RunTask in cluster "{cluster}"', "task")
-    refused = explained.fault not in {Fault.SERVER_ERROR, Fault.UNREACHABLE}
-    if refused or isinstance(error, _NEVER_SENT):
+    if isinstance(error, _NEVER_SENT) or _refused(error, explained.fault):
         return explained
     return OutcomeUnknownError(str(explained))
+
+
+def _refused(error: AwsFailure, fault: Fault) -> bool:
+    """Say whether a call certainly started nothing; a 5xx is no refusal, whatever reason it gives."""
+    if isinstance(error, ClientError):
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] < _SERVER_ERROR
+    return fault not in {Fault.SERVER_ERROR, Fault.UNREACHABLE}
