@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller.aws.errors import AwsError
+from controller.aws.errors import Fault as Kind
+from controller.aws.session import Clients, TooLateError
+from controller.aws.tasks import ConflictError, OutcomeUnknownError, run_task
+from controller.config import AwsSpec
+from controller.sandbox.aws import Fault
+from controller.sandbox.aws.capacity import NO_CAPACITY
+from tests.support.controller import FARGATE, NOBODY_LISTENS, aws_spec, clients_of, ignore_request
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws import EmbeddedAws
+
+IN_TIME = 60.0
+"""Seconds from now to the last moment of a call that has all the time in the world."""
+
+
+@pytest.fixture
+def call(cluster: str, template: str) -> dict[str, Any]:
+    """Give the parameters of a call for two tasks."""
+    return {"cluster": cluster, "taskDefinition": template, "count": 2, "clientToken": "slot-1-0", **FARGATE}
+
+
+def error(code: str, status: int = 400, message: str = "no") -> Fault:
+    """Return a fault that answers with an error and starts nothing."""
+    return Fault("ecs", "RunTask", "error", code=code, status=status, message=message)
+
+
+def test_an_answer_names_the_tasks_that_started(aws: EmbeddedAws, call: dict[str, Any]) -> None:
+    """All of them, and no failure."""
+    answer = run_task(clients_of(aws), call, time() + IN_TIME)
+    assert ([task.arn for task in aws.ecs.tasks()], ()) == (list(answer.arns), answer.failures)
+
+
+def test_an_answer_tells_why_others_did_not_start(aws: EmbeddedAws, call: dict[str, Any]) -> None:
+    """Tasks and failures come together, failures in AWS's words."""
+    aws.ecs.run_task_failures(1)
+    answer = run_task(clients_of(aws), call, time() + IN_TIME)
+    assert (1, (NO_CAPACITY,)) == (len(answer.arns), answer.failures)
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ({"reason": "RESOURCE:MEMORY", "detail": "no instance has 8 GB"}, "RESOURCE:MEMORY: no instance has 8 GB"),
+        ({"reason": "AGENT"}, "AGENT"),
+        ({"arn": "arn:aws:ecs:us-east-1:123456789012:container-instance/1"}, "no reason given"),
+    ],
+    ids=["detail", "reason", "neither"],
+)
+def test_a_failure_is_told_with_its_detail(
+    aws: EmbeddedAws, call: dict[str, Any], failure: dict[str, str], words: str
+) -> None:
+    """As much as ECS says of it."""
+    aws.faults.add(Fault("ecs", "RunTask", "replace", body={"tasks": [], "failures": [failure]}))
+    assert (words,) == run_task(clients_of(aws), call, time() + IN_TIME).failures
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (error("AccessDeniedException"), Kind.ACCESS_DENIED),
+        (error("ExpiredTokenException"), Kind.ACCESS_DENIED),
+        (error("UnrecognizedClientException"), Kind.ACCESS_DENIED),
+        (error("BlockedException"), Kind.ACCESS_DENIED),
+        (error("ClusterNotFoundException"), Kind.MISSING),
+        (error("ClientException", message="Too many concurrent tasks"), Kind.INVALID),
+        (error("PlatformUnknownException"), Kind.INVALID),
+        (error("ThrottlingException"), Kind.THROTTLED),
+        (error("SomethingNewException", status=429), Kind.THROTTLED),
+        (error("InvalidParameterException", message="Request limit exceeded"), Kind.THROTTLED),
+    ],
+    ids=lambda value: value.code + value.message.replace(" ", "-") if isinstance(value, Fault) else value.value,
+)
+def test_a_refused_call_has_started_nothing(aws: EmbeddedAws, call: dict[str, Any], fault: Fault, kind: Kind) -> None:
+    """A 4xx is certain: it says of what kind it is, names the cluster, and is not sent again."""
+    aws.faults.add(fault)
+    with pytest.raises(AwsError, match=f'RunTask in cluster "{call["cluster"]}": {fault.code}') as caught:
+        run_task(clients_of(aws), call, time() + IN_TIME)
+    assert (kind, "task") == (caught.value.fault, caught.value.key)
+    assert 1 == aws.journal.count("ecs", "RunTask")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        error("ServerException", status=500),
+        error("ServiceUnavailableException", status=503),
+        error("ThrottlingException", status=503),
+        error("AccessDeniedException", status=500),
+        Fault("ecs", "RunTask", "lost_request"),
+        Fault("ecs", "RunTask", "lost_answer"),
+        Fault("ecs", "RunTask", "cut"),
+        Fault("ecs", "RunTask", "malformed"),
+        Fault("ecs", "RunTask", "replace", body={}),
+    ],
+    ids=["500", "503", "503-throttle", "500-denied", "lost-request", "lost-answer", "cut", "malformed", "empty"],
+)
+def test_an_outcome_that_nobody_told_is_unknown(aws: EmbeddedAws, call: dict[str, Any], fault: Fault) -> None:
+    """Whether or not it did start tasks; and the call is sent once, for only its caller may send it again."""
+    aws.faults.add(fault)
+    with pytest.raises(OutcomeUnknownError, match=f'RunTask in cluster "{call["cluster"]}": .'):
+        run_task(clients_of(aws), call, time() + IN_TIME)
+    assert 1 == aws.journal.count("ecs", "RunTask")
+
+
+def test_a_call_that_hangs_is_unknown(aws: EmbeddedAws, call: dict[str, Any]) -> None:
+    """It is given up after the call's time, and has started its tasks all the same."""
+    aws.faults.add(Fault("ecs", "RunTask", "hang"))
+    with pytest.raises(OutcomeUnknownError):
+        run_task(clients_of(aws, call_timeout=0.5), call, time() + IN_TIME)
+    assert 2 == len(aws.ecs.tasks())
+
+
+def test_a_conflict_names_the_other_calls_tasks(aws: EmbeddedAws, call: dict[str, Any]) -> None:
+    """The token was used with other parameters: by another controller, or by another configuration."""
+    theirs = run_task(clients_of(aws), call, time() + IN_TIME).arns
+    with pytest.raises(ConflictError) as caught:
+        run_task(clients_of(aws), call | {"count": 3}, time() + IN_TIME)
+    assert theirs == caught.value.arns
+    assert 2 == len(aws.ecs.tasks())
+
+
+def test_a_call_that_would_leave_too_late_opens_no_connection() -> None:
+    """Where nobody listens even a connection would be refused, and that error is another."""
+    clients = Clients(AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0), "ecsq", ignore_request)
+    with pytest.raises(TooLateError):
+        run_task(clients, {"cluster": "a", "taskDefinition": "b"}, time() - 0.001)
+
+
+def test_a_call_that_would_leave_too_late_is_not_sent(aws: EmbeddedAws, call: dict[str, Any]) -> None:
+    """Nothing arrives, no request is counted, and the next call in time is sent."""
+    seen: list[tuple[object, ...]] = []
+    clients = clients_of(aws, lambda *request: seen.append(request))
+    with pytest.raises(TooLateError):
+        run_task(clients, call, time() - 0.001)
+    assert (0, []) == (aws.journal.count("ecs", "RunTask"), seen)
+    assert 2 == len(run_task(clients, call, time() + IN_TIME).arns)
+
+
+def test_a_refused_connection_has_started_nothing() -> None:
+    """No request left, so nothing is in doubt."""
+    clients = Clients(AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0), "ecsq", ignore_request)
+    with pytest.raises(AwsError) as caught:
+        run_task(clients, {"cluster": "a", "taskDefinition": "b"}, time() + IN_TIME)
+    assert (Kind.UNREACHABLE, None) == (caught.value.fault, caught.value.key)
+
+
+def test_missing_credentials_have_started_nothing(
+    aws: EmbeddedAws, call: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that cannot be signed does not leave."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    clients = Clients(aws_spec(aws), "ecsq", ignore_request)
+    with pytest.raises(AwsError, match="no AWS credentials") as caught:
+        run_task(clients, call, time() + IN_TIME)
+    assert Kind.ACCESS_DENIED == caught.value.fault
+    assert 0 == aws.journal.count("ecs", "RunTask")
+
+
+def test_parameters_of_the_wrong_shape_have_started_nothing(aws: EmbeddedAws, call: dict[str, Any]) -> None:
+    """Botocore refuses them before anything is sent."""
+    with pytest.raises(AwsError, match="count") as caught:
+        run_task(clients_of(aws), call | {"count": "many"}, time() + IN_TIME)
+    assert Kind.INVALID == caught.value.fault
+    assert 0 == aws.journal.count("ecs", "RunTask")

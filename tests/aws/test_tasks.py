@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller.aws.errors import AwsError
+from controller.aws.errors import Fault as Kind
+from controller.aws.tasks import Round, Tasks
+from controller.core.copies import KEEPER
+from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.sandbox.aws import Fault
+from tests.support.aws import container, create_cluster, register_template, run_tasks
+from tests.support.controller import CONTROLLER, SCALER, clients_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.sandbox.aws import EmbeddedAws
+    from tests.support.clock import Clock
+
+OURS = {"startedBy": CONTROLLER, "group": SCALER}
+COPIES = [
+    container(KEEPER, command=["sh"]),
+    *(
+        container(name, essential=False, dependsOn=[{"containerName": KEEPER, "condition": "START"}])
+        for name in ("worker-1", "worker-2")
+    ),
+    container("log", essential=False),
+    container("worker-log", essential=False),
+]
+"""Two copies of ``worker``, their keeper and two sidecars."""
+WITH_SIDECAR = [container("worker"), container("worker-1", essential=False)]
+"""A worker whose sidecar is named like a copy of it."""
+
+
+def observe(
+    aws: EmbeddedAws, cluster: str, known: tuple[str, ...] = (), worker: str | None = "worker", by: str = CONTROLLER
+) -> Round:
+    """Return what a controller sees in the cluster."""
+    return Tasks(clients_of(aws), cluster, by).observe(known, lambda _scaler: worker)
+
+
+def run(aws: EmbeddedAws, containers: list[dict[str, Any]], **timing: float) -> tuple[str, str]:
+    """Start one task of these containers; gives its cluster and its ARN."""
+    for delay, value in timing.items():
+        setattr(aws.ecs.timing, delay, value)
+    cluster = create_cluster(aws)
+    definition = register_template(aws, containerDefinitions=containers)
+    return cluster, run_tasks(aws, cluster, definition, **OURS)[0]
+
+
+def later_page(parameters: dict[str, Any]) -> bool:
+    """Tell whether a request asks for a page after the first."""
+    return "nextToken" in parameters
+
+
+def last_batch(parameters: dict[str, Any]) -> bool:
+    """Tell whether a request describes the tasks beyond the first hundred."""
+    return len(parameters["tasks"]) < 100
+
+
+def test_more_than_a_hundred_tasks_are_all_seen(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """ListTasks gives, and DescribeTasks takes, a hundred at a time."""
+    arns = run_tasks(aws, cluster, template, 120, **OURS)
+    seen = observe(aws, cluster)
+    assert (sorted(arns), ()) == (sorted(task.arn for task in seen.tasks), seen.missing)
+    asked = [len(call.parameters["tasks"]) for call in aws.journal.calls("ecs", "DescribeTasks")]
+    assert (2, [100, 20]) == (aws.journal.count("ecs", "ListTasks"), asked)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("ecs", "ListTasks", "error", times=None, where=later_page),
+        Fault("ecs", "ListTasks", "lost_answer", times=None, where=later_page),
+        Fault("ecs", "ListTasks", "malformed", times=None, where=later_page),
+        Fault("ecs", "DescribeTasks", "error", times=None, where=last_batch),
+        Fault("ecs", "DescribeTasks", "cut", times=None, where=last_batch),
+    ],
+    ids=["page-refused", "page-lost", "page-garbled", "description-refused", "description-cut"],
+)
+def test_a_second_page_that_fails_is_an_error_and_no_shorter_list(
+    aws: EmbeddedAws, cluster: str, template: str, fault: Fault
+) -> None:
+    """What cannot be seen whole is unknown."""
+    run_tasks(aws, cluster, template, 101, **OURS)
+    aws.faults.add(fault)
+    with pytest.raises(AwsError, match=f'cluster "{cluster}"'):
+        observe(aws, cluster)
+
+
+def test_nothing_listed_is_known_to_be_nothing(aws: EmbeddedAws, cluster: str) -> None:
+    """An empty list is described with no further request."""
+    assert Round(tasks=(), missing=()) == observe(aws, cluster)
+    assert 0 == aws.journal.count("ecs", "DescribeTasks")
+
+
+def test_another_controllers_tasks_are_not_seen(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """``startedBy`` is the controller's whole name, not the beginning of one."""
+    run_tasks(aws, cluster, template, startedBy="ecsq-two", group=SCALER)
+    assert () == observe(aws, cluster).tasks
+    assert 1 == len(observe(aws, cluster, by="ecsq-two").tasks)
+
+
+def test_a_known_task_is_described_though_no_listing_shows_it(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """A listing that lags proves nothing about a task from an answer; a task both listed and known is asked for once."""
+    hidden, listed = run_tasks(aws, cluster, template, 2, **OURS)
+    aws.ecs.hide(hidden, 3600)
+    assert {hidden, listed} == {task.arn for task in observe(aws, cluster, (hidden, listed)).tasks}
+    assert [2] == [len(call.parameters["tasks"]) for call in aws.journal.calls("ecs", "DescribeTasks")]
+
+
+def test_a_known_task_that_ecs_does_not_know_is_missing(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """It is neither live nor stopped: the ledger judges."""
+    here, gone = run_tasks(aws, cluster, template, 2, **OURS)
+    aws.ecs.forget(gone)
+    seen = observe(aws, cluster, (gone,))
+    assert ([here], (gone,)) == ([task.arn for task in seen.tasks], seen.missing)
+
+
+def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """Until it is RUNNING nothing in it runs, and it has no start."""
+    cluster, arn = run(timed_aws, COPIES, start_delay=40.0)
+    for passed in (0.0, 20.0, 39.0):
+        clock.now = 1_000_000.0 + passed
+        assert (LiveTask(arn, SCALER, running=0, starting=2, created_at=1_000_000.0),) == observe(
+            timed_aws, cluster
+        ).tasks
+
+
+def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """One that has ended is neither running nor starting, though its task lives on; the keeper never counts."""
+    cluster, arn = run(timed_aws, COPIES, start_delay=40.0)
+    clock.now += 50
+    running = []
+    for name in (None, "worker-1", "worker-2"):
+        if name:
+            timed_aws.ecs.exit_container(arn, name, 0)
+        (task,) = observe(timed_aws, cluster).tasks
+        assert LiveTask(arn, SCALER, task.running, 0, created_at=1_000_000.0, started_at=1_000_040.0) == task
+        running.append(task.running)
+    assert [2, 1, 0] == running
+
+
+@pytest.mark.parametrize(
+    ("containers", "worker", "workers"),
+    [
+        (COPIES, "worker", 2),
+        (COPIES, None, 4),
+        (COPIES, "renamed", 4),
+        (WITH_SIDECAR, "worker", 1),
+        (WITH_SIDECAR, "worker-1", 1),
+        (WITH_SIDECAR, None, 2),
+    ],
+    ids=["copies", "copies-unset", "copies-of-another", "itself", "like-a-copy", "unset"],
+)
+def test_workers_are_told_from_other_containers(
+    aws: EmbeddedAws, containers: list[dict[str, Any]], worker: str | None, workers: int
+) -> None:
+    """The configured container or its copies; when neither is there, or none is configured, all but the keeper."""
+    cluster, _ = run(aws, containers)
+    (task,) = observe(aws, cluster, worker=worker).tasks
+    assert isinstance(task, LiveTask)
+    assert (workers, 0) == (task.running, task.starting)
+
+
+def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """ListTasks drops it at once; its description tells when it is over."""
+    cluster, arn = run(timed_aws, [container()], stop_delay=30.0)
+    timed_aws.ecs.exit_container(arn, "worker", 0)
+    assert () == observe(timed_aws, cluster).tasks
+    (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
+    assert LiveTask(arn, SCALER, 0, 0, created_at=1_000_000.0, started_at=1_000_000.0) == stopping
+    clock.now += 31
+    assert (StoppedTask(arn, SCALER, StopOutcome.SUCCEEDED),) == observe(timed_aws, cluster, (arn,)).tasks
+
+
+def exits(*ended: tuple[str, int]) -> Callable[[EmbeddedAws, str], None]:
+    """Let containers end with these codes, in this order."""
+
+    def end(aws: EmbeddedAws, arn: str) -> None:
+        for name, code in ended:
+            aws.ecs.exit_container(arn, name, code)
+
+    return end
+
+
+def stopped_with(code: str) -> Callable[[EmbeddedAws, str], None]:
+    """Let a task stop with that ``stopCode``, its containers killed."""
+    return lambda aws, arn: aws.ecs.interrupt(arn, code)
+
+
+WAITING = [
+    container("proxy"),
+    container("init", essential=False),
+    container("worker", essential=False, dependsOn=[{"containerName": "init", "condition": "COMPLETE"}]),
+]
+
+
+@pytest.mark.parametrize(
+    ("containers", "end", "outcome"),
+    [
+        ([container()], exits(("worker", 0)), StopOutcome.SUCCEEDED),
+        ([container()], exits(("worker", 3)), StopOutcome.FAILED),
+        (COPIES, exits(("worker-1", 0), ("worker-2", 0), (KEEPER, 0)), StopOutcome.SUCCEEDED),
+        (COPIES, exits(("worker-1", 0), ("worker-2", 1), (KEEPER, 0)), StopOutcome.FAILED),
+        (COPIES, exits(("worker-1", 0), (KEEPER, 1)), StopOutcome.FAILED),
+        (COPIES, exits(("log", 1), ("worker-1", 0), ("worker-2", 0), (KEEPER, 0)), StopOutcome.SUCCEEDED),
+        (WAITING, exits(("proxy", 0)), StopOutcome.UNKNOWN),
+        ([container()], stopped_with("SpotInterruption"), StopOutcome.INTERRUPTED),
+        ([container()], stopped_with("TerminationNotice"), StopOutcome.INTERRUPTED),
+        ([container()], stopped_with("UserInitiated"), StopOutcome.INTERRUPTED),
+    ],
+    ids=[
+        "success",
+        "failure",
+        "copies-succeed",
+        "one-copy-fails",
+        "copy-killed-with-its-keeper",
+        "sidecar-fails",
+        "worker-never-ran",
+        "spot",
+        "termination",
+        "by-hand",
+    ],
+)
+def test_how_a_task_ended_is_in_its_workers_exit_codes(
+    aws: EmbeddedAws, containers: list[dict[str, Any]], end: Callable[[EmbeddedAws, str], None], outcome: StopOutcome
+) -> None:
+    """ "Essential container exited" is what ECS says of success as well as of failure."""
+    cluster, arn = run(aws, containers)
+    end(aws, arn)
+    assert (StoppedTask(arn, SCALER, outcome),) == observe(aws, cluster, (arn,)).tasks
+
+
+def test_a_task_that_never_started_failed_to_start(aws: EmbeddedAws) -> None:
+    """An image that cannot be pulled is neither a worker's failure nor an interruption."""
+    aws.ecs.fail_starts()
+    cluster, arn = run(aws, [container()])
+    assert (StoppedTask(arn, SCALER, StopOutcome.START_FAILED),) == observe(aws, cluster, (arn,)).tasks
+
+
+def test_a_description_without_containers_is_unknown(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """How many workers such a task has cannot be told, so nothing is."""
+    (arn,) = run_tasks(aws, cluster, template, **OURS)
+    described = {"taskArn": arn, "lastStatus": "RUNNING", "createdAt": 1_000_000, "containers": []}
+    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
+    with pytest.raises(AwsError, match=f"task {arn}: described without containers"):
+        observe(aws, cluster)
+
+
+def test_a_missing_cluster_is_named_with_its_key(aws: EmbeddedAws) -> None:
+    """The user learns which cluster, and where it is configured."""
+    with pytest.raises(AwsError) as caught:
+        observe(aws, "nowhere")
+    assert 'cluster "nowhere": ClusterNotFoundException: Cluster not found.' == str(caught.value)
+    assert (Kind.MISSING, "task.cluster") == (caught.value.fault, caught.value.key)
