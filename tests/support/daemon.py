@@ -34,6 +34,9 @@ CLIENT = "ecsq-ecsq"
 """Whose calls the daemon's are in the journal of the embedded AWS."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "embedded", "AWS_SECRET_ACCESS_KEY": "embedded"}
 
+TAKEN = "configuration taken"
+NOT_TAKEN = "configuration not taken, the last good one stays"
+
 Configuration = dict[str, Any]
 
 
@@ -106,7 +109,7 @@ class Daemon:
         return eventually(lambda: self._reloads()[before:], within=SOON)[0]
 
     def _reloads(self) -> list[dict[str, Any]]:
-        return [*self.events("configuration taken"), *self.events("configuration not taken, the last good one stays")]
+        return [line for line in self.lines() if line["event"] in {TAKEN, NOT_TAKEN}]
 
     def lines(self) -> list[dict[str, Any]]:
         """Return every log line so far, each of which has to be a JSON object; one still being written is left out."""

@@ -1,0 +1,63 @@
+"""SIGTERM and SIGINT in the middle of a launch of three calls."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.sandbox.aws import Fault
+from tests.support.aws import create_queue, eventually, send_messages
+from tests.support.daemon import CLIENT, SOON, Configuration, configuration, running, scaler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from controller.sandbox.aws import EmbeddedAws
+
+
+@pytest.fixture
+def wanted(aws: EmbeddedAws, cluster: str, template: str) -> Configuration:
+    """Make a configuration whose first launch takes three calls of ten tasks, each with a second to be answered."""
+    send_messages(aws, create_queue(aws, "burst").url, 30)
+    made = configuration(
+        aws, scaler("burst", template, cluster=cluster, max_containers=30, task_max_containers_per_task=1)
+    )
+    made["aws"] |= {"consistency_window": "1s", "call_timeout": "2s"}
+    return made
+
+
+def test_a_slow_call_is_finished(aws: EmbeddedAws, wanted: Configuration, tmp_path: Path) -> None:
+    """SIGTERM lets the call in flight finish: its tasks are recorded, the rest of the plan is not sent, exit code 0."""
+    aws.faults.add(Fault("ecs", "RunTask", "slow_answer", delay=60))
+    with running(tmp_path, wanted) as daemon:
+        eventually(lambda: aws.journal.count("ecs", "RunTask"), within=SOON)
+        daemon.process.send_signal(signal.SIGTERM)
+        eventually(lambda: daemon.events("stopping", signal="SIGTERM"), within=SOON)
+        aws.faults.release()
+        assert 0 == daemon.process.wait(SOON)
+        launch = daemon.decisions("burst", reason="launch")[-1]
+        assert ("partly_launched", 10, 10, "stopping: the rest of the plan is dropped") == (
+            launch["outcome"],
+            launch["launched_tasks"],
+            launch["launched_containers"],
+            launch["error"],
+        )
+        assert [True] == [line["finished"] for line in daemon.events("stopped")]
+    assert 1 == aws.journal.count("ecs", "RunTask", client=CLIENT)
+    assert 10 == len(aws.ecs.tasks())
+
+
+def test_a_call_that_hangs_is_in_doubt(aws: EmbeddedAws, wanted: Configuration, tmp_path: Path) -> None:
+    """SIGINT does not wait for ever for an answer: the call is recorded as in doubt, no other is sent, exit code 0."""
+    aws.faults.add(Fault("ecs", "RunTask", "hang", times=None))
+    with running(tmp_path, wanted) as daemon:
+        eventually(lambda: aws.journal.count("ecs", "RunTask"), within=SOON)
+        assert 0 == daemon.stop(signal.SIGINT)
+        launch = daemon.decisions("burst", reason="launch")[-1]
+        assert ("in_doubt", 0, "warning") == (launch["outcome"], launch["launched_tasks"], launch["level"])
+        assert ["SIGINT"] == [line["signal"] for line in daemon.events("stopping")]
+        assert [True] == [line["finished"] for line in daemon.events("stopped")]
+    assert 1 == len({call.parameters["clientToken"] for call in aws.journal.calls("ecs", "RunTask")})
+    assert 10 == len(aws.ecs.tasks())
