@@ -115,9 +115,15 @@ def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object
 
     botocore takes an answer that was cut short or garbled for an empty one; "no tasks" and "unknown" are not the same.
     """
-    missing = [name for name in ALWAYS_ANSWERED[model.name] if name not in parsed]
-    if missing and fault_of_answer(parsed) is None:
+    if missing := _missing(model.name, parsed):
         raise ResponseParserError(f"the answer to {model.name} is broken: it lacks {', '.join(missing)}")
+
+
+def _missing(operation: str, answer: Mapping[str, Any]) -> list[str]:
+    """Return what a success lacks; an answer that tells of a failure lacks nothing."""
+    if fault_of_answer(answer) is not None:
+        return []
+    return [name for name in ALWAYS_ANSWERED[operation] if name not in answer]
 
 
 def _note_start(request: Any, **_: object) -> None:
@@ -129,13 +135,15 @@ def _note_end(observe: RequestObserver, event_name: str, **event: Any) -> None:
     if isinstance(event["exception"], TooLateError):
         return
     _, service, operation = event_name.split(".")
-    outcome = _outcome(event["parsed_response"])
+    outcome = _outcome(operation, event["parsed_response"])
     observe(service, operation, outcome, perf_counter() - event["context"]["ecsq_sent"])
 
 
-def _outcome(answer: dict[str, Any] | None) -> str:
-    """Return the outcome of a request; no answer is the network's doing."""
+def _outcome(operation: str, answer: dict[str, Any] | None) -> str:
+    """Return the outcome of a request; no answer is the network's doing, a broken one the server's."""
     if answer is None:
         return "network_error"
+    if _missing(operation, answer):
+        return "server_error"
     fault = fault_of_answer(answer)
     return "success" if fault is None else _OUTCOME_OF_FAULT.get(fault, "client_error")
