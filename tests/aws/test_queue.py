@@ -139,5 +139,5 @@ def test_one_broken_connection_is_mended_by_a_second_attempt(aws: EmbeddedAws, q
 def test_a_missing_region_is_said_in_the_users_words(aws: EmbeddedAws) -> None:
     """Whatever is read first finds it out."""
     clients = Clients(replace(aws_spec(aws), region=None), "ecsq", ignore_request)
-    with pytest.raises(AwsError, match="no AWS region: set aws.region or AWS_DEFAULT_REGION"):
+    with pytest.raises(AwsError, match=r"no AWS region: set aws\.region or AWS_DEFAULT_REGION"):
         Queue(clients, "orders").counts()

@@ -104,7 +104,7 @@ def test_another_controllers_tasks_are_not_seen(aws: EmbeddedAws, cluster: str, 
 
 
 def test_a_known_task_is_described_though_no_listing_shows_it(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """A listing that lags proves nothing about a task from an answer; a task both listed and known is asked for once."""
+    """A listing that lags proves nothing; a task both listed and known is asked for once."""
     hidden, listed = run_tasks(aws, cluster, template, 2, **OURS)
     aws.ecs.hide(hidden, 3600)
     assert {hidden, listed} == {task.arn for task in observe(aws, cluster, (hidden, listed)).tasks}
@@ -228,7 +228,7 @@ WAITING = [
 def test_how_a_task_ended_is_in_its_workers_exit_codes(
     aws: EmbeddedAws, containers: list[dict[str, Any]], end: Callable[[EmbeddedAws, str], None], outcome: StopOutcome
 ) -> None:
-    """ "Essential container exited" is what ECS says of success as well as of failure."""
+    """ECS says "essential container exited" of success as well as of failure."""
     cluster, arn = run(aws, containers)
     end(aws, arn)
     assert (StoppedTask(arn, SCALER, outcome),) == observe(aws, cluster, (arn,)).tasks

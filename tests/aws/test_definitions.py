@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller.aws.definitions import LOOK_BACK, Definitions
+from controller.aws.errors import AwsError
+from controller.aws.errors import Fault as Kind
+from controller.core.fingerprint import our_tags
+from controller.sandbox.aws import Fault
+from tests.support.aws import container, register_template, unique
+from tests.support.controller import clients_of
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws import EmbeddedAws
+
+APP = "ecsq-ecsq"
+TEMPLATE = "arn:aws:ecs:us-east-1:123456789012:task-definition/content-worker:7"
+
+
+@pytest.fixture
+def family() -> str:
+    """Name of a family that nobody has registered yet."""
+    return unique("family")
+
+
+def definition(family: str, print_: str) -> dict[str, Any]:
+    """Return what registers a revision that carries a fingerprint."""
+    return {"family": family, "containerDefinitions": [container(memory=64)], "tags": our_tags(print_, TEMPLATE, 2)}
+
+
+def deregister(aws: EmbeddedAws, name: str) -> None:
+    """Make a revision INACTIVE."""
+    aws.client("ecs").deregister_task_definition(taskDefinition=name)
+
+
+def requests(aws: EmbeddedAws) -> list[str]:
+    """Return the operations that the controller asked for, in order."""
+    return [call.operation for call in aws.journal.calls(client=APP)]
+
+
+@pytest.mark.parametrize(
+    ("given", "revision"),
+    [
+        ("{family}", 2),
+        ("{family}:1", 1),
+        ("arn:aws:ecs:us-east-1:123456789012:task-definition/{family}:1", 1),
+    ],
+    ids=["family", "revision", "arn"],
+)
+def test_a_template_is_found_by_family_revision_or_arn(
+    aws: EmbeddedAws, family: str, given: str, revision: int
+) -> None:
+    """A family means its newest revision, the others exactly what they name."""
+    for _ in range(2):
+        register_template(aws, family)
+    template = Definitions(clients_of(aws)).template(given.format(family=family))
+    assert (family, revision) == (template.family, template.revision)
+
+
+def test_a_family_is_looked_up_each_time(aws: EmbeddedAws, family: str) -> None:
+    """A revision registered between two launches is taken at the second, one deregistered is left."""
+    definitions, revisions = Definitions(clients_of(aws)), []
+    register_template(aws, family)
+    for change in (lambda: None, lambda: register_template(aws, family), lambda: deregister(aws, f"{family}:2")):
+        change()
+        revisions.append(definitions.template(family).revision)
+    assert [1, 2, 1] == revisions
+
+
+def test_a_template_carries_its_tags(aws: EmbeddedAws, family: str) -> None:
+    """Tags come only to those who ask for them."""
+    tags = [{"key": "team", "value": "content"}]
+    register_template(aws, family, tags=tags)
+    assert tags == Definitions(clients_of(aws)).template(family).tags
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("nobody", 'task definition "nobody" does not exist in us-east-1, or is not active'),
+        ("nobody:3", 'task definition "nobody:3" does not exist in us-east-1, or is not active'),
+        ("{family}", 'task definition "{family}" does not exist in us-east-1, or is not active'),
+        ("{family}:1", 'task definition "{family}:1" is deregistered: name an active revision'),
+    ],
+    ids=["family", "revision", "all-inactive", "inactive-revision"],
+)
+def test_a_missing_template_is_named(aws: EmbeddedAws, family: str, given: str, message: str) -> None:
+    """The message says which and where; ECS describes a deregistered revision as if nothing were wrong."""
+    deregister(aws, register_template(aws, family))
+    with pytest.raises(AwsError) as caught:
+        Definitions(clients_of(aws)).template(given.format(family=family))
+    assert message.format(family=family) == str(caught.value)
+    assert (Kind.MISSING, "task.definition") == (caught.value.fault, caught.value.key)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("ecs", "*", "error", times=None, status=400, code="AccessDeniedException"), Kind.ACCESS_DENIED),
+        (Fault("ecs", "*", "error", times=None), Kind.SERVER_ERROR),
+        (Fault("ecs", "*", "malformed", times=None), Kind.SERVER_ERROR),
+    ],
+    ids=["denied", "server-error", "malformed"],
+)
+def test_a_failure_names_the_definition(aws: EmbeddedAws, family: str, fault: Fault, kind: Kind) -> None:
+    """Whichever of the three calls it was."""
+    register_template(aws, family)
+    aws.faults.add(fault)
+    definitions = Definitions(clients_of(aws))
+    for call in (
+        lambda: definitions.template(family),
+        lambda: definitions.find(family, "a"),
+        lambda: definitions.register(definition(family, "a"), "a"),
+    ):
+        with pytest.raises(AwsError, match=f'task definition (family )?"{family}"') as caught:
+            call()
+        assert (kind, "task.definition") == (caught.value.fault, caught.value.key)
+
+
+def test_nothing_is_found_where_nothing_was_registered(aws: EmbeddedAws, family: str) -> None:
+    """Neither without a family nor among revisions of other fingerprints, nor among those without one."""
+    definitions = Definitions(clients_of(aws))
+    assert None is definitions.find(family, "a")
+    register_template(aws, family)
+    definitions.register(definition(family, "b"), "b")
+    assert None is definitions.find(family, "a")
+
+
+def test_what_was_registered_is_found_after_a_restart(aws: EmbeddedAws, family: str) -> None:
+    """A new process finds it by its tags, though newer revisions lie on top of it."""
+    before = Definitions(clients_of(aws))
+    arns = {print_: before.register(definition(family, print_), print_) for print_ in "abc"}
+    after = Definitions(clients_of(aws))
+    assert arns == {print_: after.find(family, print_) for print_ in "abc"}
+
+
+def test_what_is_known_is_found_without_asking(aws: EmbeddedAws, family: str) -> None:
+    """Registered or found once, it costs no further request."""
+    registrar, finder = Definitions(clients_of(aws)), Definitions(clients_of(aws))
+    arn = registrar.register(definition(family, "a"), "a")
+    assert arn == finder.find(family, "a")
+    aws.journal.clear()
+    assert [arn, arn] == [registrar.find(family, "a"), finder.find(family, "a")]
+    assert [] == requests(aws)
+
+
+def test_a_deregistered_revision_is_not_found(aws: EmbeddedAws, family: str) -> None:
+    """It cannot be run any more."""
+    deregister(aws, Definitions(clients_of(aws)).register(definition(family, "a"), "a"))
+    assert None is Definitions(clients_of(aws)).find(family, "a")
+
+
+def test_a_forgotten_revision_is_looked_up_again(aws: EmbeddedAws, family: str) -> None:
+    """After a refused launch it may be gone; the others stay known."""
+    definitions = Definitions(clients_of(aws))
+    gone = definitions.register(definition(family, "a"), "a")
+    kept = definitions.register(definition(family, "b"), "b")
+    deregister(aws, gone)
+    definitions.forget(gone)
+    aws.journal.clear()
+    assert (kept, None) == (definitions.find(family, "b"), definitions.find(family, "a"))
+    assert ["ListTaskDefinitions", "DescribeTaskDefinition"] == requests(aws)
+
+
+def test_a_search_looks_at_the_newest_revisions_only(aws: EmbeddedAws, family: str) -> None:
+    """A family of a hundred revisions does not cost a hundred requests."""
+    definitions = Definitions(clients_of(aws))
+    definitions.register(definition(family, "oldest"), "oldest")
+    for number in range(LOOK_BACK):
+        definitions.register(definition(family, str(number)), str(number))
+    aws.journal.clear()
+    finder = Definitions(clients_of(aws))
+    assert None is finder.find(family, "oldest")
+    assert ["ListTaskDefinitions", *["DescribeTaskDefinition"] * LOOK_BACK] == requests(aws)
+    assert f"{family}:2" == str(finder.find(family, "0")).rpartition("/")[2]
+
+
+def test_a_refused_registration_is_not_known(aws: EmbeddedAws, family: str) -> None:
+    """ECS's reason is passed on, and nothing is taken for registered."""
+    definitions = Definitions(clients_of(aws))
+    with pytest.raises(AwsError, match=f'registering task definition "{family}": ClientException: .+') as caught:
+        definitions.register(definition(family, "a") | {"containerDefinitions": [container(essential=False)]}, "a")
+    assert Kind.INVALID == caught.value.fault
+    assert None is definitions.find(family, "a")
+
+
+def test_what_may_be_registered_is_botocores_own_model(aws: EmbeddedAws) -> None:
+    """Members of members are known through lists; what ECS only answers is not among them."""
+    registrable = Definitions(clients_of(aws)).registrable
+    containers = registrable["containerDefinitions"]
+    assert containers is not None
+    assert {"containerName": None, "condition": None} == containers["dependsOn"]
+    assert None is registrable["family"]
+    assert {"taskDefinitionArn", "revision", "status", "registeredAt"}.isdisjoint(registrable)
+    assert [] == requests(aws)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.aws.errors import FOR_A_PERSON, AwsError
+from controller.aws.errors import Fault as Kind
+from controller.aws.session import Clients
+from controller.aws.tasks import Tasks
+from controller.config import AwsSpec
+from controller.sandbox.aws import Fault
+from tests.support.controller import NOBODY_LISTENS, clients_of, ignore_request
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws import EmbeddedAws
+
+
+def failure(aws: EmbeddedAws, cluster: str, fault: Fault) -> AwsError:
+    """Return what a listing that meets the fault raises."""
+    aws.faults.add(fault)
+    with pytest.raises(AwsError) as caught:
+        Tasks(clients_of(aws), cluster, "ecsq").observe((), lambda _: None)
+    return caught.value
+
+
+def error(code: str, message: str = "no", status: int = 400) -> Fault:
+    """Return a fault that answers every listing with an error."""
+    return Fault("ecs", "ListTasks", "error", times=None, code=code, message=message, status=status)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        *((error(code), Kind.ACCESS_DENIED) for code in ("AccessDeniedException", "ExpiredTokenException")),
+        (error("InvalidSignatureException", "Signature expired"), Kind.ACCESS_DENIED),
+        (error("ClusterNotFoundException"), Kind.MISSING),
+        (error("InvalidParameterException"), Kind.INVALID),
+        (error("SomethingNewException"), Kind.INVALID),
+        (error("SomethingNewException", status=502), Kind.SERVER_ERROR),
+    ],
+    ids=lambda value: f"{value.code}-{value.status}" if isinstance(value, Fault) else value.value,
+)
+def test_a_failure_names_resource_reason_and_key(aws: EmbeddedAws, cluster: str, fault: Fault, kind: Kind) -> None:
+    """The resource first, then AWS's code and words."""
+    raised = failure(aws, cluster, fault)
+    assert f'cluster "{cluster}": {fault.code}: {fault.message}' == str(raised)
+    assert (kind, "task.cluster") == (raised.fault, raised.key)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        error("ThrottlingException"),
+        error("RequestLimitExceeded", status=503),
+        error("InvalidParameterException", "Request limit exceeded."),
+        error("SomethingNewException", status=429),
+    ],
+    ids=["ecs", "ec2", "in-disguise", "by-status"],
+)
+def test_throttling_is_known_in_each_of_its_forms(aws: EmbeddedAws, cluster: str, fault: Fault) -> None:
+    """It passes by itself, so nobody has to mend anything."""
+    kind = failure(aws, cluster, fault).fault
+    assert Kind.THROTTLED == kind
+    assert kind not in FOR_A_PERSON
+
+
+def test_a_message_of_several_lines_becomes_one(aws: EmbeddedAws, cluster: str) -> None:
+    """It goes into a log line and a status page."""
+    raised = failure(aws, cluster, error("ClientException", "first\n  second\tthird"))
+    assert f'cluster "{cluster}": ClientException: first second third' == str(raised)
+
+
+def test_an_error_without_a_message_is_still_a_sentence(aws: EmbeddedAws, cluster: str) -> None:
+    """Some of AWS's errors have none."""
+    assert f'cluster "{cluster}": ClientException: no message' == str(
+        failure(aws, cluster, error("ClientException", ""))
+    )
+
+
+def test_a_network_that_is_down_is_no_keys_fault() -> None:
+    """The cluster is not what to check when nobody answers."""
+    clients = Clients(AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0), "ecsq", ignore_request)
+    with pytest.raises(AwsError, match=r'cluster "a": .*http://127\.0\.0\.1:1') as caught:
+        Tasks(clients, "a", "ecsq").observe((), lambda _: None)
+    assert (Kind.UNREACHABLE, None) == (caught.value.fault, caught.value.key)
+
+
+def test_missing_credentials_are_said_without_a_resource(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to give to whom, and no key of the scaler is at fault."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    clients = Clients(AwsSpec("us-east-1", aws.url, 5.0, 5.0), "ecsq", ignore_request)
+    with pytest.raises(AwsError) as caught:
+        Tasks(clients, "a", "ecsq").observe((), lambda _: None)
+    said = "no AWS credentials (Unable to locate credentials): give the task a role, or the shell a profile"
+    assert (said, Kind.ACCESS_DENIED, None) == (str(caught.value), caught.value.fault, caught.value.key)
