@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import click
@@ -27,9 +28,12 @@ def command(url: str) -> None:
         with urlopen(f"{url.rstrip('/')}/status", timeout=TIMEOUT) as answer:  # noqa: S310 - the scheme is checked above
             status = json.load(answer)
         text = "\n".join(_lines(status))
-    except (URLError, OSError) as error:
+    except HTTPError as error:
+        with error:
+            raise click.ClickException(f"{url} answers, but {error.url} is {error.code} {error.reason}") from error
+    except (URLError, OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise click.ClickException(f"no daemon answers at {url}: {reason}") from error
+        raise click.ClickException(f"no daemon answers at {url}: {' '.join(str(reason).split())}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise click.ClickException(f"what answers at {url}/status is not ecsq") from error
     click.echo(text)

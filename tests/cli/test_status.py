@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import http.server
+import json
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from controller.cli import main
+from controller.config import ServerSpec
+from controller.web import bind
+from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
+from tests.support.daemon import SOON, Daemon, configuration, running, scaler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.sandbox.aws import EmbeddedAws
+
+
+@pytest.fixture(scope="module")
+def daemon(embedded_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """Run a daemon with a scaler that has launched, an idle one, and one whose queue is missing."""
+    aws = embedded_aws
+    aws.reset()
+    create_cluster(aws, "main")
+    send_messages(aws, create_queue(aws, "busy").url, 2)
+    create_queue(aws, "idle")
+    template = register_template(aws, "worker")
+    scalers = [scaler(name, template, cluster="main") for name in ("busy", "idle", "absent")]
+    with running(tmp_path_factory.mktemp("status"), configuration(aws, *scalers)) as process:
+        eventually(lambda: process.last("busy").get("running") == 2, within=SOON)
+        eventually(lambda: process.last("idle").get("repeated", 0) >= 1, within=SOON)
+        yield process
+    aws.reset()
+
+
+@pytest.fixture
+def shown(daemon: Daemon) -> dict[str, list[str]]:
+    """Give the lines of ``ecsq status`` by the first word of their paragraph, or the scaler's name."""
+    result = CliRunner().invoke(main, ["status", daemon.url])
+    assert (0, "") == (result.exit_code, result.stderr)
+    paragraphs = [paragraph.splitlines() for paragraph in result.stdout.split("\n\n")]
+    return {lines[0].removeprefix("scaler ").partition(":")[0].partition(" ")[0]: lines for lines in paragraphs}
+
+
+def test_what_runs(daemon: Daemon, shown: dict[str, list[str]]) -> None:
+    """The first lines say what runs, since when, and on which configuration."""
+    version, digest = daemon.status()["version"], daemon.status()["config"]["hash"][:12]
+    first, second = shown["ecsq"]
+    assert first.startswith(f"ecsq {version}, up ")
+    assert first.endswith(": 3 scalers")
+    assert second.startswith(f"configuration {daemon.config}, taken at ")
+    assert second.endswith(f", hash {digest}")
+
+
+def test_a_scaler_that_launched(shown: dict[str, list[str]]) -> None:
+    """A scaler's paragraph says the decision in a line, when it was taken, and each step with its numbers."""
+    lines = shown["busy"]
+    assert "scaler busy: hold: enough containers live (2 messages, 2 live of 2 desired)" == lines[0]
+    about = [line.split()[0] for line in lines[1:]]
+    assert ["decided", "queue", "fleet", "demand", "level", "desired"] == about
+    assert "  queue     2 messages of backlog = 2 visible + 0 in flight; not counted: 0 delayed" in lines
+    assert "  fleet     2 live containers = 2 running + 0 starting, in 2 tasks" in lines
+
+
+def test_a_hold_that_lasts(shown: dict[str, list[str]]) -> None:
+    """A hold that repeats itself says since when, and over how many polls."""
+    assert "polls in a row" in shown["idle"][1]
+
+
+def test_a_scaler_with_a_problem(shown: dict[str, list[str]]) -> None:
+    """A scaler that cannot be observed says why, with the key to check."""
+    expected = '  problem   scaler absent: queue "absent" does not exist in us-east-1; check scalers[2].queue'
+    assert expected == shown["absent"][1]
+
+
+def test_a_url_without_a_scheme(daemon: Daemon) -> None:
+    """HOST:PORT is enough, and a trailing slash does no harm."""
+    assert 0 == CliRunner().invoke(main, ["status", f"{daemon.url.removeprefix('http://')}/"]).exit_code
+
+
+def test_a_reload_that_was_refused(daemon: Daemon) -> None:
+    """A refused reload is shown with its errors, and that an earlier configuration stays."""
+    text = daemon.config.read_text()
+    daemon.reload("scalers: []")
+    result = CliRunner().invoke(main, ["status", daemon.url])
+    daemon.reload(text)
+    assert 0 == result.exit_code
+    assert "was not taken, an earlier one stays" in result.stdout
+    assert f"\n  {daemon.config}:1:" in result.stdout
+
+
+def test_nobody_listens() -> None:
+    """A port on which nobody listens is one line and exit code 1."""
+    with bind(ServerSpec("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    result = CliRunner().invoke(main, ["status", f"127.0.0.1:{port}"])
+    assert 1 == result.exit_code
+    assert f"Error: no daemon answers at http://127.0.0.1:{port}: [Errno 111] Connection refused\n" == result.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "complaint"),
+    [
+        (200, b"<html>", "is not ecsq"),
+        (200, b"[]", "is not ecsq"),
+        (200, b'{"name": 1}', "is not ecsq"),
+        (200, b"\xff\xfe", "is not ecsq"),
+        (404, b"", "/status is 404 Not Found"),
+        (None, b"", "no daemon answers at "),
+        (None, b"SSH-2.0-OpenSSH_9.2\r\n", "no daemon answers at "),
+    ],
+    ids=["no JSON", "another document", "half of it", "no text", "not found", "silence", "no HTTP"],
+)
+def test_something_else_answers(status: int | None, body: bytes, complaint: str) -> None:
+    """Whatever else listens there is told apart in one line, with exit code 1."""
+    result = _answered(status, body)
+    assert (1, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
+    assert complaint in result.stderr
+
+
+def test_times_of_another_kind(daemon: Daemon) -> None:
+    """A document whose values are of another kind is no status either."""
+    document: dict[str, Any] = daemon.status() | {"now": "noon"}
+    result = _answered(200, json.dumps(document).encode())
+    assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
+
+
+def test_a_url_that_is_none() -> None:
+    """A URL with a mistake in it is one line and exit code 1."""
+    result = CliRunner().invoke(main, ["status", "127.0.0.1:eighty"])
+    assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
+    assert "no daemon answers at http://127.0.0.1:eighty: " in result.stderr
+
+
+def _answered(status: int | None, body: bytes) -> Result:
+    """Run ``ecsq status`` against a server that answers so; without a status it says the body and nothing of HTTP."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if status is not None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        result = CliRunner().invoke(main, ["status", f"http://127.0.0.1:{server.server_port}"])
+        thread.join()
+    return result
