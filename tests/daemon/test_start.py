@@ -63,7 +63,7 @@ def test_an_invalid_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("aws", "variables", "complaint"),
     [
-        ({"endpoint_url": NOWHERE}, CREDENTIALS, "scaler orders: no AWS region: set aws.region or AWS_REGION"),
+        ({"endpoint_url": NOWHERE}, CREDENTIALS, "scaler orders: no AWS region: set aws.region or AWS_DEFAULT_REGION"),
         (
             {"endpoint_url": NOWHERE, "region": "us-east-1"},
             {},

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from controller.cli import COMMANDS, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION = f"ecsq, version {version('ecs-queue-controller')}\n"
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option: str) -> None:
+    """The help names every command with a line of its own."""
+    result = CliRunner().invoke(main, [option])
+    listed = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()]
+    assert (0, list(COMMANDS)) == (result.exit_code, listed)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command(name: str) -> None:
+    """Every command explains itself."""
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert result.stdout.startswith(f"Usage: main {name} ")
+
+
+def test_version() -> None:
+    """--version names the version that is installed."""
+    result = CliRunner().invoke(main, ["--version"])
+    assert (0, VERSION) == (result.exit_code, result.stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["rnu"], ["--confg"], ["run", "--dry"], ["plan", "extra"], ["plan", "--scaler"], ["status", "a", "b"]],
+    ids=["nothing", "command", "option", "option of run", "argument", "option without value", "two URLs"],
+)
+def test_wrong_usage(arguments: list[str]) -> None:
+    """Wrong usage is exit code 2, and what is wrong is said on standard error."""
+    result = CliRunner().invoke(main, arguments)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert re.search(r"^(Usage|Error): ", result.stderr)
+
+
+@pytest.mark.parametrize("name", ["run", "check", "plan"])
+@pytest.mark.parametrize("source", ["option", "variable", "default"])
+def test_a_missing_file(name: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing configuration is no wrong usage: one line that names it, and exit code 1."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ECSQ_CONFIG", raising=False)
+    if source == "variable":
+        monkeypatch.setenv("ECSQ_CONFIG", "absent.yaml")
+    arguments = ["--config", "absent.yaml"] if source == "option" else []
+    result = CliRunner().invoke(main, [name, *arguments])
+    assert (1, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
+    expected = "config.yaml" if source == "default" else "absent.yaml"
+    assert result.stderr.startswith(f"{expected}:1:1: does not exist")
+
+
+def test_as_a_module() -> None:
+    """``python -m controller`` is the same command, in a process of its own."""
+    done = subprocess.run([sys.executable, "-m", "controller", "--version"], capture_output=True, text=True, check=True)
+    assert VERSION.partition(", ")[2] == done.stdout.partition(", ")[2]

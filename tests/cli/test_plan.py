@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from controller import fleet, reconcile
+from controller.cli import main
+from controller.cli import plan as plan_module
+from controller.core.model import SlotPolicy
+from controller.core.slots import slot_at
+from tests.support.aws import container, create_queue, register_template, run_tasks, send_messages
+from tests.support.daemon import CLIENT, Configuration, configuration, scaler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from controller.sandbox.aws import EmbeddedAws
+
+READS = {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTasks", "DescribeTaskDefinition"}
+SLOT = slot_at(SlotPolicy("ecsq", "orders", consistency_window=0.5, call_timeout=1.0), 1_800_000_000)
+"""A slot of the scaler ``orders``."""
+
+
+@pytest.fixture
+def orders(aws: EmbeddedAws, cluster: str) -> Configuration:
+    """Make a scaler with 25 messages, for at most 20 containers in 6 tasks a launch."""
+    send_messages(aws, create_queue(aws, "orders").url, 25)
+    template = register_template(aws, "worker")
+    return scaler("orders", template, cluster=cluster, max_containers=20, task_max_tasks_per_launch=6)
+
+
+@pytest.fixture
+def idle(aws: EmbeddedAws, cluster: str) -> Configuration:
+    """Make a scaler of an empty queue whose template is there."""
+    create_queue(aws, "idle")
+    return scaler("idle", register_template(aws, "idle-worker"), cluster=cluster)
+
+
+@pytest.fixture
+def plan(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., Result]:
+    """Run ``ecsq plan`` on scalers, with further arguments."""
+
+    def run(*scalers: Configuration, arguments: tuple[str, ...] = ()) -> Result:
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(configuration(aws, *scalers)))
+        return CliRunner().invoke(main, ["plan", "--config", str(path), *arguments])
+
+    return run
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Set the time at which the plan is made."""
+
+    def set_time(now: float) -> None:
+        for module in (fleet, reconcile, plan_module):
+            monkeypatch.setattr(module, "time", lambda: now)
+
+    return set_time
+
+
+def explained(text: str) -> dict[str, str]:
+    """Return the lines of one scaler by what they are about."""
+    return dict(re.findall(r"^  (\w+) +(.*)$", text, flags=re.MULTILINE))
+
+
+def test_each_step_is_explained_with_its_numbers(
+    plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration
+) -> None:
+    """Every step of the decision is a line with its numbers, in the order of the steps."""
+    at(SLOT.opens + 0.1)
+    result = plan(orders)
+    assert (0, "") == (result.exit_code, result.stderr)
+    said = explained(result.stdout)
+    steps = ("queue", "fleet", "demand", "level", "desired", "limits", "cooldown", "slot", "decision", "plan")
+    assert steps == tuple(said)
+    numbers = {about: [int(number) for number in re.findall(r"\b\d+\b", line)] for about, line in said.items()}
+    assert [25, 25, 0, 0] == numbers["queue"]
+    assert [0, 0, 0, 0] == numbers["fleet"]
+    assert [25, 1, 25, 20] == numbers["demand"]
+    assert [20, 0, 20, 20, 0] == numbers["desired"]
+    assert [20, 20, 0, 25, 25, 0] == numbers["limits"]
+    assert [SLOT.number] == numbers["slot"][:1]
+    assert "launch 20 containers (25 messages, 0 live of 20 desired)" == said["decision"]
+
+
+def test_the_drawing(plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration) -> None:
+    """The plan is drawn: how many tasks of which containers, of which family, in how many calls."""
+    at(SLOT.opens + 0.1)
+    lines = plan(orders).stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("  plan "))
+    assert [
+        "  plan      would launch now: 20 containers in 6 tasks, 2 RunTask calls",
+        "            2 x [ecsq-keeper | worker-1 | worker-2 | worker-3 | worker-4]  worker-x4",
+        "            4 x [ecsq-keeper | worker-1 | worker-2 | worker-3]  worker-x3",
+    ] == lines[first : first + 3]
+    notes = "\n".join(lines[first + 3 :])
+    assert "at most 9 a task" in notes
+    assert "worker becomes worker-1 to worker-4" in notes
+    assert "1024 CPU units and 2048 MiB" in notes
+
+
+def test_a_plan_of_single_containers(
+    plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration
+) -> None:
+    """With one container a task the template itself is drawn, by its revision."""
+    at(SLOT.opens + 0.1)
+    orders["task"] |= {"max_tasks_per_launch": 100, "max_containers_per_task": 1}
+    text = plan(orders).stdout
+    assert "            20 x [worker]  worker:1\n" in text
+    assert "ecsq-keeper" not in text
+
+
+def test_a_closed_window(plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration) -> None:
+    """Outside the launch window the same plan is drawn as what would be launched when it may."""
+    at(SLOT.start)
+    said = explained(plan(orders).stdout)
+    assert said["decision"].startswith("hold: 20 containers short, but the launch window is closed")
+    assert "would launch when it may: 20 containers in 6 tasks, 2 RunTask calls" == said["plan"]
+
+
+def test_what_lives_is_counted(
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+) -> None:
+    """Tasks of this controller and scaler are the fleet that the decision starts from; anyone else's are not."""
+    run_tasks(aws, cluster, "worker", 3, startedBy="ecsq", group="orders")
+    run_tasks(aws, cluster, "worker", 2, startedBy="ecsq", group="another")
+    run_tasks(aws, cluster, "worker", 2, startedBy="another", group="orders")
+    assert "3 live containers" in explained(plan(orders).stdout)["fleet"]
+
+
+def test_nothing_to_do(plan: Callable[..., Result], idle: Configuration) -> None:
+    """Without work there is no drawing, and the exit code is 0."""
+    result = plan(idle)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert "hold: nothing to do (0 messages, 0 live of 0 desired)" == explained(result.stdout)["decision"]
+    assert "plan" not in explained(result.stdout)
+
+
+def test_json(
+    plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration, idle: Configuration
+) -> None:
+    """--json prints a list of records, one a scaler, with the same explanation and the plan's groups."""
+    at(SLOT.opens + 0.1)
+    records = json.loads(plan(orders, idle, arguments=("--json",)).stdout)
+    assert [("orders", "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
+        (record["scaler"], record["reason"], record["outcome"], record["launch"]) for record in records
+    ]
+    assert [{"tasks": 2, "containers": 4}, {"tasks": 4, "containers": 3}] == records[0]["plan"]
+    text = plan(orders).stdout
+    assert {about: said for about, said in explained(text).items() if about != "plan"} == dict(
+        records[0]["explanation"]
+    )
+
+
+def test_one_scaler(plan: Callable[..., Result], orders: Configuration, idle: Configuration) -> None:
+    """--scaler leaves the others out; one that there is not is an error that names those there are."""
+    assert ["scaler idle"] == [
+        line for line in plan(orders, idle, arguments=("--scaler", "idle")).stdout.splitlines() if line[0] != " "
+    ]
+    result = plan(orders, idle, arguments=("--scaler", "ordres"))
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert result.stderr.endswith("there is no scaler 'ordres'; there are: orders, idle\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"queue": "absent"}, r'queue "absent" does not exist in us-east-1; check scalers\[1\].queue'),
+        ({"cluster": "absent"}, r'cluster "absent".*; check scalers\[1\].task.cluster'),
+        ({"definition": "absent"}, r'task definition "absent" does not exist.*; check scalers\[1\].task.definition'),
+        ({"definition": "two"}, r"task definition two:1 .*\(worker, sidecar\).*; check scalers\[1\].task.container"),
+        ({"container": "absent"}, r".*absent.*; check scalers\[1\].task.container"),
+    ],
+    ids=["queue", "cluster", "template", "ambiguous container", "absent container"],
+)
+def test_what_is_missing(
+    aws: EmbeddedAws,
+    plan: Callable[..., Result],
+    orders: Configuration,
+    idle: Configuration,
+    changes: dict[str, str],
+    complaint: str,
+) -> None:
+    """What is missing is named with scaler and key, the others are planned all the same, and the exit code is 1."""
+    register_template(aws, "two", containerDefinitions=[container("worker"), container("sidecar")])
+    wrong = idle | {"queue": changes.pop("queue", "idle"), "task": idle["task"] | changes}
+    result = plan(orders, wrong)
+    assert 1 == result.exit_code
+    [line] = result.stderr.splitlines()
+    assert re.fullmatch(f"scaler idle: {complaint}", line), line
+    assert "25 messages of backlog" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "region", "complaint"),
+    [
+        ({}, None, "scaler orders: no AWS region: set aws.region or AWS_DEFAULT_REGION"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "us-east-1", "scaler orders: no AWS credentials"),
+    ],
+    ids=["no region", "no credentials"],
+)
+def test_without_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str | None, complaint: str
+) -> None:
+    """Without a region or credentials it says what to do, on one line, and the exit code is 1."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    path = tmp_path / "config.yaml"
+    aws = {"region": region, "endpoint_url": "http://127.0.0.1:1"}
+    path.write_text(yaml.safe_dump({"aws": aws, "scalers": [scaler("orders", "worker", cluster="main")]}))
+    result = CliRunner().invoke(main, ["plan", "--config", str(path)])
+    assert (1, [complaint]) == (result.exit_code, [line[: len(complaint)] for line in result.stderr.splitlines()])
+
+
+def test_nothing_is_written(
+    aws: EmbeddedAws, plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration
+) -> None:
+    """A plan of copies registers nothing and starts nothing: AWS is only read from."""
+    at(SLOT.opens + 0.1)
+    assert 0 == plan(orders).exit_code
+    asked = {operation for client, _, operation in aws.journal.counts() if client == CLIENT}
+    assert set() == asked - READS
+    assert [] == aws.ecs.tasks()
+
+
+def test_a_missing_configuration(tmp_path: Path) -> None:
+    """A missing file is one line and exit code 1."""
+    result = CliRunner().invoke(main, ["plan", "--config", str(tmp_path / "absent.yaml")])
+    assert (1, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
+    assert result.stderr.startswith(f"{tmp_path}/absent.yaml:1:1: does not exist")
