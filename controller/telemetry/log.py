@@ -44,6 +44,8 @@ def configure(spec: LogSpec) -> None:
 def decided(done: Reconciled, previous: Reconciled | None) -> None:
     """Log one decision, and how often the one before it had repeated itself."""
     fields = {key: value for key, value in record(done).items() if key not in {"repeated", "since", "text"}}
+    # "level" is how grave an event is, to every log viewer there is.
+    fields["scaler_level"] = fields.pop("level")
     if previous is not None and previous.repeated:
         fields["previous_repeated"] = previous.repeated
     log = structlog.get_logger()
