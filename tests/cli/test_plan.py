@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from controller import fleet, reconcile
 from controller.cli import main
-from controller.cli import plan as plan_module
 from controller.core.model import SlotPolicy
 from controller.core.slots import slot_at
 from tests.support.aws import container, create_queue, register_template, run_tasks, send_messages
@@ -23,23 +23,47 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 READS = {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTasks", "DescribeTaskDefinition"}
-SLOT = slot_at(SlotPolicy("ecsq", "orders", consistency_window=0.5, call_timeout=1.0), 1_800_000_000)
-"""A slot of the scaler ``orders``."""
+WINDOW = 600.0
+"""L, seconds: slots of an hour, so that a window which is open, or closed, stays so during a test."""
+MARGIN = 60.0
+
+
+def named(*, window_open: bool) -> str:
+    """Return a scaler's name whose launch window is open, or closed, now and for the next minute.
+
+    A hash of the name decides when a scaler's slots begin, so no test has to wait for one, or to set the clock.
+    """
+    now = time.time()
+    for number in count():
+        name = f"orders-{number}"
+        policy = SlotPolicy("ecsq", name, consistency_window=WINDOW, call_timeout=1.0)
+        slot = slot_at(policy, now)
+        if (slot.opens < now < slot.last_send - MARGIN) if window_open else (slot.start < now < slot.opens - MARGIN):
+            return name
+    raise AssertionError
 
 
 @pytest.fixture
 def orders(aws: EmbeddedAws, cluster: str) -> Configuration:
-    """Make a scaler with 25 messages, for at most 20 containers in 6 tasks a launch."""
+    """Make a scaler with 25 messages, for at most 20 containers in 6 tasks a launch, whose window is open."""
     send_messages(aws, create_queue(aws, "orders").url, 25)
     template = register_template(aws, "worker")
-    return scaler("orders", template, cluster=cluster, max_containers=20, task_max_tasks_per_launch=6)
+    return scaler(
+        named(window_open=True),
+        template,
+        cluster=cluster,
+        queue="orders",
+        cooldown={"launch": "2h"},
+        max_containers=20,
+        task_max_tasks_per_launch=6,
+    )
 
 
 @pytest.fixture
 def idle(aws: EmbeddedAws, cluster: str) -> Configuration:
     """Make a scaler of an empty queue whose template is there."""
     create_queue(aws, "idle")
-    return scaler("idle", register_template(aws, "idle-worker"), cluster=cluster)
+    return scaler("idle", register_template(aws, "idle-worker"), cluster=cluster, cooldown={"launch": "2h"})
 
 
 @pytest.fixture
@@ -48,21 +72,12 @@ def plan(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., Result]:
 
     def run(*scalers: Configuration, arguments: tuple[str, ...] = ()) -> Result:
         path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(configuration(aws, *scalers)))
+        wanted = configuration(aws, *scalers)
+        wanted["aws"]["consistency_window"] = int(WINDOW)
+        path.write_text(yaml.safe_dump(wanted))
         return CliRunner().invoke(main, ["plan", "--config", str(path), *arguments])
 
     return run
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Set the time at which the plan is made."""
-
-    def set_time(now: float) -> None:
-        for module in (fleet, reconcile, plan_module):
-            monkeypatch.setattr(module, "time", lambda: now)
-
-    return set_time
 
 
 def explained(text: str) -> dict[str, str]:
@@ -70,11 +85,8 @@ def explained(text: str) -> dict[str, str]:
     return dict(re.findall(r"^  (\w+) +(.*)$", text, flags=re.MULTILINE))
 
 
-def test_each_step_is_explained_with_its_numbers(
-    plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration
-) -> None:
+def test_each_step_is_explained_with_its_numbers(plan: Callable[..., Result], orders: Configuration) -> None:
     """Every step of the decision is a line with its numbers, in the order of the steps."""
-    at(SLOT.opens + 0.1)
     result = plan(orders)
     assert (0, "") == (result.exit_code, result.stderr)
     said = explained(result.stdout)
@@ -86,13 +98,12 @@ def test_each_step_is_explained_with_its_numbers(
     assert [25, 1, 25, 20] == numbers["demand"]
     assert [20, 0, 20, 20, 0] == numbers["desired"]
     assert [20, 20, 0, 25, 25, 0] == numbers["limits"]
-    assert [SLOT.number] == numbers["slot"][:1]
+    assert re.fullmatch(r"\d+: its window is open until \d\d:\d\d:\d\dZ", said["slot"])
     assert "launch 20 containers (25 messages, 0 live of 20 desired)" == said["decision"]
 
 
-def test_the_drawing(plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration) -> None:
+def test_the_drawing(plan: Callable[..., Result], orders: Configuration) -> None:
     """The plan is drawn: how many tasks of which containers, of which family, in how many calls."""
-    at(SLOT.opens + 0.1)
     lines = plan(orders).stdout.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("  plan "))
     assert [
@@ -106,20 +117,17 @@ def test_the_drawing(plan: Callable[..., Result], at: Callable[[float], None], o
     assert "1024 CPU units and 2048 MiB" in notes
 
 
-def test_a_plan_of_single_containers(
-    plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration
-) -> None:
+def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Configuration) -> None:
     """With one container a task the template itself is drawn, by its revision."""
-    at(SLOT.opens + 0.1)
     orders["task"] |= {"max_tasks_per_launch": 100, "max_containers_per_task": 1}
     text = plan(orders).stdout
     assert "            20 x [worker]  worker:1\n" in text
     assert "ecsq-keeper" not in text
 
 
-def test_a_closed_window(plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration) -> None:
+def test_a_closed_window(plan: Callable[..., Result], orders: Configuration) -> None:
     """Outside the launch window the same plan is drawn as what would be launched when it may."""
-    at(SLOT.start)
+    orders["name"] = named(window_open=False)
     said = explained(plan(orders).stdout)
     assert said["decision"].startswith("hold: 20 containers short, but the launch window is closed")
     assert "would launch when it may: 20 containers in 6 tasks, 2 RunTask calls" == said["plan"]
@@ -129,9 +137,9 @@ def test_what_lives_is_counted(
     aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
 ) -> None:
     """Tasks of this controller and scaler are the fleet that the decision starts from; anyone else's are not."""
-    run_tasks(aws, cluster, "worker", 3, startedBy="ecsq", group="orders")
+    run_tasks(aws, cluster, "worker", 3, startedBy="ecsq", group=orders["name"])
     run_tasks(aws, cluster, "worker", 2, startedBy="ecsq", group="another")
-    run_tasks(aws, cluster, "worker", 2, startedBy="another", group="orders")
+    run_tasks(aws, cluster, "worker", 2, startedBy="another", group=orders["name"])
     assert "3 live containers" in explained(plan(orders).stdout)["fleet"]
 
 
@@ -143,13 +151,10 @@ def test_nothing_to_do(plan: Callable[..., Result], idle: Configuration) -> None
     assert "plan" not in explained(result.stdout)
 
 
-def test_json(
-    plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration, idle: Configuration
-) -> None:
+def test_json(plan: Callable[..., Result], orders: Configuration, idle: Configuration) -> None:
     """--json prints a list of records, one a scaler, with the same explanation and the plan's groups."""
-    at(SLOT.opens + 0.1)
     records = json.loads(plan(orders, idle, arguments=("--json",)).stdout)
-    assert [("orders", "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
+    assert [(orders["name"], "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
         (record["scaler"], record["reason"], record["outcome"], record["launch"]) for record in records
     ]
     assert [{"tasks": 2, "containers": 4}, {"tasks": 4, "containers": 3}] == records[0]["plan"]
@@ -166,7 +171,7 @@ def test_one_scaler(plan: Callable[..., Result], orders: Configuration, idle: Co
     ]
     result = plan(orders, idle, arguments=("--scaler", "ordres"))
     assert (1, "") == (result.exit_code, result.stdout)
-    assert result.stderr.endswith("there is no scaler 'ordres'; there are: orders, idle\n")
+    assert result.stderr.endswith(f"there is no scaler 'ordres'; there are: {orders['name']}, idle\n")
 
 
 @pytest.mark.parametrize(
@@ -219,11 +224,8 @@ def test_without_aws(
     assert (1, [complaint]) == (result.exit_code, [line[: len(complaint)] for line in result.stderr.splitlines()])
 
 
-def test_nothing_is_written(
-    aws: EmbeddedAws, plan: Callable[..., Result], at: Callable[[float], None], orders: Configuration
-) -> None:
+def test_nothing_is_written(aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration) -> None:
     """A plan of copies registers nothing and starts nothing: AWS is only read from."""
-    at(SLOT.opens + 0.1)
     assert 0 == plan(orders).exit_code
     asked = {operation for client, _, operation in aws.journal.counts() if client == CLIENT}
     assert set() == asked - READS

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from itertools import product
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from controller.app import OPERATIONS, VERSION
+from controller.aws.errors import Fault
+from controller.aws.session import REQUEST_OUTCOMES
+from controller.core.ledger import StopOutcome
+from controller.core.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.packing import Plan
+from controller.core.record import LaunchResult, Reconciled
+from controller.telemetry.metrics import Metrics
+from controller.telemetry.series import Series
+from tests.support.controller import FAULTS, SCALER, scaler_spec
+from tests.telemetry.decisions import decided
+
+PROMTOOL = shutil.which("promtool")
+POLICY = scaler_spec("main", "worker").policy
+BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
+
+GAUGES = {
+    "queue_messages": {"scaler", "state"},
+    "containers": {"scaler", "state"},
+    "tasks": {"scaler", "state"},
+    "containers_desired": {"scaler"},
+    "containers_min": {"scaler"},
+    "containers_max": {"scaler"},
+    "cooldown_until_timestamp_seconds": {"scaler", "kind"},
+    "last_successful_reconcile_timestamp_seconds": {"scaler"},
+    "oldest_task_start_timestamp_seconds": {"scaler"},
+    "scaler_paused": {"scaler"},
+    "config_last_reload_successful": set(),
+    "config_last_reload_success_timestamp_seconds": set(),
+    "build_info": {"version"},
+}
+COUNTERS = {
+    "reconciles": {"scaler", "outcome"},
+    "decisions": {"scaler", "reason"},
+    "containers_launched": {"scaler"},
+    "tasks_launched": {"scaler"},
+    "tasks_stopped": {"scaler", "outcome"},
+    "launch_failures": {"scaler", "reason"},
+    "task_definitions_registered": {"scaler"},
+    "config_reloads": {"outcome"},
+    "aws_requests": {"service", "operation", "outcome"},
+}
+HISTOGRAMS = {
+    "reconcile_duration_seconds": set(),
+    "aws_request_duration_seconds": {"service", "operation"},
+    "task_start_duration_seconds": {"scaler"},
+}
+DOCUMENTED: dict[str, dict[str, set[str]]] = {"gauge": GAUGES, "counter": COUNTERS, "histogram": HISTOGRAMS}
+"""Every metric by its type, with its labels; the names without prefix, those of counters without ``_total``."""
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Make the metrics as the daemon does."""
+    return Metrics(VERSION, OPERATIONS, REQUEST_OUTCOMES)
+
+
+@pytest.fixture
+def series(metrics: Metrics) -> Series:
+    """Make the series of one scaler."""
+    return Series(metrics, SCALER, FAULTS)
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Return every sample by name without the prefix and its labels' values, the scaler's left out."""
+    return {
+        (
+            sample.name.removeprefix("ecsq_"),
+            tuple(value for label, value in sample.labels.items() if label != "scaler"),
+        ): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+    }
+
+
+def labelled(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
+    """Return the samples of one name by their labels' values."""
+    return {labels: value for (sample, labels), value in samples(metrics).items() if sample == name}
+
+
+def fill(series: Series) -> None:
+    """Show everything that a scaler can show."""
+    fleet = Fleet(listed_at=2e9, running=1, starting=(1.9e9,), running_tasks=1, starting_tasks=1, oldest_task_at=1.8e9)
+    series.configured(POLICY)
+    series.reconciled(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
+
+
+def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
+    """Every documented metric is there with its type and labels, and no other."""
+    fill(series)
+    found: dict[str, dict[str, set[str]]] = {"gauge": {}, "counter": {}, "histogram": {}}
+    for family in metrics.registry.collect():
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[family.type][family.name.removeprefix("ecsq_")] = labels
+    assert DOCUMENTED == found
+
+
+def test_every_metric_is_ours_and_explained(metrics: Metrics) -> None:
+    """Every name has the prefix and a sentence of help."""
+    assert [] == [
+        family.name
+        for family in metrics.registry.collect()
+        if not (family.name.startswith("ecsq_") and family.documentation.endswith("."))
+    ]
+
+
+KNOWN: dict[str, set[tuple[str, ...]]] = {
+    "reconciles_total": {("launched",), ("held",), ("failed",)},
+    "decisions_total": {(reason.value,) for reason in Reason},
+    "containers_launched_total": {()},
+    "tasks_launched_total": {()},
+    "tasks_stopped_total": {(outcome.value,) for outcome in StopOutcome},
+    "launch_failures_total": {(fault.value,) for fault in Fault},
+    "task_definitions_registered_total": {()},
+    "config_reloads_total": {("success",), ("failure",)},
+    "aws_requests_total": {(*operation, outcome) for operation, outcome in product(OPERATIONS, REQUEST_OUTCOMES)},
+    "aws_request_duration_seconds_count": set(OPERATIONS),
+    "reconcile_duration_seconds_count": {()},
+    "task_start_duration_seconds_count": {()},
+    "cooldown_until_timestamp_seconds": {("launch",), ("fall",)},
+    "last_successful_reconcile_timestamp_seconds": {()},
+}
+"""The sets of labels, the scaler's left out, that are known before anything has happened."""
+
+
+@pytest.mark.parametrize(("name", "labels"), list(KNOWN.items()), ids=list(KNOWN))
+def test_known_label_sets_start_at_zero(
+    metrics: Metrics, series: Series, name: str, labels: set[tuple[str, ...]]
+) -> None:
+    """Every set of labels that there can be is 0 from the start: a rate sees the first increment."""
+    assert dict.fromkeys(labels, 0) == labelled(metrics, name)
+
+
+def test_what_was_not_observed_is_absent(metrics: Metrics, series: Series) -> None:
+    """Before the first look there is no count of messages, containers or tasks, rather than 0."""
+    series.configured(POLICY)
+    observed = ("queue_messages", "containers", "tasks", "containers_desired", "oldest_task_start_timestamp_seconds")
+    assert [] == [name for name in observed if labelled(metrics, name)]
+
+
+def test_no_created_series(metrics: Metrics, series: Series) -> None:
+    """No format of the exposition carries ``_created`` series."""
+    fill(series)
+    assert b"_created" not in generate_latest(metrics.registry)
+    assert b"_created" not in generate_openmetrics(metrics.registry)
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
+def test_promtool_has_nothing_to_say(metrics: Metrics, series: Series) -> None:
+    """``promtool check metrics`` finds nothing in names, types and help."""
+    fill(series)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=generate_latest(metrics.registry), capture_output=True, check=False
+    )
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_numbers_of_a_reconcile(metrics: Metrics, series: Series) -> None:
+    """The gauges show what the decision stood on."""
+    fill(series)
+    shown = samples(metrics)
+    expected = {
+        ("queue_messages", ("visible",)): 5,
+        ("queue_messages", ("in_flight",)): 2,
+        ("queue_messages", ("delayed",)): 1,
+        ("containers", ("running",)): 1,
+        ("containers", ("starting",)): 1,
+        ("tasks", ("running",)): 1,
+        ("tasks", ("starting",)): 1,
+        ("containers_desired", ()): 7,
+        ("containers_min", ()): 0,
+        ("containers_max", ()): 10,
+        ("oldest_task_start_timestamp_seconds", ()): 1.8e9,
+        ("scaler_paused", ()): 0,
+        ("reconcile_duration_seconds_count", ()): 1,
+        ("reconcile_duration_seconds_sum", ()): 0.01,
+    }
+    assert expected == {key: shown[key] for key in expected}
+
+
+def test_an_unknown_queue_loses_its_counts(metrics: Metrics, series: Series) -> None:
+    """A queue that cannot be read has no count, rather than a stale one, until it can be read again."""
+    fill(series)
+    decision = decided(POLICY, None, None)
+    series.reconciled(Reconciled(SCALER, decision, problem="gone"), 0.01)
+    assert ({}, {}, {}) == tuple(labelled(metrics, name) for name in ("queue_messages", "containers", "tasks"))
+    assert (1, 1) == (
+        labelled(metrics, "decisions_total")["unknown_backlog",],
+        labelled(metrics, "reconciles_total")["failed",],
+    )
+    fill(series)
+    assert 5 == labelled(metrics, "queue_messages")["visible",]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "arns", "fault", "expected"),
+    [
+        (Outcome.LAUNCHED, ("a", "b"), None, ("launched", 2, 6)),
+        (Outcome.PARTLY_LAUNCHED, ("a",), Fault.CAPACITY, ("launched", 1, 3)),
+        (Outcome.FAILED, (), Fault.MISSING, ("failed", 0, 0)),
+        (Outcome.IN_DOUBT, ("a",), Fault.IN_DOUBT, ("failed", 1, 3)),
+    ],
+    ids=["launched", "partly", "failed", "in doubt"],
+)
+def test_a_launch_is_counted_by_what_started(
+    metrics: Metrics,
+    series: Series,
+    outcome: Outcome,
+    arns: tuple[str, ...],
+    fault: Fault | None,
+    expected: tuple[str, int, int],
+) -> None:
+    """Tasks and containers count when they started, a failure by its kind, and the reconcile by how it went."""
+    launch = LaunchResult(outcome, Plan(), arns, containers=3 * len(arns), fault=fault)
+    series.reconciled(Reconciled(SCALER, decided(POLICY, *BUSY), launch), 0.01)
+    reconciles = labelled(metrics, "reconciles_total")
+    went = next(labels[0] for labels, count in reconciles.items() if count)
+    totals = samples(metrics)
+    assert expected == (went, totals["tasks_launched_total", ()], totals["containers_launched_total", ()])
+    failures = {labels[0]: count for labels, count in labelled(metrics, "launch_failures_total").items() if count}
+    assert ({fault.value: 1} if fault else {}) == failures
+
+
+def test_a_failure_does_not_look_like_a_success(metrics: Metrics, series: Series) -> None:
+    """The time of the last successful reconcile stands still while reconciles fail."""
+    fill(series)
+    before = samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
+    assert before > 0
+    series.reconciled(Reconciled(SCALER, decided(POLICY, None, None, later=60)), 0.01)
+    series.failed()
+    assert before == samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
+
+
+def test_cooldowns(metrics: Metrics, series: Series) -> None:
+    """The end of a cooldown is a time, and 0 while there is none."""
+    state = ScalerState(launched_at=1e9)
+    series.reconciled(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
+    assert 0 == labelled(metrics, "cooldown_until_timestamp_seconds")["launch",]
+    warm = decided(POLICY, *BUSY, state=state, polls=2)
+    series.reconciled(Reconciled(SCALER, warm), 0.01)
+    assert warm.numbers is not None
+    expected = (warm.numbers.launch_cooldown_until or 0, warm.numbers.fall_cooldown_until or 0)
+    found = labelled(metrics, "cooldown_until_timestamp_seconds")
+    assert expected == (found["launch",], found["fall",])
+
+
+def test_a_scaler_that_goes_takes_its_series_along(metrics: Metrics, series: Series) -> None:
+    """Of a removed scaler no series is left; another's stay."""
+    other = Series(metrics, "other", FAULTS)
+    fill(series)
+    fill(other)
+    series.forget()
+    scalers = {
+        sample.labels["scaler"]
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if "scaler" in sample.labels
+    }
+    assert {"other"} == scalers
+
+
+@pytest.mark.parametrize(("at", "expected"), [(2e9, (1, 2e9)), (None, (0, 1e9))], ids=["taken", "refused"])
+def test_reload(metrics: Metrics, at: float | None, expected: tuple[float, float]) -> None:
+    """A refused reload turns the gauge 0 and leaves the time of the last that was taken."""
+    metrics.reloaded(1e9)
+    metrics.reloaded(at)
+    shown = samples(metrics)
+    assert expected == (
+        shown["config_last_reload_successful", ()],
+        shown["config_last_reload_success_timestamp_seconds", ()],
+    )
+
+
+def test_requests(metrics: Metrics) -> None:
+    """A request to AWS is counted by what became of it, and its time by what was asked."""
+    metrics.observe_request("ecs", "RunTask", "throttled", 0.2)
+    shown = samples(metrics)
+    assert (1, 0, 1) == (
+        shown["aws_requests_total", ("ecs", "RunTask", "throttled")],
+        shown["aws_requests_total", ("ecs", "RunTask", "success")],
+        shown["aws_request_duration_seconds_count", ("ecs", "RunTask")],
+    )
