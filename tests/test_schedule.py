@@ -122,7 +122,7 @@ def test_polls_follow_what_was_added_and_removed(
     before = polls(aws, other)
     eventually(lambda: polls(aws, other) > before, within=SOON)
     until_now = polls(aws, removed)
-    eventually(lambda: polls(aws, other) >= before + 3, within=SOON)
+    eventually(lambda: polls(aws, other) >= before + 2, within=SOON)
     assert until_now == polls(aws, removed)
 
 

@@ -76,15 +76,11 @@ def test_an_invalid_configuration(tmp_path: Path) -> None:
 def test_without_aws_it_says_so_and_goes_on(
     tmp_path: Path, aws: dict[str, str], variables: dict[str, str], complaint: str
 ) -> None:
-    """Without a region or credentials each scaler says what to do; the daemon lives, is not ready, and tries again."""
+    """Without a region or credentials each scaler says what to do; the daemon lives, and is not ready."""
     with running(tmp_path, alone(**aws), variables=variables) as daemon:
         said = eventually(lambda: daemon.decisions("orders", level="warning"), within=SOON)[0]
         assert (complaint, "unknown_backlog") == (said["error"], said["reason"])
         assert (200, "ok\n") == daemon.get("/healthz")
         assert (503, "not observed yet: orders\n") == daemon.get("/readyz")
         assert complaint == daemon.scaler("orders")["problem"]
-        eventually(
-            lambda: (daemon.sample("reconciles_total", scaler="orders", outcome="failed") or 0) >= 2, within=SOON
-        )
-        assert 1 == len(daemon.decisions("orders"))
         assert 0 == daemon.stop()

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def wanted(aws: EmbeddedAws, cluster: str, template: str) -> Configuration:
-    """Make a configuration whose first launch takes three calls of ten tasks, each with a second to be answered."""
+    """Make a configuration whose first launch takes three calls of ten tasks."""
     send_messages(aws, create_queue(aws, "burst").url, 30)
-    made = configuration(
+    return configuration(
         aws, scaler("burst", template, cluster=cluster, max_containers=30, task_max_containers_per_task=1)
     )
-    made["aws"] |= {"consistency_window": "1s", "call_timeout": "2s"}
-    return made
 
 
 def test_a_slow_call_is_finished(aws: EmbeddedAws, wanted: Configuration, tmp_path: Path) -> None:
     """SIGTERM lets the call in flight finish: its tasks are recorded, the rest of the plan is not sent, exit code 0."""
+    # Slots of 6 s, so that a call has more than a second to be answered: time enough for the signal.
+    wanted["aws"] |= {"consistency_window": "1s", "call_timeout": "2s"}
     aws.faults.add(Fault("ecs", "RunTask", "slow_answer", delay=60))
     with running(tmp_path, wanted) as daemon:
         eventually(lambda: aws.journal.count("ecs", "RunTask"), within=SOON)
