@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -14,8 +15,13 @@ from typing import Any
 import structlog
 
 from controller import status, web
+from controller.aws.definitions import Definitions
+from controller.aws.pace import Pacer
+from controller.aws.queue import Queue
 from controller.aws.session import REQUEST_OUTCOMES, Clients
-from controller.aws.tasks import Tasks
+from controller.aws.tasks import Tasks, run_task
+from controller.budget import SharedBudget
+from controller.clock import machine_clock
 from controller.config import ConfigError, ControllerSpec, ScalerSpec
 from controller.fleet import Clusters
 from controller.launch import Launcher
@@ -45,11 +51,19 @@ STOP_WITHIN = 15.0
 
 def connect(spec: ControllerSpec, stopping: Event, *, dry_run: bool) -> Services:
     """Return what the reconciles of a controller share. Asks AWS nothing yet."""
+    clock = machine_clock(stopping)
     metrics = Metrics(VERSION, OPERATIONS, REQUEST_OUTCOMES)
     clients = Clients(spec.aws, spec.name, metrics.observe_request)
-    clusters = Clusters(lambda cluster: Tasks(clients, cluster, spec.name))
-    launcher = Launcher(clients, spec.name, stopping, dry_run=dry_run)
-    return Services(clients, clusters, launcher, metrics)
+    pacer = Pacer(spec.aws.launch_rate, clock)
+    run = partial(run_task, clients)
+    return Services(
+        queue=partial(Queue, clients),
+        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name), clock),
+        launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
+        budget=SharedBudget(),
+        metrics=metrics,
+        clock=clock,
+    )
 
 
 class Controller:
@@ -77,8 +91,7 @@ class Controller:
         self._services.metrics.reloaded(self._configuration.report.at)
         self._server.start()
         self._schedule.start()
-        for scaler in self._configuration.spec.scalers:
-            self._add(scaler)
+        self._swap(self._configuration.spec.scalers)
 
     def reload(self) -> None:
         """Take the configuration file as it is now, or keep what is in force; nothing that runs is touched."""
@@ -117,6 +130,7 @@ class Controller:
 
     def _swap(self, scalers: tuple[ScalerSpec, ...]) -> None:
         """Bring the reconcilers in line: those that stay keep their state, those that are gone are forgotten."""
+        self._services.budget.configure(self._configuration.spec.budget, scalers)
         reconcilers = dict(self._reconcilers)
         for name in reconcilers.keys() - {scaler.name for scaler in scalers}:
             self._schedule.remove(name)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from threading import Lock
-from time import time
+from typing import Protocol
 
 from controller.aws.errors import AwsError, Fault
-from controller.aws.tasks import Round, Tasks
+from controller.aws.tasks import Round
+from controller.clock import Clock
+from controller.core.breaker import Sign
 from controller.core.ledger import Ledger, LiveTask, StoppedTask, answered, described, fleet_of
 from controller.core.model import Fleet
 from controller.telemetry.series import Series
@@ -30,6 +32,8 @@ class _Crew:
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
     """Seconds from RunTask to RUNNING, of the last starts."""
     start_delay: float | None = None
+    signs: list[Sign] = field(default_factory=list)
+    """What tasks have told of those to come since the scaler last asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,16 @@ class _Snapshot:
     by_scaler: Mapping[str, tuple[LiveTask, ...]]
 
 
+class Lister(Protocol):
+    """Lists and describes the controller's tasks in one cluster; ``controller.aws.tasks.Tasks`` does."""
+
+    def observe(self, known: Iterable[str], worker_of: Callable[[str], str | None]) -> Round:
+        """List the tasks, and describe them and the ``known`` ones. Raises AwsError."""
+
+    def ended(self, family: str, worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
+        """Return the tasks of a family that have ended lately. Raises AwsError."""
+
+
 class Cluster:
     """The tasks of one controller in one cluster.
 
@@ -48,17 +62,24 @@ class Cluster:
     entered at once, without a listing.
     """
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self, tasks: Lister, clock: Clock) -> None:
         self._tasks = tasks
+        self._clock = clock
         self._listing = Lock()
         self._changing = Lock()
         self._snapshot = _Snapshot(NEVER, {}, {})
+        self._first_listed_at = float("inf")
+        self._history_read: set[str] = set()
         self._failure: tuple[float, AwsError] | None = None
         self._crews: dict[str, _Crew] = {}
 
     def enrol(self, scaler: str, worker: str | None, series: Series) -> None:
-        """Tell which container does a scaler's work, and where its starts and stops are counted."""
-        self._crews[scaler] = _Crew(worker, series)
+        """Tell which container does a scaler's work, and where its starts and stops are counted.
+
+        What is known of a scaler's starts stays when it is told again.
+        """
+        crew = self._crews.get(scaler, _Crew(worker, series))
+        self._crews[scaler] = replace(crew, worker=worker, series=series)
 
     def dismiss(self, scaler: str) -> None:
         """Forget a scaler; its tasks finish by themselves."""
@@ -86,7 +107,7 @@ class Cluster:
         same error without another try.
         """
         with self._listing:
-            now = time()
+            now = self._clock.now()
             # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
             if began_after <= self._snapshot.listed_at <= now:
                 return
@@ -114,9 +135,11 @@ class Cluster:
             before = self._snapshot.ledger
             if strange := [arn for arn in seen.missing if arn not in before]:
                 raise AwsError(Fault.SERVER_ERROR, f"task {strange[0]} is listed, but ECS does not know it yet")
-            ledger, stopped = described(before, seen.tasks, seen.missing, time())
+            ledger, stopped = described(before, seen.tasks, seen.missing, self._clock.now())
             self._swap(listed_at, ledger)
+            self._first_listed_at = min(self._first_listed_at, listed_at)
         self._count(before, ledger, stopped)
+        self._read_signs(before, ledger, stopped)
 
     def _swap(self, listed_at: float, ledger: Ledger) -> None:
         by_scaler: defaultdict[str, list[LiveTask]] = defaultdict(list)
@@ -141,12 +164,47 @@ class Cluster:
             if known is not None:
                 crew.series.task_started(delay)
 
+    def _read_signs(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
+        """Keep what each task tells of those to come, once, until its scaler asks."""
+        signs = [(ended.scaler, sign) for ended in stopped if (sign := ended.sign)]
+        for task in after.values():
+            known = before.get(task.arn)
+            if task.proven and not (known and known.proven):
+                signs.append((task.scaler, Sign(good=True, at=self._clock.now(), born_at=task.created_at)))
+        for scaler, sign in signs:
+            if crew := self._crews.get(scaler):
+                crew.signs.append(sign)
+
+    def read_history(self, families: Iterable[str]) -> None:
+        """Take in how tasks of these families ended before this process began to look, each family once.
+
+        Raises AwsError when that cannot be told.
+        """
+        with self._listing:
+            for family in families:
+                if family in self._history_read:
+                    continue
+                for task in self._tasks.ended(family, self._worker_of):
+                    crew, sign = self._crews.get(task.scaler), task.sign
+                    if crew and sign and task.stopped_at < self._first_listed_at:
+                        crew.signs.append(sign)
+                self._history_read.add(family)
+
+    def signs(self, scaler: str) -> list[Sign]:
+        """Return what the scaler's tasks have told since this was last asked, in the order of their times."""
+        crew = self._crews.get(scaler)
+        if crew is None or not crew.signs:
+            return []
+        signs, crew.signs = crew.signs, []
+        return sorted(signs, key=lambda sign: sign.at)
+
 
 class Clusters:
     """Every cluster that a scaler works in, one snapshot each."""
 
-    def __init__(self, observer: Callable[[str], Tasks]) -> None:
-        self._observer = observer
+    def __init__(self, lister: Callable[[str], Lister], clock: Clock) -> None:
+        self._lister = lister
+        self._clock = clock
         self._clusters: dict[str, Cluster] = {}
         self._lock = Lock()
 
@@ -154,5 +212,5 @@ class Clusters:
         """Return the cluster of that name or ARN."""
         with self._lock:
             if cluster not in self._clusters:
-                self._clusters[cluster] = Cluster(self._observer(cluster))
+                self._clusters[cluster] = Cluster(self._lister(cluster), self._clock)
             return self._clusters[cluster]

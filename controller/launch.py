@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, repeat
-from threading import Event
-from time import time
-from typing import Any
+from typing import Any, Protocol
 
-from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError, Fault
-from controller.aws.session import Clients, TooLateError
-from controller.aws.tasks import Answer, ConflictError, OutcomeUnknownError, run_task
+from controller.aws.pace import Pacer
+from controller.aws.session import TooLateError
+from controller.aws.tasks import Answer, ConflictError, OutcomeUnknownError
+from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies import copy_names, derived_family
-from controller.core.derive import copies_limit, derive
+from controller.core.derive import Allowed, copies_limit, derive
 from controller.core.fingerprint import fingerprint
 from controller.core.keeper import SCRIPT
 from controller.core.ledger import LiveTask
@@ -64,14 +63,45 @@ class _Sent:
     error: str | None = None
 
 
+class DefinitionStore(Protocol):
+    """Task definitions; ``controller.aws.definitions.Definitions`` is the one of AWS. All may raise AwsError."""
+
+    @property
+    def registrable(self) -> Allowed:
+        """The members that RegisterTaskDefinition takes."""
+
+    def template(self, definition: str) -> Template:
+        """Return what a family, family:revision or ARN means now."""
+
+    def find(self, family: str, fingerprint: str) -> str | None:
+        """Return the ARN of an active revision that carries the fingerprint."""
+
+    def register(self, definition: dict[str, Any], fingerprint: str) -> str:
+        """Register a derived revision and return its ARN."""
+
+    def forget(self, arn: str) -> None:
+        """Look a derived revision up again next time."""
+
+
 class Launcher:
     """Drafts and carries out the plans of one controller."""
 
-    def __init__(self, clients: Clients, controller: str, stopping: Event, *, dry_run: bool) -> None:
-        self._clients = clients
-        self._definitions = Definitions(clients)
+    def __init__(
+        self,
+        definitions: DefinitionStore,
+        run: Callable[[Mapping[str, Any], float], Answer],
+        controller: str,
+        pacer: Pacer,
+        clock: Clock,
+        *,
+        dry_run: bool,
+    ) -> None:
+        """Wire a launcher; ``run`` sends one RunTask call, unless its last moment to leave has passed."""
+        self._definitions = definitions
+        self._run = run
         self._controller = controller
-        self._stopping = stopping
+        self._pacer = pacer
+        self._clock = clock
         self._dry_run = dry_run
 
     def draft(self, spec: ScalerSpec, containers: int) -> Draft:
@@ -126,12 +156,12 @@ class Launcher:
         arns: list[str] = []
         containers = 0
         for index, call in enumerate(draft.plan.calls):
-            if self._stopping.is_set():
+            if self._clock.pause(0):
                 return _result(draft.plan, arns, containers, _Sent(error="stopping: the rest of the plan is dropped"))
             token = launch_token(slots, slot, index)
             parameters = self._parameters(spec, draft.worker, call, definitions[call.containers], token)
             sent = self._send(spec, parameters, last_send)
-            enter(_live(spec, sent, call))
+            enter(_live(spec, sent, call, self._clock.now()))
             if sent.fault is not Fault.CONFLICT:
                 arns += sent.arns
                 containers += len(sent.arns) * call.containers
@@ -146,20 +176,24 @@ class Launcher:
 
         Only tasks or a conflict resolve an unknown outcome: a refusal after it says nothing of what came before.
         """
+        if not self._pacer.wait(parameters["count"], last_send):
+            return _Sent(
+                fault=Fault.THROTTLED, error=f"scaler {spec.name}: aws.launch_rate leaves no room in this slot"
+            )
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                return _answered(run_task(self._clients, parameters, last_send), parameters["count"])
+                return _answered(self._run(parameters, last_send), parameters["count"])
             except ConflictError as error:
                 return _Sent(error.arns, fault=Fault.CONFLICT, error=named(spec, error))
             except TooLateError:
                 break
             except OutcomeUnknownError as error:
-                doubtful_since, said = time(), str(error)
+                doubtful_since, said = self._clock.now(), str(error)
             except AwsError as error:
                 if doubtful_since is None:
                     return _Sent(fault=error.fault, error=named(spec, error))
-            if self._stopping.wait(pause):
+            if self._clock.pause(pause):
                 break
         if doubtful_since is None:
             return _Sent(
@@ -210,13 +244,12 @@ def _answered(answer: Answer, asked: int) -> _Sent:
     return _Sent(answer.arns, fault=fault, error=f"{len(answer.arns)} of {asked} tasks started: {reasons}")
 
 
-def _live(spec: ScalerSpec, sent: _Sent, call: Call) -> Iterator[LiveTask]:
+def _live(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterator[LiveTask]:
     """Return the tasks of an answer as the ledger takes them.
 
     Another controller's tasks, known by a conflict, may hold any number of workers: the most that there can be.
     """
     workers = spec.packing.max_containers_per_task if sent.fault is Fault.CONFLICT else call.containers
-    now = time()
     for arn in sent.arns:
         yield LiveTask(arn=arn, scaler=spec.name, running=0, starting=workers, created_at=now)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event, Lock
-from time import monotonic, time
+from typing import Protocol
 
 from controller.aws.errors import FOR_A_PERSON, AwsError, Fault
-from controller.aws.queue import Queue
-from controller.aws.session import Clients
+from controller.budget import SharedBudget
+from controller.clock import Clock
 from controller.config import ScalerSpec
+from controller.core.breaker import heed
+from controller.core.copies import families
 from controller.core.decide import decide, launched
 from controller.core.ledger import LiveTask
 from controller.core.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
@@ -31,14 +34,24 @@ SLOWEST_RETRY = 60.0
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 
+class QueueReader(Protocol):
+    """Reads one queue; ``controller.aws.queue.Queue`` does."""
+
+    def counts(self) -> QueueCounts:
+        """Return the queue's counts. Raises AwsError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the reconciles of one controller share."""
 
-    clients: Clients
+    queue: Callable[[str], QueueReader]
+    """Returns the reader of a queue that is given as a name, URL or ARN."""
     clusters: Clusters
     launcher: Launcher
+    budget: SharedBudget
     metrics: Metrics
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,7 @@ class Reconciler:
         self._lock = Lock()
         self._state = ScalerState()
         self._failures = 0
+        self._history_read = False
         self._not_before = 0.0
         self._retired = Event()
         self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
@@ -69,10 +83,12 @@ class Reconciler:
 
     def configure(self, spec: ScalerSpec) -> None:
         """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
-        self._cluster.dismiss(self.spec.name)
+        cluster = self._services.clusters.of(spec.task.cluster)
+        if cluster is not self._cluster:
+            self._cluster.dismiss(spec.name)
         self.spec = spec
-        self._queue = Queue(self._services.clients, spec.queue)
-        self._cluster = self._services.clusters.of(spec.task.cluster)
+        self._queue = self._services.queue(spec.queue)
+        self._cluster = cluster
         self._cluster.enrol(spec.name, spec.task.container, self.series)
         self.series.configured(spec.policy)
         self._not_before = 0.0
@@ -108,7 +124,8 @@ class Reconciler:
         Returns when to look again without waiting for the next poll, None if the poll is soon enough. Does nothing
         while another reconcile of the scaler runs, while it backs off, or once it is retired.
         """
-        if self._retired.is_set() or monotonic() < self._not_before or not self._lock.acquire(blocking=False):
+        resting = self._retired.is_set() or self._services.clock.elapsed() < self._not_before
+        if resting or not self._lock.acquire(blocking=False):
             return None
         try:
             return self._reconcile(self.spec, self._queue, self._cluster)
@@ -117,30 +134,55 @@ class Reconciler:
             self.series.failed()
             return None
         finally:
+            self._lock.release()
+            # After the release: a retirement that finds the lock taken leaves the series to this look.
             if self._retired.is_set():
                 self.series.forget()
-            self._lock.release()
 
-    def _reconcile(self, spec: ScalerSpec, queue: Queue, cluster: Cluster) -> float | None:
-        began = monotonic()
-        seen = observe(spec, queue, cluster)
-        decision = self._decide(spec, seen)
+    def _reconcile(self, spec: ScalerSpec, queue: QueueReader, cluster: Cluster) -> float | None:
+        clock = self._services.clock
+        began = clock.elapsed()
+        seen = self._observe(spec, queue, cluster, clock.now() - FRESH * spec.policy.poll_interval)
+        decision = self._decide(spec, seen, cluster)
         if decision.look_again_at is not None and decision.look_again_at <= decision.at:
             # The window is open; only the listing is older than it.
-            seen = observe(spec, queue, cluster, began_after=slot_at(spec.policy.slots, decision.at).opens)
-            decision = self._decide(spec, seen)
+            seen = self._observe(spec, queue, cluster, slot_at(spec.policy.slots, decision.at).opens)
+            decision = self._decide(spec, seen, cluster)
         result = None
         if decision.reason is Reason.LAUNCH:
             result = self._services.launcher.launch(spec, decision, cluster.launched, self.series)
             self._remember(decision, result)
         problem = None if seen.problem is None else named(spec, seen.problem)
-        self._record(Reconciled(spec.name, decision, result, problem), monotonic() - began)
+        self._record(Reconciled(spec.name, decision, result, problem), clock.elapsed() - began)
         fault = seen.problem.fault if seen.problem else result.fault if result else None
-        self._back_off(fault, spec.policy.poll_interval)
+        # A hold for the slot tried nothing, so it does not tell that anything was mended.
+        if fault is not None or decision.reason is not Reason.SLOT:
+            self._back_off(fault, spec.policy.poll_interval)
         return decision.look_again_at
 
-    def _decide(self, spec: ScalerSpec, seen: Observation) -> Decision:
-        decision, self._state = decide(spec.policy, seen.queue, seen.fleet, self._state, time())
+    def _observe(self, spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after: float) -> Observation:
+        """Observe; before the first launch that may come, also how the tasks before this process have ended."""
+        seen = observe(spec, queue, cluster, began_after)
+        may_launch = seen.fleet and seen.queue and (seen.queue.visible or spec.policy.min_containers)
+        if self._history_read or not may_launch:
+            return seen
+        try:
+            cluster.read_history(families(spec.task.definition, spec.packing.max_containers_per_task))
+        except AwsError as error:
+            return replace(seen, fleet=None, problem=error)
+        self._history_read = True
+        return seen
+
+    def _decide(self, spec: ScalerSpec, seen: Observation, cluster: Cluster) -> Decision:
+        budget, now = self._services.budget, self._services.clock.now()
+        if seen.fleet is not None:
+            self._state = replace(self._state, breaker=heed(self._state.breaker, cluster.signs(spec.name)))
+            budget.report(spec.name, seen.fleet.live + sum(doubt.containers for doubt in self._state.doubts))
+        decision, self._state = decide(
+            spec.policy, seen.queue, seen.fleet, self._state, now, lambda wanted: budget.grant(spec.name, wanted, now)
+        )
+        if decision.numbers is not None and decision.numbers.granted is None:
+            budget.content(spec.name)
         return decision
 
     def _remember(self, decision: Decision, result: LaunchResult) -> None:
@@ -170,10 +212,10 @@ class Reconciler:
         self._failures += 1
         pause = min(poll_interval * 2 ** min(self._failures, 10), max(SLOWEST_RETRY, poll_interval))
         # Half a poll of tolerance, so that the poll which is due then is not missed by the blink of an eye.
-        self._not_before = monotonic() + pause - poll_interval / 2
+        self._not_before = self._services.clock.elapsed() + pause - poll_interval / 2
 
 
-def observe(spec: ScalerSpec, queue: Queue, cluster: Cluster, began_after: float | None = None) -> Observation:
+def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after: float) -> Observation:
     """Return the queue's counts and the fleet; the fleet stands on a listing that began at ``began_after`` or later.
 
     With no backlog, nothing live as far as known and no minimum, the queue's counts are all that is asked for: an idle
@@ -185,9 +227,8 @@ def observe(spec: ScalerSpec, queue: Queue, cluster: Cluster, began_after: float
         return Observation(problem=error)
     quiet = counts.backlog(spec.policy.counted) == 0 and not spec.policy.min_containers
     if not (quiet and cluster.is_idle(spec.name)):
-        oldest = time() - FRESH * spec.policy.poll_interval if began_after is None else began_after
         try:
-            cluster.refresh(oldest)
+            cluster.refresh(began_after)
         except AwsError as error:
             return Observation(queue=counts, problem=error)
     return Observation(counts, cluster.fleet(spec.name))

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller import fleet
 from controller.aws.errors import AwsError
 from controller.aws.tasks import Tasks
+from controller.clock import Clock as ClusterClock
 from controller.core.ledger import LiveTask
 from controller.core.model import Fleet
 from controller.fleet import Cluster, Clusters
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import EmbeddedAws, Fault
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
+from tests.support.clock import Clock
 from tests.support.controller import CONTROLLER, SCALER, clients_of, metrics_of_nothing, series_of
 
 if TYPE_CHECKING:
-    from controller.sandbox.aws import EmbeddedAws
+    from collections.abc import Iterator
+
     from controller.telemetry.metrics import Metrics
-    from tests.support.clock import Clock
 
 THREADS = 8
 START = 1_000_000.0
@@ -62,14 +63,35 @@ class Watch:
         return sample(f"{name}_count", labels), sample(f"{name}_sum", labels)
 
 
+def on(clock: Clock) -> ClusterClock:
+    """Return the watcher's clock: the one that the test moves."""
+    return ClusterClock(now=clock, elapsed=clock, pause=lambda _: False)
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
+    """One AWS for the module, and the clock that it goes by."""
+    clock = Clock(START)
+    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
+        yield aws, clock
+
+
 @pytest.fixture
-def watch(timed_aws: EmbeddedAws, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """Give a cluster that is watched for one scaler; ECS and the watcher share the test's clock."""
-    monkeypatch.setattr(fleet, "time", clock)
-    name, metrics = create_cluster(timed_aws), metrics_of_nothing()
-    cluster = Cluster(Tasks(clients_of(timed_aws), name, CONTROLLER))
+def clock(own: tuple[EmbeddedAws, Clock]) -> Clock:
+    """Give the clock of ECS and of the watcher."""
+    own[1].now = START
+    return own[1]
+
+
+@pytest.fixture
+def watch(own: tuple[EmbeddedAws, Clock], clock: Clock) -> Watch:
+    """Give a cluster that is watched for one scaler."""
+    aws, _ = own
+    aws.reset()
+    name, metrics = create_cluster(aws), metrics_of_nothing()
+    cluster = Cluster(Tasks(clients_of(aws), name, CONTROLLER), on(clock))
     cluster.enrol(SCALER, "worker", series_of(metrics))
-    return Watch(timed_aws, name, register_template(timed_aws), cluster, metrics)
+    return Watch(aws, name, register_template(aws), cluster, metrics)
 
 
 def launched(arn: str, workers: int = 1) -> LiveTask:
@@ -336,9 +358,9 @@ def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
     assert [arn] == watch.live()
 
 
-def test_a_cluster_is_watched_once_by_whatever_threads_ask(timed_aws: EmbeddedAws) -> None:
+def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: Clock) -> None:
     """Every scaler of a cluster gets the same one, another cluster another."""
-    clusters = Clusters(lambda name: Tasks(clients_of(timed_aws), name, CONTROLLER))
+    clusters = Clusters(lambda name: Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock))
     with ThreadPoolExecutor(THREADS) as pool:
         given = list(pool.map(lambda _: clusters.of("one"), range(THREADS)))
     assert 1 == len({id(cluster) for cluster in given})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Event
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,16 @@ import pytest
 
 from controller import launch
 from controller.aws import tasks
+from controller.aws.definitions import Definitions
 from controller.aws.errors import Fault as Kind
+from controller.aws.pace import Pacer
+from controller.aws.tasks import run_task
+from controller.clock import machine_clock
+from controller.config.spec import ACCOUNT_RATE
 from controller.core.copies import KEEPER
 from controller.core.model import Decision, Outcome, Packing, Reason
 from controller.core.packing import Plan, TaskGroup
+from controller.core.rate import Rate
 from controller.core.slots import launch_token, slot_at, slot_numbered
 from controller.launch import Launcher
 from controller.sandbox.aws import Fault
@@ -58,13 +65,23 @@ class Process:
     aws: EmbeddedAws
     dry_run: bool = False
     call_timeout: float = 5.0
+    rate: Rate = ACCOUNT_RATE
     stopping: Event = field(default_factory=Event)
     entered: list[LiveTask] = field(default_factory=list)
     """What it entered into its ledger."""
 
     def __post_init__(self) -> None:
         clients = clients_of(self.aws, call_timeout=self.call_timeout)
-        self.launcher = Launcher(clients, CONTROLLER, self.stopping, dry_run=self.dry_run)
+        # The clock by which calls leave, looked up when it is asked: a test may set it later.
+        clock = replace(machine_clock(self.stopping), now=lambda: tasks.time())  # noqa: PLW0108
+        self.launcher = Launcher(
+            Definitions(clients),
+            partial(run_task, clients),
+            CONTROLLER,
+            Pacer(self.rate, clock),
+            clock,
+            dry_run=self.dry_run,
+        )
         self.metrics = metrics_of_nothing()
         self.series = series_of(self.metrics)
 
@@ -357,7 +374,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Give the clock by which calls leave; it stands 20 s before the last send of the slot it falls in."""
     clock = Clock(slot_numbered(SLOTS, coming_slot()).last_send - 20)
     monkeypatch.setattr(tasks, "time", clock)
-    monkeypatch.setattr(launch, "time", clock)
     return clock
 
 
@@ -390,8 +406,8 @@ def test_a_call_still_unknown_when_the_window_closes_is_in_doubt(
 def test_a_refusal_after_an_unknown_leaves_it_in_doubt(
     aws: EmbeddedAws, clock: Clock, process: Process, spec: ScalerSpec
 ) -> None:
-    """A throttle until the window closes does not turn "unknown" into "not launched"."""
-    aws.faults.add(lost(), Fault("ecs", "RunTask", "throttle", times=None, where=taking(clock, 15.0, 0)))
+    """However often it comes until the window closes, it does not turn "unknown" into "not launched"."""
+    aws.faults.add(lost(), refused("AccessDeniedException", times=None, where=taking(clock, 15.0, 0)))
     result = process.launch(spec, 3, slot_at(SLOTS, clock.now).number)
     assert (Outcome.IN_DOUBT, 3, 3) == (result.outcome, result.in_doubt, len(arns(aws)))
     assert 3 == len(calls(aws))

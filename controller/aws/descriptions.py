@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from controller.aws.errors import AwsError, Fault
@@ -25,17 +26,30 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
     workers = _workers(task, worker)
     arn, scaler = task["taskArn"], task.get("group", "")
     if task["lastStatus"] in _STOPPED:
-        return StoppedTask(arn=arn, scaler=scaler, outcome=_outcome(task.get("stopCode"), workers))
+        return StoppedTask(
+            arn=arn,
+            scaler=scaler,
+            outcome=_outcome(task.get("stopCode"), workers),
+            created_at=task["createdAt"].timestamp(),
+            started_at=_moment(task, "startedAt"),
+            stopped_at=_moment(task, "stoppedAt") or task["createdAt"].timestamp(),
+            cause=task.get("stoppedReason"),
+        )
     statuses = [container.get("lastStatus") for container in workers]
-    started_at = task.get("startedAt")
     return LiveTask(
         arn=arn,
         scaler=scaler,
         running=statuses.count(_RUNNING),
         starting=sum(status != _RUNNING and status not in _STOPPED for status in statuses),
         created_at=task["createdAt"].timestamp(),
-        started_at=None if started_at is None else started_at.timestamp(),
+        started_at=_moment(task, "startedAt"),
     )
+
+
+def _moment(task: Mapping[str, Any], member: str) -> float | None:
+    """Return one of a task's times, seconds since the epoch; None if it is not there yet."""
+    moment: datetime | None = task.get(member)
+    return None if moment is None else moment.timestamp()
 
 
 def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError, Fault, fault_of_answer, translate
+from controller.aws.pace import BackOff
 from controller.config import AwsSpec
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Clients:
         self._session: boto3.session.Session | None = None
         self._made: dict[str, Any] = {}
         self._lock = Lock()
+        self._back_off = BackOff()
 
     @property
     def region(self) -> str:
@@ -104,10 +105,23 @@ class Clients:
             if isinstance(error, BotoCoreError):
                 raise translate(error, f"{service} client", None) from error
             raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
+        client.meta.events.register("before-call", self._check)
         client.meta.events.register("after-call", _refuse_broken)
         client.meta.events.register("request-created", _note_start)
-        client.meta.events.register("response-received", partial(_note_end, self._observe))
+        client.meta.events.register("response-received", self._note_end)
         return client
+
+    def _check(self, model: OperationModel, **_: object) -> None:
+        self._back_off.check(model.name)
+
+    def _note_end(self, event_name: str, **event: Any) -> None:
+        """Tell the observer of one request; of one that never left there is nothing to tell."""
+        if isinstance(event["exception"], TooLateError):
+            return
+        _, service, operation = event_name.split(".")
+        outcome = _outcome(operation, event["parsed_response"])
+        self._back_off.note(operation, throttled=outcome == "throttled")
+        self._observe(service, operation, outcome, perf_counter() - event["context"]["ecsq_sent"])
 
 
 def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
@@ -128,15 +142,6 @@ def _missing(operation: str, answer: Mapping[str, Any]) -> list[str]:
 
 def _note_start(request: Any, **_: object) -> None:
     request.context["ecsq_sent"] = perf_counter()
-
-
-def _note_end(observe: RequestObserver, event_name: str, **event: Any) -> None:
-    """Tell the observer of one request; of one that never left there is nothing to tell."""
-    if isinstance(event["exception"], TooLateError):
-        return
-    _, service, operation = event_name.split(".")
-    outcome = _outcome(operation, event["parsed_response"])
-    observe(service, operation, outcome, perf_counter() - event["context"]["ecsq_sent"])
 
 
 def _outcome(operation: str, answer: dict[str, Any] | None) -> str:

@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, MetadataRetrievalError
 
 from controller.aws.descriptions import read_task
 from controller.aws.errors import AWS_ERRORS, AwsFailure, Fault, error_code, translate
 from controller.aws.session import Clients, TooLateError
-
-if TYPE_CHECKING:
-    from controller.core.ledger import LiveTask, StoppedTask
+from controller.core.ledger import LiveTask, StoppedTask
 
 MOST_A_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""
@@ -81,6 +79,23 @@ class Tasks:
             ),
             missing=tuple(failure["arn"] for answer in answers for failure in answer["failures"]),
         )
+
+    def ended(self, family: str, worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
+        """Return up to 100 of the controller's tasks of a family that have ended within about the last hour.
+
+        ECS lists stopped tasks for at least that long. Raises AwsError.
+        """
+        try:
+            ecs = self._clients.ecs()
+            listed = ecs.list_tasks(
+                cluster=self._cluster, family=family, desiredStatus="STOPPED", maxResults=MOST_A_CALL
+            )
+            answers = list(self._describe(listed["taskArns"]))
+        except AWS_ERRORS as error:
+            raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
+        ours = (task for answer in answers for task in answer["tasks"] if task.get("startedBy") == self._started_by)
+        read = (read_task(task, worker_of(task.get("group", ""))) for task in ours)
+        return tuple(task for task in read if isinstance(task, StoppedTask))
 
     def _list(self) -> Iterator[str]:
         pages = self._clients.ecs().get_paginator("list_tasks")

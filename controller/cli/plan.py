@@ -14,7 +14,6 @@ import click
 
 from controller.app import connect
 from controller.aws.errors import AwsError
-from controller.aws.queue import Queue
 from controller.cli.options import config_option
 from controller.config import ConfigError, ScalerSpec, load
 from controller.core.copies import KEEPER, copy_names, derived_family
@@ -67,7 +66,7 @@ def command(config: Path, scaler: str | None, *, as_json: bool) -> None:
 def _plan(spec: ScalerSpec, services: Services) -> _Planned:
     cluster = services.clusters.of(spec.task.cluster)
     cluster.enrol(spec.name, spec.task.container, Series(services.metrics, spec.name, ()))
-    seen = observe(spec, Queue(services.clients, spec.queue), cluster, began_after=time())
+    seen = observe(spec, services.queue(spec.queue), cluster, began_after=time())
     decision, _ = decide(spec.policy, seen.queue, seen.fleet, ScalerState(), time())
     draft, problem = None, seen.problem
     try:

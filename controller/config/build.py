@@ -19,6 +19,7 @@ from controller.core.model import (
     Step,
     Steps,
 )
+from controller.core.rate import Rate
 from controller.core.slots import slot_length
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def build(configuration: Configuration) -> ControllerSpec:
         server=ServerSpec(server.host, server.port),
         log=LogSpec(log.level, log.format),
         scalers=tuple(_scaler(index, scaler, configuration, aws) for index, scaler in enumerate(configuration.scalers)),
+        budget=None if configuration.budget is None else configuration.budget.max_containers,
     )
 
 
@@ -42,7 +44,8 @@ def _aws(aws: Aws) -> AwsSpec:
     timeout = aws.call_timeout
     if "call_timeout" not in aws.model_fields_set:
         timeout = min(timeout, 2 * aws.consistency_window)
-    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout)
+    rate = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
+    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, rate)
 
 
 def _scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
@@ -66,6 +69,7 @@ def _scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSp
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_task(task),
+        priority=scaler.priority,
     )
 
 

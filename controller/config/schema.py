@@ -59,6 +59,15 @@ class Section(BaseModel):
     )
 
 
+class LaunchRate(Section):
+    """How fast tasks are started, over all scalers; AWS's own limit is per account and region."""
+
+    tasks_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
+    """In the long run."""
+    burst: Annotated[int, Field(ge=10, le=10_000)] = 100
+    """At once; at least one call of 10 tasks."""
+
+
 class Aws(Section):
     """How AWS is reached, and what is assumed of it."""
 
@@ -71,6 +80,8 @@ class Aws(Section):
     controller of this name is stopped."""
     call_timeout: ProtocolTime = _duration("5s")
     """T: a whole RunTask call, at most 2 L; left out: 5s, or 2 L if that is less."""
+    launch_rate: LaunchRate = LaunchRate()
+    """How fast tasks are started, over all scalers."""
 
 
 class Server(Section):
@@ -194,6 +205,13 @@ class Task(Section):
     """Any other parameter of ECS's RunTask, in AWS's own spelling."""
 
 
+class Budget(Section):
+    """What all scalers may have together."""
+
+    max_containers: Count
+    """Live containers over all scalers of this controller; soft while two controllers overlap."""
+
+
 class Scaler(Section):
     """One queue and the tasks that it drives."""
 
@@ -214,8 +232,10 @@ class Scaler(Section):
     """How many containers the backlog asks for."""
     min_containers: CountOrZero = 0
     """Containers that live even without a backlog."""
-    max_containers: Count = 10
+    max_containers: Count = 90
     """A hard limit on live containers, always."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Who goes first when the budget is short: the higher."""
     hysteresis: Hysteresis = Hysteresis()
     """When the level follows demand."""
     cooldown: Cooldown = Cooldown()
@@ -237,6 +257,8 @@ class Configuration(Section):
     """Where metrics, health and status are served."""
     log: Log = Log()
     """What is logged, and how."""
+    budget: Budget | None = None
+    """What all scalers may have together; null: each has its own max_containers alone."""
     scalers: Annotated[list[Scaler], Field(min_length=1, max_length=MAX_SCALERS)]
     """One per queue."""
 

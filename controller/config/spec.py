@@ -8,10 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.core.rate import Rate
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from controller.core.model import PackingPolicy, Policy
+
+ACCOUNT_RATE = Rate(20.0, 100)
+"""Tasks that Fargate starts for an account and region by default (AWS Fargate quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class AwsSpec:
     """L: how long ECS may take to list a task that it has started, seconds."""
     call_timeout: float
     """T: a whole RunTask call, seconds; at most 2 L."""
+    launch_rate: Rate = ACCOUNT_RATE
+    """How fast tasks are started, over all scalers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ class ScalerSpec:
     policy: Policy
     packing: PackingPolicy
     task: TaskSpec
+    priority: int = 0
+    """Who goes first when the budget is short: the higher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +97,5 @@ class ControllerSpec:
     server: ServerSpec
     log: LogSpec
     scalers: tuple[ScalerSpec, ...]
+    budget: int | None = None
+    """Live containers over all scalers; None: no such limit."""

@@ -37,6 +37,12 @@ def derived_family(template: Template, k: int) -> str:
     return f"{template.family}-x{k}"
 
 
+def families(definition: str, most: int) -> tuple[str, ...]:
+    """Return the family of ``definition`` (family, family:revision or ARN), and those derived from it."""
+    family = definition.rpartition("/")[2].partition(":")[0]
+    return (family, *(f"{family}-x{k}" for k in range(2, most + 1)))
+
+
 def user_tags(template: Template) -> tuple[Mapping[str, str], ...]:
     """Return the template's tags that may be set by hand: not AWS's own, which are reserved, and not ours."""
     return tuple(

@@ -4,16 +4,18 @@ The pipeline, each number in the decision under its name::
 
     queue --counted--> backlog --strategy--> asked --awake? tail? max--> demand
           --hysteresis--> level --min, max--> desired --less live--> shortfall
-          --room, unclaimed--> what may be launched --cooldown--> --slot--> launch
+          --room, unclaimed, breaker--> wanted --cooldown--> --budget--> granted --slot--> launch
 
 A decision launches, or holds for one reason of a closed set.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from controller.core import cooldown, hysteresis, limits
+from controller.core.breaker import allowance, heard_of, probed
 from controller.core.demand import drain_demand, level_demand
 from controller.core.model import (
     Decision,
@@ -28,14 +30,23 @@ from controller.core.model import (
 )
 from controller.core.slots import Slot, open_slot
 
+Grant = Callable[[int], int]
+"""Says what of so many containers the budget of all scalers allows."""
+
 
 def decide(
-    policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, state: ScalerState, now: float
+    policy: Policy,
+    queue: QueueCounts | None,
+    fleet: Fleet | None,
+    state: ScalerState,
+    now: float,
+    grant: Grant = int,
 ) -> tuple[Decision, ScalerState]:
     """Return the decision and what the scaler remembers of it.
 
     ``queue`` and ``fleet`` are None when they could not be observed: the scaler then holds and remembers what it
-    remembered. A decision to launch uses its slot up, whatever becomes of the launch.
+    remembered. ``grant`` is asked only when nothing but the slot can still speak against a launch; without a budget
+    everything is granted. A decision to launch uses its slot up, whatever becomes of the launch.
     """
     if queue is None:
         return Decision(at=now, reason=Reason.UNKNOWN_BACKLOG, fleet=fleet), state
@@ -43,27 +54,32 @@ def decide(
         backlog = queue.backlog(policy.counted)
         return Decision(at=now, reason=Reason.UNKNOWN_FLEET, queue=queue, backlog=backlog), state
     numbers, state = _measure(policy, queue, fleet, state, now)
+    reason = _hold(policy, fleet, numbers, state, now)
+    if reason is None:
+        numbers = replace(numbers, granted=grant(numbers.wanted))
+        reason = None if numbers.granted else Reason.BUDGET
     decision = Decision(
         at=now,
-        reason=Reason.SATISFIED,
+        reason=reason or Reason.LAUNCH,
         queue=queue,
         fleet=fleet,
         backlog=queue.backlog(policy.counted),
         numbers=numbers,
     )
-    reason = _hold(policy, fleet, numbers, state, now)
     if reason is not None:
-        return replace(decision, reason=reason), state
+        return decision, state
     slot = open_slot(policy.slots, fleet.listed_at, state.last_slot, now)
     if not isinstance(slot, Slot):
         return replace(decision, reason=Reason.SLOT, look_again_at=slot), state
-    decision = replace(decision, reason=Reason.LAUNCH, launch=numbers.wanted, slot=slot.number)
-    return decision, replace(state, last_slot=slot.number)
+    return replace(decision, launch=numbers.granted or 0, slot=slot.number), replace(state, last_slot=slot.number)
 
 
 def launched(state: ScalerState, decision: Decision) -> ScalerState:
-    """Return the state after a launch that started something: the launch cooldown counts from its decision."""
-    return replace(state, launched_at=decision.at)
+    """Return the state after a launch that started something.
+
+    The launch cooldown counts from its decision; while the breaker is open it was the probe.
+    """
+    return replace(state, launched_at=decision.at, breaker=probed(state.breaker, decision.at))
 
 
 def _measure(
@@ -71,17 +87,21 @@ def _measure(
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved."""
     asked, demand, level = _level(policy, queue, fleet, state.level, now)
+    breaker = heard_of(state.breaker, fleet.newest_task_at)
     state = replace(
         state,
         level=level,
+        breaker=breaker,
         launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
         doubts=limits.pending(policy, state.doubts, now),
     )
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
+    # Reaching min is not held back by the work there is.
+    useful = max(limits.unclaimed(queue, fleet), policy.min_containers - fleet.live)
     in_doubt = sum(doubt.containers for doubt in state.doubts)
     room = policy.max_containers - fleet.live - in_doubt
-    unclaimed = limits.unclaimed(queue, fleet)
+    probe = allowance(breaker, now)
     numbers = Numbers(
         asked=asked,
         demand=demand,
@@ -90,12 +110,13 @@ def _measure(
         shortfall=shortfall,
         in_doubt=in_doubt,
         room=room,
-        unclaimed=unclaimed,
-        # Reaching min is not held back by the work there is.
-        wanted=min(shortfall, room, max(unclaimed, policy.min_containers - fleet.live)),
+        unclaimed=limits.unclaimed(queue, fleet),
+        wanted=min(shortfall, room, useful, probe or useful),
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
+        breaker=breaker,
+        granted=None,
     )
     return numbers, state
 
@@ -131,6 +152,8 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
         return Reason.AT_MAX
     if numbers.wanted <= 0:
         return Reason.NOTHING_WAITING
+    if allowance(numbers.breaker, now) == 0:
+        return Reason.BACKING_OFF
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from controller.core.breaker import Breaker
 from controller.core.demand import UNKNOWN_START_DELAY
 from controller.core.model import (
     Decision,
@@ -34,8 +35,8 @@ _VERDICTS = {
     Reason.AT_MAX: "hold: max_containers is reached",
     Reason.NOTHING_WAITING: "hold: {missing} short, but live containers are about to take every visible message",
     Reason.PAUSED: "hold: paused in the configuration",
-    Reason.BACKING_OFF: "hold: launches have failed, backing off",
-    Reason.BUDGET: "hold: the budget of all scalers is used up",
+    Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing",
+    Reason.BUDGET: "hold: {missing} short, but the budget of all scalers leaves none",
 }
 
 
@@ -93,6 +94,13 @@ def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
         if numbers.shortfall > 0:
             yield "limits", _limits(policy, queue, fleet, numbers)
             yield "cooldown", _cooldown(policy, numbers, decision.at)
+        if numbers.breaker.open_until is not None:
+            yield "breaker", _breaker(numbers.breaker, decision.at)
+        if numbers.granted is not None and numbers.granted < numbers.wanted:
+            yield (
+                "budget",
+                f"{numbers.granted} of {numbers.wanted} granted: the other scalers have or go before the rest",
+            )
         if decision.slot is not None or decision.look_again_at is not None:
             yield "slot", _slot(policy, decision)
     yield "decision", in_one_line(decision)
@@ -195,6 +203,16 @@ def _cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
         return "none: nothing was launched yet"
     state = "over since" if now >= until - policy.poll_interval / 2 else "until"
     return f"launch: {state} {clock(until)}"
+
+
+def _breaker(breaker: Breaker, now: float) -> str:
+    bad = f"{counted(breaker.bad_ends, 'task')} in a row failed to start or soon after"
+    cause = f", the last: {breaker.cause}" if breaker.cause else ""
+    if breaker.probed_at is not None:
+        return f"{bad}{cause}; waiting for what becomes of the one task launched as a probe"
+    until = breaker.open_until or 0.0
+    when = "a single task may probe now" if now >= until else f"a single task probes at {clock(until)}"
+    return f"{bad}{cause}; {when}"
 
 
 def _slot(policy: Policy, decision: Decision) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from controller.core.breaker import SOON, Sign
 from controller.core.model import Fleet
 
 MISSING_FOR_GOOD = 300.0
@@ -43,6 +44,9 @@ class LiveTask:
     missing_since: float | None = None
     """Since when ECS says that it does not know the task."""
 
+    proven: bool = False
+    """It has run for long enough to be a good sign."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoppedTask:
@@ -51,6 +55,21 @@ class StoppedTask:
     arn: str
     scaler: str
     outcome: StopOutcome
+    created_at: float = 0.0
+    started_at: float | None = None
+    """None: it never ran."""
+    stopped_at: float = 0.0
+    cause: str | None = None
+    """Why it stopped, in ECS's words."""
+
+    @property
+    def sign(self) -> Sign | None:
+        """What this end tells of tasks to come; None: nothing."""
+        ended_soon = self.started_at is None or self.stopped_at - self.started_at < SOON
+        bad = self.outcome is StopOutcome.START_FAILED or (self.outcome is StopOutcome.FAILED and ended_soon)
+        if not bad and self.outcome is not StopOutcome.SUCCEEDED:
+            return None
+        return Sign(good=not bad, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
 
 
 Ledger = Mapping[str, LiveTask]
@@ -77,7 +96,8 @@ def described(
             if known.pop(task.arn, None) is not None:
                 stopped.append(task)
         else:
-            known[task.arn] = task
+            proven = task.started_at is not None and now - task.started_at >= SOON
+            known[task.arn] = replace(task, proven=proven)
     for arn in missing:
         task = known[arn]
         since = now if task.missing_since is None else task.missing_since

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.core.breaker import CLOSED, Breaker
+
 
 class MessageState(StrEnum):
     """What a message in a queue can be, in SQS's three approximate counts."""
@@ -141,7 +143,7 @@ class Policy:
     poll_interval: float = 10.0
     """Seconds between two polls."""
     min_containers: int = 0
-    max_containers: int = 10
+    max_containers: int = 90
     """A hard limit on live containers, always."""
     hysteresis: HysteresisPolicy = HysteresisPolicy()
     cooldown: CooldownPolicy = CooldownPolicy()
@@ -238,6 +240,8 @@ class ScalerState:
     """The slot of the last plan that was carried out; neither it nor an earlier one is used again."""
     doubts: tuple[Doubt, ...] = ()
     """Calls of unknown outcome; they count against max while they may still arrive."""
+    breaker: Breaker = CLOSED
+    """What tasks that failed lately add up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,10 @@ class Numbers:
     """None: nothing was launched yet."""
     fall_cooldown_until: float | None
     """None: the level has not risen yet."""
+    breaker: Breaker
+    """What tasks that failed lately add up to."""
+    granted: int | None
+    """What of ``wanted`` the budget of all scalers allows; None: it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

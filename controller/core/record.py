@@ -9,7 +9,7 @@ from controller.core.explain import in_one_line
 from controller.core.model import Decision, Numbers, Outcome
 from controller.core.packing import Plan
 
-_UNKNOWN_NUMBERS = dict.fromkeys(Numbers.__dataclass_fields__)
+_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "breaker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,10 @@ def record(done: Reconciled) -> dict[str, Any]:
         "running_tasks": fleet.running_tasks if fleet else None,
         "starting_tasks": fleet.starting_tasks if fleet else None,
         "start_delay": fleet.start_delay if fleet else None,
-        **({name: getattr(numbers, name) for name in _UNKNOWN_NUMBERS} if numbers else _UNKNOWN_NUMBERS),
+        **{name: getattr(numbers, name) if numbers else None for name in _NUMBERS},
+        "bad_ends": numbers.breaker.bad_ends if numbers else None,
+        "breaker_open_until": numbers.breaker.open_until if numbers else None,
+        "breaker_cause": numbers.breaker.cause if numbers else None,
         "launch": decision.launch,
         "slot": decision.slot,
         "look_again_at": decision.look_again_at,
@@ -95,7 +98,7 @@ def _timeless(done: Reconciled) -> tuple[object, ...]:
         decision.reason,
         decision.queue,
         done.problem,
-        numbers and (numbers.level, numbers.desired, numbers.in_doubt),
+        numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker),
         fleet and (fleet.running, fleet.starting, fleet.running_tasks, fleet.starting_tasks),
     )
 

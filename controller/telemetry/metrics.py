@@ -93,6 +93,10 @@ class Metrics:
         self.cooldown_until = self._gauge(
             "cooldown_until_timestamp_seconds", "When the cooldown ends; 0: there is none.", "kind"
         )
+        self.breaker_open_until = self._gauge(
+            "breaker_open_until_timestamp_seconds",
+            "Until when failing tasks hold launches back, then a single task probes; 0: they do not.",
+        )
         self.last_successful_reconcile = self._gauge(
             "last_successful_reconcile_timestamp_seconds", "When a reconcile last went through; 0: none has yet."
         )

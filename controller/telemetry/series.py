@@ -34,6 +34,7 @@ class Series:
         self._max = of.containers_max.labels(scaler)
         self._paused = of.scaler_paused.labels(scaler)
         self._last_success = of.last_successful_reconcile.labels(scaler)
+        self._breaker = of.breaker_open_until.labels(scaler)
         self._cooldowns = {kind: of.cooldown_until.labels(scaler, kind) for kind in COOLDOWNS}
         self._reconciles = {outcome: of.reconciles.labels(scaler, outcome) for outcome in RECONCILE_OUTCOMES}
         self._decisions = {reason: of.decisions.labels(scaler, reason.value) for reason in Reason}
@@ -109,6 +110,7 @@ class Series:
         self._desired.set({"": numbers.desired})
         self._cooldowns["launch"].set(numbers.launch_cooldown_until or 0)
         self._cooldowns["fall"].set(numbers.fall_cooldown_until or 0)
+        self._breaker.set(numbers.breaker.open_until or 0)
 
     def _count_launch(self, launch: LaunchResult | None) -> None:
         if launch is None:

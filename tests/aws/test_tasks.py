@@ -8,7 +8,7 @@ from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.tasks import Round, Tasks
 from controller.core.copies import KEEPER
-from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.core.ledger import LiveTask, StopOutcome
 from controller.sandbox.aws import Fault
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of
@@ -173,7 +173,8 @@ def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedA
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
     assert LiveTask(arn, SCALER, 0, 0, created_at=1_000_000.0, started_at=1_000_000.0) == stopping
     clock.now += 31
-    assert (StoppedTask(arn, SCALER, StopOutcome.SUCCEEDED),) == observe(timed_aws, cluster, (arn,)).tasks
+    (ended,) = observe(timed_aws, cluster, (arn,)).tasks
+    assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)
 
 
 def exits(*ended: tuple[str, int]) -> Callable[[EmbeddedAws, str], None]:
@@ -231,14 +232,16 @@ def test_how_a_task_ended_is_in_its_workers_exit_codes(
     """ECS says "essential container exited" of success as well as of failure."""
     cluster, arn = run(aws, containers)
     end(aws, arn)
-    assert (StoppedTask(arn, SCALER, outcome),) == observe(aws, cluster, (arn,)).tasks
+    (ended,) = observe(aws, cluster, (arn,)).tasks
+    assert (arn, SCALER, outcome) == (ended.arn, ended.scaler, ended.outcome)
 
 
 def test_a_task_that_never_started_failed_to_start(aws: EmbeddedAws) -> None:
     """An image that cannot be pulled is neither a worker's failure nor an interruption."""
     aws.ecs.fail_starts()
     cluster, arn = run(aws, [container()])
-    assert (StoppedTask(arn, SCALER, StopOutcome.START_FAILED),) == observe(aws, cluster, (arn,)).tasks
+    (ended,) = observe(aws, cluster, (arn,)).tasks
+    assert (arn, SCALER, StopOutcome.START_FAILED) == (ended.arn, ended.scaler, ended.outcome)
 
 
 def test_a_description_without_containers_is_unknown(aws: EmbeddedAws, cluster: str, template: str) -> None:

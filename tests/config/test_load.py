@@ -52,7 +52,7 @@ def test_defaults(tmp_path: Path) -> None:
                     counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
                     poll_interval=10.0,
                     min_containers=0,
-                    max_containers=10,
+                    max_containers=90,
                     hysteresis=HysteresisPolicy(
                         activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2
                     ),

@@ -196,8 +196,8 @@ RULES = [
         id="min above max",
     ),
     pytest.param(
-        scaler("min_containers: 11"),
-        ["9:21: scalers[0].min_containers: must be at most max_containers (10), not 11"],
+        scaler("min_containers: 91"),
+        ["9:21: scalers[0].min_containers: must be at most max_containers (90), not 91"],
         id="min above the default max",
     ),
     pytest.param(

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.core.breaker import CLOSED
 from controller.core.decide import decide, launched
 from controller.core.model import (
     Decision,
@@ -122,6 +123,8 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             waiting_since=None,
             launch_cooldown_until=NOW - 70,
             fall_cooldown_until=NOW + 300,
+            breaker=CLOSED,
+            granted=3,
         ),
         launch=3,
         slot=SLOT,

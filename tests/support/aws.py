@@ -91,11 +91,11 @@ def send_messages(aws: EmbeddedAws, url: str, messages: int, *, body: str = "wor
         sqs.send_message_batch(QueueUrl=url, Entries=entries[first : first + 10])
 
 
-def eventually(condition: Callable[[], Any], *, within: float = 5.0) -> Any:
+def eventually(condition: Callable[[], Any], *, within: float = 5.0, every: float = 0.01) -> Any:
     """Wait until ``condition`` gives something true, and give that; fail when it takes longer than ``within`` s."""
     deadline = time.monotonic() + within
     while not (outcome := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"still not so after {within} s; the last look gave {outcome!r}")
-        time.sleep(0.01)
+        time.sleep(every)
     return outcome

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from controller.aws.errors import Fault
+from controller.aws.pace import BackOff
 from controller.aws.session import REQUEST_OUTCOMES, Clients
 from controller.config import AwsSpec, ScalerSpec, TaskSpec
 from controller.core.model import CooldownPolicy, MessageState, PackingPolicy, PerContainer, Policy, SlotPolicy
@@ -41,7 +42,11 @@ def clients_of(
 ) -> Clients:
     """Return a controller's clients of the embedded AWS; those that nobody observes are made once."""
     spec = aws_spec(aws, call_timeout)
-    return _clients(spec, name) if observe is ignore_request else Clients(spec, name, observe)
+    if observe is not ignore_request:
+        return Clients(spec, name, observe)
+    clients = _clients(spec, name)
+    clients._back_off = BackOff()  # what one test was throttled for is no other's business
+    return clients
 
 
 @cache
@@ -70,6 +75,7 @@ def scaler_spec(
         slots=replace(SLOTS, scaler=name),
         demand=PerContainer(1),
         counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
+        max_containers=10,
         cooldown=CooldownPolicy(launch=0.0, fall=0.0),
     )
     task = TaskSpec(cluster, definition, None, "busybox", FARGATE, {})

@@ -32,6 +32,7 @@ GAUGES = {
     "containers_min": {"scaler"},
     "containers_max": {"scaler"},
     "cooldown_until_timestamp_seconds": {"scaler", "kind"},
+    "breaker_open_until_timestamp_seconds": {"scaler"},
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},

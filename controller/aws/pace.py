@@ -1,0 +1,58 @@
+"""Pace: no faster than an account may, and slower after AWS has said so."""
+
+from __future__ import annotations
+
+from threading import Lock
+from time import monotonic
+
+from controller.aws.errors import AwsError, Fault
+from controller.clock import Clock
+from controller.core.rate import Bucket, Rate, take
+
+FIRST_BACK_OFF = 1.0
+"""Seconds for which an operation rests after it was throttled once."""
+LONGEST_BACK_OFF = 30.0
+
+
+class BackOff:
+    """Lets an operation rest after it was throttled, twice as long each time, until it succeeds."""
+
+    def __init__(self) -> None:
+        self._throttled: dict[str, int] = {}
+        self._rests_until: dict[str, float] = {}
+
+    def check(self, operation: str) -> None:
+        """Raise AwsError while the operation rests: asking a throttled account for more makes it worse."""
+        rest = self._rests_until.get(operation, 0.0) - monotonic()
+        if rest > 0:
+            raise AwsError(Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {rest:.1f} s")
+
+    def note(self, operation: str, *, throttled: bool) -> None:
+        """Note how a request went."""
+        if not throttled:
+            if self._throttled:
+                self._throttled.pop(operation, None)
+            return
+        times = self._throttled.get(operation, 0)
+        self._throttled[operation] = times + 1
+        self._rests_until[operation] = monotonic() + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10))
+
+
+class Pacer:
+    """Holds what is shared by all scalers to a rate; whoever is too fast waits."""
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._bucket = Bucket()
+        self._lock = Lock()
+
+    def wait(self, tokens: int, until: float) -> bool:
+        """Take ``tokens`` and wait for them; False, with nothing taken, if that would be after ``until``."""
+        with self._lock:
+            now = self._clock.now()
+            bucket, seconds = take(self._rate, self._bucket, tokens, now)
+            if seconds > 0 and now + seconds > until:
+                return False
+            self._bucket = bucket
+        return seconds == 0 or not self._clock.pause(seconds)

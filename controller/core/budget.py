@@ -1,0 +1,40 @@
+"""The budget of all scalers of a controller: who goes first when there is not room for everyone.
+
+The higher priority goes first; equals take turns, the one that was held the longest first. A claim that waits gains one
+priority every AGING, so that nobody is starved for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+AGING = 300.0
+"""Seconds of waiting that are worth one priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one scaler wants to launch."""
+
+    priority: int
+    wanted: int
+    """Containers."""
+    held_since: float
+    """Since when it was granted nothing."""
+
+
+def granted(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
+    """Return the containers that ``scaler`` may launch of the ``room`` that the budget leaves."""
+    for name in sorted(claims, key=lambda name: _rank(name, claims[name], now)):
+        share = min(claims[name].wanted, max(0, room))
+        if name == scaler:
+            return share
+        room -= share
+    return 0
+
+
+def _rank(name: str, claim: Claim, now: float) -> tuple[float, float, str]:
+    """Order claims, the first lowest."""
+    aged = claim.priority + max(0.0, now - claim.held_since) // AGING
+    return (-aged, claim.held_since, name)

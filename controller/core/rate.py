@@ -1,0 +1,28 @@
+"""Rates: a bucket of tokens, as AWS's own limits are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many a second in the long run, so many at once."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How much was taken lately."""
+
+    debt: float = 0.0
+    """Tokens taken and not yet made up for."""
+    at: float = 0.0
+
+
+def take(rate: Rate, bucket: Bucket, tokens: int, now: float) -> tuple[Bucket, float]:
+    """Return the bucket after ``tokens`` were taken, and for how many seconds to wait before using them."""
+    debt = max(0.0, bucket.debt - max(0.0, now - bucket.at) * rate.per_second) + tokens
+    return Bucket(debt, now), max(0.0, (debt - rate.burst) / rate.per_second)
