@@ -88,6 +88,7 @@ def schema_at(key: str) -> Mapping[str, Any] | None:
         node = (node.get("properties") or {}).get(part.removesuffix("[]"))
         if node is None:
             return None
+        node = next((choice for choice in node.get("anyOf", ()) if "$ref" in choice), node)
         if part.endswith("[]"):
             node = node["items"]
         while "$ref" in node:
