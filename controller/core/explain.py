@@ -25,6 +25,7 @@ Line = tuple[str, str]
 """What a line is about, and what it says."""
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
+_NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
 _VERDICTS = {
     Reason.LAUNCH: "launch {launch}",
     Reason.SATISFIED: "hold: enough containers live",
@@ -68,8 +69,11 @@ def in_one_line(decision: Decision) -> str:
     if numbers is None or fleet is None:
         return "hold: the cluster could not be read, so what lives is unknown"
     seen = f"{counted(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
-    asleep = decision.reason is Reason.IDLE and decision.backlog
-    verdict = _ASLEEP if asleep else _VERDICTS[decision.reason]
+    verdict = _VERDICTS[decision.reason]
+    if decision.reason is Reason.IDLE and decision.backlog:
+        verdict = _ASLEEP
+    if decision.reason is Reason.NOTHING_WAITING and not decision.queue.visible:
+        verdict = _NOTHING_VISIBLE
     said = verdict.format(
         launch=counted(decision.launch, "container"),
         missing=counted(numbers.shortfall, "container"),
