@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,17 +16,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from controller.sandbox.aws import EmbeddedAws
+    from controller.sandbox.aws.faults import Kind
 
 QUEUES = ("bursts", "idle", "vanishing", "no-cluster", "no-template", "no-container", "wrong-container")
+
+
+def of_cluster(name: str, operation: str, kind: Kind, times: int = 2, **members: Any) -> Fault:
+    """Make a fault that hits ECS calls for one cluster."""
+    return Fault("ecs", operation, kind, times, where=lambda asked: asked["cluster"] == name, **members)
+
+
+NO_STATUS = "arn:aws:ecs:us-east-1:123456789012:task/no-status/0"
 NONSENSE = {
-    "no-counts": Fault(
-        "sqs", "GetQueueAttributes", "malformed", 2, where=lambda asked: "no-counts" in asked["QueueUrl"]
+    "no-counts": (
+        Fault("sqs", "GetQueueAttributes", "malformed", 2, where=lambda asked: "no-counts" in asked["QueueUrl"]),
     ),
-    "no-json": Fault("ecs", "ListTasks", "malformed", 2, where=lambda asked: asked["cluster"] == "no-json"),
-    "no-tasks": Fault("ecs", "ListTasks", "replace", 2, where=lambda asked: asked["cluster"] == "no-tasks"),
-    "no-service": Fault("ecs", "ListTasks", "lost_answer", 4, where=lambda asked: asked["cluster"] == "no-service"),
+    "no-json": (of_cluster("no-json", "ListTasks", "malformed"),),
+    "no-tasks": (of_cluster("no-tasks", "ListTasks", "replace"),),
+    # A lost answer is asked for a second time.
+    "no-service": (of_cluster("no-service", "ListTasks", "lost_answer", times=4),),
+    # What no service ever said ends a reconcile in an error of our own.
+    "no-status": (
+        of_cluster("no-status", "ListTasks", "replace", body={"taskArns": [NO_STATUS]}),
+        of_cluster(
+            "no-status",
+            "DescribeTasks",
+            "replace",
+            body={"tasks": [{"taskArn": NO_STATUS, "containers": [{"name": "worker"}]}], "failures": []},
+        ),
+    ),
 }
-"""By scaler, which has a cluster of its own, what is wrong with two of its polls; a lost answer is asked for again."""
+"""By scaler, which has a queue and a cluster of its own, what is wrong with two of its polls."""
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +174,12 @@ def test_nonsense_from_aws_never_stops_the_loop(shared_aws: EmbeddedAws, daemon:
         return daemon.sample("reconciles_total", scaler=name, outcome=outcome) or 0
 
     failed = {name: counted(name, "failed") for name in NONSENSE}
-    shared_aws.faults.add(*NONSENSE.values())
+    shared_aws.faults.add(*chain.from_iterable(NONSENSE.values()))
     eventually(lambda: all(counted(name, "failed") >= failed[name] + 2 for name in NONSENSE), within=SOON)
     held = {name: counted(name, "held") for name in NONSENSE}
     eventually(lambda: all(counted(name, "held") > held[name] for name in NONSENSE), within=SOON)
     assert {"paused"} == {daemon.last(name)["reason"] for name in NONSENSE}
+    assert ["no-status"] * 2 == [line["scaler"] for line in daemon.events("reconcile broke", level="error")]
 
 
 def test_nothing_is_ever_stopped_or_asked_in_vain(shared_aws: EmbeddedAws, daemon: Daemon) -> None:

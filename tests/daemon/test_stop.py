@@ -54,10 +54,13 @@ def test_a_call_that_hangs_is_in_doubt(aws: EmbeddedAws, wanted: Configuration, 
     aws.faults.add(Fault("ecs", "RunTask", "hang", times=None))
     with running(tmp_path, wanted) as daemon:
         eventually(lambda: aws.journal.count("ecs", "RunTask"), within=SOON)
-        assert 0 == daemon.stop(signal.SIGINT)
+        daemon.process.send_signal(signal.SIGINT)
+        eventually(lambda: daemon.events("stopping", signal="SIGINT"), within=SOON)
+        sent = aws.journal.count("ecs", "RunTask")
+        assert 0 == daemon.process.wait(SOON)
         launch = daemon.decisions("burst", reason="launch")[-1]
         assert ("in_doubt", 0, "warning") == (launch["outcome"], launch["launched_tasks"], launch["level"])
-        assert ["SIGINT"] == [line["signal"] for line in daemon.events("stopping")]
         assert [True] == [line["finished"] for line in daemon.events("stopped")]
+    assert sent == aws.journal.count("ecs", "RunTask")
     assert 1 == len({call.parameters["clientToken"] for call in aws.journal.calls("ecs", "RunTask")})
     assert 10 == len(aws.ecs.tasks())
