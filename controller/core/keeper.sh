@@ -173,7 +173,7 @@ watch() {
       unanswered=0
       look "$@"
       [ "$waiting" ] || return 0
-      [ "$unchanged" -lt "$grace" ] || return $never_appeared
+      [ "$live" ] || [ "$unchanged" -lt "$grace" ] || return $never_appeared
     else
       [ $((unanswered % 60)) -ne 0 ] || say "no usable answer from $ECS_CONTAINER_METADATA_URI_V4/task; going on"
       unanswered=$((unanswered + 1))
