@@ -103,7 +103,7 @@ def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield (
                 "budget",
-                f"{numbers.granted} of {numbers.wanted} granted: the other scalers have or go before the rest",
+                f"{numbers.granted} of {numbers.wanted} granted; other scalers have the rest, or go first",
             )
         if decision.slot is not None or decision.look_again_at is not None:
             yield "slot", _slot(policy, decision)
