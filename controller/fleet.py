@@ -147,12 +147,13 @@ class Cluster:
             by_scaler[task.scaler].append(task)
         self._snapshot = _Snapshot(listed_at, ledger, {name: tuple(tasks) for name, tasks in by_scaler.items()})
 
-    def _count(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
-        """Count starts and stops, each once."""
+    def _count(self, before: Ledger, after: Ledger, stopped: tuple[StoppedTask, ...]) -> None:
+        """Count starts and stops, each once; a task may do both between two listings."""
         for ended in stopped:
             if crew := self._crews.get(ended.scaler):
                 crew.series.task_stopped(ended.outcome)
-        for task in after.values():
+        seen: tuple[LiveTask | StoppedTask, ...] = (*after.values(), *stopped)
+        for task in seen:
             known = before.get(task.arn)
             crew = self._crews.get(task.scaler)
             if crew is None or task.started_at is None or (known and known.started_at is not None):

@@ -292,6 +292,20 @@ def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: Cloc
     assert 42.0 == watch.cluster.fleet(SCALER).start_delay
 
 
+def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock: Clock) -> None:
+    """A worker that is done within a poll is never seen to run, and its start took as long as any."""
+    watch.aws.ecs.timing.start_delay = 4.0
+    (arn,) = watch.run()
+    watch.cluster.launched([launched(arn)])
+    clock.now += 5
+    watch.aws.ecs.exit_container(arn, "worker", 0)
+    for _ in range(2):
+        clock.now += POLL
+        watch.cluster.refresh(clock.now)
+    assert ((1.0, 4.0), 1.0) == (watch.started(), watch.stopped("succeeded"))
+    assert 4.0 == watch.cluster.fleet(SCALER).start_delay
+
+
 def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(watch: Watch, clock: Clock) -> None:
     """After a restart: the process before has counted it."""
     watch.aws.ecs.timing.start_delay = 42.0
