@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError, MetadataRetrievalError
 
 from controller.aws.descriptions import read_task
-from controller.aws.errors import AWS_ERRORS, AwsFailure, Fault, error_code, translate
+from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, error_code, translate
 from controller.aws.session import Clients, TooLateError
 from controller.core.ledger import LiveTask, StoppedTask
 
@@ -73,6 +73,10 @@ class Tasks:
             answers = list(self._describe(arns))
         except AWS_ERRORS as error:
             raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
+        told = {task["taskArn"] for answer in answers for task in answer["tasks"]}
+        told.update(failure["arn"] for answer in answers for failure in answer["failures"])
+        if silent := [arn for arn in arns if arn not in told]:
+            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
         return Round(
             tasks=tuple(
                 read_task(task, worker_of(task.get("group", ""))) for answer in answers for task in answer["tasks"]

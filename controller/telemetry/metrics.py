@@ -23,6 +23,8 @@ class Metrics:
     def __init__(self, version: str, operations: Iterable[tuple[str, str]], outcomes: Iterable[str]) -> None:
         """Make the metrics; ``operations`` are the (service, operation) that AWS is asked for."""
         self.registry = CollectorRegistry()
+        self.owners: dict[str, object] = {}
+        """Who sets a scaler's series: the newest of that name."""
         self._of_scalers: list[MetricWrapperBase] = []
         self._make_global()
         self._make_observed()
@@ -37,6 +39,7 @@ class Metrics:
 
     def forget(self, scaler: str) -> None:
         """Remove every series of a scaler."""
+        self.owners.pop(scaler, None)
         for metric in self._of_scalers:
             metric.remove_by_labels({"scaler": scaler})
 

@@ -23,6 +23,7 @@ class Series:
 
     def __init__(self, metrics: Metrics, scaler: str, faults: Iterable[str]) -> None:
         of = metrics
+        of.owners[scaler] = self
         self._metrics = metrics
         self._scaler = scaler
         self._queue = _Observed(of.queue_messages, scaler)
@@ -82,8 +83,9 @@ class Series:
         self._registered.inc()
 
     def forget(self) -> None:
-        """Remove every series of the scaler."""
-        self._metrics.forget(self._scaler)
+        """Remove every series of the scaler, unless a new scaler of that name has them by now."""
+        if self._metrics.owners.get(self._scaler) is self:
+            self._metrics.forget(self._scaler)
 
     def _show_queue(self, queue: QueueCounts | None) -> None:
         if queue is None:

@@ -90,6 +90,14 @@ def test_a_second_page_that_fails_is_an_error_and_no_shorter_list(
         observe(aws, cluster)
 
 
+def test_a_description_that_leaves_a_task_out_is_unknown(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """A task of which ECS says nothing, neither that it is there nor that it is missing, is not taken for gone."""
+    (arn,) = run_tasks(aws, cluster, template, **OURS)
+    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": []}))
+    with pytest.raises(AwsError, match=arn):
+        observe(aws, cluster)
+
+
 def test_nothing_listed_is_known_to_be_nothing(aws: EmbeddedAws, cluster: str) -> None:
     """An empty list is described with no further request."""
     assert Round(tasks=(), missing=()) == observe(aws, cluster)

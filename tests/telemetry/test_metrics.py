@@ -17,7 +17,7 @@ from controller.core.packing import Plan
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
-from tests.support.controller import FAULTS, SCALER, scaler_spec
+from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
 from tests.telemetry.decisions import decided
 
 PROMTOOL = shutil.which("promtool")
@@ -291,3 +291,13 @@ def test_requests(metrics: Metrics) -> None:
         shown["aws_requests_total", ("ecs", "RunTask", "success")],
         shown["aws_request_duration_seconds_count", ("ecs", "RunTask")],
     )
+
+
+def test_a_scaler_that_came_back_keeps_its_series() -> None:
+    """Removed and added again while the old one still worked: the old one's leaving takes nothing from the new one."""
+    metrics = Metrics("0", (), REQUEST_OUTCOMES)
+    old, new = series_of(metrics), series_of(metrics)
+    new.task_stopped(StopOutcome.SUCCEEDED)
+    old.forget()
+    labels = {"scaler": SCALER, "outcome": "succeeded"}
+    assert 1 == metrics.registry.get_sample_value("ecsq_tasks_stopped_total", labels)
