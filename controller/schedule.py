@@ -39,11 +39,13 @@ class Phased(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         self._first = first
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return the next time, in APScheduler's terms."""
+        """Return the next time, in APScheduler's terms: strictly after ``now``, or it would ask for ever."""
         if previous_fire_time is None and self._first is not None:
             return self._first
         passed = floor((now.timestamp() - self._phase) / self._interval)
-        return datetime.fromtimestamp((passed + 1) * self._interval + self._phase, UTC)
+        following = datetime.fromtimestamp((passed + 1) * self._interval + self._phase, UTC)
+        # Rounding can lead back to now itself, to the microsecond.
+        return following if following > now else following + timedelta(seconds=self._interval)
 
 
 class Schedule:

@@ -5,7 +5,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller import schedule as schedule_module
@@ -69,16 +69,26 @@ def test_a_clock_that_steps_back() -> None:
     assert at(1002.5) == Phased(10, 0.25).get_next_fire_time(at(5002.5), at(1000))
 
 
-@given(
-    interval=st.floats(min_value=1, max_value=3600),
-    phase=st.floats(min_value=0, max_value=1, exclude_max=True),
-    now=st.integers(min_value=1_600_000_000, max_value=2_000_000_000),
-)
-def test_always_soon_and_never_now(interval: float, phase: float, now: int) -> None:
+INTERVALS = st.floats(min_value=1, max_value=3600)
+PHASES = st.floats(min_value=0, max_value=1, exclude_max=True)
+MOMENTS = st.integers(min_value=1_600_000_000_000_000, max_value=2_000_000_000_000_000).map(lambda moment: moment / 1e6)
+"""Microseconds of this century's clocks."""
+
+
+@given(interval=INTERVALS, phase=PHASES, now=MOMENTS)
+@example(interval=1.1, phase=0.0, now=1_785_820_564.0)
+def test_always_soon_and_never_now(interval: float, phase: float, now: float) -> None:
     """The next poll is after now and at most an interval away, give or take the clock's microsecond."""
-    trigger = Phased(interval, phase)
-    ahead = trigger.get_next_fire_time(at(now - 1), at(now)) - at(now)
+    ahead = Phased(interval, phase).get_next_fire_time(at(now - 1), at(now)) - at(now)
     assert timedelta(0) < ahead <= timedelta(seconds=interval, microseconds=2)
+
+
+@given(interval=INTERVALS, phase=PHASES, now=MOMENTS)
+def test_a_poll_on_the_microsecond(interval: float, phase: float, now: float) -> None:
+    """A scheduler that wakes at the very microsecond of a poll gets another time: it would ask for ever otherwise."""
+    trigger = Phased(interval, phase)
+    poll = trigger.get_next_fire_time(at(now - 1), at(now))
+    assert trigger.get_next_fire_time(poll, poll) > poll
 
 
 @pytest.fixture
