@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 READS = {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTasks", "DescribeTaskDefinition"}
 WINDOW = 600.0
 """L, seconds: slots of an hour, so that a window which is open, or closed, stays so during a test."""
+TIMEOUT = 10.0
+"""T, seconds: more than a busy machine takes to answer."""
 MARGIN = 60.0
 
 
@@ -36,7 +38,7 @@ def named(*, window_open: bool) -> str:
     now = time.time()
     for number in count():
         name = f"orders-{number}"
-        policy = SlotPolicy("ecsq", name, consistency_window=WINDOW, call_timeout=1.0)
+        policy = SlotPolicy("ecsq", name, consistency_window=WINDOW, call_timeout=TIMEOUT)
         slot = slot_at(policy, now)
         if (slot.opens < now < slot.last_send - MARGIN) if window_open else (slot.start < now < slot.opens - MARGIN):
             return name
@@ -73,7 +75,7 @@ def plan(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., Result]:
     def run(*scalers: Configuration, arguments: tuple[str, ...] = ()) -> Result:
         path = tmp_path / "config.yaml"
         wanted = configuration(aws, *scalers)
-        wanted["aws"]["consistency_window"] = int(WINDOW)
+        wanted["aws"] |= {"consistency_window": int(WINDOW), "call_timeout": int(TIMEOUT)}
         path.write_text(yaml.safe_dump(wanted))
         return CliRunner().invoke(main, ["plan", "--config", str(path), *arguments])
 

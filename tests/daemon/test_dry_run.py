@@ -55,11 +55,11 @@ def daemon(shared_aws: EmbeddedAws, template: str, tmp_path_factory: pytest.Temp
 
 def test_it_says_what_it_would_launch(daemon: Daemon) -> None:
     """The log tells the plan of each launch that was suppressed, and the cooldown runs between two of them."""
-    eventually(lambda: len(daemon.decisions("busy", reason="launch")) >= 2, within=SOON)
-    first = daemon.decisions("busy", reason="launch")[0]
+    eventually(lambda: len(daemon.decisions("busy", outcome="dry_run")) >= 2, within=SOON)
+    first = daemon.decisions("busy", outcome="dry_run")[0]
     plan = [{"tasks": 5, "containers": 3}, {"tasks": 5, "containers": 2}]
-    said = ("outcome", "launch", "plan", "launched_tasks", "launched_containers", "level")
-    assert ["dry_run", 25, plan, 0, 0, "info"] == [first[key] for key in said]
+    said = ("reason", "launch", "plan", "launched_tasks", "launched_containers", "level")
+    assert ["launch", 25, plan, 0, 0, "info"] == [first[key] for key in said]
     reasons = [decision["reason"] for decision in daemon.decisions("busy")]
     assert "cooldown" == reasons[reasons.index("launch") + 1]
     assert daemon.status()["dry_run"]
@@ -67,7 +67,7 @@ def test_it_says_what_it_would_launch(daemon: Daemon) -> None:
 
 def test_it_writes_nothing(shared_aws: EmbeddedAws, daemon: Daemon) -> None:
     """AWS is only read from, no revision is registered, and the counters of what was launched stay 0."""
-    eventually(lambda: daemon.decisions("busy", reason="launch"), within=SOON)
+    eventually(lambda: daemon.decisions("busy", outcome="dry_run"), within=SOON)
     asked = {(service, operation) for client, service, operation in shared_aws.journal.counts() if client == CLIENT}
     assert set() == asked - READS
     assert ("ecs", "DescribeTaskDefinition") in asked

@@ -92,7 +92,7 @@ def test_who_stays_keeps_level_and_cooldowns(
     eventually(lambda: polls(shared_aws, "busy") >= polled + 2, within=SOON)
     assert before == {key: daemon.scaler("busy")[key] for key in kept}
     assert None not in before.values()
-    assert 1 == len(daemon.decisions("busy", reason="launch"))
+    assert 1 == len(daemon.decisions("busy", outcome="launched"))
     tasks = [task for task in shared_aws.ecs.tasks(CLUSTER) if task.group == "busy"]
     assert ["RUNNING", "RUNNING"] == [task.last_status for task in tasks]
 

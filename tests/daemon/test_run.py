@@ -82,7 +82,7 @@ def test_messages_become_running_containers(shared_aws: EmbeddedAws, daemon: Dae
     eventually(lambda: daemon.sample("containers", scaler="bursts", state="running") == 3, within=SOON)
     tasks = [task for task in shared_aws.ecs.tasks("main") if task.group == "bursts"]
     assert [("ecsq", "RUNNING", "worker")] * 3 == [(task.started_by, task.last_status, task.family) for task in tasks]
-    assert {"launched"} == {each["outcome"] for each in daemon.decisions("bursts", reason="launch")}
+    assert 1 == len(daemon.decisions("bursts", outcome="launched"))
     totals = ("containers_launched_total", "tasks_launched_total", "task_definitions_registered_total")
     assert [3, 3, 0] == [daemon.sample(total, scaler="bursts") for total in totals]
     assert len({task.client_token for task in tasks}) == 1
@@ -93,7 +93,7 @@ def test_status_tells_the_same(daemon: Daemon) -> None:
     eventually(lambda: [task["running"] for task in daemon.scaler("bursts").get("tasks", [])] == [1, 1, 1], within=SOON)
     eventually(lambda: daemon.last("bursts").get("running") == 3, within=SOON)
     shown = daemon.scaler("bursts")
-    launch = daemon.decisions("bursts", reason="launch")[0]
+    [launch] = daemon.decisions("bursts", outcome="launched")
     assert (3, "satisfied", launch["at"] + 600) == (
         shown["level"],
         shown["last_decision"]["reason"],
