@@ -80,15 +80,12 @@ class Schedule:
 
     def add(self, reconciler: Reconciler) -> None:
         """Poll a scaler: soon for the first time, then in its own phase."""
-        name = reconciler.spec.name
-        soon = datetime.now(UTC) + timedelta(seconds=_phase(name) * FIRST_POLLS_WITHIN)
-        trigger = Phased(reconciler.spec.policy.poll_interval, _phase(name), soon)
-        self._scheduler.add_job(self._poll, trigger, args=[reconciler], id=name)
+        trigger = _trigger(reconciler)
+        self._scheduler.add_job(self._poll, trigger, args=[reconciler], id=reconciler.spec.name)
 
     def change(self, reconciler: Reconciler) -> None:
         """Poll a scaler at its changed interval; the next poll is at most one new interval away."""
-        name = reconciler.spec.name
-        self._scheduler.reschedule_job(name, trigger=Phased(reconciler.spec.policy.poll_interval, _phase(name)))
+        self._scheduler.reschedule_job(reconciler.spec.name, trigger=_trigger(reconciler))
 
     def remove(self, name: str) -> None:
         """Poll a scaler no more."""
@@ -110,6 +107,14 @@ class Schedule:
 
     def _beat(self) -> None:
         self._beat_at = monotonic()
+
+
+def _trigger(reconciler: Reconciler) -> Phased:
+    """Return when to poll: soon if the scaler has not been polled yet."""
+    name, soon = reconciler.spec.name, None
+    if reconciler.last is None:
+        soon = datetime.now(UTC) + timedelta(seconds=_phase(name) * FIRST_POLLS_WITHIN)
+    return Phased(reconciler.spec.policy.poll_interval, _phase(name), soon)
 
 
 def _look(name: str) -> str:

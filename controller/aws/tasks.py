@@ -136,10 +136,12 @@ def run_task(clients: Clients, parameters: Mapping[str, Any], last_send: float) 
         raise _meaning(error, parameters["cluster"]) from error
     finally:
         _last_send.reset(token)
-    return Answer(
-        arns=tuple(task["taskArn"] for task in answer["tasks"]),
-        failures=tuple(_words(failure) for failure in answer["failures"]),
-    )
+    try:
+        arns = tuple(task["taskArn"] for task in answer["tasks"])
+    except KeyError as error:
+        subject = f'RunTask in cluster "{parameters["cluster"]}"'
+        raise OutcomeUnknownError(f"{subject}: a broken answer, with a task that has no ARN") from error
+    return Answer(arns, tuple(_words(failure) for failure in answer["failures"]))
 
 
 def _words(failure: Mapping[str, Any]) -> str:

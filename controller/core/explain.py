@@ -90,7 +90,7 @@ def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:
 def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
     yield "queue", _queue(policy, queue)
-    yield "fleet", _fleet(fleet)
+    yield "fleet", _fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
     if queue and fleet and numbers:
         yield "demand", _demand(policy, queue, fleet, decision.backlog or 0, numbers)
         yield "level", _level(policy, numbers, decision.at)
@@ -99,7 +99,7 @@ def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "limits", _limits(policy, queue, fleet, numbers)
             yield "cooldown", _cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
-            yield "breaker", _breaker(numbers.breaker, decision.at)
+            yield "breaker", _breaker(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield (
                 "budget",

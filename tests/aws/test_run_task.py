@@ -99,8 +99,20 @@ def test_a_refused_call_has_started_nothing(aws: EmbeddedAws, call: dict[str, An
         Fault("ecs", "RunTask", "cut"),
         Fault("ecs", "RunTask", "malformed"),
         Fault("ecs", "RunTask", "replace", body={}),
+        Fault("ecs", "RunTask", "replace", body={"tasks": [{}], "failures": []}),
     ],
-    ids=["500", "503", "503-throttle", "500-denied", "lost-request", "lost-answer", "cut", "malformed", "empty"],
+    ids=[
+        "500",
+        "503",
+        "503-throttle",
+        "500-denied",
+        "lost-request",
+        "lost-answer",
+        "cut",
+        "malformed",
+        "empty",
+        "no-arn",
+    ],
 )
 def test_an_outcome_that_nobody_told_is_unknown(aws: EmbeddedAws, call: dict[str, Any], fault: Fault) -> None:
     """Whether or not it did start tasks; and the call is sent once, for only its caller may send it again."""
