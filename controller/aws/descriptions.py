@@ -21,20 +21,26 @@ _INTERRUPTED = frozenset(
 def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | StoppedTask:
     """Return what a description says of a task whose worker is configured as ``worker``.
 
-    Raises AwsError when it names no container: how many workers such a task has is unknown, not zero.
+    Raises AwsError when a live one names no container: how many workers it has is unknown, not zero.
     """
     workers = _workers(task, worker)
     arn, scaler = task["taskArn"], task.get("group", "")
     if task["lastStatus"] in _STOPPED:
+        outcome = _outcome(task.get("stopCode"), workers)
         return StoppedTask(
             arn=arn,
             scaler=scaler,
-            outcome=_outcome(task.get("stopCode"), workers),
+            outcome=outcome,
             created_at=task["createdAt"].timestamp(),
             started_at=_moment(task, "startedAt"),
-            stopped_at=_moment(task, "stoppedAt") or task["createdAt"].timestamp(),
-            cause=task.get("stoppedReason"),
+            # What comes after the execution is ECS's own: taking the network interface away, above all.
+            stopped_at=_moment(task, "executionStoppedAt")
+            or _moment(task, "stoppedAt")
+            or task["createdAt"].timestamp(),
+            cause=_cause(outcome, task, workers),
         )
+    if not workers:
+        raise AwsError(Fault.SERVER_ERROR, f"task {arn}: described without containers")
     statuses = [container.get("lastStatus") for container in workers]
     return LiveTask(
         arn=arn,
@@ -58,13 +64,21 @@ def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[st
     A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
     """
     containers = [container for container in task.get("containers", []) if container["name"] != KEEPER]
-    if not containers:
-        raise AwsError(Fault.SERVER_ERROR, f"task {task['taskArn']}: described without containers")
     if worker is None:
         return containers
     itself = [container for container in containers if container["name"] == worker]
     copy = re.compile(re.escape(worker) + r"-\d+")
     return itself or [container for container in containers if copy.fullmatch(container["name"])] or containers
+
+
+def _cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return why a task stopped: by the first worker that failed, for ECS's reason tells of essential ones alone."""
+    if outcome is StopOutcome.FAILED:
+        failed = next(container for container in workers if container.get("exitCode"))
+        said = f": {failed['reason']}" if failed.get("reason") else ""
+        return f"container {failed['name']} exited with code {failed['exitCode']}{said}"
+    reason: str | None = task.get("stoppedReason")
+    return reason
 
 
 def _outcome(stop_code: str | None, workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
@@ -73,7 +87,7 @@ def _outcome(stop_code: str | None, workers: Sequence[Mapping[str, Any]]) -> Sto
         return StopOutcome.START_FAILED
     if stop_code in _INTERRUPTED:
         return StopOutcome.INTERRUPTED
-    codes = [container.get("exitCode") for container in workers]
+    codes = [container.get("exitCode") for container in workers] or [None]
     if any(code not in {0, None} for code in codes):
         return StopOutcome.FAILED
     return StopOutcome.UNKNOWN if None in codes else StopOutcome.SUCCEEDED

@@ -8,7 +8,7 @@ from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.tasks import Round, Tasks
 from controller.core.copies import KEEPER
-from controller.core.ledger import LiveTask, StopOutcome
+from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
 from controller.sandbox.aws import Fault
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of
@@ -250,6 +250,48 @@ def test_a_task_that_never_started_failed_to_start(aws: EmbeddedAws) -> None:
     cluster, arn = run(aws, [container()])
     (ended,) = observe(aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.START_FAILED) == (ended.arn, ended.scaler, ended.outcome)
+
+
+@pytest.mark.parametrize(
+    ("containers", "end", "cause"),
+    [
+        ([container()], exits(("worker", 3)), "container worker exited with code 3"),
+        (COPIES, exits(("worker-1", 0), ("worker-2", 4), (KEEPER, 0)), "container worker-2 exited with code 4"),
+        ([container()], exits(("worker", 0)), "Essential container in task exited: worker"),
+        ([container()], stopped_with("SpotInterruption"), "Your Spot Task was interrupted."),
+    ],
+    ids=["failure", "one-copy-fails", "success", "spot"],
+)
+def test_why_a_task_stopped_is_told(
+    aws: EmbeddedAws, containers: list[dict[str, Any]], end: Callable[[EmbeddedAws, str], None], cause: str
+) -> None:
+    """By the worker that failed: ECS's own reason tells only which essential container took the others along."""
+    cluster, arn = run(aws, containers)
+    end(aws, arn)
+    (ended,) = observe(aws, cluster, (arn,)).tasks
+    assert isinstance(ended, StoppedTask)
+    assert cause == ended.cause
+
+
+def test_a_task_has_run_until_its_containers_stopped(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """What ECS takes to clean up after a worker that crashed at once does not make it one that ran for long."""
+    cluster, arn = run(timed_aws, [container()], stop_delay=90.0)
+    clock.now += 5
+    timed_aws.ecs.exit_container(arn, "worker", 1)
+    clock.now += 100
+    (ended,) = observe(timed_aws, cluster, (arn,)).tasks
+    assert isinstance(ended, StoppedTask)
+    assert (1_000_000.0, 1_000_005.0) == (ended.started_at, ended.stopped_at)
+
+
+def test_a_stopped_task_without_containers_has_ended(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """How, cannot be told; that it has no workers any more, can."""
+    (arn,) = run_tasks(aws, cluster, template, **OURS)
+    described = {"taskArn": arn, "group": SCALER, "lastStatus": "STOPPED", "createdAt": 1_000_000, "containers": []}
+    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
+    (ended,) = observe(aws, cluster).tasks
+    assert isinstance(ended, StoppedTask)
+    assert StopOutcome.UNKNOWN is ended.outcome
 
 
 def test_a_description_without_containers_is_unknown(aws: EmbeddedAws, cluster: str, template: str) -> None:
