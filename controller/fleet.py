@@ -12,7 +12,7 @@ from typing import Protocol
 from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import Round
 from controller.clock import Clock
-from controller.core.breaker import Sign
+from controller.core.breaker import SOON, Sign
 from controller.core.ledger import Ledger, LiveTask, StoppedTask, answered, described, fleet_of
 from controller.core.model import Fleet
 from controller.telemetry.series import Series
@@ -32,8 +32,8 @@ class _Crew:
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
     """Seconds from RunTask to RUNNING, of the last starts."""
     start_delay: float | None = None
-    signs: list[Sign] = field(default_factory=list)
-    """What tasks have told of those to come since the scaler last asked."""
+    signs: dict[str, Sign] = field(default_factory=dict)
+    """What each task, by ARN, has told of those to come since the scaler last asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,6 @@ class Cluster:
         self._listing = Lock()
         self._changing = Lock()
         self._snapshot = _Snapshot(NEVER, {}, {})
-        self._first_listed_at = float("inf")
         self._history_read: set[str] = set()
         self._failure: tuple[float, AwsError] | None = None
         self._crews: dict[str, _Crew] = {}
@@ -78,8 +77,9 @@ class Cluster:
 
         What is known of a scaler's starts stays when it is told again.
         """
-        crew = self._crews.get(scaler, _Crew(worker, series))
-        self._crews[scaler] = replace(crew, worker=worker, series=series)
+        with self._changing:
+            crew = self._crews.get(scaler, _Crew(worker, series))
+            self._crews[scaler] = replace(crew, worker=worker, series=series)
 
     def dismiss(self, scaler: str) -> None:
         """Forget a scaler; its tasks finish by themselves."""
@@ -137,9 +137,8 @@ class Cluster:
                 raise AwsError(Fault.SERVER_ERROR, f"task {strange[0]} is listed, but ECS does not know it yet")
             ledger, stopped = described(before, seen.tasks, seen.missing, self._clock.now())
             self._swap(listed_at, ledger)
-            self._first_listed_at = min(self._first_listed_at, listed_at)
+            self._read_signs(before, ledger, stopped)
         self._count(before, ledger, stopped)
-        self._read_signs(before, ledger, stopped)
 
     def _swap(self, listed_at: float, ledger: Ledger) -> None:
         by_scaler: defaultdict[str, list[LiveTask]] = defaultdict(list)
@@ -167,37 +166,43 @@ class Cluster:
 
     def _read_signs(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
         """Keep what each task tells of those to come, once, until its scaler asks."""
-        signs = [(ended.scaler, sign) for ended in stopped if (sign := ended.sign)]
         for task in after.values():
             known = before.get(task.arn)
-            if task.proven and not (known and known.proven):
-                signs.append((task.scaler, Sign(good=True, at=self._clock.now(), born_at=task.created_at)))
-        for scaler, sign in signs:
-            if crew := self._crews.get(scaler):
-                crew.signs.append(sign)
+            if task.proven and task.started_at is not None and not (known and known.proven):
+                self._keep(task, Sign(good=True, at=task.started_at + SOON, born_at=task.created_at))
+        for ended in stopped:
+            self._keep(ended, ended.sign)
+
+    def _keep(self, task: LiveTask | StoppedTask, sign: Sign | None) -> None:
+        if sign and (crew := self._crews.get(task.scaler)):
+            crew.signs[task.arn] = sign
 
     def read_history(self, families: Iterable[str]) -> None:
         """Take in how tasks of these families ended before this process began to look, each family once.
 
+        Whoever takes signs only after this has each task's once: what was seen to end since is not listed anew.
         Raises AwsError when that cannot be told.
         """
         with self._listing:
             for family in families:
                 if family in self._history_read:
                     continue
-                for task in self._tasks.ended(family, self._worker_of):
-                    crew, sign = self._crews.get(task.scaler), task.sign
-                    if crew and sign and task.stopped_at < self._first_listed_at:
-                        crew.signs.append(sign)
+                ended = self._tasks.ended(family, self._worker_of)
+                with self._changing:
+                    for task in ended:
+                        crew = self._crews.get(task.scaler)
+                        if crew and task.arn not in crew.signs:
+                            self._keep(task, task.sign)
                 self._history_read.add(family)
 
     def signs(self, scaler: str) -> list[Sign]:
         """Return what the scaler's tasks have told since this was last asked, in the order of their times."""
-        crew = self._crews.get(scaler)
-        if crew is None or not crew.signs:
-            return []
-        signs, crew.signs = crew.signs, []
-        return sorted(signs, key=lambda sign: sign.at)
+        with self._changing:
+            crew = self._crews.get(scaler)
+            if crew is None or not crew.signs:
+                return []
+            signs, crew.signs = crew.signs, {}
+        return sorted(signs.values(), key=lambda sign: sign.at)
 
 
 class Clusters:

@@ -8,7 +8,12 @@
       '---------------------------- it lives, or ends well ------------------------------'
 
 A bad end is a task that failed to start, or whose worker ended with an error within SOON of its start. A task that runs
-for longer, or ends well, is a good sign. An interruption, or an end that nobody saw, says nothing.
+for longer, or ends well, is a good sign, unless it is older than the row: workers of yesterday's image that finish
+their work say nothing of today's. Nor does an interruption, or an end that nobody saw.
+
+While the breaker is open nothing but a probe is launched, so a task that was born after the pause is one. That is all
+that tells a probe, and ECS remembers it: a restart waits for the probe of the process before, and doubles the pause
+after it as that one would have.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ class Sign:
 
     good: bool
     at: float
-    """When it was seen."""
+    """When it came: the end, or the moment from which the task has run for long enough."""
     born_at: float
     """When the task was created."""
     cause: str | None = None
@@ -48,12 +53,12 @@ class Breaker:
 
     bad_ends: int = 0
     """In a row."""
+    row_born_at: float | None = None
+    """When the first task of the row was created."""
     trips: int = 0
     """How often it has opened since it was last closed."""
     open_until: float | None = None
     """When a probe may be launched; None: closed."""
-    probed_at: float | None = None
-    """When the probe was decided whose sign is awaited; None: none is."""
     cause: str | None = None
     """Of the last bad end."""
 
@@ -64,34 +69,39 @@ CLOSED = Breaker()
 def heed(breaker: Breaker, signs: Iterable[Sign]) -> Breaker:
     """Return the breaker after more signs, in the order of their times."""
     for sign in signs:
-        breaker = CLOSED if sign.good else _after_bad_end(breaker, sign)
+        breaker = _after_good_sign(breaker, sign) if sign.good else _after_bad_end(breaker, sign)
     return breaker
 
 
-def probed(breaker: Breaker, at: float) -> Breaker:
-    """Return the breaker after a launch that was decided at ``at``: while it is open, that was the probe."""
-    return breaker if breaker.open_until is None else replace(breaker, probed_at=at - CLOCK_MARGIN)
+def probing(breaker: Breaker, newest_task_at: float | None) -> bool:
+    """Say whether the newest live task is a probe. One that is gone without a sign is worth another."""
+    return newest_task_at is not None and _is_probe(breaker, newest_task_at)
 
 
-def heard_of(breaker: Breaker, newest_task_at: float | None) -> Breaker:
-    """Return the breaker in view of the newest live task: a probe that is gone without a sign is worth another."""
-    if breaker.probed_at is None or (newest_task_at is not None and newest_task_at >= breaker.probed_at):
-        return breaker
-    return replace(breaker, probed_at=None)
+def allowance(breaker: Breaker, newest_task_at: float | None, in_doubt: int, now: float) -> int | None:
+    """Return how many containers may be launched: None is any number, 1 is the probe.
 
-
-def allowance(breaker: Breaker, now: float) -> int | None:
-    """Return how many containers may be launched: None is any number, 1 is the probe."""
+    There is one probe at a time, so it waits for the one that lives, and for containers that may yet start.
+    """
     if breaker.open_until is None:
         return None
-    return 1 if now >= breaker.open_until and breaker.probed_at is None else 0
+    return 1 if now >= breaker.open_until and not in_doubt and not probing(breaker, newest_task_at) else 0
+
+
+def _after_good_sign(breaker: Breaker, sign: Sign) -> Breaker:
+    older_than_the_row = breaker.row_born_at is not None and sign.born_at < breaker.row_born_at
+    return breaker if older_than_the_row else CLOSED
 
 
 def _after_bad_end(breaker: Breaker, sign: Sign) -> Breaker:
-    breaker = replace(breaker, bad_ends=breaker.bad_ends + 1, cause=sign.cause)
+    row_born_at = sign.born_at if breaker.row_born_at is None else min(breaker.row_born_at, sign.born_at)
+    breaker = replace(breaker, bad_ends=breaker.bad_ends + 1, row_born_at=row_born_at, cause=sign.cause)
     trips = breaker.open_until is None and breaker.bad_ends >= TRIP_AFTER
-    probe_failed = breaker.probed_at is not None and sign.born_at >= breaker.probed_at
-    if not (trips or probe_failed):
+    if not (trips or _is_probe(breaker, sign.born_at)):
         return breaker
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(breaker.trips, 10))
-    return replace(breaker, trips=breaker.trips + 1, open_until=sign.at + pause, probed_at=None)
+    return replace(breaker, trips=breaker.trips + 1, open_until=sign.at + pause)
+
+
+def _is_probe(breaker: Breaker, born_at: float) -> bool:
+    return breaker.open_until is not None and born_at >= breaker.open_until - CLOCK_MARGIN

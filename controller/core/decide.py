@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from controller.core import cooldown, hysteresis, limits
-from controller.core.breaker import allowance, heard_of, probed
+from controller.core.breaker import allowance
 from controller.core.demand import drain_demand, level_demand
 from controller.core.model import (
     Decision,
@@ -75,11 +75,8 @@ def decide(
 
 
 def launched(state: ScalerState, decision: Decision) -> ScalerState:
-    """Return the state after a launch that started something.
-
-    The launch cooldown counts from its decision; while the breaker is open it was the probe.
-    """
-    return replace(state, launched_at=decision.at, breaker=probed(state.breaker, decision.at))
+    """Return the state after a launch that started something: the launch cooldown counts from its decision."""
+    return replace(state, launched_at=decision.at)
 
 
 def _measure(
@@ -87,11 +84,9 @@ def _measure(
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved."""
     asked, demand, level = _level(policy, queue, fleet, state.level, now)
-    breaker = heard_of(state.breaker, fleet.newest_task_at)
     state = replace(
         state,
         level=level,
-        breaker=breaker,
         launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
         doubts=limits.pending(policy, state.doubts, now),
     )
@@ -101,7 +96,7 @@ def _measure(
     useful = max(limits.unclaimed(queue, fleet), policy.min_containers - fleet.live)
     in_doubt = sum(doubt.containers for doubt in state.doubts)
     room = policy.max_containers - fleet.live - in_doubt
-    probe = allowance(breaker, now)
+    probe = allowance(state.breaker, fleet.newest_task_at, in_doubt, now)
     numbers = Numbers(
         asked=asked,
         demand=demand,
@@ -115,7 +110,7 @@ def _measure(
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
-        breaker=breaker,
+        breaker=state.breaker,
         granted=None,
     )
     return numbers, state
@@ -152,7 +147,7 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
         return Reason.AT_MAX
     if numbers.wanted <= 0:
         return Reason.NOTHING_WAITING
-    if allowance(numbers.breaker, now) == 0:
+    if allowance(numbers.breaker, fleet.newest_task_at, numbers.in_doubt, now) == 0:
         return Reason.BACKING_OFF
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN

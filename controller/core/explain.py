@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from controller.core.breaker import Breaker
+from controller.core.breaker import probing
 from controller.core.demand import UNKNOWN_START_DELAY
 from controller.core.model import (
     Decision,
@@ -209,12 +209,15 @@ def _cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
     return f"launch: {state} {clock(until)}"
 
 
-def _breaker(breaker: Breaker, now: float) -> str:
+def _breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
+    breaker = numbers.breaker
     bad = f"{counted(breaker.bad_ends, 'task')} in a row failed to start or soon after"
     cause = f", the last: {breaker.cause}" if breaker.cause else ""
-    if breaker.probed_at is not None:
+    if probing(breaker, fleet.newest_task_at):
         return f"{bad}{cause}; waiting for what becomes of the one task launched as a probe"
     until = breaker.open_until or 0.0
+    if now >= until and numbers.in_doubt:
+        return f"{bad}{cause}; a single task probes once nothing is in doubt"
     when = "a single task may probe now" if now >= until else f"a single task probes at {clock(until)}"
     return f"{bad}{cause}; {when}"
 

@@ -59,17 +59,18 @@ class StoppedTask:
     started_at: float | None = None
     """None: it never ran."""
     stopped_at: float = 0.0
+    """When its containers had stopped; ECS takes up to a minute more to call it stopped."""
     cause: str | None = None
     """Why it stopped, in ECS's words."""
 
     @property
     def sign(self) -> Sign | None:
         """What this end tells of tasks to come; None: nothing."""
-        ended_soon = self.started_at is None or self.stopped_at - self.started_at < SOON
-        bad = self.outcome is StopOutcome.START_FAILED or (self.outcome is StopOutcome.FAILED and ended_soon)
-        if not bad and self.outcome is not StopOutcome.SUCCEEDED:
+        if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.UNKNOWN}:
             return None
-        return Sign(good=not bad, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
+        ran_long = self.started_at is not None and self.stopped_at - self.started_at >= SOON
+        good = self.outcome is StopOutcome.SUCCEEDED or (self.outcome is StopOutcome.FAILED and ran_long)
+        return Sign(good=good, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
 
 
 Ledger = Mapping[str, LiveTask]
@@ -96,8 +97,7 @@ def described(
             if known.pop(task.arn, None) is not None:
                 stopped.append(task)
         else:
-            proven = task.started_at is not None and now - task.started_at >= SOON
-            known[task.arn] = replace(task, proven=proven)
+            known[task.arn] = replace(task, proven=_proven(known.get(task.arn), task, now))
     for arn in missing:
         task = known[arn]
         since = now if task.missing_since is None else task.missing_since
@@ -107,6 +107,12 @@ def described(
             del known[arn]
             stopped.append(StoppedTask(arn=arn, scaler=task.scaler, outcome=StopOutcome.UNKNOWN))
     return known, tuple(stopped)
+
+
+def _proven(before: LiveTask | None, task: LiveTask, now: float) -> bool:
+    """Say whether a task has ever run for long enough: one whose workers have crashed lingers while ECS cleans up."""
+    runs_long = task.running > 0 and task.started_at is not None and now - task.started_at >= SOON
+    return runs_long or (before is not None and before.proven)
 
 
 def fleet_of(tasks: Iterable[LiveTask], listed_at: float, start_delay: float | None) -> Fleet:

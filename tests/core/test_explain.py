@@ -186,7 +186,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
             "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
             "waiting for what becomes of the one task launched as a probe",
             policy(),
-            settled(breaker=replace(TRIPPED, open_until=NOW - 1, probed_at=NOW - 1)),
+            settled(breaker=replace(TRIPPED, open_until=NOW - 1)),
             (queue(5), fleet(starting=1, newest_task_at=NOW)),
             id="probing",
         ),
