@@ -8,9 +8,9 @@ tasks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
-from typing import Any, Protocol
+from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
@@ -18,17 +18,13 @@ from controller.aws.session import TooLateError
 from controller.aws.tasks import Answer, ConflictError, OutcomeUnknownError
 from controller.clock import Clock
 from controller.config import ScalerSpec
-from controller.core.copies import copy_names, derived_family
-from controller.core.derive import Allowed, copies_limit, derive
-from controller.core.fingerprint import fingerprint
-from controller.core.keeper import SCRIPT
+from controller.core.copies import copy_names
 from controller.core.ledger import LiveTask
 from controller.core.model import Decision, Outcome
-from controller.core.packing import Call, Plan, pack
+from controller.core.packing import Call, Plan
 from controller.core.record import LaunchResult
-from controller.core.sizing import task_size
 from controller.core.slots import launch_token, slot_numbered
-from controller.core.template import CannotCopy, Template, worker_container
+from controller.draft import DefinitionStore, Draft, Drafts
 from controller.telemetry.series import Series
 
 PAUSES = (0.2, 0.5, 1.0, 2.0)
@@ -36,19 +32,6 @@ PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 Enter = Callable[[Iterable[LiveTask]], None]
 """Enters the tasks of an answer into the ledger, at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a launch starts, before anything is written."""
-
-    template: Template
-    worker: str
-    """The container that is copied."""
-    plan: Plan
-    most: int
-    """The most workers that a task of this template may hold."""
-    why_not_more: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +44,6 @@ class _Sent:
     fault: Fault | None = None
     """Why the plan ends here; None: it goes on."""
     error: str | None = None
-
-
-class DefinitionStore(Protocol):
-    """Task definitions; ``controller.aws.definitions.Definitions`` is the one of AWS. All may raise AwsError."""
-
-    @property
-    def registrable(self) -> Allowed:
-        """The members that RegisterTaskDefinition takes."""
-
-    def template(self, definition: str) -> Template:
-        """Return what a family, family:revision or ARN means now."""
-
-    def find(self, family: str, fingerprint: str) -> str | None:
-        """Return the ARN of an active revision that carries the fingerprint."""
-
-    def register(self, definition: dict[str, Any], fingerprint: str) -> str:
-        """Register a derived revision and return its ARN."""
-
-    def forget(self, arn: str) -> None:
-        """Look a derived revision up again next time."""
 
 
 class Launcher:
@@ -98,6 +61,7 @@ class Launcher:
     ) -> None:
         """Wire a launcher; ``run`` sends one RunTask call, unless its last moment to leave has passed."""
         self._definitions = definitions
+        self.drafts = Drafts(definitions, clock)
         self._run = run
         self._controller = controller
         self._pacer = pacer
@@ -109,44 +73,22 @@ class Launcher:
 
         Raises AwsError when the template is missing, or cannot run as configured.
         """
-        template = self._definitions.template(spec.task.definition)
-        try:
-            worker = worker_container(template, spec.task.container)
-        except CannotCopy as error:
-            raise AwsError(Fault.MISSING, str(error), "task.container") from error
-        most, why = copies_limit(template, worker, spec.task.keeper_image, self._definitions.registrable)
-        plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
-        return Draft(template, worker, plan, most, why)
+        return self.drafts.draft(spec, containers)
 
     def launch(self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
         """Carry a decision to launch out, and return what became of it. Raises nothing that AWS does."""
         try:
             draft = self.draft(spec, decision.launch)
             if self._dry_run:
-                return LaunchResult(Outcome.DRY_RUN, draft.plan)
+                return _described(LaunchResult(Outcome.DRY_RUN, draft.plan), draft)
+            last_send = slot_numbered(spec.policy.slots, decision.slot or 0).last_send
             definitions = {
-                group.containers: self._definition(spec, draft, group.containers, series) for group in draft.plan.groups
+                group.containers: self.drafts.definition(spec, draft, group.containers, last_send, series)
+                for group in draft.plan.groups
             }
         except AwsError as error:
             return LaunchResult(Outcome.FAILED, None, fault=error.fault, error=named(spec, error))
-        return self._carry_out(spec, decision, draft, definitions, enter)
-
-    def _definition(self, spec: ScalerSpec, draft: Draft, k: int, series: Series) -> str:
-        """Return the ARN to run for k workers a task: the template itself, or a derived revision."""
-        if k == 1:
-            return draft.template.arn
-        image = spec.task.keeper_image
-        print_ = fingerprint(draft.template.arn, draft.worker, k, image, SCRIPT)
-        found = self._definitions.find(derived_family(draft.template, k), print_)
-        if found is not None:
-            return found
-        try:
-            derived = derive(draft.template, draft.worker, k, image, self._definitions.registrable)
-        except CannotCopy as error:
-            raise AwsError(Fault.CANNOT_COPY, str(error), "task.max_containers_per_task") from error
-        arn = self._definitions.register(derived, print_)
-        series.registered()
-        return arn
+        return _described(self._carry_out(spec, decision, draft, definitions, enter), draft)
 
     def _carry_out(
         self, spec: ScalerSpec, decision: Decision, draft: Draft, definitions: Mapping[int, str], enter: Enter
@@ -229,9 +171,9 @@ def named(spec: ScalerSpec, error: Exception) -> str:
     return f"scaler {spec.name}: {error}{where}"
 
 
-def _rounding(template: Template, worker: str, k: int) -> float:
-    size = task_size(template, worker, k)
-    return size.rounding if size else 0.0
+def _described(result: LaunchResult, draft: Draft) -> LaunchResult:
+    """Return a result that says what its tasks are paid, and what keeps them from being fuller."""
+    return replace(result, sizes=draft.sizes, limit=draft.limit)
 
 
 def _answered(answer: Answer, asked: int) -> _Sent:

@@ -1,7 +1,15 @@
-"""Task definitions: the template as it is now, and derived revisions, found again or registered."""
+"""Task definitions: the template as it is now, and derived revisions, found again or registered.
+
+Each fingerprint is to be registered once, by however many controllers and after however many restarts. Nothing but
+ECS itself remembers: a revision carries its fingerprint as a tag, and its family is searched for it. Two controllers
+that register at the same moment cannot be told apart beforehand; both then use the oldest active revision.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +18,30 @@ from botocore.model import ListShape, Shape, StructureShape
 
 from controller.aws.errors import AWS_ERRORS, AwsError, Fault, translate
 from controller.aws.session import Clients
+from controller.core.copies import template_family
 from controller.core.derive import Allowed
 from controller.core.fingerprint import fingerprint_of
 from controller.core.template import Template
 
-LOOK_BACK = 10
-"""Revisions of a derived family, newest first, among which a fingerprint is looked for."""
+LOOK_BACK = 200
+"""Revisions of a derived family, newest first, among which a fingerprint is looked for.
+
+A bound for the unusual: a search ends at the first revision that is older than the template, and a process describes
+each revision once. At 20 requests a second that is half a slot.
+"""
+PAGE = 100
+"""Revisions that ListTaskDefinitions names at a time, at most."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""By how much the moments at which ECS says that it registered two revisions may be in the wrong order."""
+_UNKNOWN_OUTCOME = frozenset({Fault.UNREACHABLE, Fault.SERVER_ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """What a search has to know of a revision; none of it ever changes."""
+
+    fingerprint: str | None
+    registered_at: datetime | None
 
 
 class Definitions:
@@ -25,6 +51,12 @@ class Definitions:
         self._clients = clients
         self._known: dict[str, str] = {}
         """Derived revisions by fingerprint."""
+        self._registered: dict[str, str] = {}
+        """Those registered here and not looked for since: another controller may have registered the same."""
+        self._described: dict[str, _Revision] = {}
+        """By ARN, so that each is described once."""
+        self._asked_since: dict[str, datetime] = {}
+        """By template family: when the oldest revision was registered that was asked for."""
 
     @cached_property
     def registrable(self) -> Allowed:
@@ -49,52 +81,105 @@ class Definitions:
             raise translate(error, subject, "task.definition") from error
         if template.definition.get("status") == "INACTIVE":
             raise AwsError(Fault.MISSING, f"{subject} is deregistered: name an active revision", "task.definition")
+        self._note_age(template)
         return template
 
     def find(self, family: str, fingerprint: str) -> str | None:
         """Return the ARN of an active revision of ``family`` that carries the fingerprint; None if there is none.
 
-        Raises AwsError when that cannot be told.
+        Of several it is the oldest, for every controller the same. Raises AwsError when that cannot be told.
         """
         if fingerprint not in self._known:
             try:
-                arn = self._search(family, fingerprint)
+                arn = self._oldest(family, fingerprint)
             except AWS_ERRORS as error:
                 raise translate(error, f'task definition family "{family}"', "task.definition") from error
             if arn is None:
                 return None
             self._known[fingerprint] = arn
+            self._registered.pop(fingerprint, None)
         return self._known[fingerprint]
 
     def register(self, definition: dict[str, Any], fingerprint: str) -> str:
-        """Register a derived revision and return its ARN. Raises AwsError when ECS refuses it."""
+        """Register a derived revision; return its ARN, or that of an older one which another controller registered.
+
+        A single attempt, for a second one could register twice: when no answer comes, the revision is looked for.
+        Raises AwsError when ECS refuses it.
+        """
+        family = definition["family"]
         try:
-            answer = self._clients.ecs().register_task_definition(**definition)
+            answer = self._clients.launcher().register_task_definition(**definition)
         except AWS_ERRORS as error:
-            raise translate(
-                error, f'registering task definition "{definition["family"]}"', "task.definition"
-            ) from error
-        arn = answer["taskDefinition"]["taskDefinitionArn"]
-        self._known[fingerprint] = arn
-        return arn
+            refused = translate(error, f'registering task definition "{family}"', "task.definition")
+            found = self._look_again(family, fingerprint) if refused.fault in _UNKNOWN_OUTCOME else None
+            if found is None:
+                raise refused from error
+            return found
+        registered = answer["taskDefinition"]
+        arn = registered["taskDefinitionArn"]
+        self._described[arn] = _Revision(fingerprint, registered.get("registeredAt"))
+        self._registered[fingerprint] = arn
+        return self._look_again(family, fingerprint) or arn
 
     def forget(self, arn: str) -> None:
         """Look a derived revision up again next time: a launch with it was refused, so it may be gone."""
         self._known = {print_: known for print_, known in self._known.items() if known != arn}
+        self._registered = {print_: known for print_, known in self._registered.items() if known != arn}
 
-    def _search(self, family: str, fingerprint: str) -> str | None:
-        newest = self._clients.ecs().list_task_definitions(
-            familyPrefix=family, status="ACTIVE", sort="DESC", maxResults=LOOK_BACK
+    def _look_again(self, family: str, fingerprint: str) -> str | None:
+        """Return the revision to use now; None if it cannot be told. The next search decides for good."""
+        try:
+            return self._oldest(family, fingerprint)
+        except (AwsError, *AWS_ERRORS):
+            return None
+
+    def _oldest(self, family: str, fingerprint: str) -> str | None:
+        """Return the oldest active revision with the fingerprint, our own counted though the listing may lag."""
+        found = {arn for arn in self._newest(family) if self._described[arn].fingerprint == fingerprint}
+        if fingerprint in self._registered:
+            found.add(self._registered[fingerprint])
+        return min(found, key=_revision_number, default=None)
+
+    def _newest(self, family: str) -> Iterator[str]:
+        """Yield active revisions, each described, as far back as one of an asked-for template can be."""
+        since = self._asked_since.get(template_family(family))
+        pages = self._clients.ecs().get_paginator("list_task_definitions")
+        listed = pages.paginate(
+            familyPrefix=family,
+            status="ACTIVE",
+            sort="DESC",
+            PaginationConfig={"MaxItems": LOOK_BACK, "PageSize": PAGE},
         )
-        for arn in newest["taskDefinitionArns"]:
-            if fingerprint_of(self._describe(arn).tags) == fingerprint:
-                return arn
-        return None
+        for page in listed:
+            for arn in page["taskDefinitionArns"]:
+                if arn not in self._described:
+                    described = self._describe(arn)
+                    self._described[arn] = _Revision(fingerprint_of(described.tags), _registered_at(described))
+                registered_at = self._described[arn].registered_at
+                if since and registered_at and registered_at < since - CLOCKS_DIFFER:
+                    return
+                yield arn
+
+    def _note_age(self, template: Template) -> None:
+        """Note how far back a search has to go: no derived revision is older than its template."""
+        registered_at = _registered_at(template)
+        if registered_at is not None:
+            before = self._asked_since.get(template.family, registered_at)
+            self._asked_since[template.family] = min(before, registered_at)
 
     def _describe(self, definition: str) -> Template:
         answer = self._clients.ecs().describe_task_definition(taskDefinition=definition, include=["TAGS"])
         tags = [{"key": tag["key"], "value": tag["value"]} for tag in answer.get("tags", ())]
         return Template.described(answer["taskDefinition"], tags)
+
+
+def _registered_at(template: Template) -> datetime | None:
+    moment: datetime | None = template.definition.get("registeredAt")
+    return moment
+
+
+def _revision_number(arn: str) -> int:
+    return int(arn.rpartition(":")[2])
 
 
 def _members(shape: Shape | None) -> Allowed | None:

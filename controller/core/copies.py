@@ -37,6 +37,11 @@ def derived_family(template: Template, k: int) -> str:
     return f"{template.family}-x{k}"
 
 
+def template_family(family: str) -> str:
+    """Return the family of the template that a derived family is of."""
+    return family.rpartition("-x")[0]
+
+
 def families(definition: str, most: int) -> tuple[str, ...]:
     """Return the family of ``definition`` (family, family:revision or ARN), and those derived from it."""
     family = definition.rpartition("/")[2].partition(":")[0]

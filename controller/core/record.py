@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.core.explain import in_one_line
 from controller.core.model import Decision, Numbers, Outcome
 from controller.core.packing import Plan
+from controller.core.sizing import TaskSize
 
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "breaker")
 
@@ -31,6 +33,10 @@ class LaunchResult:
     """The kind of failure that ended the plan."""
     error: str | None = None
     """The same as a sentence."""
+    sizes: Mapping[int, TaskSize] = field(default_factory=dict)
+    """What a task of the plan is paid, by its worker containers."""
+    limit: str | None = None
+    """Why its tasks hold fewer workers than they would by the configuration; None: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "slot": decision.slot,
         "look_again_at": decision.look_again_at,
         "plan": _groups(launch),
+        "plan_limit": launch.limit if launch else None,
         "launched_tasks": len(launch.arns) if launch else 0,
         "launched_containers": launch.containers if launch else 0,
         "error": (launch.error if launch else None) or done.problem,
@@ -103,7 +110,23 @@ def _timeless(done: Reconciled) -> tuple[object, ...]:
     )
 
 
-def _groups(launch: LaunchResult | None) -> list[dict[str, int]] | None:
+def _groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:
+    """Return the plan's groups; CPU units and MiB are those of one of their tasks."""
     if launch is None or launch.plan is None:
         return None
-    return [{"tasks": group.tasks, "containers": group.containers} for group in launch.plan.groups]
+    return [
+        {"tasks": group.tasks, "containers": group.containers, **_size(launch.sizes.get(group.containers))}
+        for group in launch.plan.groups
+    ]
+
+
+def _size(size: TaskSize | None) -> dict[str, int | None]:
+    """Return what a task is paid and how much of it is rounding; nothing where that is unknown."""
+    if size is None:
+        return {}
+    return {
+        "cpu": size.cpu,
+        "memory": size.memory,
+        "cpu_rounding": size.cpu_rounding,
+        "memory_rounding": size.memory_rounding,
+    }

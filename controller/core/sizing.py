@@ -42,8 +42,22 @@ class TaskSize:
     @property
     def rounding(self) -> float:
         """What is paid beyond the need, an hour, in the price of a vCPU-hour."""
-        paid = Size(self.cpu or 0, self.memory or 0)
-        return paid.cost - Size(self.needed_cpu or 0, self.needed_memory or 0).cost
+        return self.cost - Size(self.needed_cpu or 0, self.needed_memory or 0).cost
+
+    @property
+    def cost(self) -> float:
+        """What is paid, an hour, in the price of a vCPU-hour."""
+        return Size(self.cpu or 0, self.memory or 0).cost
+
+    @property
+    def cpu_rounding(self) -> int:
+        """CPU units that are paid beyond the need."""
+        return (self.cpu or 0) - (self.needed_cpu or 0)
+
+    @property
+    def memory_rounding(self) -> int:
+        """MiB that are paid beyond the need."""
+        return (self.memory or 0) - (self.needed_memory or 0)
 
 
 def memory_figure(container: Mapping[str, Any]) -> int | None:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.aws.definitions import LOOK_BACK, Definitions
+from controller.aws import definitions as definitions_module
+from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.core.fingerprint import our_tags
@@ -14,6 +15,8 @@ from tests.support.controller import clients_of
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
+    from controller.sandbox.aws.faults import Kind as Kinds
+    from tests.support.clock import Clock
 
 APP = "ecsq-ecsq"
 TEMPLATE = "arn:aws:ecs:us-east-1:123456789012:task-definition/content-worker:7"
@@ -136,11 +139,11 @@ def test_what_was_registered_is_found_after_a_restart(aws: EmbeddedAws, family: 
     assert arns == {print_: after.find(family, print_) for print_ in "abc"}
 
 
-def test_what_is_known_is_found_without_asking(aws: EmbeddedAws, family: str) -> None:
-    """Registered or found once, it costs no further request."""
+def test_what_was_found_costs_no_further_request(aws: EmbeddedAws, family: str) -> None:
+    """What was registered here is looked for once more, for another may have registered the same; then it is known."""
     registrar, finder = Definitions(clients_of(aws)), Definitions(clients_of(aws))
     arn = registrar.register(definition(family, "a"), "a")
-    assert arn == finder.find(family, "a")
+    assert [arn, arn] == [registrar.find(family, "a"), finder.find(family, "a")]
     aws.journal.clear()
     assert [arn, arn] == [registrar.find(family, "a"), finder.find(family, "a")]
     assert [] == requests(aws)
@@ -157,24 +160,109 @@ def test_a_forgotten_revision_is_looked_up_again(aws: EmbeddedAws, family: str) 
     definitions = Definitions(clients_of(aws))
     gone = definitions.register(definition(family, "a"), "a")
     kept = definitions.register(definition(family, "b"), "b")
+    definitions.find(family, "b")
     deregister(aws, gone)
     definitions.forget(gone)
     aws.journal.clear()
-    assert (kept, None) == (definitions.find(family, "b"), definitions.find(family, "a"))
-    assert ["ListTaskDefinitions", "DescribeTaskDefinition"] == requests(aws)
+    assert (None, kept) == (definitions.find(family, "a"), definitions.find(family, "b"))
+    assert ["ListTaskDefinitions"] == requests(aws)
 
 
-def test_a_search_looks_at_the_newest_revisions_only(aws: EmbeddedAws, family: str) -> None:
-    """A family of a hundred revisions does not cost a hundred requests."""
+def test_a_search_has_a_bound(aws: EmbeddedAws, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family of thousands of revisions does not cost thousands of requests; each is described once, whatever for."""
+    monkeypatch.setattr(definitions_module, "LOOK_BACK", 3)
     definitions = Definitions(clients_of(aws))
-    definitions.register(definition(family, "oldest"), "oldest")
-    for number in range(LOOK_BACK):
-        definitions.register(definition(family, str(number)), str(number))
+    for print_ in ("oldest", "0", "1", "2"):
+        definitions.register(definition(family, print_), print_)
     aws.journal.clear()
     finder = Definitions(clients_of(aws))
     assert None is finder.find(family, "oldest")
-    assert ["ListTaskDefinitions", *["DescribeTaskDefinition"] * LOOK_BACK] == requests(aws)
-    assert f"{family}:2" == str(finder.find(family, "0")).rpartition("/")[2]
+    assert ["ListTaskDefinitions", *["DescribeTaskDefinition"] * 3] == requests(aws)
+    aws.journal.clear()
+    assert [f"{family}:2", f"{family}:4"] == [str(finder.find(family, each)).rpartition("/")[2] for each in "02"]
+    assert ["ListTaskDefinitions"] * 2 == requests(aws)
+
+
+def test_a_search_reads_on_over_many_pages(aws: EmbeddedAws, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ECS may answer with fewer than it was asked for."""
+    definitions = Definitions(clients_of(aws))
+    arn = definitions.register(definition(family, "oldest"), "oldest")
+    for number in range(5):
+        definitions.register(definition(family, str(number)), str(number))
+    monkeypatch.setattr("controller.sandbox.aws.arns.PAGE", 2)
+    monkeypatch.setattr(definitions_module, "PAGE", 2)
+    aws.journal.clear()
+    assert arn == Definitions(clients_of(aws)).find(family, "oldest")
+    assert 3 == requests(aws).count("ListTaskDefinitions")
+
+
+def test_a_search_ends_where_revisions_are_older_than_the_template(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """What was derived before the template existed is of another one: after a deployment one look tells."""
+    register_template(timed_aws, "worker")
+    before = Definitions(clients_of(timed_aws))
+    arns = {}
+    for print_ in "abc":
+        clock.now += 600
+        arns[print_] = before.register(definition("worker-x2", print_), print_)
+    clock.now += 600
+    register_template(timed_aws, "worker")
+    restarted = Definitions(clients_of(timed_aws))
+    restarted.template("worker")
+    timed_aws.journal.clear()
+    assert None is restarted.find("worker-x2", "new")
+    assert ["ListTaskDefinitions", "DescribeTaskDefinition"] == requests(timed_aws)
+    restarted.template("worker:1")
+    assert arns["a"] == restarted.find("worker-x2", "a")
+
+
+def test_of_several_revisions_the_oldest_active_one_is_used(aws: EmbeddedAws, family: str) -> None:
+    """By every controller: whoever registered it, and whichever of them it knew first."""
+    first, second = Definitions(clients_of(aws)), Definitions(clients_of(aws))
+    assert (None, None) == (first.find(family, "a"), second.find(family, "a"))
+    oldest = first.register(definition(family, "a"), "a")
+    assert oldest == second.register(definition(family, "a"), "a")
+    assert [oldest] * 3 == [each.find(family, "a") for each in (first, second, Definitions(clients_of(aws)))]
+    deregister(aws, oldest)
+    for each in (first, second):
+        each.forget(oldest)
+    assert {f"{oldest[:-2]}:2"} == {each.find(family, "a") for each in (first, second, Definitions(clients_of(aws)))}
+
+
+def test_a_registration_that_saw_no_other_is_looked_at_again(aws: EmbeddedAws, family: str) -> None:
+    """A listing may lag: what it hid at the registration counts at the next launch."""
+    first, second = Definitions(clients_of(aws)), Definitions(clients_of(aws))
+    oldest = first.register(definition(family, "a"), "a")
+    aws.faults.add(Fault("ecs", "ListTaskDefinitions", "replace", body={"taskDefinitionArns": []}))
+    newer = second.register(definition(family, "a"), "a")
+    assert [oldest, f"{oldest[:-2]}:2"] == [second.find(family, "a"), newer]
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error", "lost_answer"])
+def test_a_registration_whose_second_look_fails_is_used(aws: EmbeddedAws, family: str, kind: Kinds) -> None:
+    """It is there; that another may be older is for the next launch to find out."""
+    aws.faults.add(Fault("ecs", "ListTaskDefinitions", kind, times=2))
+    arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
+    assert arn == f"arn:aws:ecs:us-east-1:123456789012:task-definition/{family}:1"
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "cut", "malformed"])
+def test_a_registration_whose_answer_is_lost_is_not_sent_again(aws: EmbeddedAws, family: str, kind: Kinds) -> None:
+    """It is looked for, and found if ECS has done the work."""
+    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", kind))
+    arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
+    assert f"{family}:1" == arn.rpartition("/")[2]
+    assert 1 == requests(aws).count("RegisterTaskDefinition")
+
+
+@pytest.mark.parametrize("kind", ["lost_request", "error"])
+def test_a_registration_that_was_not_made_is_an_error(aws: EmbeddedAws, family: str, kind: Kinds) -> None:
+    """The next launch registers it, once."""
+    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", kind))
+    definitions = Definitions(clients_of(aws))
+    with pytest.raises(AwsError, match=f'registering task definition "{family}"'):
+        definitions.register(definition(family, "a"), "a")
+    assert None is definitions.find(family, "a")
+    assert f"{family}:1" == definitions.register(definition(family, "a"), "a").rpartition("/")[2]
 
 
 def test_a_refused_registration_is_not_known(aws: EmbeddedAws, family: str) -> None:
