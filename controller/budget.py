@@ -15,11 +15,21 @@ class _Account:
     """One scaler's."""
 
     priority: int
-    held: int
-    """Containers that live or are in doubt; before the first report as many as there may be, for unknown is not 0."""
+    most: int
+    """Its max_containers: what it counts for until it is known what it has, for unknown is not 0."""
+    held: int | None = None
+    """Containers that live or are in doubt; None before the first report."""
     reserved: int = 0
-    """Granted since the last report: they may live by now."""
-    claim: Claim | None = None
+    """Granted to the decision under way, or to one that waits for its slot."""
+    wanted: int = 0
+    """Containers that it wants beyond those."""
+    held_since: float | None = None
+    """Its place in the line: since when it has waited for a launch; None: it wants nothing."""
+
+    @property
+    def taken(self) -> int:
+        """What it takes of the budget."""
+        return (self.most if self.held is None else self.held) + self.reserved
 
 
 class SharedBudget:
@@ -36,39 +46,59 @@ class SharedBudget:
             self._limit = limit
             self._accounts = {
                 scaler.name: replace(
-                    self._accounts.get(scaler.name, _Account(0, scaler.policy.max_containers)), priority=scaler.priority
+                    self._accounts.get(scaler.name, _Account(0, 0)),
+                    priority=scaler.priority,
+                    most=scaler.policy.max_containers,
                 )
                 for scaler in scalers
             }
 
     def report(self, scaler: str, held: int) -> None:
-        """Take down what a scaler has; it wants nothing more until it asks."""
+        """Take down what a scaler has."""
         with self._lock:
-            if (account := self._accounts.get(scaler)) is not None:
-                self._accounts[scaler] = replace(account, held=held, reserved=0)
+            self._change(scaler, held=held)
 
     def content(self, scaler: str) -> None:
-        """Drop a scaler's claim: it wants nothing."""
+        """Drop a scaler's claim: it wants nothing now, or cannot launch it."""
         with self._lock:
-            if (account := self._accounts.get(scaler)) is not None:
-                self._accounts[scaler] = replace(account, claim=None)
+            self._change(scaler, reserved=0, wanted=0, held_since=None)
 
     def grant(self, scaler: str, wanted: int, now: float) -> int:
-        """Return what of ``wanted`` containers may be launched, and reserve it."""
+        """Return what of ``wanted`` containers may be launched, and reserve it.
+
+        The scaler keeps its place in the line until it has launched: it may have to wait for its slot. One that a
+        reload has just removed is granted nothing.
+        """
         with self._lock:
-            account = self._accounts.get(scaler)
-            if self._limit is None or account is None:
+            if self._limit is None:
                 return wanted
-            since = now if account.claim is None else account.claim.held_since
-            self._accounts[scaler] = replace(account, claim=Claim(account.priority, wanted, since))
-            share = granted(self._room(self._limit), self._claims(), scaler, now)
-            # Whoever was granted something goes to the end of the line with the rest.
-            rest = Claim(account.priority, wanted - share, now if share else since) if share < wanted else None
-            self._accounts[scaler] = replace(account, reserved=share, claim=rest)
+            if (account := self._accounts.get(scaler)) is None:
+                return 0
+            since = now if account.held_since is None else account.held_since
+            self._change(scaler, reserved=0, wanted=wanted, held_since=since)
+            room = self._limit - sum(each.taken for each in self._accounts.values())
+            share = granted(room, self._claims(), scaler, now)
+            self._change(scaler, reserved=share, wanted=wanted - share)
             return share
 
-    def _room(self, limit: int) -> int:
-        return limit - sum(account.held + account.reserved for account in self._accounts.values())
+    def launched(self, scaler: str, containers: int, now: float) -> None:
+        """Turn what was granted into what was started, or may yet be; the scaler goes to the end of the line.
+
+        Even if that is nothing: one whose launches fail must not keep the others from theirs.
+        """
+        with self._lock:
+            if account := self._accounts.get(scaler):
+                held = None if account.held is None else account.held + containers
+                self._change(scaler, held=held, reserved=0, held_since=now if account.wanted else None)
+
+    def _change(self, scaler: str, **changes: int | float | None) -> None:
+        """Change an account; one that a reload has removed stays so."""
+        if account := self._accounts.get(scaler):
+            self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
 
     def _claims(self) -> dict[str, Claim]:
-        return {name: account.claim for name, account in self._accounts.items() if account.claim is not None}
+        return {
+            name: Claim(account.priority, account.wanted, account.held_since)
+            for name, account in self._accounts.items()
+            if account.held_since is not None
+        }

@@ -85,9 +85,14 @@ class Cluster:
         """Forget a scaler; its tasks finish by themselves."""
         self._crews.pop(scaler, None)
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether a listing was ever taken."""
+        return self._snapshot.listed_at > NEVER
+
     def is_idle(self, scaler: str) -> bool:
         """Say whether a listing was taken and no task of the scaler's is known to live."""
-        return self._snapshot.listed_at > NEVER and not self._snapshot.by_scaler.get(scaler)
+        return self.is_listed and not self._snapshot.by_scaler.get(scaler)
 
     def tasks_of(self, scaler: str) -> tuple[LiveTask, ...]:
         """Return the scaler's live tasks as far as known."""

@@ -16,6 +16,7 @@ from controller.core.breaker import heed
 from controller.core.copies import families
 from controller.core.decide import decide, launched
 from controller.core.ledger import LiveTask
+from controller.core.limits import pending
 from controller.core.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.record import LaunchResult, Reconciled, same_hold
 from controller.core.slots import slot_at
@@ -152,6 +153,7 @@ class Reconciler:
         if decision.reason is Reason.LAUNCH:
             result = self._services.launcher.launch(spec, decision, cluster.launched, self.series)
             self._remember(decision, result)
+            self._services.budget.launched(spec.name, result.containers + result.in_doubt, clock.now())
         problem = None if seen.problem is None else named(spec, seen.problem)
         self._record(Reconciled(spec.name, decision, result, problem), clock.elapsed() - began)
         fault = seen.problem.fault if seen.problem else result.fault if result else None
@@ -163,25 +165,24 @@ class Reconciler:
     def _observe(self, spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after: float) -> Observation:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         seen = observe(spec, queue, cluster, began_after)
-        may_launch = seen.fleet and seen.queue and (seen.queue.visible or spec.policy.min_containers)
-        if self._history_read or not may_launch:
-            return seen
-        try:
-            cluster.read_history(families(spec.task.definition, spec.packing.max_containers_per_task))
-        except AwsError as error:
-            return replace(seen, fleet=None, problem=error)
-        self._history_read = True
+        if not self._history_read and may_launch(spec, seen):
+            seen = recall(spec, seen, cluster)
+            self._history_read = seen.problem is None
         return seen
 
     def _decide(self, spec: ScalerSpec, seen: Observation, cluster: Cluster) -> Decision:
         budget, now = self._services.budget, self._services.clock.now()
-        if seen.fleet is not None:
+        if self._history_read:
+            # Not before: signs are heeded in the order of their times, and the history's are older.
             self._state = replace(self._state, breaker=heed(self._state.breaker, cluster.signs(spec.name)))
-            budget.report(spec.name, seen.fleet.live + sum(doubt.containers for doubt in self._state.doubts))
+        if cluster.is_listed:
+            # What lives is known even when the queue is not.
+            in_doubt = sum(doubt.containers for doubt in pending(spec.policy, self._state.doubts, now))
+            budget.report(spec.name, cluster.fleet(spec.name).live + in_doubt)
         decision, self._state = decide(
             spec.policy, seen.queue, seen.fleet, self._state, now, lambda wanted: budget.grant(spec.name, wanted, now)
         )
-        if decision.numbers is not None and decision.numbers.granted is None:
+        if decision.numbers is None or decision.numbers.granted is None:
             budget.content(spec.name)
         return decision
 
@@ -232,3 +233,17 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after:
         except AwsError as error:
             return Observation(queue=counts, problem=error)
     return Observation(counts, cluster.fleet(spec.name))
+
+
+def may_launch(spec: ScalerSpec, seen: Observation) -> bool:
+    """Say whether what was seen can lead to a launch."""
+    return seen.fleet is not None and seen.queue is not None and max(seen.queue.visible, spec.policy.min_containers) > 0
+
+
+def recall(spec: ScalerSpec, seen: Observation, cluster: Cluster) -> Observation:
+    """Have the cluster read how the scaler's tasks ended before this process; what it cannot read makes it unknown."""
+    try:
+        cluster.read_history(families(spec.task.definition, spec.packing.max_containers_per_task))
+    except AwsError as error:
+        return replace(seen, fleet=None, problem=error)
+    return seen

@@ -21,7 +21,7 @@ class Claim:
     wanted: int
     """Containers."""
     held_since: float
-    """Since when it was granted nothing."""
+    """Since when it has waited for a launch."""
 
 
 def granted(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:

@@ -59,7 +59,7 @@ class StoppedTask:
     started_at: float | None = None
     """None: it never ran."""
     stopped_at: float = 0.0
-    """When its containers had stopped; ECS takes up to a minute more to call it stopped."""
+    """When its containers had stopped; ECS takes longer to call it stopped."""
     cause: str | None = None
     """Why it stopped, in ECS's words."""
 
