@@ -16,6 +16,7 @@ from controller.app import connect
 from controller.aws.errors import AwsError
 from controller.cli.options import config_option
 from controller.config import ConfigError, ScalerSpec, load
+from controller.core.breaker import CLOSED, heed
 from controller.core.copies import KEEPER, copy_names, derived_family
 from controller.core.copy_notes import notes
 from controller.core.decide import decide
@@ -24,7 +25,7 @@ from controller.core.model import Outcome, ScalerState
 from controller.core.packing import TaskGroup
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.launch import Draft, named
-from controller.reconcile import Services, observe
+from controller.reconcile import Services, may_launch, observe, recall
 from controller.telemetry.series import Series
 
 
@@ -67,7 +68,10 @@ def _plan(spec: ScalerSpec, services: Services) -> _Planned:
     cluster = services.clusters.of(spec.task.cluster)
     cluster.enrol(spec.name, spec.task.container, Series(services.metrics, spec.name, ()))
     seen = observe(spec, services.queue(spec.queue), cluster, began_after=time())
-    decision, _ = decide(spec.policy, seen.queue, seen.fleet, ScalerState(), time())
+    if may_launch(spec, seen):
+        seen = recall(spec, seen, cluster)
+    state = ScalerState(breaker=heed(CLOSED, cluster.signs(spec.name)))
+    decision, _ = decide(spec.policy, seen.queue, seen.fleet, state, time())
     draft, problem = None, seen.problem
     try:
         # The template is looked up even when nothing is launched: that it is there is part of the answer.
