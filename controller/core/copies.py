@@ -73,6 +73,11 @@ def _platform(template: Template, _worker: str) -> Iterator[str]:
             "networkMode is none, so the keeper cannot reach the task metadata endpoint: "
             f"use awsvpc, bridge or host, {WAY_OUT}"
         )
+    if (template.definition.get("trustedExecutionConfiguration") or {}).get("attestationPolicy"):
+        yield (
+            "its attestationPolicy names the containers that may run, and copies and keeper are not among them: "
+            "set max_containers_per_task to 1"
+        )
 
 
 def _worker(template: Template, worker: str) -> Iterator[str]:
@@ -92,6 +97,20 @@ def _worker(template: Template, worker: str) -> Iterator[str]:
             f"container {worker} is the task's proxy, of which a task has one: set task.container to the one "
             f"that does the work, {WAY_OUT}"
         )
+
+
+def _devices(template: Template, worker: str) -> Iterator[str]:
+    for need in template.container(worker).get("resourceRequirements") or ():
+        if need.get("value") == "ALL":
+            yield (
+                f"container {worker} takes all {need['type']}s of an instance, so none is left to a second copy: "
+                f"give it a number, {WAY_OUT}"
+            )
+        elif need["type"] == "InferenceAccelerator":
+            yield (
+                f"container {worker} uses the inference accelerator {need.get('value')}, of which the task has one: "
+                "set max_containers_per_task to 1"
+            )
 
 
 def _sidecars(template: Template, worker: str) -> Iterator[str]:
@@ -135,4 +154,10 @@ def _names(template: Template, worker: str) -> Iterator[str]:
         )
 
 
-_CHECKS: Final[tuple[Callable[[Any, str], Iterator[str]], ...]] = (_platform, _worker, _sidecars, _names)
+_CHECKS: Final[tuple[Callable[[Any, str], Iterator[str]], ...]] = (
+    _platform,
+    _worker,
+    _devices,
+    _sidecars,
+    _names,
+)

@@ -85,7 +85,7 @@ def _size(template: Template, worker: str, k: int) -> Iterator[str]:
     if size is None or single is None:
         return
     if size.cpu is not None or size.memory is not None:
-        yield f"task size {_figures(single)} becomes {_figures(size)}, {_rounding(size)}"
+        yield f"task size {_figures(single)} becomes {paid(size)}"
     yield from _tighter(template, worker)
 
 
@@ -113,10 +113,43 @@ def _shared(template: Template, worker: str, k: int) -> Iterator[str]:
     if mounts:
         paths = ", ".join(str(mount.get("containerPath")) for mount in mounts)
         yield f"the copies write to the same volumes at {paths}"
-    for need in definition.get("resourceRequirements") or ():
-        if str(need["value"]).isdigit():
-            total = k * int(need["value"])
+    yield from _namespaces(template, definition)
+    yield from _launch_volumes(template)
+    yield from _devices(template, worker, k)
+
+
+def _namespaces(template: Template, definition: Mapping[str, Any]) -> Iterator[str]:
+    if template.definition.get("pidMode") in {"task", "host"}:
+        yield "the copies see each other's processes (pidMode)"
+    if template.definition.get("ipcMode") in {"task", "host"}:
+        yield "the copies share semaphores, message queues and shared memory (ipcMode)"
+    if definition.get("hostname"):
+        yield f"the copies have the same hostname, {definition['hostname']}"
+
+
+def _launch_volumes(template: Template) -> Iterator[str]:
+    for volume in template.definition.get("volumes") or ():
+        if volume.get("configuredAtLaunch"):
+            yield (
+                f"volume {volume['name']} is made by task.run_task.volumeConfigurations: one for each task, "
+                f"shared by the copies, of the size given there"
+            )
+
+
+def _devices(template: Template, worker: str, k: int) -> Iterator[str]:
+    for need in template.container(worker).get("resourceRequirements") or ():
+        if str(need.get("value")).isdigit():
+            beside = sum(_number(sidecar, need["type"]) for sidecar in template.sidecars(worker))
+            total = k * int(need["value"]) + beside
             yield f"{need['type']}: {need['value']} for each copy, {total} for the task, on one instance"
+        elif need.get("sharingStrategy"):
+            yield f"{need['type']}: shared by the copies ({need['sharingStrategy']})"
+
+
+def _number(container: Mapping[str, Any], kind: str) -> int:
+    """Return how many devices of a kind a container takes."""
+    values = [need.get("value") for need in container.get("resourceRequirements") or () if need["type"] == kind]
+    return sum(int(value) for value in values if str(value).isdigit())
 
 
 def _tags(template: Template) -> Iterator[str]:
@@ -130,13 +163,14 @@ def _port(mapping: Mapping[str, Any]) -> str:
     return f"{mapping.get('containerPort') or mapping.get('containerPortRange')}/{mapping.get('protocol', 'tcp')}"
 
 
+def paid(size: TaskSize) -> str:
+    """Return what a task is paid and how much of it is rounding, in words."""
+    rounding = f"of which {size.cpu_rounding} CPU units and {size.memory_rounding} MiB are rounding"
+    exact = not (size.cpu_rounding or size.memory_rounding)
+    return f"{_figures(size)}, {'nothing of it rounding' if exact else rounding}"
+
+
 def _figures(size: TaskSize) -> str:
     cpu = "no cpu" if size.cpu is None else f"{size.cpu} CPU units"
     memory = "no memory" if size.memory is None else f"{size.memory} MiB"
     return f"{cpu} and {memory}"
-
-
-def _rounding(size: TaskSize) -> str:
-    cpu = (size.cpu or 0) - (size.needed_cpu or 0)
-    memory = (size.memory or 0) - (size.needed_memory or 0)
-    return f"of which {cpu} CPU units and {memory} MiB are rounding" if cpu or memory else "nothing of it rounding"

@@ -62,6 +62,28 @@ REALISTIC = {
         ipcMode="task",
         placementConstraints=[{"type": "memberOf", "expression": "attribute:ecs.instance-type =~ g5.*"}],
     ),
+    "volumes of every kind": template(
+        container(
+            "worker",
+            mountPoints=[
+                {"sourceVolume": name, "containerPath": f"/{name}"} for name in ("ebs", "bind", "efs", "docker")
+            ],
+            volumesFrom=[{"sourceContainer": "agent", "readOnly": True}],
+        ),
+        container("agent", essential=False, restartPolicy={"enabled": True, "ignoredExitCodes": [0]}),
+        volumes=[
+            {"name": "ebs", "configuredAtLaunch": True},
+            {"name": "bind", "host": {}},
+            {"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+            {"name": "docker", "dockerVolumeConfiguration": {"scope": "task", "driver": "local"}},
+        ],
+    ),
+    "a service mesh": template(
+        container("worker", dependsOn=after("envoy", "HEALTHY"), portMappings=[{"containerPort": 8080}]),
+        container("envoy", user="1337", healthCheck={"command": ["CMD", "true"]}),
+        proxyConfiguration={"type": "APPMESH", "containerName": "envoy", "properties": []},
+        enableFaultInjection=False,
+    ),
     "EC2 with host networking and a task size": ec2(
         container("worker", memory=300), networkMode="host", cpu="300", memory="700"
     ),
@@ -167,6 +189,46 @@ def test_the_keeper_waits_for_what_the_worker_waits_for() -> None:
     definition = derived(REALISTIC["init container and proxy"])
     assert [("init", "SUCCESS"), ("proxy", "HEALTHY")] == pairs(definition, "ecsq-keeper")
     assert [("init", "SUCCESS"), ("proxy", "HEALTHY"), ("ecsq-keeper", "START")] == pairs(definition, "worker-2")
+
+
+def test_what_only_has_to_start_before_the_worker_starts_before_the_copies() -> None:
+    """The keeper does not need it: a sidecar that has started and ended holds nobody up."""
+    given = template(container("worker", dependsOn=after("agent", "START")), container("agent", essential=False))
+    definition = derived(given, 2)
+    assert [("agent", "START"), ("ecsq-keeper", "START")] == pairs(definition, "worker-1")
+    assert [] == pairs(definition, "ecsq-keeper")
+
+
+def test_sidecars_wait_for_each_other_as_in_the_template() -> None:
+    """Only what names the worker is turned to the copies."""
+    given = template(
+        container("worker", essential=False),
+        container("a", dependsOn=after("b", "HEALTHY")),
+        container("b", dependsOn=[*after("worker", "COMPLETE"), *after("c", "START")]),
+        container("c"),
+    )
+    definition = derived(given, 2)
+    assert [("b", "HEALTHY")] == pairs(definition, "a")
+    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE"), ("c", "START")] == pairs(definition, "b")
+
+
+def test_each_copy_takes_the_devices_of_the_worker() -> None:
+    """A GPU belongs to one container; the keeper takes none."""
+    definition = derived(REALISTIC["EC2 with bridge networking and GPU"], 4)
+    needs = {each["name"]: each.get("resourceRequirements") for each in definition["containerDefinitions"]}
+    one = [{"type": "GPU", "value": "1"}]
+    assert {"ecsq-keeper": None, **{f"worker-{n}": one for n in range(1, 5)}, "db": None} == needs
+
+
+def test_volumes_are_passed_on_whole() -> None:
+    """One that RunTask configures stays so: its volumeConfigurations find it by the same name."""
+    given = REALISTIC["volumes of every kind"]
+    definition = derived(given)
+    assert given.definition["volumes"] == definition["volumes"]
+    worker = given.container("worker")
+    for name in ("worker-1", "worker-2", "worker-3"):
+        mounted = named(definition, name)
+        assert (worker["mountPoints"], worker["volumesFrom"]) == (mounted["mountPoints"], mounted["volumesFrom"])
 
 
 def test_what_runs_after_the_worker_runs_after_all_copies() -> None:

@@ -96,6 +96,36 @@ def test_a_plain_template() -> None:
             id="GPUs",
         ),
         pytest.param(
+            ec2(
+                container("worker", memory=512, resourceRequirements=[{"type": "GPU", "value": "1"}]),
+                container("encoder", memory=512, resourceRequirements=[{"type": "GPU", "value": "1"}]),
+            ),
+            "GPU: 1 for each copy, 3 for the task, on one instance",
+            id="a sidecar's GPU",
+        ),
+        pytest.param(
+            ec2(
+                container("worker", memory=9, resourceRequirements=[{"type": "GPU", "sharingStrategy": "time-slicing"}])
+            ),
+            "GPU: shared by the copies (time-slicing)",
+            id="a shared GPU",
+        ),
+        pytest.param(template(pidMode="task"), "the copies see each other's processes (pidMode)", id="one PID space"),
+        pytest.param(
+            ec2(container("worker", memory=9), ipcMode="host"),
+            "the copies share semaphores, message queues and shared memory (ipcMode)",
+            id="one IPC space",
+        ),
+        pytest.param(
+            ec2(container("worker", memory=9, hostname="w")), "the copies have the same hostname, w", id="a hostname"
+        ),
+        pytest.param(
+            template(volumes=[{"name": "data", "configuredAtLaunch": True}]),
+            "volume data is made by task.run_task.volumeConfigurations: one for each task, shared by the copies, of "
+            "the size given there",
+            id="an EBS volume",
+        ),
+        pytest.param(
             template(tags=({"key": "aws:stack", "value": "s"}, {"key": "team", "value": "t"})),
             "tags not passed on, because they are reserved: aws:stack",
             id="tags",
@@ -110,3 +140,17 @@ def test_a_plain_template() -> None:
 def test_what_changes_is_said(given: Template, expected: str) -> None:
     """Each thing that two copies drop, share or change has its line."""
     assert expected in notes(given, "worker", 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        template(pidMode=None, ipcMode=None),
+        ec2(container("worker", memory=9), ipcMode="none", volumes=[{"name": "scratch", "host": {}}]),
+    ],
+    ids=["unset", "private"],
+)
+def test_what_copies_do_not_share_is_not_said(given: Template) -> None:
+    """A namespace of one's own, and a volume that is there without RunTask's doing."""
+    said = " ".join(notes(given, "worker", 2))
+    assert [] == [word for word in ("pidMode", "ipcMode", "hostname", "volumeConfigurations", "GPU") if word in said]

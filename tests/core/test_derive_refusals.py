@@ -28,6 +28,29 @@ def limit(given: Template) -> tuple[int, str]:
         ),
         pytest.param(ec2(networkMode="none"), "cannot reach the task metadata endpoint", id="no network"),
         pytest.param(
+            ec2(trustedExecutionConfiguration={"isolationMode": "CONFIDENTIAL_SANDBOX", "attestationPolicy": "cA=="}),
+            "its attestationPolicy names the containers that may run",
+            id="attested containers",
+        ),
+        pytest.param(
+            ec2(container("worker", memory=64, resourceRequirements=[{"type": "GPU", "value": "ALL"}])),
+            "container worker takes all GPUs of an instance",
+            id="all GPUs",
+        ),
+        pytest.param(
+            ec2(container("worker", memory=64, resourceRequirements=[{"type": "NeuronDevice", "value": "ALL"}])),
+            "container worker takes all NeuronDevices of an instance",
+            id="Neuron devices",
+        ),
+        pytest.param(
+            ec2(
+                container("worker", memory=64, resourceRequirements=[{"type": "InferenceAccelerator", "value": "d1"}]),
+                inferenceAccelerators=[{"deviceName": "d1", "deviceType": "eia2.medium"}],
+            ),
+            "container worker uses the inference accelerator d1",
+            id="an inference accelerator",
+        ),
+        pytest.param(
             template(container("worker", firelensConfiguration={"type": "fluentbit"})), "is the log router", id="router"
         ),
         pytest.param(
