@@ -53,7 +53,7 @@ def connect(spec: ControllerSpec, stopping: Event, *, dry_run: bool) -> Services
     """Return what the reconciles of a controller share. Asks AWS nothing yet."""
     clock = machine_clock(stopping)
     metrics = Metrics(VERSION, OPERATIONS, REQUEST_OUTCOMES)
-    clients = Clients(spec.aws, spec.name, metrics.observe_request)
+    clients = Clients(spec.aws, spec.name, metrics.observe_request, clock.elapsed)
     pacer = Pacer(spec.aws.launch_rate, clock)
     run = partial(run_task, clients)
     return Services(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 
@@ -12,18 +13,22 @@ from controller.core.rate import Bucket, Rate, take
 FIRST_BACK_OFF = 1.0
 """Seconds for which an operation rests after it was throttled once."""
 LONGEST_BACK_OFF = 30.0
+NEVER = float("-inf")
 
 
 class BackOff:
     """Lets an operation rest after it was throttled, twice as long each time, until it succeeds."""
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: Callable[[], float] = monotonic) -> None:
+        """Go by ``elapsed``: seconds since some moment, without steps."""
+        self._elapsed = elapsed
+        self._lock = Lock()
         self._throttled: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
 
     def check(self, operation: str) -> None:
         """Raise AwsError while the operation rests: asking a throttled account for more makes it worse."""
-        rest = self._rests_until.get(operation, 0.0) - monotonic()
+        rest = self._rests_until.get(operation, NEVER) - self._elapsed()
         if rest > 0:
             raise AwsError(Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {rest:.1f} s")
 
@@ -33,9 +38,14 @@ class BackOff:
             if self._throttled:
                 self._throttled.pop(operation, None)
             return
-        times = self._throttled.get(operation, 0)
-        self._throttled[operation] = times + 1
-        self._rests_until[operation] = monotonic() + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10))
+        with self._lock:
+            now = self._elapsed()
+            if now < self._rests_until.get(operation, NEVER):
+                # It left before the rest began, as many do at the same time: one storm is one throttle.
+                return
+            times = self._throttled.get(operation, 0)
+            self._throttled[operation] = times + 1
+            self._rests_until[operation] = now + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10))
 
 
 class Pacer:
@@ -48,7 +58,10 @@ class Pacer:
         self._lock = Lock()
 
     def wait(self, tokens: int, until: float) -> bool:
-        """Take ``tokens`` and wait for them; False, with nothing taken, if that would be after ``until``."""
+        """Take ``tokens`` and wait for them; False, with nothing taken, if that would be after ``until``.
+
+        False as well when the process is to stop meanwhile.
+        """
         with self._lock:
             now = self._clock.now()
             bucket, seconds = take(self._rate, self._bucket, tokens, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Lock
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -55,14 +55,17 @@ class Clients:
     Making one raises AwsError when there is no region; that is then tried again at the next use.
     """
 
-    def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver) -> None:
+    def __init__(
+        self, spec: AwsSpec, controller: str, observe: RequestObserver, elapsed: Callable[[], float] = monotonic
+    ) -> None:
+        """Make none yet; ``elapsed`` is what a rest after a throttle goes by."""
         self._spec = spec
         self._appid = f"ecsq-{controller}"
         self._observe = observe
         self._session: boto3.session.Session | None = None
         self._made: dict[str, Any] = {}
         self._lock = Lock()
-        self._back_off = BackOff()
+        self._back_off = BackOff(elapsed)
 
     @property
     def region(self) -> str:

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.pace import LONGEST_BACK_OFF, BackOff, Pacer
+from controller.clock import Clock
+from controller.core.rate import Rate
+
+if TYPE_CHECKING:
+    from tests.support.clock import Clock as SetClock
+
+RATE = Rate(20.0, 100)
+FOREVER = float("inf")
+
+
+def rests(back_off: BackOff, operation: str = "ListTasks") -> bool:
+    """Say whether the operation may not be asked for now."""
+    try:
+        back_off.check(operation)
+    except AwsError:
+        return True
+    return False
+
+
+def rest_of(back_off: BackOff, clock: SetClock) -> float:
+    """Let the operation's rest pass; gives how many seconds it took."""
+    began = clock.now
+    while rests(back_off):
+        clock.now += 0.5
+    return clock.now - began
+
+
+# An operation that is throttled
+
+
+def test_an_operation_rests_after_a_throttle(clock: SetClock) -> None:
+    """And no other with it."""
+    back_off = BackOff(clock)
+    back_off.note("ListTasks", throttled=True)
+    assert (True, False) == (rests(back_off), rests(back_off, "DescribeTasks"))
+    with pytest.raises(AwsError, match=r"ListTasks was throttled by AWS: not asked again for 1\.0 s") as caught:
+        back_off.check("ListTasks")
+    assert Fault.THROTTLED is caught.value.fault
+
+
+def test_it_rests_twice_as_long_each_time(clock: SetClock) -> None:
+    """Up to a limit."""
+    back_off, found = BackOff(clock), []
+    for _ in range(8):
+        back_off.note("ListTasks", throttled=True)
+        found.append(rest_of(back_off, clock))
+    assert [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST_BACK_OFF, LONGEST_BACK_OFF, LONGEST_BACK_OFF] == found
+
+
+def test_a_success_makes_the_next_rest_short_again(clock: SetClock) -> None:
+    """Of that operation alone."""
+    back_off = BackOff(clock)
+    for operation in ("ListTasks", "DescribeTasks"):
+        for _ in range(3):
+            clock.now += LONGEST_BACK_OFF
+            back_off.note(operation, throttled=True)
+    clock.now += LONGEST_BACK_OFF
+    back_off.note("ListTasks", throttled=False)
+    back_off.note("ListTasks", throttled=True)
+    back_off.note("DescribeTasks", throttled=True)
+    clock.now += 1.0
+    assert (False, True) == (rests(back_off), rests(back_off, "DescribeTasks"))
+
+
+def test_throttles_that_come_together_count_as_one(clock: SetClock) -> None:
+    """Requests that left before the rest began say nothing new."""
+    back_off = BackOff(clock)
+    for _ in range(8):
+        back_off.note("ListTasks", throttled=True)
+    assert 1.0 == rest_of(back_off, clock)
+
+
+# The pace of launches
+
+
+@dataclass
+class Waits:
+    """A clock that stands still but for its pauses."""
+
+    now: float = 1_000_000.0
+    stops_in_pause: bool = False
+    paused: list[float] = field(default_factory=list)
+
+    def clock(self) -> Clock:
+        """Return it as the program takes it."""
+        return Clock(lambda: self.now, lambda: self.now, self._pause)
+
+    def _pause(self, seconds: float) -> bool:
+        self.paused.append(seconds)
+        self.now += 0.0 if self.stops_in_pause else seconds
+        return self.stops_in_pause
+
+
+def test_a_burst_does_not_wait() -> None:
+    """What comes after it does, as long as the rate makes it."""
+    waits = Waits()
+    pacer = Pacer(RATE, waits.clock())
+    assert [True] * 12 == [pacer.wait(10, FOREVER) for _ in range(12)]
+    assert [0.5, 0.5] == pytest.approx(waits.paused)
+
+
+def test_what_would_be_too_late_is_not_taken() -> None:
+    """Nobody waits for a call that may not leave any more, and the tokens are there for another."""
+    waits = Waits()
+    pacer = Pacer(RATE, waits.clock())
+    assert pacer.wait(100, FOREVER)
+    assert [False, False] == [pacer.wait(20, waits.now + 0.9) for _ in range(2)]
+    assert (True, [1.0]) == (pacer.wait(20, waits.now + 1.1), pytest.approx(waits.paused))
+
+
+def test_what_was_not_waited_for_is_no_permission() -> None:
+    """The process is to stop."""
+    waits = Waits(stops_in_pause=True)
+    pacer = Pacer(RATE, waits.clock())
+    assert (True, False) == (pacer.wait(100, FOREVER), pacer.wait(10, FOREVER))
+
+
+def test_threads_share_one_pace() -> None:
+    """Together they are not faster than one: each waits for those before it as well."""
+    waits, ready = Waits(), Barrier(8)
+    clock = Clock(lambda: waits.now, lambda: waits.now, lambda seconds: waits.paused.append(seconds) or False)
+    pacer = Pacer(RATE, clock)
+
+    def launch() -> bool:
+        ready.wait(5)
+        return all(pacer.wait(10, FOREVER) for _ in range(4))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [True] * 8 == [each.result(10) for each in [pool.submit(launch) for _ in range(8)]]
+    assert [0.5 * beyond for beyond in range(1, 23)] == pytest.approx(sorted(waits.paused))
+
+
+@given(st.lists(st.tuples(st.integers(1, 10), st.floats(0, 3)), max_size=80))
+def test_it_is_never_faster_than_it_may_be(calls: list[tuple[int, float]]) -> None:
+    """After every call: no more than the burst and what has come in since the start."""
+    waits = Waits()
+    pacer, began, tokens = Pacer(RATE, waits.clock()), waits.now, 0
+    for count, idle in calls:
+        assert pacer.wait(count, FOREVER)
+        tokens += count
+        assert tokens <= RATE.burst + RATE.per_second * (waits.now - began) + 1e-3
+        waits.now += idle
