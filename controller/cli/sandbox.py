@@ -9,6 +9,10 @@ from controller.config.durations import parse_duration
 OPTIONAL = frozenset({"flask", "moto", "rich", "werkzeug"})
 """What the sandbox needs and the daemon does not; moto alone comes without its server's two."""
 
+DURATION = 60.0
+SOAK = 600.0
+"""How long a run and a soak take unless the user says otherwise, seconds."""
+
 
 class Duration(click.ParamType[float]):
     """A duration of the configuration's form, as seconds."""
@@ -27,7 +31,7 @@ class Duration(click.ParamType[float]):
 
 
 @click.command("sandbox")
-@click.option("--duration", type=Duration(), default="60s", show_default=True, help="How long it runs.")
+@click.option("--duration", type=Duration(), help="How long it runs.  [default: 60s; 10m with --soak]")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides bursts, work and delays."
 )
@@ -38,12 +42,21 @@ class Duration(click.ParamType[float]):
     help="Port of the embedded AWS on 127.0.0.1.  [default: any free one]",
 )
 @click.option("--aws-only", is_flag=True, help="Start no controller: bring your own to the embedded AWS.")
-def command(*, duration: float, seed: int, port: int, aws_only: bool) -> None:
+@click.option("--chaos", is_flag=True, help="Break calls on their way, and kill and restart the controller.")
+@click.option("--soak", is_flag=True, help="Long chaos: a second controller beside the first, which is not killed.")
+def command(*, duration: float | None, seed: int, port: int, aws_only: bool, chaos: bool, soak: bool) -> None:
     """Try the controller on this machine: an embedded AWS, workers, bursts of messages, and the real daemon.
 
     Ends by itself with a summary: at the latest 30 s after the duration, sooner if all work is done. Exit code 1
     if a message was lost or not done in time, or a worker was killed in the middle of its work.
+
+    With --chaos also if containers exceeded their maximum at any moment, or if a slot started more than its largest
+    plan; with --soak also if the first controller holds over 5 MiB more at the end than after its first minute.
+    Nothing is broken any more in the last 20 s, or in the last third of a run that is shorter than a minute.
     """
+    if aws_only and (chaos or soak):
+        raise click.UsageError("--chaos and --soak break the sandbox's own controller: leave --aws-only out")
+    duration = duration or (SOAK if soak else DURATION)
     try:
         from rich.console import Console  # noqa: PLC0415 - optional, and slow to import
 
@@ -58,7 +71,8 @@ def command(*, duration: float, seed: int, port: int, aws_only: bool) -> None:
             "python -m pip install 'ecs-queue-controller[sandbox]'"
         ) from error
     try:
-        summary = play(Options(duration=duration, seed=seed, port=port, aws_only=aws_only), Console())
+        options = Options(duration, seed=seed, port=port, aws_only=aws_only, chaos=chaos, soak=soak)
+        summary = play(options, Console())
     except PortError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"\n{render(summary)}")

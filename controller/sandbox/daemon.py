@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections import deque
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from controller.sandbox.memory import resident
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,40 +42,86 @@ def write_configuration(path: Path, configuration: Mapping[str, Any]) -> None:
     path.write_text(yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")
 
 
+def not_as_asked(code: int) -> str:
+    """Say that a controller that was told to end did not do so as it promises."""
+    return f"The controller did not end as asked: exit code {code} after SIGTERM."
+
+
 class Daemon:
-    """``python -m controller run`` on a configuration file, its log in a file of its own."""
+    """``python -m controller run`` on a configuration file, its log in a file of its own.
+
+    It may be started again after ``stop`` or ``kill``, on the same file and port. Safe to use from several threads
+    as long as only one of them starts and ends it.
+    """
 
     def __init__(self, *, configuration: Path, log: Path, port: int) -> None:
-        self._configuration = configuration
+        self.configuration = configuration
+        """The file that it reads."""
         self._log = log
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
+        self._told_to_end = False
+        self._changing = Lock()
+        self._starts = 0
         self.url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
         """Start the process."""
-        command = [sys.executable, "-m", "controller", "run", "--config", str(self._configuration)]
-        with self._log.open("wb") as log:
+        command = [sys.executable, "-m", "controller", "run", "--config", str(self.configuration)]
+        self._starts += 1
+        # The AWS SDKs put this variable into their User-Agent: the embedded AWS can tell one process from the next.
+        environment = os.environ | {"AWS_EXECUTION_ENV": f"sandbox-{self._log.stem}-{self._starts}"}
+        with self._log.open("ab") as log, self._changing:
             # A session of its own: a Ctrl-C in the terminal is for the sandbox, which then ends the daemon.
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
             )
+            self._told_to_end = False
+
+    @property
+    def started(self) -> bool:
+        """Whether it was ever started."""
+        return self._process is not None
 
     @property
     def exit_code(self) -> int | None:
-        """The daemon's exit code; None while it runs, minus the signal that killed it."""
-        return self._process.poll() if self._process else None
+        """The code with which it ended by itself, minus the signal if one killed it; None while it runs or as told."""
+        with self._changing:
+            return self._process.poll() if self._process and not self._told_to_end else None
+
+    @property
+    def resident(self) -> int | None:
+        """Bytes of memory that it holds; None if it does not run, or where nobody can tell."""
+        return resident(self._process.pid) if self._process else None
 
     def stop(self) -> int | None:
-        """End the daemon with SIGTERM, with SIGKILL if that is in vain, and return its exit code."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        return self.exit_code
+        """End the daemon with SIGTERM, with SIGKILL if that is in vain, and return its exit code.
+
+        None if it was not running.
+        """
+        process = self._tell_to_end()
+        if process is None:
+            return None
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def kill(self) -> None:
+        """End the daemon with SIGKILL, whatever it is doing."""
+        if process := self._tell_to_end():
+            process.kill()
+            process.wait()
+
+    def _tell_to_end(self) -> subprocess.Popen[bytes] | None:
+        """Return the process if it runs; what becomes of it from here on is as told."""
+        with self._changing:
+            if self._process is None or self._process.poll() is not None:
+                return None
+            self._told_to_end = True
+            return self._process
 
     def status(self) -> dict[str, Any] | None:
         """Return what ``/status`` says; None if it does not answer."""

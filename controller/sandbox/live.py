@@ -24,6 +24,8 @@ LINE_EVERY = 3.0
 """The least time between two plain lines about one queue, seconds."""
 NARROW = 62
 """Below so many columns the table does not fit and plain lines take its place."""
+EVENTS_KEPT = 50
+"""Lines about launches and disruptions that are not printed a second time."""
 BAR = 56
 """The most columns of a bar."""
 
@@ -49,7 +51,7 @@ class PlainView:
         self._console = console
         self._now = now
         self._said: dict[str, tuple[str, float]] = {}
-        self._launches: tuple[str, ...] = ()
+        self._events: tuple[str, ...] = ()
         self._phase = ""
 
     def __enter__(self) -> Self:
@@ -64,10 +66,12 @@ class PlainView:
         if progress.phase != self._phase:
             self._phase = progress.phase
             self._print(f"{at} {progress.phase}")
-        for launch in progress.launches:
-            if launch not in self._launches:
-                self._print(launch)
-        self._launches = progress.launches
+        events = progress.disruptions + progress.launches
+        for event in events:
+            if event not in self._events:
+                self._print(event)
+        # A controller that does not answer for a moment tells of no launch; told twice it would seem to be another.
+        self._events = (self._events + tuple(event for event in events if event not in self._events))[-EVENTS_KEPT:]
         for queue in progress.queues:
             self._show_queue(at, queue)
 
@@ -116,6 +120,7 @@ def picture(progress: Progress, width: int) -> RenderableType:
     if progress.launches:
         parts += [Text(), Text("last launches (tasks x containers)", style="bold")]
         parts += [Text(f"  {launch}", overflow="ellipsis", no_wrap=True) for launch in progress.launches]
+    parts += [Text(disruption, style="red") for disruption in progress.disruptions]
     return Group(*parts)
 
 

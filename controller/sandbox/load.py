@@ -39,24 +39,24 @@ class Burst:
     messages: tuple[Message, ...]
 
 
-def plan_load(scenario: Scenario, *, duration: float, seed: int) -> tuple[Burst, ...]:
+def plan_load(scenario: Scenario, *, duration: float, seed: int, settling: float = SETTLING) -> tuple[Burst, ...]:
     """Return the bursts of a run of ``duration`` seconds in the order of their sending.
 
-    Every queue gets its first burst within two seconds, and its last early enough that the work can be done
-    before the run ends, if the run is long enough for that.
+    Every queue gets its first burst within two seconds, and its last ``settling`` seconds before the end or earlier,
+    if the run is long enough for that.
     """
     bursts = itertools.chain.from_iterable(
-        _bursts(queue, first_at=FIRST_BURST_AT * (index + 1), duration=duration, seed=seed)
+        _bursts(queue, first_at=FIRST_BURST_AT * (index + 1), until=duration - settling, seed=seed)
         for index, queue in enumerate(scenario.queues)
     )
     return tuple(sorted(bursts, key=lambda burst: (burst.at, burst.queue)))
 
 
-def _bursts(queue: QueueScenario, *, first_at: float, duration: float, seed: int) -> Iterator[Burst]:
+def _bursts(queue: QueueScenario, *, first_at: float, until: float, seed: int) -> Iterator[Burst]:
     draw = random.Random(f"{seed}:{queue.name}")  # noqa: S311 - repeatable, not secret
     at = first_at
     for number, (least, most) in enumerate(itertools.cycle(queue.burst_sizes), start=1):
-        if number > 1 and at > duration - SETTLING:
+        if number > 1 and at > until:
             return
         messages = tuple(
             Message(f"{queue.name}-{number}-{index}", round(draw.uniform(*queue.work_seconds), 2))

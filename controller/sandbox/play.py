@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.sandbox.aws import EmbeddedAws
+from controller.sandbox.chaos import Chaos
 from controller.sandbox.daemon import Daemon, free_port, write_configuration
+from controller.sandbox.disruptions import plan_chaos
+from controller.sandbox.invariants import LaunchWatch
 from controller.sandbox.isolation import isolation
 from controller.sandbox.live import view_for
-from controller.sandbox.load import Load, plan_load
+from controller.sandbox.load import SETTLING, Load, plan_load
+from controller.sandbox.memory import MemoryUse
 from controller.sandbox.messages import MessageRecords
 from controller.sandbox.run import Run
 from controller.sandbox.runner import ContainerRunner
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 CONTROLLER_PORT = 8080
 """The port that the written configuration gives a controller that is not ours."""
+FIRST_MINUTE = 60.0
+"""What a controller's memory is given to settle in a soak, seconds; in a short one a third of it."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a run to end early."""
 
@@ -52,6 +58,19 @@ class Options:
     """The embedded AWS's port on loopback; 0 takes a free one."""
     aws_only: bool = False
     """Leave the controller to the user."""
+    chaos: bool = False
+    """Break what may break: calls of the controller, and the controller itself."""
+    soak: bool = False
+    """Chaos, but what is killed and restarted is a second controller, which runs beside the first in the second half;
+    the memory of the first is watched."""
+
+    @property
+    def settling(self) -> float:
+        """How long before its end a run is left in peace, so that all work can be done, seconds.
+
+        A short run under chaos is broken for two thirds of its time.
+        """
+        return min(SETTLING, self.duration / 3) if self.chaos or self.soak else SETTLING
 
 
 def play(options: Options, console: Console, scenario: Scenario | None = None) -> Summary:
@@ -69,6 +88,8 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         aws = stack.enter_context(_embedded_aws(options, scenario))
         daemon = _prepare(options, scenario, aws, directory, console)
         run = _assemble(options, scenario, aws, daemon)
+        if daemon and (options.chaos or options.soak):
+            _let_chaos_in(run, options, daemon, directory)
         stack.callback(run.stop)
         run.start()
         with view_for(console) as view:
@@ -99,21 +120,41 @@ def _prepare(
 ) -> Daemon | None:
     """Write the configuration, say what is where, and return the daemon to start; None to leave it to the user."""
     port = CONTROLLER_PORT if options.aws_only else free_port()
-    path = directory / "config.yaml"
-    write_configuration(path, configuration(scenario, endpoint_url=aws.url, region=aws.region, port=port))
+    daemon = _daemon(scenario, aws, directory / "config.yaml", directory / "controller.log", port)
     console.print(f"embedded AWS   {aws.url}  (any credentials will do)", highlight=False, soft_wrap=True)
-    console.print(f"configuration  {path}", highlight=False, soft_wrap=True)
+    console.print(f"configuration  {daemon.configuration}", highlight=False, soft_wrap=True)
     if options.aws_only:
         return None
-    daemon = Daemon(configuration=path, log=directory / "controller.log", port=port)
     console.print(f"controller     {daemon.url}/status\n", highlight=False, soft_wrap=True)
     return daemon
+
+
+def _daemon(scenario: Scenario, aws: EmbeddedAws, path: Path, log: Path, port: int) -> Daemon:
+    write_configuration(path, configuration(scenario, endpoint_url=aws.url, region=aws.region, port=port))
+    return Daemon(configuration=path, log=log, port=port)
+
+
+def _let_chaos_in(run: Run, options: Options, daemon: Daemon, directory: Path) -> None:
+    """Give ``run`` what breaks it, and what it is then judged by."""
+    if options.soak:
+        path, log = directory / "beside.yaml", directory / "beside.log"
+        run.beside = _daemon(run.scenario, run.aws, path, log, free_port())
+        run.memory = MemoryUse(settles_at=min(FIRST_MINUTE, options.duration / 3))
+    plan = plan_chaos(
+        begins_at=options.duration / 2 if options.soak else 0.0,
+        ends_at=options.duration - options.settling,
+        slot=run.scenario.slot,
+        seed=options.seed,
+    )
+    run.chaos = Chaos(plan, aws=run.aws, scenario=run.scenario, seed=options.seed, victim=run.beside or daemon)
+    run.watch = LaunchWatch()
+    run.aws.journal.subscribe(run.watch.saw)
 
 
 def _assemble(options: Options, scenario: Scenario, aws: EmbeddedAws, daemon: Daemon | None) -> Run:
     urls = set_stage(aws, scenario)
     records = MessageRecords()
-    bursts = plan_load(scenario, duration=options.duration, seed=options.seed)
+    bursts = plan_load(scenario, duration=options.duration, seed=options.seed, settling=options.settling)
     return Run(
         aws=aws,
         scenario=scenario,

@@ -10,6 +10,8 @@ from controller.core.explain import counted
 
 RECENT_LAUNCHES = 4
 """How many launches are kept in view."""
+RECENT_DISRUPTIONS = 2
+"""How many disruptions are kept in view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Progress:
     queues: tuple[QueueProgress, ...] = ()
     launches: tuple[str, ...] = ()
     """The last launches, oldest first."""
+    disruptions: tuple[str, ...] = ()
+    """What was done to the controller last, oldest first."""
 
 
 def clock(seconds: float) -> str:

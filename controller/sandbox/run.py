@@ -8,28 +8,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from controller.sandbox.census import Census, take_census
-from controller.sandbox.progress import Progress, QueueProgress, decisions_of, launches_of
+from controller.sandbox.daemon import not_as_asked
+from controller.sandbox.invariants import most_live
+from controller.sandbox.progress import RECENT_DISRUPTIONS, Progress, QueueProgress, clock, decisions_of, launches_of
+from controller.sandbox.scenario import CONTROLLER_CLIENT
 from controller.sandbox.stage import VIEW_CLIENT, derived_revisions, message_counts
 from controller.sandbox.summary import QueueSummary, Summary, account
+from controller.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_sqs import SQSClient
 
     from controller.sandbox.aws import EmbeddedAws
+    from controller.sandbox.chaos import Chaos
     from controller.sandbox.daemon import Daemon
+    from controller.sandbox.invariants import LaunchWatch
     from controller.sandbox.live import View
     from controller.sandbox.load import Load
+    from controller.sandbox.memory import MemoryUse
     from controller.sandbox.messages import MessageRecords
     from controller.sandbox.runner import ContainerRunner
     from controller.sandbox.scenario import Scenario
 
 REFRESH = 0.25
 """Seconds between two looks."""
-CONTROLLER_CLIENT = "ecsq-"
-"""How the marker in the user agent of every controller begins."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,14 @@ class Run:
     load: Load
     daemon: Daemon | None
     """None: the controller is the user's affair."""
+    beside: Daemon | None = None
+    """A second controller of the same name, which chaos starts."""
+    chaos: Chaos | None = None
+    """None: nothing is broken."""
+    watch: LaunchWatch | None = None
+    """What chaos is judged by."""
+    memory: MemoryUse | None = None
+    """What ``daemon`` holds; None: nobody asks."""
     _view_sqs: SQSClient = field(init=False)
     _began: float = field(init=False, default=0.0)
     """When it was started, seconds since the epoch."""
@@ -61,11 +74,15 @@ class Run:
             self.daemon.start()
         self.runner.start()
         self.load.start()
+        if self.chaos:
+            self.chaos.start()
 
     def follow(self, view: View, interrupted: threading.Event) -> None:
         """Show the run until it is over or ``interrupted``."""
         while not (self._is_over() or interrupted.is_set()):
             view.show(self.progress())
+            if self.memory and self.daemon:
+                self.memory.saw(self.elapsed, self.daemon.resident)
             interrupted.wait(REFRESH)
         view.show(self.progress())
 
@@ -89,6 +106,7 @@ class Run:
                 for queue in self.scenario.queues
             ),
             launches=launches_of(status, began=self._began),
+            disruptions=tuple(self.chaos.said[-RECENT_DISRUPTIONS:]) if self.chaos else (),
         )
 
     def _queue_progress(self, name: str, census: Census, decision: str) -> QueueProgress:
@@ -109,6 +127,8 @@ class Run:
     def _phase(self, status: Mapping[str, Any] | None) -> str:
         if self.elapsed > self.duration:
             return f"time is up: waiting at most {self.scenario.grace:.0f} s more for work under way"
+        if self.chaos and not self.chaos.finished:
+            return f"bursts and faults arrive, faults until {clock(self.chaos.plan.ends_at)}"
         if self.load.finished:
             return "every burst is sent: waiting for the last work"
         if self.daemon and status is None:
@@ -119,35 +139,43 @@ class Run:
         return bool(self._faults()) or self._settled() or self.elapsed > self.duration + self.scenario.grace
 
     def _settled(self) -> bool:
-        return self.load.finished and not self.records.totals().undone and not self.runner.running
+        sent = self.load.finished and (self.chaos is None or self.chaos.finished)
+        return sent and not self.records.totals().undone and not self.runner.running
 
     def _faults(self) -> list[str]:
-        faults = [
-            f"The sandbox's {part} failed: {error}."
-            for part, error in (("load", self.load.error), ("container runner", self.runner.error))
-            if error
-        ]
-        code = self.daemon.exit_code if self.daemon else None
-        if self.daemon and code is not None:
-            tail = "".join(f"\n    {line}" for line in self.daemon.log_tail())
-            faults.append(f"The controller ended by itself with exit code {code}. The end of its log:{tail}")
+        faults = [f"The sandbox's {part} failed: {error}." for part, error in self._errors() if error]
+        for daemon in self._daemons():
+            if (code := daemon.exit_code) is not None:
+                tail = "".join(f"\n    {line}" for line in daemon.log_tail())
+                faults.append(f"The controller ended by itself with exit code {code}. The end of its log:{tail}")
         return faults
 
-    def stop(self) -> None:
-        """Stop every part: the load, then the controller, and the containers when nobody launches any more."""
+    def _errors(self) -> Iterator[tuple[str, Exception | None]]:
+        yield "load", self.load.error
+        yield "container runner", self.runner.error
+        if self.chaos:
+            yield "chaos", self.chaos.error
+
+    def _daemons(self) -> Iterator[Daemon]:
+        yield from (daemon for daemon in (self.daemon, self.beside) if daemon)
+
+    def stop(self) -> list[str]:
+        """Stop every part: load and chaos, the controllers, and the containers when nobody launches any more.
+
+        Returns what a controller did wrong at its end.
+        """
         self.load.stop()
-        if self.daemon:
-            self.daemon.stop()
+        if self.chaos:
+            self.chaos.stop()
+        codes = [daemon.stop() for daemon in self._daemons()]
         self.runner.stop()
+        return [not_as_asked(code) for code in codes if code]
 
     def close(self, *, interrupted: bool) -> Summary:
         """Stop every part and return what the run has shown."""
         seconds = self.elapsed
-        faults = self._faults()
-        daemon_ran = self.daemon and self.daemon.exit_code is None
-        self.stop()
-        if daemon_ran and self.daemon and (code := self.daemon.exit_code) != 0:
-            faults.append(f"The controller did not end as asked: exit code {code} after SIGTERM.")
+        faults = [*self._faults(), *self.stop()]
+        faults += self.chaos.problems if self.chaos else ()
         faults += [f"A worker failed: {failure}." for failure in self.runner.failures]
         census = take_census(self.aws.ecs.tasks())
         return Summary(
@@ -161,6 +189,22 @@ class Run:
             kills=tuple(self.runner.kills),
             interrupted=interrupted,
             faults=tuple(faults),
+            trial=self._trial(),
+        )
+
+    def _trial(self) -> Trial | None:
+        if self.chaos is None or self.watch is None:
+            return None
+        tasks = self.aws.ecs.tasks()
+        beyond, live = self.watch.beyond_plans(tasks), most_live(tasks)
+        return Trial(
+            injected=self.aws.faults.injected(),
+            blows=self.chaos.blows,
+            above_max={
+                queue.name: max(0, live.get(queue.name, 0) - queue.max_containers) for queue in self.scenario.queues
+            },
+            beyond_plans={queue.name: beyond[queue.name] for queue in self.scenario.queues},
+            memory=self.memory,
         )
 
     def _queue_summary(self, name: str, census: Census) -> QueueSummary:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.config.durations import format_duration
+from controller.core.slots import WINDOWS_PER_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 CLUSTER = "sandbox"
 WORKER_CONTAINER = "worker"
 SUBNET = "subnet-0123456789abcdef0"
+CONTROLLER_CLIENT = "ecsq-"
+"""How the marker in the user agent of every controller begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class QueueScenario:
     def family(self) -> str:
         """The family of the template."""
         return f"{self.name}-worker"
+
+    @property
+    def max_containers(self) -> int:
+        """The scaler's hard limit on live containers."""
+        return int(self.scaler["max_containers"])
 
 
 DRAIN = QueueScenario(
@@ -93,6 +101,16 @@ class Scenario:
     grace: float = 30.0
     """How long after its duration a run waits for work that is still under way, seconds."""
 
+    @property
+    def slot(self) -> float:
+        """How long a slot of the launch protocol is, seconds."""
+        return WINDOWS_PER_SLOT * self.consistency_window
+
+    @property
+    def client(self) -> str:
+        """The marker in the user agent of every controller of that name."""
+        return f"{CONTROLLER_CLIENT}{self.controller}"
+
 
 def configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: int) -> dict[str, Any]:
     """Return the controller's configuration file for ``scenario``, as YAML would read it.
@@ -114,12 +132,11 @@ def configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: i
 
 
 def _scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
-    slot = 6 * scenario.consistency_window
     return {
         "name": queue.name,
         "queue": queue.name,
         # The least that there is, and a fall soon enough to be seen between two bursts.
-        "cooldown": {"launch": format_duration(slot), "fall": format_duration(2 * slot)},
+        "cooldown": {"launch": format_duration(scenario.slot), "fall": format_duration(2 * scenario.slot)},
         **queue.scaler,
         "task": {
             "cluster": CLUSTER,

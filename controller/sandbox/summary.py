@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from controller.sandbox.runner import Kill
+    from controller.sandbox.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Summary:
     """Whether it was ended early on request: what is left then is no fault."""
     faults: tuple[str, ...] = field(default=())
     """What else went wrong: sentences."""
+    trial: Trial | None = None
+    """What it was judged by beyond that; None if nothing was broken on purpose."""
     kept: str | None = None
     """The directory with the controller's configuration and log, kept because something went wrong."""
 
@@ -83,6 +86,7 @@ class Summary:
         if total.lost:
             problems.append(f"{counted(total.lost, 'message')} lost: neither done nor in the queue any more.")
         problems.extend(_killed(kill) for kill in self.kills)
+        problems.extend(self.trial.problems if self.trial else ())
         # Whatever ended the run before its time is said already, and is why something was left.
         if total.left and not self.interrupted and not self.faults:
             problems.append(f"{counted(total.left, 'message')} not done in time.")
@@ -103,7 +107,8 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 def render(summary: Summary) -> str:
     """Return the summary as text of at most 80 columns."""
-    return "\n".join([*_heading(summary), "", *_table(summary), "", *_calls(summary), "", *_verdict(summary)])
+    parts = [_heading(summary), _table(summary), _calls(summary), _trial(summary), _verdict(summary)]
+    return "\n\n".join(text for text in map("\n".join, parts) if text)
 
 
 def _heading(summary: Summary) -> Iterator[str]:
@@ -146,6 +151,11 @@ def _calls(summary: Summary) -> Iterator[str]:
     yield _row("AWS calls by the controller", [sum(summary.calls.values())])
     for operation, count in sorted(summary.calls.items(), key=lambda item: (-item[1], item[0])):
         yield _row(f"  {operation}", [count])
+
+
+def _trial(summary: Summary) -> Iterator[str]:
+    if summary.trial:
+        yield from (_row(title, cells) for title, cells in summary.trial.rows())
 
 
 def _verdict(summary: Summary) -> Iterator[str]:

@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from controller.sandbox.aws import EmbeddedAws, Fault
+from controller.sandbox.aws import Call, EmbeddedAws, Fault
 from tests.support.aws import NETWORK, create_cluster, eventually, register_template
 
 
@@ -152,6 +152,21 @@ def test_faults_choose_their_calls(aws: EmbeddedAws) -> None:
     controller.describe_clusters(clusters=[cluster])
 
 
+def test_a_fault_can_spare_the_repetition_of_a_call(aws: EmbeddedAws) -> None:
+    """Of the calls with the same value in a parameter one is hit; others are hit again."""
+    aws.faults.add(Fault("ecs", "CreateCluster", "error", times=None, once_per="clusterName"))
+    ecs = connect(aws)
+
+    def fails(name: str) -> bool:
+        try:
+            ecs.create_cluster(clusterName=name)
+        except ClientError:
+            return True
+        return False
+
+    assert [True, False, True, False] == [fails(name) for name in ("one", "one", "two", "one")]
+
+
 def test_an_unknown_kind_of_fault_is_refused() -> None:
     """A misspelt kind would hit nothing for ever."""
     with pytest.raises(ValueError, match=r"'lost_anser' is unknown; known are lost_request, lost_answer"):
@@ -183,6 +198,19 @@ def test_the_journal_tells_callers_apart(aws: EmbeddedAws, cluster: str) -> None
     assert aws.journal.counts()["worker", "sqs", "ListQueues"] == 1
     aws.journal.clear()
     assert (aws.journal.calls(), aws.journal.counts()) == ([], Counter())
+
+
+def test_the_journal_tells_the_processes_of_a_caller_apart(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_EXECUTION_ENV is in the User-Agent of every SDK; whoever subscribed is told of each call as it comes."""
+    told: list[Call] = []
+    aws.journal.subscribe(told.append)
+    for process in ("first", "second"):
+        monkeypatch.setenv("AWS_EXECUTION_ENV", process)
+        # The variable is read once a session: a process has one.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        connect(aws, app="ours").list_clusters()
+
+    assert [("ours", "first"), ("ours", "second")] == [(call.client, call.process) for call in told]
 
 
 def test_calls_for_another_region_are_refused(aws: EmbeddedAws) -> None:

@@ -99,6 +99,21 @@ def test_an_essential_exit_kills_its_siblings(timed_aws: EmbeddedAws, clock: Clo
     assert states(timed_aws, arn)["b"] == ("STOPPED", 137)
 
 
+def test_a_container_tells_when_it_ended(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """By its own exit or with its task, and a task that stops before it has started anything ends all at once."""
+    arn = start(timed_aws, [container("a"), container("b", essential=False)])
+    timed_aws.ecs.timing.start_delay = 60.0
+    late = start(timed_aws, [container("a")])
+    clock.now += 10
+    timed_aws.ecs.exit_container(arn, "b", 0)
+    clock.now += 1
+    timed_aws.ecs.exit_container(arn, "a", 0)
+    timed_aws.ecs.interrupt(late)
+    ends = {view.name: view.stopped_at for view in timed_aws.ecs.task(arn).containers}
+    assert ends == {"a": 1_000_011.0, "b": 1_000_010.0}
+    assert [view.stopped_at for view in timed_aws.ecs.task(late).containers] == [1_000_011.0]
+
+
 def test_a_keeper_outlives_its_workers(timed_aws: EmbeddedAws, clock: Clock) -> None:
     """The task stays RUNNING while only non-essential containers end, and stops with its keeper."""
     arn = start(timed_aws, KEEPER_AND_WORKERS)

@@ -37,8 +37,10 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
         (["--duration", "0s"], "must be above 0"),
         (["--seed", "-1"], "x>=0"),
         (["--port", "70000"], "0<=x<=65535"),
+        (["--chaos", "--aws-only"], "leave --aws-only out"),
+        (["--soak", "--aws-only"], "leave --aws-only out"),
     ],
-    ids=["no duration", "no time", "negative seed", "no port"],
+    ids=["no duration", "no time", "negative seed", "no port", "chaos without a controller", "soak without one"],
 )
 def test_wrong_usage_is_named(arguments, complaint):
     """A wrong option is exit 2 and says what is wrong with it."""

@@ -102,6 +102,25 @@ def test_plain_lines_come_on_change_only_and_not_too_often():
     ]
 
 
+def test_an_event_is_printed_once_whoever_falls_silent_meanwhile():
+    """A controller that does not answer for a moment tells of no launch; afterwards the old ones are not news."""
+    shown = console()
+    blow = "00:20 the controller is killed, and back 1.0 s later"
+    with PlainView(shown) as view:
+        for launches, disruptions in ((PROGRESS.launches, ()), ((), (blow,)), (PROGRESS.launches, (blow,))):
+            view.show(replace(PROGRESS, queues=(), launches=launches, disruptions=disruptions))
+
+    assert text_of(shown).splitlines()[1:] == [*PROGRESS.launches, blow]
+
+
+def test_the_picture_tells_what_was_done_to_the_controller():
+    """Under chaos a viewer sees why the controller falls silent."""
+    shown = console()
+    shown.print(picture(replace(PROGRESS, disruptions=("00:20 the controller is killed",)), 80))
+
+    assert "00:20 the controller is killed" in text_of(shown)
+
+
 def record(scaler: str, at: float, outcome: str | None) -> dict:
     return {
         "scaler": scaler,

@@ -41,6 +41,11 @@ def test_a_minute_has_several_bursts_with_gaps_and_leaves_time_for_the_last(seed
         assert times[-1] <= 60 - SETTLING
 
 
+def test_a_run_may_be_left_alone_for_longer():
+    """The last burst comes so long before the end as is asked for."""
+    assert max(burst.at for burst in plan_load(SCENARIO, duration=60, seed=1, settling=35)) <= 25
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("queue", [DRAIN, SINGLE], ids=lambda queue: queue.name)
 def test_some_burst_wants_more_than_one_container_a_task(queue, seed):

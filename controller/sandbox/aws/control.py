@@ -28,6 +28,8 @@ class ContainerView:
     exit_code: int | None
     started_at: float | None
     """Seconds since the epoch; None if it has not started."""
+    stopped_at: float | None
+    """Seconds since the epoch; None while it runs or may yet run."""
     environment: dict[str, str]
     """The definition's, with the call's overrides on top."""
     command: tuple[str, ...]
@@ -207,6 +209,7 @@ def _container_view(container: dict[str, Any], override: dict[str, Any], state: 
         status=state.status,
         exit_code=state.exit_code,
         started_at=state.started_at,
+        stopped_at=state.stopped_at,
         environment={item["name"]: item["value"] for item in environment},
         command=tuple(override.get("command") or container.get("command", ())),
         depends_on=tuple((d["containerName"], d["condition"]) for d in container.get("dependsOn", ())),

@@ -143,6 +143,7 @@ class EmbeddedAws:
                 error_code=answer.error_code if answer else None,
                 fault=fault.kind if fault else None,
                 client=request.client,
+                process=request.process,
             )
         )
         return self._delivery(answer, fault)

@@ -51,6 +51,8 @@ class Fault:
     """Only calls whose parameters satisfy this."""
     probability: float = 1.0
     """The chance that a matching call is hit."""
+    once_per: str | None = None
+    """A parameter: of the calls that carry the same value in it, only one is hit."""
     delay: float = 0.0
     """Seconds that ``slow`` and ``slow_answer`` wait."""
     works: bool = True
@@ -88,6 +90,21 @@ class _Armed:
     fault: Fault
     matched: int = 0
     hits: int = 0
+    values: set[object] = field(default_factory=set)
+    """What the calls that were hit carried in the parameter ``once_per``."""
+
+    def hit(self, request: Request) -> None:
+        """Count a call as hit."""
+        self.hits += 1
+        if self.fault.once_per is not None:
+            self.values.add(request.parameters.get(self.fault.once_per))
+
+    def spent_on(self, request: Request) -> bool:
+        """Whether no further call may be hit, or none like this one."""
+        fault = self.fault
+        if fault.times is not None and self.hits >= fault.times:
+            return True
+        return fault.once_per is not None and request.parameters.get(fault.once_per) in self.values
 
 
 class Faults:
@@ -110,16 +127,14 @@ class Faults:
         with self._lock:
             for armed in self._armed:
                 if self._hits(armed, request):
-                    armed.hits += 1
+                    armed.hit(request)
                     self._injected[armed.fault.kind] += 1
                     return armed.fault
         return None
 
     def _hits(self, armed: _Armed, request: Request) -> bool:
         fault = armed.fault
-        if fault.times is not None and armed.hits >= fault.times:
-            return False
-        if not fault.matches(request):
+        if armed.spent_on(request) or not fault.matches(request):
             return False
         armed.matched += 1
         return armed.matched > fault.after and self._random.random() < fault.probability

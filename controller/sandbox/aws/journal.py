@@ -8,6 +8,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from controller.sandbox.aws.wire import Json
 
 CALLS_KEPT = 20_000
@@ -31,6 +33,8 @@ class Call:
     """The kind of the fault that hit the call."""
     client: str
     """Whatever follows ``app/`` in the caller's User-Agent; empty if it has none."""
+    process: str
+    """Whatever follows ``exec-env/`` in it: tells apart the processes of one client; empty if it has none."""
 
 
 class Journal:
@@ -40,12 +44,21 @@ class Journal:
         self._lock = Lock()
         self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._listeners: list[Callable[[Call], None]] = []
+
+    def subscribe(self, listener: Callable[[Call], None]) -> None:
+        """Tell ``listener`` of every call from now on, before its answer leaves; it may be told from any thread."""
+        with self._lock:
+            self._listeners.append(listener)
 
     def record(self, call: Call) -> None:
         """Append one call."""
         with self._lock:
             self._calls.append(call)
             self._counts[call.client, call.service, call.operation] += 1
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(call)
 
     def calls(
         self, service: str | None = None, operation: str | None = None, *, client: str | None = None
@@ -73,7 +86,8 @@ class Journal:
             return Counter(self._counts)
 
     def clear(self) -> None:
-        """Forget every call and every count."""
+        """Forget every call, every count and every listener."""
         with self._lock:
             self._calls.clear()
             self._counts.clear()
+            self._listeners.clear()

@@ -60,6 +60,8 @@ class ContainerState:
     """None while it has not run, and for ever if it never did."""
     started_at: float | None
     """Seconds since the epoch."""
+    stopped_at: float | None = None
+    """When its process ended or its task was told to stop, seconds since the epoch."""
 
 
 @dataclass(slots=True)
@@ -134,11 +136,11 @@ class Life:
     def _container(self, name: str, starts: float, stop: Stop | None, now: float) -> ContainerState:
         ended = self.exits.get(name)
         if starts > (now if stop is None else stop.at):
-            return ContainerState("STOPPED" if stop else "PENDING", None, None)
+            return ContainerState("STOPPED", None, None, stop.at) if stop else ContainerState("PENDING", None, None)
         if ended is not None and ended.at <= now:
-            return ContainerState("STOPPED", ended.code, starts)
+            return ContainerState("STOPPED", ended.code, starts, ended.at)
         if stop is not None:
-            return ContainerState("STOPPED", KILLED, starts)
+            return ContainerState("STOPPED", KILLED, starts, stop.at)
         return ContainerState("RUNNING", None, starts)
 
     def _starts(self, now: float) -> dict[str, float]:

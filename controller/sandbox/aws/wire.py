@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
+_PROCESS = re.compile(r"(?:^|\s)exec-env/(\S+)")
 
 
 class AwsError(Exception):
@@ -64,6 +65,8 @@ class Request:
     parameters: Json
     client: str
     """What follows ``app/`` in the User-Agent (boto3's ``user_agent_appid``); empty if it has none."""
+    process: str
+    """What follows ``exec-env/`` there (the caller's variable ``AWS_EXECUTION_ENV``); empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
     """
     scope = _CREDENTIAL.search(headers.get("authorization", ""))
     region, service = scope.groups() if scope else ("", "")
-    app = _APP.search(headers.get("user-agent", ""))
+    agent = headers.get("user-agent", "")
+    app, process = _APP.search(agent), _PROCESS.search(agent)
     operation, parameters = _operation(headers, body)
     return Request(
         method=method,
@@ -112,6 +116,7 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
         operation=operation,
         parameters=parameters,
         client=app.group(1) if app else "",
+        process=process.group(1) if process else "",
     )
 
 
