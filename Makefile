@@ -51,6 +51,10 @@ types: setup ## Check types (strict)
 contracts: setup ## Check the layers' import contracts
 	$(BIN)/lint-imports
 
+.PHONY: soak
+soak: setup ## Break the controller for ten minutes, a second one beside it (ARGS="--duration 3m")
+	$(BIN)/ecsq sandbox --soak $(ARGS)
+
 .PHONY: bench
 bench: setup ## Measure requests, CPU and memory; prints, asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
