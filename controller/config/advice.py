@@ -8,19 +8,46 @@ from controller.config.durations import format_duration
 from controller.config.problems import Fault
 from controller.core.demand import UNKNOWN_START_DELAY
 from controller.core.model import DrainWithin, Steps
+from controller.core.slots import slot_numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from controller.config.spec import ControllerSpec, ScalerSpec
+    from controller.config.spec import AwsSpec, ControllerSpec, ScalerSpec
 
 
 def warnings(spec: ControllerSpec) -> Iterator[Fault]:
     """Find what is worth a second look."""
+    yield from _budget(spec)
     for scaler in spec.scalers:
+        yield from _launch_rate(spec.aws, scaler)
         yield from _top_step(scaler)
         yield from _minimum(scaler)
         yield from _drain_goal(scaler)
+
+
+def _budget(spec: ControllerSpec) -> Iterator[Fault]:
+    most = sum(scaler.policy.max_containers for scaler in spec.scalers)
+    if spec.budget is not None and spec.budget >= most:
+        yield Fault(
+            ("budget", "max_containers"),
+            f"never holds anyone back: the scalers' max_containers add up to {most}",
+        )
+    for scaler in spec.scalers:
+        if spec.budget is None and scaler.priority:
+            yield Fault(("scalers", scaler.index, "priority"), "has no effect: there is no budget to go first in")
+
+
+def _launch_rate(aws: AwsSpec, scaler: ScalerSpec) -> Iterator[Fault]:
+    slot = slot_numbered(scaler.policy.slots, 0)
+    most = int(aws.launch_rate.burst + aws.launch_rate.per_second * (slot.last_send - slot.opens))
+    asked = min(scaler.packing.max_tasks_per_launch, scaler.policy.max_containers)
+    if asked > most:
+        yield Fault(
+            ("scalers", scaler.index, "task", "max_tasks_per_launch"),
+            f"allows plans of {asked} tasks, but aws.launch_rate lets at most {most} go in one launch window: "
+            "the rest waits for the next slot, and counts as throttled",
+        )
 
 
 def _top_step(scaler: ScalerSpec) -> Iterator[Fault]:

@@ -96,6 +96,7 @@ _BY_KIND: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda _: "is required and missing",
     "extra_forbidden": _unknown,
     "literal_error": _not_one_of,
+    "greater_than": _bound("above", "gt"),
     "greater_than_equal": _bound("at least", "ge"),
     "less_than_equal": _bound("at most", "le"),
     "string_too_short": _bound_length("at least", "min_length"),

@@ -30,6 +30,7 @@ def faults(data: Any) -> Iterator[Fault]:
     yield from _call_timeout(data, window)
     scalers = _at(data, list, "scalers") or []
     yield from _names(scalers)
+    yield from _budget(data, scalers)
     for index, scaler in enumerate(scalers):
         path = ("scalers", index)
         yield from _containers(scaler, path)
@@ -62,6 +63,16 @@ def _containers(scaler: Any, path: KeyPath) -> Iterator[Fault]:
     most = _most_containers(scaler)
     if least is not None and most is not None and least > most:
         yield Fault((*path, "min_containers"), f"must be at most max_containers ({most}), not {least}")
+
+
+def _budget(data: Any, scalers: list[Any]) -> Iterator[Fault]:
+    budget = _at(_at(data, dict, "budget"), int, "max_containers")
+    least = sum(_at(scaler, int, "min_containers") or 0 for scaler in scalers)
+    if budget is not None and budget < least:
+        yield Fault(
+            ("budget", "max_containers"),
+            f"must be at least what the scalers' min_containers add up to ({least}), not {budget}",
+        )
 
 
 def _most_containers(scaler: Any) -> int | None:

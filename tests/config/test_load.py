@@ -215,6 +215,14 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
     [
         pytest.param(demand("steps: [{backlog: 1, containers: 9}]"), "5:40", "never reached", id="top step below max"),
         pytest.param(scaler("min_containers: 1"), "9:21", "replaced for ever", id="min above 0"),
+        pytest.param(f"{LEAST}budget: {{max_containers: 90}}\n", "9:26", "add up to 90", id="budget of all maxima"),
+        pytest.param(scaler("priority: 1"), "9:15", "no budget", id="priority without a budget"),
+        pytest.param(
+            f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 1, burst: 10}}}}\n",
+            "6:5",
+            "at most 29 go",
+            id="plans larger than the launch rate",
+        ),
         pytest.param(demand("drain_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )

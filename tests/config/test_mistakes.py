@@ -201,6 +201,22 @@ RULES = [
         id="min above the default max",
     ),
     pytest.param(
+        scaler("min_containers: 5") + "budget: {max_containers: 4}\n",
+        ["10:26: budget.max_containers: must be at least what the scalers' min_containers add up to (5), not 4"],
+        id="budget below the sum of all minima",
+    ),
+    pytest.param(
+        f"{LEAST}budget: {{}}\n", ["9:1: budget.max_containers: is required and missing"], id="budget of nothing"
+    ),
+    pytest.param(
+        f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 0, burst: 9}}}}\n",
+        [
+            "9:39: aws.launch_rate.tasks_per_second: must be above 0.0, not 0",
+            "9:49: aws.launch_rate.burst: must be at least 10, not 9",
+        ],
+        id="a launch rate that no call fits in",
+    ),
+    pytest.param(
         demand("steps: [{backlog: 5, containers: 2}, {backlog: 5, containers: 3}]"),
         ["5:54: scalers[0].demand.steps[1].backlog: must be more than the 5 of the step before, not 5: steps rise"],
         id="steps that do not rise in backlog",
