@@ -30,6 +30,8 @@ from controller.telemetry.series import Series
 PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before a call of unknown outcome is sent again; the last one repeats."""
 
+_STOPPING = "stopping: the rest of the plan is dropped"
+
 Enter = Callable[[Iterable[LiveTask]], None]
 """Enters the tasks of an answer into the ledger, at once."""
 
@@ -99,7 +101,7 @@ class Launcher:
         containers = 0
         for index, call in enumerate(draft.plan.calls):
             if self._clock.pause(0):
-                return _result(draft.plan, arns, containers, _Sent(error="stopping: the rest of the plan is dropped"))
+                return _result(draft.plan, arns, containers, _Sent(error=_STOPPING))
             token = launch_token(slots, slot, index)
             parameters = self._parameters(spec, draft.worker, call, definitions[call.containers], token)
             sent = self._send(spec, parameters, last_send)
@@ -107,7 +109,7 @@ class Launcher:
             if sent.fault is not Fault.CONFLICT:
                 arns += sent.arns
                 containers += len(sent.arns) * call.containers
-            if sent.fault is not None:
+            if sent.error is not None:
                 self._definitions.forget(definitions[call.containers])
                 doubtful = call.count * call.containers
                 return _result(draft.plan, arns, containers, sent, doubtful)
@@ -118,10 +120,8 @@ class Launcher:
 
         Only tasks or a conflict resolve an unknown outcome: a refusal after it says nothing of what came before.
         """
-        if not self._pacer.wait(parameters["count"], last_send):
-            return _Sent(
-                fault=Fault.THROTTLED, error=f"scaler {spec.name}: aws.launch_rate leaves no room in this slot"
-            )
+        if too_fast := self._paced(spec, parameters["count"], last_send):
+            return too_fast
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
@@ -142,6 +142,14 @@ class Launcher:
                 fault=Fault.WINDOW_CLOSED, error=f"scaler {spec.name}: the launch window closed before the call"
             )
         return _Sent(doubtful_since=doubtful_since, fault=Fault.IN_DOUBT, error=f"scaler {spec.name}: {said}")
+
+    def _paced(self, spec: ScalerSpec, tasks: int, last_send: float) -> _Sent | None:
+        """Wait until so many tasks keep to the pace; gives what became of the call if they cannot in time."""
+        if self._pacer.wait(tasks, last_send):
+            return None
+        if self._clock.pause(0):
+            return _Sent(error=_STOPPING)
+        return _Sent(fault=Fault.THROTTLED, error=f"scaler {spec.name}: aws.launch_rate leaves no room in this slot")
 
     def _parameters(self, spec: ScalerSpec, worker: str, call: Call, definition: str, token: str) -> dict[str, Any]:
         """Return a call's parameters: a function of the configuration and the token alone."""

@@ -707,3 +707,21 @@ def test_a_cluster_may_be_given_by_its_arn(aws: EmbeddedAws, process: Process, t
     arn = f"arn:aws:ecs:us-east-1:123456789012:cluster/{cluster}"
     result = process.launch(scaler_spec(arn, template, run_task=FARGATE), 1)
     assert (Outcome.LAUNCHED, [cluster]) == (result.outcome, [task.cluster for task in aws.ecs.tasks()])
+
+
+class StopsInPause(Event):
+    """A stop that comes while somebody waits."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Come, if there is time to."""
+        if timeout:
+            self.set()
+        return super().wait(0)
+
+
+def test_a_stop_while_a_call_keeps_to_the_pace_is_no_failure(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """What was sent counts; the rest is dropped, not throttled."""
+    process = Process(aws, rate=Rate(1.0, 10), stopping=StopsInPause())
+    result = process.launch(scaler_spec(cluster, template), 20)
+    assert (Outcome.PARTLY_LAUNCHED, 10, None) == (result.outcome, result.containers, result.fault)
+    assert "stopping: the rest of the plan is dropped" == result.error
