@@ -20,6 +20,7 @@ def scalers(reconcilers: Iterable[Reconciler]) -> list[dict[str, Any]]:
 def _scaler(reconciler: Reconciler) -> dict[str, Any]:
     spec, state, last = reconciler.spec, reconciler.state, reconciler.last
     level = state.level
+    decisions = [record(done) for done in list(reconciler.decisions)]
     return {
         "name": spec.name,
         "queue": spec.queue,
@@ -33,7 +34,8 @@ def _scaler(reconciler: Reconciler) -> dict[str, Any]:
         "tasks": [_task(task) for task in reconciler.tasks],
         "last_decision": record(last) if last else None,
         "explanation": [list(line) for line in explain(spec.policy, last.decision)] if last else [],
-        "decisions": [record(done) for done in list(reconciler.decisions)],
+        "last_launch": next((done for done in reversed(decisions) if done["plan"]), None),
+        "decisions": decisions,
     }
 
 

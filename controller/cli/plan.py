@@ -1,30 +1,35 @@
-"""``ecsq plan``: one real observation and decision from a cold start, explained; writes nothing."""
+"""``ecsq plan``: one real observation and decision from a cold start, explained; writes nothing.
+
+With ``--definition K`` it shows the task definition of K workers a task instead.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from time import time
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from controller.app import connect
 from controller.aws.errors import AwsError
+from controller.cli import definition
 from controller.cli.options import config_option
-from controller.config import ConfigError, ScalerSpec, load
+from controller.config import ConfigError, ControllerSpec, ScalerSpec, load
 from controller.core.breaker import CLOSED, heed
 from controller.core.copies import KEEPER, copy_names, derived_family
-from controller.core.copy_notes import notes
+from controller.core.copy_notes import notes, paid
 from controller.core.decide import decide
 from controller.core.explain import Line, counted, explain
 from controller.core.model import Outcome, ScalerState
 from controller.core.packing import TaskGroup
 from controller.core.record import LaunchResult, Reconciled, record
-from controller.launch import Draft, named
+from controller.draft import Draft
+from controller.launch import named
 from controller.reconcile import Services, may_launch, observe, recall
 from controller.telemetry.series import Series
 
@@ -39,29 +44,78 @@ class _Planned:
     problem: str | None
 
 
+T = TypeVar("T")
+
+
 @click.command("plan")
 @config_option
 @click.option("--scaler", metavar="NAME", help="Only this scaler.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def command(config: Path, scaler: str | None, *, as_json: bool) -> None:
+@click.option(
+    "--definition",
+    "workers",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Show the task definition of K workers a task, and how it differs from the template. Observes nothing.",
+)
+def command(config: Path, scaler: str | None, *, as_json: bool, workers: int | None) -> None:
     """Observe once, decide as after a restart, and explain each step. Nothing is written to AWS."""
     try:
         spec = load(config).spec
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from error
+    chosen = _chosen(spec, scaler, config)
+    services = connect(spec, Event(), dry_run=True)
+    if workers is None:
+        plans = [_plan(each, services) for each in chosen]
+        _say(plans, _plain, _lines, as_json=as_json)
+        _complain([plan.problem for plan in plans if plan.problem])
+    else:
+        shown, problems = _definitions(chosen, services, workers)
+        _say(shown, definition.plain, _definition_lines, as_json=as_json)
+        _complain(problems)
+
+
+def _chosen(spec: ControllerSpec, scaler: str | None, config: Path) -> list[ScalerSpec]:
     chosen = [each for each in spec.scalers if scaler in {None, each.name}]
     if not chosen:
         known = ", ".join(each.name for each in spec.scalers)
         raise click.ClickException(f"{config}: there is no scaler {scaler!r}; there are: {known}")
-    services = connect(spec, Event(), dry_run=True)
-    plans = [_plan(each, services) for each in chosen]
-    click.echo(json.dumps([_plain(plan) for plan in plans], indent=2) if as_json else _text(plans))
-    problems = [plan.problem for plan in plans if plan.problem]
+    return chosen
+
+
+def _say(
+    items: list[T], plain: Callable[[T], dict[str, Any]], lines: Callable[[T], Iterator[str]], *, as_json: bool
+) -> None:
+    if as_json:
+        click.echo(json.dumps([plain(item) for item in items], indent=2))
+    elif items:
+        click.echo("\n\n".join("\n".join(lines(item)) for item in items))
+
+
+def _complain(problems: list[str]) -> None:
+    """Say what went wrong, a line each, and end with 1 if anything did."""
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         raise SystemExit(1)
+
+
+def _definitions(
+    chosen: list[ScalerSpec], services: Services, workers: int
+) -> tuple[list[definition.Shown], list[str]]:
+    shown, problems = [], []
+    for spec in chosen:
+        try:
+            shown.append(definition.show(spec, services.launcher.drafts, workers))
+        except AwsError as error:
+            problems.append(named(spec, error))
+    return shown, problems
+
+
+def _definition_lines(shown: definition.Shown) -> Iterator[str]:
+    return definition.lines(shown, json.dumps(shown.definition, indent=2))
 
 
 def _plan(spec: ScalerSpec, services: Services) -> _Planned:
@@ -79,17 +133,15 @@ def _plan(spec: ScalerSpec, services: Services) -> _Planned:
         draft = services.launcher.draft(spec, max(0, wanted))
     except AwsError as error:
         problem = problem or error
-    result = LaunchResult(Outcome.DRY_RUN, draft.plan) if draft and decision.launch else None
+    result = None
+    if draft and decision.launch:
+        result = LaunchResult(Outcome.DRY_RUN, draft.plan, sizes=draft.sizes, limit=draft.limit)
     said = None if problem is None else named(spec, problem)
     return _Planned(Reconciled(spec.name, decision, result, said), explain(spec.policy, decision), draft, said)
 
 
 def _plain(plan: _Planned) -> dict[str, Any]:
     return record(plan.done) | {"explanation": [list(line) for line in plan.explanation]}
-
-
-def _text(plans: list[_Planned]) -> str:
-    return "\n\n".join("\n".join(_lines(plan)) for plan in plans)
 
 
 def _lines(plan: _Planned) -> Iterator[str]:
@@ -109,14 +161,33 @@ def _drawing(draft: Draft, *, now: bool) -> Iterator[str]:
     yield f"plan      {when}: {counted(plan.containers, 'container')} in {counted(plan.tasks, 'task')}, {calls}"
     for group in plan.groups:
         yield f"          {_boxes(draft, group)}"
+    yield from (f"          {line}" for line in _paid(draft))
     if draft.most > 1 or plan.groups[0].containers == draft.most:
         yield f"          at most {draft.most} a task: {draft.why_not_more}"
     for note in notes(draft.template, draft.worker, plan.groups[0].containers):
         yield f"          - {note}"
 
 
+def _paid(draft: Draft) -> Iterator[str]:
+    """Say what the tasks of each group are paid, what all are, and how much of the price is rounding."""
+    plan, sizes = draft.plan, draft.sizes
+    if any(size.cpu is None and size.memory is None for size in sizes.values()):
+        return
+    for group in plan.groups:
+        yield f"each {_label(draft, group)}: {paid(sizes[group.containers])}"
+    cpu = sum(group.tasks * (sizes[group.containers].cpu or 0) for group in plan.groups)
+    memory = sum(group.tasks * (sizes[group.containers].memory or 0) for group in plan.groups)
+    cost = sum(group.tasks * sizes[group.containers].cost for group in plan.groups)
+    rounding = sum(group.tasks * sizes[group.containers].rounding for group in plan.groups)
+    yield f"together {cpu} CPU units and {memory} MiB; {round(100 * rounding / cost)} % of the price is rounding"
+
+
+def _label(draft: Draft, group: TaskGroup) -> str:
+    """Return the revision or the derived family that the tasks of a group run."""
+    return draft.template.label if group.containers == 1 else derived_family(draft.template, group.containers)
+
+
 def _boxes(draft: Draft, group: TaskGroup) -> str:
     workers = copy_names(draft.worker, group.containers)
-    if group.containers == 1:
-        return f"{group.tasks} x [{draft.worker}]  {draft.template.label}"
-    return f"{group.tasks} x [{KEEPER} | {' | '.join(workers)}]  {derived_family(draft.template, group.containers)}"
+    containers = workers if group.containers == 1 else (KEEPER, *workers)
+    return f"{group.tasks} x [{' | '.join(containers)}]  {_label(draft, group)}"

@@ -93,7 +93,9 @@ def _limits(template: Template, worker: str, k: int) -> Iterator[str]:
     """Yield what k copies go beyond."""
     sidecars = len(template.sidecars(worker))
     if k + sidecars + 1 > MOST_CONTAINERS:
-        others = f" and the template's {sidecars} other containers" if sidecars else ""
+        others = {0: "", 1: " and the template's other container"}.get(
+            sidecars, f" and the template's {sidecars} other containers"
+        )
         yield f"a task holds {MOST_CONTAINERS} containers, the keeper{others} among them"
     try:
         if task_size(template, worker, k) is None:

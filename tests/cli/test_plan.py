@@ -119,6 +119,31 @@ def test_the_drawing(plan: Callable[..., Result], orders: Configuration) -> None
     assert "1024 CPU units and 2048 MiB" in notes
 
 
+def test_what_is_paid(plan: Callable[..., Result], orders: Configuration) -> None:
+    """The size of each kind of task and of all together, and how much of it is rounding."""
+    lines = [line.strip() for line in plan(orders).stdout.splitlines()]
+    assert [
+        "each worker-x4: 1024 CPU units and 2048 MiB, nothing of it rounding",
+        "each worker-x3: 1024 CPU units and 2048 MiB, of which 256 CPU units and 512 MiB are rounding",
+        "together 6144 CPU units and 12288 MiB; 17 % of the price is rounding",
+    ] == [line for line in lines if line.startswith(("each worker-", "together "))]
+
+
+def test_what_keeps_tasks_from_being_fuller(
+    aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
+) -> None:
+    """On Windows no keeper can run: one worker a task is planned, and said why."""
+    orders["task"]["definition"] = register_template(
+        aws, "windows", runtimePlatform={"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}
+    )
+    text = plan(orders).stdout
+    assert "would launch now: 6 containers in 6 tasks, 1 RunTask call" in text
+    assert "6 x [worker]  windows:1\n" in text
+    assert "at most 1 a task: task definition windows:1: it runs on Windows" in text
+    [record] = json.loads(plan(orders, arguments=("--json",)).stdout)
+    assert record["plan_limit"].startswith("at most 1 a task: task definition windows:1: it runs on Windows")
+
+
 def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Configuration) -> None:
     """With one container a task the template itself is drawn, by its revision."""
     orders["task"] |= {"max_tasks_per_launch": 100, "max_containers_per_task": 1}
@@ -159,7 +184,9 @@ def test_json(plan: Callable[..., Result], orders: Configuration, idle: Configur
     assert [(orders["name"], "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
         (record["scaler"], record["reason"], record["outcome"], record["launch"]) for record in records
     ]
-    assert [{"tasks": 2, "containers": 4}, {"tasks": 4, "containers": 3}] == records[0]["plan"]
+    exact = {"cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
+    rounded = exact | {"cpu_rounding": 256, "memory_rounding": 512}
+    assert [{"tasks": 2, "containers": 4} | exact, {"tasks": 4, "containers": 3} | rounded] == records[0]["plan"]
     text = plan(orders).stdout
     assert {about: said for about, said in explained(text).items() if about != "plan"} == dict(
         records[0]["explanation"]

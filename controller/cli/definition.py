@@ -1,0 +1,74 @@
+"""``ecsq plan --definition K``: what would be registered for K workers a task, and how it differs from the template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from controller.aws.errors import AwsError
+from controller.config import ScalerSpec
+from controller.core.copy_notes import notes
+from controller.core.difference import difference
+from controller.draft import Draft, Drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The definition that one scaler would run with k workers a task."""
+
+    scaler: str
+    k: int
+    draft: Draft
+    definition: dict[str, Any]
+    """RegisterTaskDefinition's parameters; for k = 1 those of the template."""
+    difference: tuple[str, ...]
+    configured: int
+    """``max_containers_per_task``."""
+
+
+def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
+    """Return what a task of k workers runs. Raises AwsError with the reason and the way out if it cannot be."""
+    draft = drafts.draft(spec, 0)
+    template = drafts.as_registered(draft)
+    try:
+        definition = template if k == 1 else drafts.derived(spec, draft, k)
+    except AwsError as error:
+        raise AwsError(error.fault, f"{error}; a task holds at most {draft.most}", error.key) from error
+    changed = difference(template, definition, draft.worker, k)
+    return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
+
+
+def plain(shown: Shown) -> dict[str, Any]:
+    """Return the same as plain data."""
+    return {
+        "scaler": shown.scaler,
+        "template": shown.draft.template.label,
+        "containers": shown.k,
+        "definition": shown.definition,
+        "difference": list(shown.difference),
+        "notes": list(_notes(shown)),
+    }
+
+
+def lines(shown: Shown, document: str) -> Iterator[str]:
+    """Yield the text; ``document`` is the definition as JSON."""
+    template, family = shown.draft.template.label, shown.definition["family"]
+    if shown.k == 1:
+        yield f"scaler {shown.scaler}: one worker a task runs {template} itself; nothing is registered for it"
+        yield document
+        return
+    yield f"scaler {shown.scaler}: {shown.k} workers a task run {family}, derived from {template}"
+    yield document
+    yield ""
+    yield f"--- {template}"
+    yield f"+++ {family}"
+    yield from shown.difference
+    yield ""
+    yield from (f"- {note}" for note in _notes(shown))
+
+
+def _notes(shown: Shown) -> Iterator[str]:
+    yield from notes(shown.draft.template, shown.draft.worker, shown.k)
+    if shown.k > shown.configured:
+        yield f"never planned: max_containers_per_task is {shown.configured}"
