@@ -31,7 +31,8 @@ FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
 polls, and one beside others does not list again what they have just seen."""
 SLOWEST_RETRY = 60.0
-"""Seconds between two tries, at most, while something is wrong that a person must mend."""
+"""Seconds between two tries, at most, while something is wrong that is tried slowly."""
+TRIED_SLOWLY = FOR_A_PERSON | {Fault.CAPACITY}
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 
@@ -156,7 +157,7 @@ class Reconciler:
             self._services.budget.launched(spec.name, result.containers + result.in_doubt, clock.now())
         problem = None if seen.problem is None else named(spec, seen.problem)
         self._record(Reconciled(spec.name, decision, result, problem), clock.elapsed() - began)
-        fault = seen.problem.fault if seen.problem else result.fault if result else None
+        fault = seen.problem.fault if seen.problem else result.fault if result and not result.arns else None
         # A hold for the slot tried nothing, so it does not tell that anything was mended.
         if fault is not None or decision.reason is not Reason.SLOT:
             self._back_off(fault, spec.policy.poll_interval)
@@ -206,8 +207,8 @@ class Reconciler:
         self.decisions.append(done)
 
     def _back_off(self, fault: str | None, poll_interval: float) -> None:
-        """Try slowly what a person must mend: twice the time after each failure, up to a minute."""
-        if fault not in FOR_A_PERSON:
+        """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""
+        if fault not in TRIED_SLOWLY:
             self._failures = 0
             return
         self._failures += 1

@@ -1,0 +1,138 @@
+"""A queue, a cluster and a template on a test's clock, and the controller's own parts that watch them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from controller import app
+from controller.aws import tasks
+from controller.clock import Clock as ClockOfAll
+from controller.config import ControllerSpec, LogSpec, ServerSpec
+from controller.core.slots import slot_numbered
+from controller.reconcile import Reconciler
+from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template, run_tasks, send_messages
+from tests.support.controller import CONTROLLER, SCALER, SLOTS, aws_spec, scaler_spec
+
+if TYPE_CHECKING:
+    import pytest
+
+    from controller.config import ScalerSpec
+    from controller.core.model import Numbers, Reason
+    from controller.core.record import Reconciled
+    from controller.reconcile import Services
+    from controller.sandbox.aws import EmbeddedAws
+    from tests.support.clock import Clock
+
+APP = f"ecsq-{CONTROLLER}"
+SLOT = slot_numbered(SLOTS, 56_000_000)
+NEXT = slot_numbered(SLOTS, 56_000_001)
+NOW = SLOT.start + 10
+"""A moment within the window of a slot of 30 s, which is open from 5.5 s to 25 s."""
+POLL = 10.0
+
+
+@dataclass
+class Scene:
+    """A queue, a cluster and a template on the test's clock, and a controller that watches them."""
+
+    aws: EmbeddedAws
+    clock: Clock
+    queue: CreatedQueue
+    cluster: str
+    template: str
+    services: Services
+
+    def spec(self, **changes: Any) -> ScalerSpec:
+        """Return a scaler of the scene."""
+        return scaler_spec(**{"cluster": self.cluster, "definition": self.template, "queue": self.queue.name} | changes)
+
+    def scaler(self, **changes: Any) -> Reconciler:
+        """Return the reconciler of such a scaler, which remembers nothing yet."""
+        return Reconciler(self.spec(**changes), self.services)
+
+    def send(self, messages: int) -> None:
+        """Send messages."""
+        send_messages(self.aws, self.queue.url, messages)
+
+    def run(self, tasks: int, before: float = 0.0) -> list[str]:
+        """Start tasks as an earlier process would have, so many seconds ago."""
+        self.clock.now -= before
+        arns = run_tasks(self.aws, self.cluster, self.template, tasks, startedBy=CONTROLLER, group=SCALER)
+        self.clock.now += before
+        return arns
+
+    def restart(self) -> None:
+        """Begin again as a new process, which remembers nothing."""
+        self.services = services(self.aws, dry_run=False)
+
+    def let_pass(self, seconds: float, *scalers: Reconciler, poll: float = POLL) -> list[Reconciled]:
+        """Let time pass and scalers poll, and look again when they want to; gives their launches."""
+        launches, end, next_poll = [], self.clock.now + seconds, self.clock.now
+        while self.clock.now < end:
+            looks = [scaler.reconcile() for scaler in scalers]
+            launches += [
+                each for scaler in scalers if (each := last(scaler)).launch and each.decision.at == self.clock.now
+            ]
+            next_poll = next_poll if self.clock.now < next_poll else self.clock.now + poll
+            self.clock.now = min(next_poll, *(look for look in looks if look and look > self.clock.now), end)
+        return launches
+
+    def asked(self) -> list[str]:
+        """Return the operations that the controller has asked for since the last look.
+
+        Without the listings of tasks that ended before this process, which it takes once, before its first launch.
+        """
+        calls = self.aws.journal.calls(client=APP)
+        self.aws.journal.clear()
+        return [call.operation for call in calls if call.parameters.get("desiredStatus") != "STOPPED"]
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        """Return a series of the scaler's; None: it is not there."""
+        return self.services.metrics.registry.get_sample_value(f"ecsq_{name}", {"scaler": SCALER, **labels})
+
+    def series(self) -> list[str]:
+        """Return the names of all series that the scaler has."""
+        metrics = self.services.metrics.registry.collect()
+        return [sample.name for each in metrics for sample in each.samples if sample.labels.get("scaler") == SCALER]
+
+
+def build(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch, *, dry_run: bool) -> Scene:
+    """Return a new scene; AWS and the controller go by the same clock."""
+    aws, clock = own
+    aws.reset()
+    clock.now = NOW
+    monkeypatch.setattr(app, "machine_clock", lambda stopping: ClockOfAll(clock, clock, lambda _: stopping.is_set()))
+    monkeypatch.setattr(tasks, "time", clock)
+    return Scene(
+        aws, clock, create_queue(aws), create_cluster(aws), register_template(aws), services(aws, dry_run=dry_run)
+    )
+
+
+def services(aws: EmbeddedAws, *, dry_run: bool) -> Services:
+    """Return what the reconciles of a new process share."""
+    controller = ControllerSpec(CONTROLLER, aws_spec(aws), ServerSpec("127.0.0.1", 0), LogSpec("info", "json"), ())
+    return app.connect(controller, Event(), dry_run=dry_run)
+
+
+def last(scaler: Reconciler) -> Reconciled:
+    """Return the last reconcile."""
+    assert scaler.last is not None
+    return scaler.last
+
+
+def numbers(scaler: Reconciler) -> Numbers:
+    """Return the numbers of the last decision."""
+    found = last(scaler).decision.numbers
+    assert found is not None
+    return found
+
+
+def reasons(scene: Scene, scaler: Reconciler, *moments: float) -> list[Reason]:
+    """Let the scaler reconcile at these moments; gives why it launched or held."""
+    found = []
+    for scene.clock.now in moments:
+        scaler.reconcile()
+        found.append(last(scaler).decision.reason)
+    return found
