@@ -175,11 +175,13 @@ def _paid(draft: Draft) -> Iterator[str]:
         return
     for group in plan.groups:
         yield f"each {_label(draft, group)}: {paid(sizes[group.containers])}"
-    cpu = sum(group.tasks * (sizes[group.containers].cpu or 0) for group in plan.groups)
-    memory = sum(group.tasks * (sizes[group.containers].memory or 0) for group in plan.groups)
-    cost = sum(group.tasks * sizes[group.containers].cost for group in plan.groups)
-    rounding = sum(group.tasks * sizes[group.containers].rounding for group in plan.groups)
-    yield f"together {cpu} CPU units and {memory} MiB; {round(100 * rounding / cost)} % of the price is rounding"
+    all_tasks = [(group.tasks, sizes[group.containers]) for group in plan.groups]
+    cpu = sum(tasks * (size.cpu or 0) for tasks, size in all_tasks)
+    memory = sum(tasks * (size.memory or 0) for tasks, size in all_tasks)
+    cost = sum(tasks * size.cost for tasks, size in all_tasks)
+    rounding = sum(tasks * size.rounding for tasks, size in all_tasks)
+    share = f"{100 * rounding / cost:.1f} % of the price is rounding" if rounding else "nothing of it rounding"
+    yield f"together {cpu} CPU units and {memory} MiB, {share}"
 
 
 def _label(draft: Draft, group: TaskGroup) -> str:

@@ -125,7 +125,7 @@ def test_what_is_paid(plan: Callable[..., Result], orders: Configuration) -> Non
     assert [
         "each worker-x4: 1024 CPU units and 2048 MiB, nothing of it rounding",
         "each worker-x3: 1024 CPU units and 2048 MiB, of which 256 CPU units and 512 MiB are rounding",
-        "together 6144 CPU units and 12288 MiB; 17 % of the price is rounding",
+        "together 6144 CPU units and 12288 MiB, 16.7 % of the price is rounding",
     ] == [line for line in lines if line.startswith(("each worker-", "together "))]
 
 
@@ -266,3 +266,15 @@ def test_a_missing_configuration(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["plan", "--config", str(tmp_path / "absent.yaml")])
     assert (1, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
     assert result.stderr.startswith(f"{tmp_path}/absent.yaml:1:1: does not exist")
+
+
+def test_a_breaker_that_is_open_is_explained(
+    aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
+) -> None:
+    """As after a restart: by how the last tasks ended, with the cause; a plan does not launch what the daemon holds."""
+    aws.ecs.fail_starts(None)
+    task = orders["task"]
+    run_tasks(aws, task["cluster"], task["definition"], 5, startedBy="ecsq", group=orders["name"])
+    said = plan(orders).output
+    assert "hold: 20 containers short, but its tasks keep failing" in said
+    assert "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError" in said
