@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from controller.config.durations import parse_duration
+from controller.sandbox.presets import PRESETS
 
 OPTIONAL = frozenset({"flask", "moto", "rich", "werkzeug"})
 """What the sandbox needs and the daemon does not; moto alone comes without its server's two."""
@@ -42,9 +43,18 @@ class Duration(click.ParamType[float]):
     help="Port of the embedded AWS on 127.0.0.1.  [default: any free one]",
 )
 @click.option("--aws-only", is_flag=True, help="Start no controller: bring your own to the embedded AWS.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="basic",
+    show_default=True,
+    help="basic: workers alone in their task. sidecar: eight beside a log router, one of which fails and one hangs.",
+)
 @click.option("--chaos", is_flag=True, help="Break calls on their way, and kill and restart the controller.")
 @click.option("--soak", is_flag=True, help="Long chaos: a second controller beside the first, which is not killed.")
-def command(*, duration: float | None, seed: int, port: int, aws_only: bool, chaos: bool, soak: bool) -> None:
+def command(
+    *, duration: float | None, seed: int, port: int, aws_only: bool, preset: str, chaos: bool, soak: bool
+) -> None:
     """Try the controller on this machine: an embedded AWS, workers, bursts of messages, and the real daemon.
 
     Ends by itself with a summary: at the latest 30 s after the duration, sooner if all work is done. Exit code 1
@@ -72,7 +82,7 @@ def command(*, duration: float | None, seed: int, port: int, aws_only: bool, cha
         ) from error
     try:
         options = Options(duration, seed=seed, port=port, aws_only=aws_only, chaos=chaos, soak=soak)
-        summary = play(options, Console())
+        summary = play(options, Console(), PRESETS[preset])
     except PortError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"\n{render(summary)}")

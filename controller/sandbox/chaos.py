@@ -22,8 +22,6 @@ HELD_BACK = 0.3
 """How long the answer to a launch is held back for its caller to be killed before it comes, seconds."""
 LOOK = 0.02
 """Seconds between two looks for that launch."""
-START_TIMEOUT = 10.0
-"""How long a controller is given to answer before it is told to end all the same, seconds."""
 PATIENCE = 1.5
 """How many slots it is waited for."""
 
@@ -93,7 +91,6 @@ class Chaos:
         if self._victim.exit_code is not None:
             return
         if disruption.blow is Blow.RESTARTED:
-            self._await_answer()
             if code := self._victim.stop():
                 self.problems.append(not_as_asked(code))
         else:
@@ -117,12 +114,6 @@ class Chaos:
         while self._elapsed() < deadline and self._launches() == before:
             if self._stopping.wait(LOOK):
                 return
-
-    def _await_answer(self) -> None:
-        """Return when the controller answers: only a process that is up can end as it promises."""
-        deadline = time.monotonic() + START_TIMEOUT
-        while self._victim.status() is None and time.monotonic() < deadline and not self._stopping.wait(LOOK):
-            pass
 
     def _launches(self) -> int:
         return self._aws.journal.count("ecs", "RunTask")

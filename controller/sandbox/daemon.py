@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ STATUS_TIMEOUT = 0.5
 """Seconds for one look at ``/status``."""
 TAIL_LINES = 10
 TAIL_WIDTH = 300
+START_TIMEOUT = 5.0
+"""How long a daemon that has just been started is given to answer before it is told to end all the same, seconds."""
+LOOK = 0.05
 STOP_TIMEOUT = 20.0
 """How long the daemon may take from SIGTERM to its exit, seconds: what it promises."""
 
@@ -61,6 +65,7 @@ class Daemon:
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._told_to_end = False
+        self._has_answered = False
         self._changing = Lock()
         self._starts = 0
         self.url = f"http://127.0.0.1:{port}"
@@ -76,7 +81,7 @@ class Daemon:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
             )
-            self._told_to_end = False
+            self._told_to_end = self._has_answered = False
 
     @property
     def started(self) -> bool:
@@ -102,12 +107,20 @@ class Daemon:
         process = self._tell_to_end()
         if process is None:
             return None
+        self._await_answer(process)
         process.send_signal(signal.SIGTERM)
         try:
             return process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when the daemon is up: a Python that is only starting ends at once, by the signal."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._has_answered and process.poll() is None and time.monotonic() < deadline:
+            self.status()
+            time.sleep(LOOK)
 
     def kill(self) -> None:
         """End the daemon with SIGKILL, whatever it is doing."""
@@ -134,6 +147,7 @@ class Daemon:
             return None
         finally:
             connection.close()
+        self._has_answered = True
         return document if isinstance(document, dict) else None
 
     def log_tail(self) -> list[str]:

@@ -86,9 +86,13 @@ class ChaosPlan:
     """From when on nothing is disrupted any more, seconds after the start."""
     disruptions: tuple[Disruption, ...]
     storms: tuple[Storm, ...]
+    launch_share: float = 1.0
+    """How much of the chances of ``A_LAUNCH`` is taken."""
 
 
-def plan_chaos(*, begins_at: float = 0.0, ends_at: float, slot: float, seed: int) -> ChaosPlan:
+def plan_chaos(
+    *, begins_at: float = 0.0, ends_at: float, slot: float, seed: int, launch_share: float = 1.0
+) -> ChaosPlan:
     """Return the chaos of a run; times are in seconds, ``slot`` is the length of a slot."""
     draw = random.Random(f"{seed}:chaos")  # noqa: S311 - repeatable, not secret
     return ChaosPlan(
@@ -96,6 +100,7 @@ def plan_chaos(*, begins_at: float = 0.0, ends_at: float, slot: float, seed: int
         ends_at=ends_at,
         disruptions=tuple(_disruptions(begins_at, ends_at, slot, draw)),
         storms=tuple(_storms(ends_at, slot, draw)),
+        launch_share=launch_share,
     )
 
 
@@ -137,7 +142,7 @@ def faults_of(plan: ChaosPlan, scenario: Scenario, elapsed: Callable[[], float])
     launch = replace(
         anything, operation="RunTask", once_per="clientToken", delay=ANSWERED_TOO_LATE * scenario.call_timeout
     )
-    yield from (replace(launch, kind=kind, probability=chance) for kind, chance in A_LAUNCH.items())
+    yield from (replace(launch, kind=kind, probability=plan.launch_share * chance) for kind, chance in A_LAUNCH.items())
     yield from (replace(anything, kind=kind, probability=ANY_CALL) for kind in KINDS)
 
 

@@ -6,7 +6,7 @@ import itertools
 import random
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from controller.sandbox.messages import Message
@@ -62,8 +62,17 @@ def _bursts(queue: QueueScenario, *, first_at: float, until: float, seed: int) -
             Message(f"{queue.name}-{number}-{index}", round(draw.uniform(*queue.work_seconds), 2))
             for index in range(1, draw.randint(least, most) + 1)
         )
+        if number == 1:
+            messages = _with_mishaps(messages, queue, seed)
         yield Burst(round(at, 2), queue.name, messages)
         at += draw.uniform(*GAP)
+
+
+def _with_mishaps(messages: tuple[Message, ...], queue: QueueScenario, seed: int) -> tuple[Message, ...]:
+    """Return the messages, a few of which do not let their first worker live."""
+    draw = random.Random(f"{seed}:{queue.name}:mishaps")  # noqa: S311 - repeatable, not secret
+    unlucky = dict(zip(draw.sample(range(len(messages)), len(queue.mishaps)), queue.mishaps, strict=True))
+    return tuple(replace(message, mishap=unlucky.get(index)) for index, message in enumerate(messages))
 
 
 class Load:

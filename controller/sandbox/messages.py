@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 FOREIGN_WORK_SECONDS = 1.0
+
+
+class Mishap(StrEnum):
+    """What a message does to the first worker that takes it; to the next ones it is like any other."""
+
+    FAILS = "fails"
+    """The worker exits with an error in the middle of its work."""
+    HANGS = "hangs"
+    """The worker gets nowhere until the message has gone back to the queue; then it gives itself up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +27,11 @@ class Message:
     """Unique within a run of the sandbox."""
     seconds: float
     """How long the work takes."""
+    mishap: Mishap | None = None
 
     def body(self) -> str:
         """Return the message as SQS carries it."""
-        return json.dumps({"id": self.id, "seconds": self.seconds})
+        return json.dumps({"id": self.id, "seconds": self.seconds, "mishap": self.mishap})
 
     @classmethod
     def read(cls, body: str, message_id: str) -> Message:
@@ -30,7 +41,8 @@ class Message:
         """
         try:
             document = json.loads(body)
-            return cls(id=str(document["id"]), seconds=float(document["seconds"]))
+            message = cls(id=str(document["id"]), seconds=float(document["seconds"]))
+            return replace(message, mishap=Mishap(document["mishap"])) if document.get("mishap") else message
         except (ValueError, KeyError, TypeError):
             return cls(id=message_id, seconds=FOREIGN_WORK_SECONDS)
 

@@ -38,6 +38,9 @@ CONTROLLER_PORT = 8080
 """The port that the written configuration gives a controller that is not ours."""
 FIRST_MINUTE = 60.0
 """What a controller's memory is given to settle in a soak, seconds; in a short one a third of it."""
+SOAK_SHARE = 0.25
+"""How much of the chances of a fault a launch gets in a soak. Its first controller is never restarted, and keeps each
+call in doubt for five minutes: with more of them it would do nothing but wait."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a run to end early."""
 
@@ -145,6 +148,7 @@ def _let_chaos_in(run: Run, options: Options, daemon: Daemon, directory: Path) -
         ends_at=options.duration - options.settling,
         slot=run.scenario.slot,
         seed=options.seed,
+        launch_share=SOAK_SHARE if options.soak else 1.0,
     )
     run.chaos = Chaos(plan, aws=run.aws, scenario=run.scenario, seed=options.seed, victim=run.beside or daemon)
     run.watch = LaunchWatch()

@@ -12,6 +12,7 @@ from controller.sandbox.daemon import not_as_asked
 from controller.sandbox.invariants import most_live
 from controller.sandbox.progress import RECENT_DISRUPTIONS, Progress, QueueProgress, clock, decisions_of, launches_of
 from controller.sandbox.scenario import CONTROLLER_CLIENT
+from controller.sandbox.siblings import siblings
 from controller.sandbox.stage import VIEW_CLIENT, derived_revisions, message_counts
 from controller.sandbox.summary import QueueSummary, Summary, account
 from controller.sandbox.trial import Trial
@@ -190,7 +191,12 @@ class Run:
             interrupted=interrupted,
             faults=tuple(faults),
             trial=self._trial(),
+            siblings=siblings(self.aws.ecs.tasks(), self.runner.misfortunes) if self._has_company() else None,
         )
+
+    def _has_company(self) -> bool:
+        """Say whether the scenario is about what containers of a task do to each other."""
+        return any(queue.log_router or queue.mishaps for queue in self.scenario.queues)
 
     def _trial(self) -> Trial | None:
         if self.chaos is None or self.watch is None:

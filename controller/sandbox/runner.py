@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.core.copies import KEEPER
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE, BEHAVIOURS, QUEUE_URL_VARIABLE, QUEUE_VARIABLE, Worker
+from controller.sandbox.workers import (
+    BEHAVIOUR_VARIABLE,
+    BEHAVIOURS,
+    QUEUE_URL_VARIABLE,
+    QUEUE_VARIABLE,
+    GaveUpError,
+    Worker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from controller.sandbox.aws import ContainerView, EcsControl, TaskView
-    from controller.sandbox.messages import MessageRecords
+    from controller.sandbox.messages import MessageRecords, Mishap
 
 POLL = 0.05
 """Seconds between two looks at the tasks."""
@@ -46,6 +53,16 @@ class Kill:
     """Why its task stopped, in ECS's words."""
     message: str | None
     """The id of the message that it was working on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfortune:
+    """A worker that its message did not let live."""
+
+    task: str
+    """The task's ARN."""
+    container: str
+    mishap: Mishap
 
 
 class _Container:
@@ -73,6 +90,8 @@ class ContainerRunner:
         """Workers that were ended from outside, oldest first."""
         self.failures: list[str] = []
         """Workers that ended with an error of their own, oldest first: container and error."""
+        self.misfortunes: list[Misfortune] = []
+        """Workers that ended with an error as their message has it, oldest first."""
         self.error: Exception | None = None
         """Why nothing runs any more, if the runner itself failed."""
 
@@ -138,6 +157,9 @@ class ContainerRunner:
         code = 0
         try:
             behaviour(container.worker)
+        except GaveUpError as error:
+            code = 1
+            self.misfortunes.append(Misfortune(container.task, container.name, error.mishap))
         except Exception as error:  # noqa: BLE001 - a worker that crashes exits with 1 and harms nobody else
             code = 1
             if not container.worker.killed:

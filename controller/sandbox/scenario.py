@@ -11,6 +11,8 @@ from controller.core.slots import WINDOWS_PER_SLOT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from controller.sandbox.messages import Mishap
+
 CLUSTER = "sandbox"
 WORKER_CONTAINER = "worker"
 SUBNET = "subnet-0123456789abcdef0"
@@ -34,6 +36,10 @@ class QueueScenario:
     """The scaler's part of the configuration, without what names the queue and the task."""
     limits: Mapping[str, Any]
     """The packing limits of the scaler's ``task`` section."""
+    mishaps: tuple[Mishap, ...] = ()
+    """What befalls workers in the first burst, one message each."""
+    log_router: bool = False
+    """Whether the template has a log router beside the worker."""
 
     @property
     def family(self) -> str:

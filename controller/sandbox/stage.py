@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox.log_router import with_log_router
 from controller.sandbox.scenario import CLUSTER, WORKER_CONTAINER
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
@@ -35,7 +36,10 @@ def set_stage(aws: EmbeddedAws, scenario: Scenario) -> dict[str, str]:
     for queue in scenario.queues:
         attributes = {"VisibilityTimeout": str(scenario.visibility_timeout)}
         urls[queue.name] = sqs.create_queue(QueueName=queue.name, Attributes=attributes)["QueueUrl"]
-        ecs.register_task_definition(**template(queue, urls[queue.name]))
+        definition = template(queue, urls[queue.name])
+        if queue.log_router:
+            definition = with_log_router(definition, aws.region)
+        ecs.register_task_definition(**definition)
     return urls
 
 

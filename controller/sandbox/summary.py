@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from controller.sandbox.runner import Kill
+    from controller.sandbox.siblings import Siblings
     from controller.sandbox.trial import Trial
 
 
@@ -58,8 +59,15 @@ class Summary:
     """What else went wrong: sentences."""
     trial: Trial | None = None
     """What it was judged by beyond that; None if nothing was broken on purpose."""
+    siblings: Siblings | None = None
+    """What containers of one task did to each other; None if that was not the question."""
     kept: str | None = None
     """The directory with the controller's configuration and log, kept because something went wrong."""
+
+    @property
+    def judged_by(self) -> list[Siblings | Trial]:
+        """What it is judged by beyond messages and kills."""
+        return [part for part in (self.siblings, self.trial) if part]
 
     @property
     def total(self) -> QueueSummary:
@@ -86,7 +94,8 @@ class Summary:
         if total.lost:
             problems.append(f"{counted(total.lost, 'message')} lost: neither done nor in the queue any more.")
         problems.extend(_killed(kill) for kill in self.kills)
-        problems.extend(self.trial.problems if self.trial else ())
+        for part in self.judged_by:
+            problems.extend(part.problems)
         # Whatever ended the run before its time is said already, and is why something was left.
         if total.left and not self.interrupted and not self.faults:
             problems.append(f"{counted(total.left, 'message')} not done in time.")
@@ -107,7 +116,7 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 def render(summary: Summary) -> str:
     """Return the summary as text of at most 80 columns."""
-    parts = [_heading(summary), _table(summary), _calls(summary), _trial(summary), _verdict(summary)]
+    parts = [_heading(summary), _table(summary), _calls(summary), _judged_by(summary), _verdict(summary)]
     return "\n\n".join(text for text in map("\n".join, parts) if text)
 
 
@@ -153,9 +162,9 @@ def _calls(summary: Summary) -> Iterator[str]:
         yield _row(f"  {operation}", [count])
 
 
-def _trial(summary: Summary) -> Iterator[str]:
-    if summary.trial:
-        yield from (_row(title, cells) for title, cells in summary.trial.rows())
+def _judged_by(summary: Summary) -> Iterator[str]:
+    for part in summary.judged_by:
+        yield from (_row(title, cells) for title, cells in part.rows())
 
 
 def _verdict(summary: Summary) -> Iterator[str]:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from controller.sandbox.messages import Message
+from controller.sandbox.messages import Message, Mishap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,18 @@ BEHAVIOUR_VARIABLE = "SANDBOX_WORKER"
 """The environment variable of a container that says what it does; without it, it is a sidecar."""
 QUEUE_VARIABLE = "SANDBOX_QUEUE"
 QUEUE_URL_VARIABLE = "SANDBOX_QUEUE_URL"
+
+
+LONGER = 1.0
+"""How long after its message has gone back a hanging worker gives up, seconds."""
+
+
+class GaveUpError(Exception):
+    """The worker exits in the middle of a message, which it leaves to the queue."""
+
+    def __init__(self, mishap: Mishap) -> None:
+        super().__init__(f"the message {mishap}")
+        self.mishap = mishap
 
 
 class Worker:
@@ -44,20 +56,37 @@ class Worker:
         return self._killed.is_set()
 
     def serve_one(self) -> bool:
-        """Take a message, do its work and delete it; return whether there was one and it is done."""
+        """Take a message, do its work and delete it; return whether there was one and it is done.
+
+        Raises GaveUpError if the message is one that its first worker does not survive.
+        """
         # A short poll will do: the embedded SQS, unlike the real one, always sees every message.
-        answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=1)
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue_url, MaxNumberOfMessages=1, AttributeNames=["ApproximateReceiveCount"]
+        )
         for received in answer.get("Messages", ()):
             message = Message.read(received["Body"], received["MessageId"])
             self.holding = message
             self._records.started(self.queue, message, time.time())
-            if self._killed.wait(message.seconds):
+            mishap = message.mishap if received["Attributes"]["ApproximateReceiveCount"] == "1" else None
+            if self._killed.wait(self._seconds(message, mishap)):
                 return False
+            if mishap:
+                raise GaveUpError(mishap)
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=received["ReceiptHandle"])
             self._records.done(self.queue, message)
             self.holding = None
             return True
         return False
+
+    def _seconds(self, message: Message, mishap: Mishap | None) -> float:
+        """Return how long the worker is busy with a message."""
+        if mishap is Mishap.FAILS:
+            return message.seconds / 2
+        if mishap is Mishap.HANGS:
+            queue = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["VisibilityTimeout"])
+            return float(queue["Attributes"]["VisibilityTimeout"]) + LONGER
+        return message.seconds
 
 
 def drain(worker: Worker) -> None:

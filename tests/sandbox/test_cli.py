@@ -39,8 +39,9 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
         (["--port", "70000"], "0<=x<=65535"),
         (["--chaos", "--aws-only"], "leave --aws-only out"),
         (["--soak", "--aws-only"], "leave --aws-only out"),
+        (["--preset", "sidecars"], "'sidecar'"),
     ],
-    ids=["no duration", "no time", "negative seed", "no port", "chaos without a controller", "soak without one"],
+    ids=["no duration", "no time", "negative seed", "no port", "chaos alone", "soak alone", "no preset"],
 )
 def test_wrong_usage_is_named(arguments, complaint):
     """A wrong option is exit 2 and says what is wrong with it."""

@@ -22,6 +22,7 @@ def daemon(tmp_path, monkeypatch):
     """Give a daemon whose process is a stand-in: what the controller does is not looked at here."""
     (tmp_path / "controller.py").write_text(STAND_IN)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("controller.sandbox.daemon.START_TIMEOUT", 0.1)
     made = Daemon(configuration=tmp_path / "config.yaml", log=tmp_path / "first.log", port=free_port())
     yield made
     made.kill()

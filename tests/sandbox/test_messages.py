@@ -1,4 +1,4 @@
-from controller.sandbox.messages import Message, MessageRecords, MessageTotals
+from controller.sandbox.messages import Message, MessageRecords, MessageTotals, Mishap
 
 FIRST, SECOND = Message("1", 1.0), Message("2", 1.0)
 
@@ -35,3 +35,12 @@ def test_queues_are_counted_apart_and_together():
     records.sent("single", SECOND, at=100.0)
 
     assert tuple(records.totals(queue).sent for queue in ("drain", "single", None)) == (1, 1, 2)
+
+
+def test_a_message_is_read_as_it_was_sent():
+    """Its mishap included, if it has one; what somebody else put into the queue is a second's work."""
+    for sent in (FIRST, Message("3", 0.5, Mishap.HANGS)):
+        assert sent == Message.read(sent.body(), "sqs-id")
+
+    for foreign in ("hello", "[]", '{"id": "4", "seconds": 1, "mishap": "explodes"}'):
+        assert Message("sqs-id", 1.0) == Message.read(foreign, "sqs-id")

@@ -4,9 +4,11 @@ import pytest
 
 from controller.core.copies import KEEPER, copy_names
 from controller.sandbox.census import Census, take_census
-from controller.sandbox.messages import Message, MessageRecords, MessageTotals
+from controller.sandbox.messages import Message, MessageRecords, MessageTotals, Mishap
 from controller.sandbox.runner import ContainerRunner
 from controller.sandbox.scenario import CLUSTER, SUBNET
+from controller.sandbox.siblings import Siblings, siblings
+from controller.sandbox.stage import message_counts
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
 DEADLINE = 10.0
@@ -35,9 +37,10 @@ class Bench:
         self.runner = ContainerRunner(aws.ecs, sqs=self.sqs, records=self.records)
         self.runner.start()
 
-    def send(self, *seconds: float) -> None:
+    def send(self, *seconds: float, mishap: Mishap | None = None) -> None:
+        """Send messages of that work; the first one may have a mishap."""
         for number, length in enumerate(seconds):
-            message = Message(f"{self.name}-{number}", length)
+            message = Message(f"{self.name}-{number}", length, None if number else mishap)
             self.records.sent(self.name, message, time.time())
             self.sqs.send_message(QueueUrl=self.url, MessageBody=message.body())
 
@@ -178,6 +181,49 @@ def test_a_worker_that_crashes_exits_with_1_and_is_reported(bench):
     assert failure.startswith("crashes: ")
     assert "does not exist" in failure
     assert bench.totals() == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("mishap", "failed", "hung"), [(Mishap.FAILS, 1, 0), (Mishap.HANGS, 0, 1)], ids=["fails", "hangs"]
+)
+def test_a_worker_that_fails_or_hangs_cuts_nobody_off(bench, mishap, failed, hung):
+    """It exits with 1, its message comes back and is done by another, and the siblings end by themselves."""
+    bench.send(0.1, 0.1, 0.1, mishap=mishap)
+    router = {"name": "router", "image": "router", "essential": True}
+    arn = bench.run(router, *copies(bench, 3, "single"))
+
+    assert eventually(lambda: bench.stopped(arn))
+    assert sorted(bench.exit_codes(arn)[name] for name in copy_names("worker", 3)) == [0, 0, 1]
+    assert siblings(bench.aws.ecs.tasks(), bench.runner.misfortunes) == Siblings(
+        failed=failed, hung=hung, ended=2, cut_off=0, sidecars=1, sidecars_stopped=1
+    )
+    assert (bench.runner.kills, bench.runner.failures) == ([], [])
+    assert eventually(lambda: message_counts(bench.sqs, bench.url)[0] == 1)
+    bench.run(bench.worker())
+    assert eventually(lambda: bench.totals() == (3, 3, 0))
+
+
+def test_siblings_that_are_cut_off_are_counted(bench):
+    """Plain copies without a keeper: the one that fails takes the other along, and the summary would say so."""
+    bench.send(0.2, 60.0, mishap=Mishap.FAILS)
+    arn = bench.run(bench.worker("worker-1", "single"), bench.worker("worker-2", "single"))
+
+    assert eventually(lambda: bench.stopped(arn))
+    told = siblings(bench.aws.ecs.tasks(), bench.runner.misfortunes)
+    assert (told.failed, told.ended, told.cut_off) == (1, 0, 1)
+
+
+def test_a_sidecar_that_ends_before_its_task_is_a_problem(bench):
+    """A log router runs until ECS stops it: one that exits by itself loses lines."""
+    bench.send(0.4)
+    arn = bench.run(bench.worker(), {"name": "router", "image": "router", "essential": False})
+    assert eventually(lambda: bench.aws.ecs.exit_container(arn, "router", 0))
+    assert eventually(lambda: bench.stopped(arn))
+
+    told = siblings(bench.aws.ecs.tasks(), ())
+
+    assert (told.sidecars, told.sidecars_stopped) == (1, 0)
+    assert list(told.problems) == ["1 of 1 sidecars did not run until ECS stopped them with their task."]
 
 
 def test_stopping_the_runner_kills_nobody(bench):
