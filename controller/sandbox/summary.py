@@ -116,8 +116,9 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 def render(summary: Summary) -> str:
     """Return the summary as text of at most 80 columns."""
-    parts = [_heading(summary), _table(summary), _calls(summary), _judged_by(summary), _verdict(summary)]
-    return "\n\n".join(text for text in map("\n".join, parts) if text)
+    judged_by = [[_row(title, cells) for title, cells in part.rows()] for part in summary.judged_by]
+    parts = [_heading(summary), _table(summary), _calls(summary), *judged_by, _verdict(summary)]
+    return "\n\n".join(map("\n".join, parts))
 
 
 def _heading(summary: Summary) -> Iterator[str]:
@@ -160,11 +161,6 @@ def _calls(summary: Summary) -> Iterator[str]:
     yield _row("AWS calls by the controller", [sum(summary.calls.values())])
     for operation, count in sorted(summary.calls.items(), key=lambda item: (-item[1], item[0])):
         yield _row(f"  {operation}", [count])
-
-
-def _judged_by(summary: Summary) -> Iterator[str]:
-    for part in summary.judged_by:
-        yield from (_row(title, cells) for title, cells in part.rows())
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
