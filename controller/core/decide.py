@@ -88,7 +88,8 @@ def _measure(
         state,
         level=level,
         launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
-        doubts=limits.pending(policy, state.doubts, now),
+        # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
+        doubts=limits.pending(policy, state.doubts, min(fleet.listed_at, now)),
     )
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live

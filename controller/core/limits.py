@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from controller.core.model import Doubt, Fleet, Policy, QueueCounts
+from controller.core.slots import SKEW_SHARE
 
 SIGNATURE_LIFETIME = 300.0
 """Seconds after which AWS refuses a signed request that arrives late."""
 
 
-def pending(policy: Policy, doubts: tuple[Doubt, ...], now: float) -> tuple[Doubt, ...]:
-    """Return the doubts that can still come true: until AWS refuses the signature, and the listing shows it."""
-    lifetime = SIGNATURE_LIFETIME + policy.slots.consistency_window
-    return tuple(doubt for doubt in doubts if now < doubt.last_sent_at + lifetime)
+def pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) -> tuple[Doubt, ...]:
+    """Return the doubts that a listing, begun at ``listed_at``, need not show although they come true.
+
+    A request can arrive until AWS refuses its signature, by a clock that is S apart from ours, and is listed within L.
+    As with the window, when the listing *began* counts, and not when it is used.
+    """
+    lifetime = SIGNATURE_LIFETIME + policy.slots.consistency_window * (1 + SKEW_SHARE)
+    return tuple(doubt for doubt in doubts if listed_at < doubt.last_sent_at + lifetime)
 
 
 def unclaimed(queue: QueueCounts, fleet: Fleet) -> int:

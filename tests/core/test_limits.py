@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.core.decide import decide
@@ -25,9 +27,9 @@ def test_unclaimed_messages_are_those_that_no_live_container_is_about_to_take(co
     assert expected == unclaimed(counts, alive)
 
 
-@pytest.mark.parametrize(("age", "kept"), [(0.0, 1), (300.0, 1), (304.9, 1), (305.1, 0)])
+@pytest.mark.parametrize(("age", "kept"), [(0.0, 1), (300.0, 1), (305.4, 1), (305.6, 0)])
 def test_a_doubt_lasts_as_long_as_its_request_can_arrive_and_be_listed(age: float, kept: int) -> None:
-    """5 minutes, after which AWS refuses the signature, and L for the listing."""
+    """5 minutes, after which AWS refuses the signature, S for its clock, and L for the listing."""
     assert kept == len(pending(policy(), (Doubt(containers=3, last_sent_at=NOW - age),), NOW))
 
 
@@ -76,3 +78,20 @@ def test_a_decision_forgets_doubts_that_are_over() -> None:
     decision, after = decide(policy(), queue(5), fleet(), state, NOW)
     assert after.doubts == (Doubt(2, NOW - 60),)
     assert (decision.numbers.in_doubt, decision.numbers.room) == (2, 8)
+
+
+@pytest.mark.parametrize(("listed", "in_doubt"), [(305.4, 4), (305.6, 0)], ids=["began-before", "began-after"])
+def test_a_doubt_is_over_for_a_listing_that_began_after_it(listed: float, in_doubt: int) -> None:
+    """A decision that comes later than its listing knows no more than that: the listing's beginning counts."""
+    state = settled(doubts=(Doubt(4, NOW - 310),))
+    decision, _ = decide(policy(), queue(5), replace(fleet(), listed_at=NOW - 310 + listed), state, NOW)
+    assert decision.numbers is not None
+    assert in_doubt == decision.numbers.in_doubt
+
+
+def test_a_listing_from_the_future_ends_no_doubt() -> None:
+    """It was begun before the clock stepped back, and the call may have left since."""
+    state = settled(doubts=(Doubt(4, NOW - 60),))
+    decision, _ = decide(policy(), queue(5), replace(fleet(), listed_at=NOW + 3600), state, NOW)
+    assert decision.numbers is not None
+    assert decision.numbers.in_doubt == 4
