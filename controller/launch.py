@@ -125,7 +125,9 @@ class Launcher:
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                return _answered(self._run(parameters, last_send), parameters["count"])
+                sent = _answered(self._run(parameters, last_send), parameters["count"])
+                # AWS does not say that a call which started nothing binds its token: what left before may yet start.
+                return sent if sent.arns else replace(sent, doubtful_since=doubtful_since)
             except ConflictError as error:
                 return _Sent(error.arns, fault=Fault.CONFLICT, error=named(spec, error))
             except TooLateError:

@@ -369,6 +369,17 @@ def test_a_refusal_does_not_resolve_an_unknown(
     assert (Outcome.LAUNCHED, arns(aws), 3) == (result.outcome, sorted(result.arns), len(calls(aws)))
 
 
+def test_an_answer_without_tasks_does_not_resolve_an_unknown(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec
+) -> None:
+    """AWS does not say that it binds the token: the request before, if late, may yet start its tasks."""
+    aws.faults.add(Fault("ecs", "RunTask", "lost_request"))
+    aws.ecs.run_task_failures(3)
+    result = process.launch(spec, 3)
+    assert (Outcome.IN_DOUBT, Kind.CAPACITY, 3, 2) == (result.outcome, result.fault, result.in_doubt, len(calls(aws)))
+    assert result.doubtful_since is not None
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Give the clock by which calls leave; it stands 20 s before the last send of the slot it falls in."""
