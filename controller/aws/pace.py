@@ -24,28 +24,33 @@ class BackOff:
         self._elapsed = elapsed
         self._lock = Lock()
         self._throttled: dict[str, int] = {}
-        self._rests_until: dict[str, float] = {}
+        self._rests: dict[str, tuple[float, float]] = {}
 
     def check(self, operation: str) -> None:
         """Raise AwsError while the operation rests: asking a throttled account for more makes it worse."""
-        rest = self._rests_until.get(operation, NEVER) - self._elapsed()
+        rest = self._rest(operation)[1] - self._elapsed()
         if rest > 0:
             raise AwsError(Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {rest:.1f} s")
 
-    def note(self, operation: str, *, throttled: bool) -> None:
-        """Note how a request went."""
-        if not throttled:
-            if self._throttled:
-                self._throttled.pop(operation, None)
+    def note(self, operation: str, sent_at: float, *, throttled: bool) -> None:
+        """Note how a request went that was sent at ``sent_at``."""
+        if not throttled and not self._rests:
             return
         with self._lock:
+            began, until = self._rest(operation)
             now = self._elapsed()
-            if now < self._rests_until.get(operation, NEVER):
-                # It left before the rest began, as many do at the same time: one storm is one throttle.
-                return
-            times = self._throttled.get(operation, 0)
-            self._throttled[operation] = times + 1
-            self._rests_until[operation] = now + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10))
+            if throttled and now >= until:
+                times = self._throttled.get(operation, 0)
+                self._throttled[operation] = times + 1
+                self._rests[operation] = (now, now + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10)))
+            # What left before the rest began, as many do at the same time, says nothing new: one storm is one throttle.
+            elif not throttled and sent_at >= began:
+                self._throttled.pop(operation, None)
+                self._rests.pop(operation, None)
+
+    def _rest(self, operation: str) -> tuple[float, float]:
+        """Return when the operation's last rest began, and until when it lasts."""
+        return self._rests.get(operation, (NEVER, NEVER))
 
 
 class Pacer:

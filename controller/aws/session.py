@@ -65,6 +65,7 @@ class Clients:
         self._session: boto3.session.Session | None = None
         self._made: dict[str, Any] = {}
         self._lock = Lock()
+        self._elapsed = elapsed
         self._back_off = BackOff(elapsed)
 
     @property
@@ -110,12 +111,16 @@ class Clients:
             raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
         client.meta.events.register("before-call", self._check)
         client.meta.events.register("after-call", _refuse_broken)
-        client.meta.events.register("request-created", _note_start)
+        client.meta.events.register("request-created", self._note_start)
         client.meta.events.register("response-received", self._note_end)
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:
         self._back_off.check(model.name)
+
+    def _note_start(self, request: Any, **_: object) -> None:
+        request.context["ecsq_sent"] = perf_counter()
+        request.context["ecsq_sent_at"] = self._elapsed()
 
     def _note_end(self, event_name: str, **event: Any) -> None:
         """Tell the observer of one request; of one that never left there is nothing to tell."""
@@ -123,7 +128,7 @@ class Clients:
             return
         _, service, operation = event_name.split(".")
         outcome = _outcome(operation, event["parsed_response"])
-        self._back_off.note(operation, throttled=outcome == "throttled")
+        self._back_off.note(operation, event["context"]["ecsq_sent_at"], throttled=outcome == "throttled")
         self._observe(service, operation, outcome, perf_counter() - event["context"]["ecsq_sent"])
 
 
@@ -141,10 +146,6 @@ def _missing(operation: str, answer: Mapping[str, Any]) -> list[str]:
     if fault_of_answer(answer) is not None:
         return []
     return [name for name in ALWAYS_ANSWERED[operation] if name not in answer]
-
-
-def _note_start(request: Any, **_: object) -> None:
-    request.context["ecsq_sent"] = perf_counter()
 
 
 def _outcome(operation: str, answer: dict[str, Any] | None) -> str:

@@ -44,7 +44,7 @@ def rest_of(back_off: BackOff, clock: SetClock) -> float:
 def test_an_operation_rests_after_a_throttle(clock: SetClock) -> None:
     """And no other with it."""
     back_off = BackOff(clock)
-    back_off.note("ListTasks", throttled=True)
+    back_off.note("ListTasks", clock.now, throttled=True)
     assert (True, False) == (rests(back_off), rests(back_off, "DescribeTasks"))
     with pytest.raises(AwsError, match=r"ListTasks was throttled by AWS: not asked again for 1\.0 s") as caught:
         back_off.check("ListTasks")
@@ -55,7 +55,7 @@ def test_it_rests_twice_as_long_each_time(clock: SetClock) -> None:
     """Up to a limit."""
     back_off, found = BackOff(clock), []
     for _ in range(8):
-        back_off.note("ListTasks", throttled=True)
+        back_off.note("ListTasks", clock.now, throttled=True)
         found.append(rest_of(back_off, clock))
     assert [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST_BACK_OFF, LONGEST_BACK_OFF, LONGEST_BACK_OFF] == found
 
@@ -66,11 +66,11 @@ def test_a_success_makes_the_next_rest_short_again(clock: SetClock) -> None:
     for operation in ("ListTasks", "DescribeTasks"):
         for _ in range(3):
             clock.now += LONGEST_BACK_OFF
-            back_off.note(operation, throttled=True)
+            back_off.note(operation, clock.now, throttled=True)
     clock.now += LONGEST_BACK_OFF
-    back_off.note("ListTasks", throttled=False)
-    back_off.note("ListTasks", throttled=True)
-    back_off.note("DescribeTasks", throttled=True)
+    back_off.note("ListTasks", clock.now, throttled=False)
+    back_off.note("ListTasks", clock.now, throttled=True)
+    back_off.note("DescribeTasks", clock.now, throttled=True)
     clock.now += 1.0
     assert (False, True) == (rests(back_off), rests(back_off, "DescribeTasks"))
 
@@ -79,8 +79,19 @@ def test_throttles_that_come_together_count_as_one(clock: SetClock) -> None:
     """Requests that left before the rest began say nothing new."""
     back_off = BackOff(clock)
     for _ in range(8):
-        back_off.note("ListTasks", throttled=True)
+        back_off.note("ListTasks", clock.now, throttled=True)
     assert 1.0 == rest_of(back_off, clock)
+
+
+def test_a_success_ends_the_rest_only_if_it_was_asked_for_in_it(clock: SetClock) -> None:
+    """A retry of botocore shows that AWS answers again; what left before the throttle shows nothing."""
+    back_off, began = BackOff(clock), clock.now
+    clock.now += 0.1
+    back_off.note("ListTasks", clock.now, throttled=True)
+    back_off.note("ListTasks", began, throttled=False)
+    assert rests(back_off)
+    back_off.note("ListTasks", clock.now, throttled=False)
+    assert not rests(back_off)
 
 
 # The pace of launches
