@@ -18,7 +18,7 @@ from controller.core.decide import decide, launched
 from controller.core.ledger import LiveTask
 from controller.core.limits import pending
 from controller.core.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
-from controller.core.record import LaunchResult, Reconciled, same_hold
+from controller.core.record import LaunchResult, Reconciled, same_again
 from controller.core.slots import slot_at
 from controller.fleet import Cluster, Clusters
 from controller.launch import Launcher, named
@@ -199,9 +199,10 @@ class Reconciler:
         previous = self.last
         self.series.reconciled(done, seconds)
         self.observed = self.observed or done.problem is None
-        if previous is not None and same_hold(previous, done):
+        if previous is not None and same_again(previous, done):
             since = previous.decision.at if previous.since is None else previous.since
-            self.decisions[-1] = replace(done, repeated=previous.repeated + 1, since=since)
+            stands = previous if previous.launch and not done.launch else done
+            self.decisions[-1] = replace(stands, repeated=previous.repeated + 1, since=since)
             return
         log.decided(done, previous)
         self.decisions.append(done)

@@ -201,8 +201,10 @@ def test_a_launch_that_started_nothing_costs_its_slot_but_no_cooldown(
     scaler = scene.scaler(cooldown=CooldownPolicy(launch=90.0, fall=0.0))
     scaler.reconcile()
     assert outcome == last(scaler).launch.outcome  # type: ignore[union-attr]
-    in_the_slot = Reason.SLOT if refusals == 2 else Reason.COOLDOWN
-    assert [in_the_slot, reason] == reasons(scene, scaler, NOW + 15, NEXT.start + 10)
+    in_the_slot = "slot" if refusals == 2 else "cooldown"
+    reasons(scene, scaler, NOW + 15)
+    assert 1.0 == scene.sample("decisions_total", reason=in_the_slot)
+    assert [reason] == reasons(scene, scaler, NEXT.start + 10)
 
 
 def test_a_shortfall_is_made_up_in_a_later_slot(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.core.explain import in_one_line
-from controller.core.model import Decision, Numbers, Outcome
+from controller.core.model import Decision, Numbers, Outcome, Reason
 from controller.core.packing import Plan
 from controller.core.sizing import TaskSize
 
@@ -49,7 +49,7 @@ class Reconciled:
     problem: str | None = None
     """Why something could not be observed, as a sentence."""
     repeated: int = 0
-    """How often the same hold has come again since."""
+    """How often the same hold, or the same failure to launch, has come again since."""
     since: float | None = None
     """When it came first, if it was repeated."""
 
@@ -91,11 +91,20 @@ def record(done: Reconciled) -> dict[str, Any]:
     }
 
 
-def same_hold(one: Reconciled, other: Reconciled) -> bool:
-    """Say whether two reconciles are the same hold: alike in everything but their times."""
-    if one.decision.launch or other.decision.launch:
-        return False
-    return _timeless(one) == _timeless(other)
+def same_again(before: Reconciled, done: Reconciled) -> bool:
+    """Say whether a reconcile tells nothing new: the same hold but for its times, or the same failure to launch.
+
+    A hold for the slot after such a failure has tried nothing, so the failure is what still stands.
+    """
+    if (failure := _failure(before)) is not None:
+        return _failure(done) == failure or done.decision.reason is Reason.SLOT
+    return not done.decision.launch and not before.decision.launch and _timeless(before) == _timeless(done)
+
+
+def _failure(done: Reconciled) -> tuple[str | None, str | None] | None:
+    """Return why a launch started nothing; None: it did, may have, or there was none."""
+    launch = done.launch
+    return (launch.fault, launch.error) if launch and launch.outcome is Outcome.FAILED else None
 
 
 def _timeless(done: Reconciled) -> tuple[object, ...]:
