@@ -37,7 +37,7 @@ KINDS: tuple[Kind, ...] = ("lost_request", "lost_answer", "error", "slow", "slow
 """What can happen to a call at any time; throttling comes in storms."""
 ANY_CALL = 0.03
 """The chance of each of these, for any call of a controller."""
-A_LAUNCH: Mapping[Kind, float] = {"lost_answer": 0.25, "cut": 0.15, "slow": 0.15, "lost_request": 0.1, "error": 0.1}
+A_LAUNCH: Mapping[Kind, float] = {"lost_answer": 0.4, "cut": 0.15, "slow": 0.15, "lost_request": 0.1, "error": 0.1}
 """The chances of a RunTask call: mostly the tasks are started and nobody is told.
 
 Each kind hits the sends of one call at most once, so that most calls come through in the end: what stays in doubt
