@@ -185,7 +185,7 @@ class Cluster:
     def read_history(self, families: Iterable[str]) -> None:
         """Take in how tasks of these families ended before this process began to look, each family once.
 
-        Whoever takes signs only after this has each task's once: what was seen to end since is not listed anew.
+        Whoever takes signs only after this has each task's once, those as well that were seen to end since.
         Raises AwsError when that cannot be told.
         """
         with self._listing:
@@ -195,9 +195,7 @@ class Cluster:
                 ended = self._tasks.ended(family, self._worker_of)
                 with self._changing:
                     for task in ended:
-                        crew = self._crews.get(task.scaler)
-                        if crew and task.arn not in crew.signs:
-                            self._keep(task, task.sign)
+                        self._keep(task, task.sign)
                 self._history_read.add(family)
 
     def signs(self, scaler: str) -> list[Sign]:

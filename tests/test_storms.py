@@ -292,6 +292,24 @@ def test_a_scaler_that_cannot_read_its_queue_does_not_hold_the_others_up(scene: 
     assert {"whole": 10} == live(scene)
 
 
+def test_a_scaler_whose_queue_vanishes_gives_up_its_place(scene: Scene) -> None:
+    """It went first, and now cannot launch: what becomes free is the others'."""
+    scalers = rivals(scene, 10, low=0, high=5)
+    low, high = scalers["low"], scalers["high"]
+    scene.services.budget.configure(10, [low.spec])
+    scene.let_pass(30, low)
+    scene.services.budget.configure(10, [low.spec, high.spec])
+    scene.let_pass(10, high)
+    assert (Reason.BUDGET, {"low": 10}) == (last(high).decision.reason, live(scene))
+    scene.aws.faults.add(Fault("sqs", "GetQueueAttributes", "error", times=2))
+    scene.let_pass(10, high)
+    assert Reason.UNKNOWN_BACKLOG is last(high).decision.reason
+    for task in scene.aws.ecs.tasks():
+        scene.aws.ecs.exit_container(task.arn, "worker", 0)
+    scene.let_pass(60, low)
+    assert {"low": 10} == live(scene)
+
+
 def test_without_a_budget_nobody_waits_for_another(scene: Scene) -> None:
     """Priorities or not."""
     scalers = rivals(scene, 100, a=5, b=0)
