@@ -84,11 +84,12 @@ def shared_aws(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="module")
 def daemon(shared_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Run one daemon with a scaler for each of the templates, each of which has decided to launch."""
+    """Run one daemon with a scaler for each of the templates, each of which has launched or was refused."""
     scalers = [scaler(name, name, cluster="main", **settings(name)) for name in TEMPLATES]
     with running(tmp_path_factory.mktemp("templates"), configuration(shared_aws, *scalers)) as process:
         for name in TEMPLATES:
-            eventually(lambda name=name: process.decisions(name, reason="launch"), within=SOON)
+            outcome = "failed" if name == "ambiguous" else "launched"
+            eventually(lambda name=name, outcome=outcome: process.decisions(name, outcome=outcome), within=SOON)
         yield process
 
 
@@ -106,13 +107,8 @@ def test_templates_that_can_be_copied(shared_aws: EmbeddedAws, daemon: Daemon, n
     """Four messages are four copies in one task, with the keeper and whatever the template has beside the worker."""
     copies = [f"worker-{number}" for number in range(1, 5)]
     assert [sorted(["ecsq-keeper", *copies, *sidecars])] == [sorted(each) for each in tasks_of(shared_aws, name)]
-    [launch] = daemon.decisions(name, reason="launch")
-    assert ("launched", 4, None, None) == (
-        launch["outcome"],
-        launch["launched_containers"],
-        launch["plan_limit"],
-        launch["error"],
-    )
+    [launch] = daemon.decisions(name, outcome="launched")
+    assert (4, None, None) == (launch["launched_containers"], launch["plan_limit"], launch["error"])
 
 
 @pytest.mark.parametrize(
@@ -128,8 +124,8 @@ def test_templates_that_cannot_be_copied_run_as_they_are(
 ) -> None:
     """One worker a task within the same limit of tasks, nothing is registered, and the launch says why."""
     assert [["worker"]] * 2 == tasks_of(shared_aws, name)
-    [launch] = daemon.decisions(name, reason="launch")
-    assert ("launched", 2, None) == (launch["outcome"], launch["launched_containers"], launch["error"])
+    [launch] = daemon.decisions(name, outcome="launched")
+    assert (2, None) == (launch["launched_containers"], launch["error"])
     assert launch["plan_limit"].startswith(limit)
     listed = shared_aws.client("ecs").list_task_definition_families(familyPrefix=f"{name}-x")
     assert [] == listed["families"]
@@ -138,14 +134,14 @@ def test_templates_that_cannot_be_copied_run_as_they_are(
 def test_a_size_that_there_is_not_is_never_planned(shared_aws: EmbeddedAws, daemon: Daemon) -> None:
     """Two workers of 16 vCPU fill Fargate's largest task, so that four are two tasks."""
     assert [["ecsq-keeper", "worker-1", "worker-2"]] * 2 == tasks_of(shared_aws, "large")
-    [launch] = daemon.decisions("large", reason="launch")
+    [launch] = daemon.decisions("large", outcome="launched")
     assert "with 3 workers a task: no task size is large enough" in launch["plan_limit"]
 
 
 def test_a_template_that_cannot_run_at_all_is_refused(shared_aws: EmbeddedAws, daemon: Daemon) -> None:
     """With the reason, the way out and the key; the scalers beside it have launched."""
-    said = daemon.decisions("ambiguous", reason="launch")[0]
-    assert ("failed", "warning") == (said["outcome"], said["level"])
+    said = daemon.decisions("ambiguous", outcome="failed")[0]
+    assert ("launch", "warning") == (said["reason"], said["level"])
     assert (
         f"scaler ambiguous: task definition ambiguous:1 has 2 containers (a, b): set task.container to the one that "
         f"does the work; check scalers[{list(TEMPLATES).index('ambiguous')}].task.container"
@@ -177,7 +173,7 @@ def test_each_revision_was_registered_once(shared_aws: EmbeddedAws, daemon: Daem
 
 def test_what_run_task_says_of_volumes_reaches_the_copies(shared_aws: EmbeddedAws, daemon: Daemon) -> None:
     """A volume that is configured at launch keeps its name in the derived revision; storage grows with the copies."""
-    [call] = [
+    *_, call = [
         call.parameters
         for call in shared_aws.journal.calls("ecs", "RunTask")
         if call.parameters["group"] == daemon.scaler("ebs")["name"]
