@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import floor
 from time import monotonic, time
 
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -48,6 +49,14 @@ class Phased(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         return following if following > now else following + timedelta(seconds=self._interval)
 
 
+class _Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler ships no types
+    """A pool whose end can be awaited without the scheduler, which would do so holding a lock that jobs may need."""
+
+    def __init__(self, threads: int) -> None:
+        self.pool = ThreadPoolExecutor(threads)
+        super().__init__(self.pool)
+
+
 class Schedule:
     """The jobs of one controller.
 
@@ -56,9 +65,10 @@ class Schedule:
     """
 
     def __init__(self) -> None:
+        self._workers = _Threads(WORKERS)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(WORKERS), "heartbeat": ThreadPoolExecutor(1)},
+            executors={"default": self._workers, "heartbeat": _Threads(1)},
             # One job late is one job: APScheduler's own default would drop it after a second.
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
@@ -71,7 +81,8 @@ class Schedule:
 
     def stop(self) -> None:
         """Begin no further job and wait for those under way."""
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
+        self._workers.pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def ticks(self) -> bool:

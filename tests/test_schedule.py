@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from threading import Event, Thread
+from time import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,3 +159,26 @@ def test_heartbeat(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     schedule.start()
     eventually(lambda: schedule.ticks, within=SOON)
     schedule.stop()
+
+
+def test_a_stop_waits_for_a_poll_that_wants_to_look_again(
+    reconciler: Callable[[float], Reconciler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll under way ends, and what it asks for meanwhile does not hold the stop up."""
+    polling, let_it_end = Event(), Event()
+
+    def looks_again(_: Reconciler) -> float:
+        polling.set()
+        let_it_end.wait(SOON)
+        return time()
+
+    monkeypatch.setattr(Reconciler, "reconcile", looks_again)
+    schedule = Schedule()
+    schedule.start()
+    schedule.add(reconciler(3600.0))
+    assert polling.wait(SOON)
+    stop = Thread(target=schedule.stop, daemon=True)
+    stop.start()
+    let_it_end.set()
+    stop.join(SOON)
+    assert not stop.is_alive()

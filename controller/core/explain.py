@@ -25,6 +25,7 @@ Line = tuple[str, str]
 """What a line is about, and what it says."""
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
+_AT_MAX_IN_DOUBT = "hold: max_containers is reached with what calls of unknown outcome may yet start"
 _NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
 _VERDICTS = {
     Reason.LAUNCH: "launch {launch}",
@@ -69,17 +70,23 @@ def in_one_line(decision: Decision) -> str:
     if numbers is None or fleet is None:
         return "hold: the cluster could not be read, so what lives is unknown"
     seen = f"{counted(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
-    verdict = _VERDICTS[decision.reason]
-    if decision.reason is Reason.IDLE and decision.backlog:
-        verdict = _ASLEEP
-    if decision.reason is Reason.NOTHING_WAITING and not decision.queue.visible:
-        verdict = _NOTHING_VISIBLE
-    said = verdict.format(
+    said = _verdict(decision.reason, decision.queue, numbers, asleep=bool(decision.backlog)).format(
         launch=counted(decision.launch, "container"),
         missing=counted(numbers.shortfall, "container"),
         demand=numbers.demand,
     )
     return f"{said} ({seen})"
+
+
+def _verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bool) -> str:
+    """Return what a reason reads as; some read differently where the difference matters."""
+    if reason is Reason.IDLE and asleep:
+        return _ASLEEP
+    if reason is Reason.NOTHING_WAITING and not queue.visible:
+        return _NOTHING_VISIBLE
+    if reason is Reason.AT_MAX and numbers.in_doubt:
+        return _AT_MAX_IN_DOUBT
+    return _VERDICTS[reason]
 
 
 def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:

@@ -5,7 +5,16 @@ import pytest
 from controller.core.breaker import Breaker
 from controller.core.decide import decide
 from controller.core.explain import clock, counted, explain, in_one_line, span
-from controller.core.model import CooldownPolicy, Decision, DrainWithin, MessageState, Policy, Reason, ScalerState
+from controller.core.model import (
+    CooldownPolicy,
+    Decision,
+    Doubt,
+    DrainWithin,
+    MessageState,
+    Policy,
+    Reason,
+    ScalerState,
+)
 from controller.core.slots import slot_at
 from tests.core.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
 
@@ -95,6 +104,12 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
             decided(policy(), settled(2), queue(), fleet()),
             "hold: 2 containers short of the level, but no message is visible (0 messages, 0 live of 2 desired)",
             id="nothing-visible",
+        ),
+        pytest.param(
+            decided(policy(), settled(doubts=(Doubt(10, NOW),)), queue(5), fleet()),
+            "hold: max_containers is reached with what calls of unknown outcome may yet start "
+            "(5 messages, 0 live of 5 desired)",
+            id="in-doubt",
         ),
     ],
 )
