@@ -14,8 +14,8 @@ from controller.core.copies import derived_family
 from controller.core.derive import Allowed, copies_limit, derive, permitted
 from controller.core.fingerprint import fingerprint
 from controller.core.keeper import SCRIPT
-from controller.core.model import PackingPolicy
 from controller.core.packing import Plan, pack
+from controller.core.policy import PackingPolicy
 from controller.core.rate import Rate
 from controller.core.sizing import TaskSize, task_size
 from controller.core.template import CannotCopy, Template, worker_container

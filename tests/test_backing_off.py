@@ -8,7 +8,8 @@ import pytest
 
 from controller import status
 from controller.core.breaker import CLOSED, FIRST_PAUSE, SOON, TRIP_AFTER
-from controller.core.model import CooldownPolicy, Reason
+from controller.core.model import Reason
+from controller.core.policy import CooldownPolicy
 from controller.sandbox.aws import EmbeddedAws, Fault
 from tests.support.aws import create_queue
 from tests.support.clock import Clock

@@ -18,8 +18,9 @@ from controller.aws.tasks import run_task
 from controller.clock import machine_clock
 from controller.config.spec import ACCOUNT_RATE
 from controller.core.copies import KEEPER
-from controller.core.model import Decision, Outcome, Packing, Reason
+from controller.core.model import Decision, Outcome, Reason
 from controller.core.packing import Plan, TaskGroup
+from controller.core.policy import Packing
 from controller.core.rate import Rate
 from controller.core.slots import launch_token, slot_at, slot_numbered
 from controller.launch import Launcher

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from controller.core.model import CooldownPolicy, Outcome, Reason
+from controller.core.model import Outcome, Reason
+from controller.core.policy import CooldownPolicy
 from controller.reconcile import DECISIONS_KEPT, Reconciler
 from controller.sandbox.aws import EmbeddedAws, Fault
 from tests.support.aws import create_cluster, create_queue, eventually

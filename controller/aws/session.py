@@ -82,7 +82,7 @@ class Clients:
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
     def launcher(self) -> ECSClient:
-        """Return the client of RunTask: a single attempt a call, for only the caller may decide to send again."""
+        """Return the client of what writes: one attempt a call, for only its caller may decide to send again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
 
     def _client(self, role: str, service: str, attempts: int) -> Any:

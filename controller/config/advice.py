@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from controller.config.durations import format_duration
 from controller.config.problems import Fault
 from controller.core.demand import UNKNOWN_START_DELAY
-from controller.core.model import DrainWithin, Steps
+from controller.core.policy import DrainWithin, Steps
 from controller.core.slots import slot_numbered
 
 if TYPE_CHECKING:

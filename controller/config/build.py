@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
-from controller.core.model import (
+from controller.core.policy import (
     CooldownPolicy,
     DemandPolicy,
     DrainWithin,

@@ -13,7 +13,7 @@ from controller.core.rate import Rate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from controller.core.model import PackingPolicy, Policy
+    from controller.core.policy import PackingPolicy, Policy
 
 ACCOUNT_RATE = Rate(20.0, 100)
 """Tasks that Fargate starts for an account and region by default (AWS Fargate quotas)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controller.core.model import LevelState, Policy, ScalerState
+from controller.core.model import LevelState, ScalerState
+from controller.core.policy import Policy
 from controller.core.slots import slot_length
 
 

@@ -17,17 +17,8 @@ from dataclasses import replace
 from controller.core import cooldown, hysteresis, limits
 from controller.core.breaker import allowance
 from controller.core.demand import drain_demand, level_demand
-from controller.core.model import (
-    Decision,
-    DrainWithin,
-    Fleet,
-    LevelState,
-    Numbers,
-    Policy,
-    QueueCounts,
-    Reason,
-    ScalerState,
-)
+from controller.core.model import Decision, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.policy import DrainWithin, Policy
 from controller.core.slots import Slot, open_slot
 
 Grant = Callable[[int], int]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
-from controller.core.model import DrainWithin, Fleet, PerContainer, QueueCounts, Steps
+from controller.core.model import Fleet, QueueCounts
+from controller.core.policy import DrainWithin, PerContainer, Steps
 
 UNKNOWN_START_DELAY = 60.0
 """Seconds from RunTask to RUNNING that count until a start was measured."""

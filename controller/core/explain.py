@@ -7,18 +7,8 @@ from datetime import UTC, datetime
 
 from controller.core.breaker import probing
 from controller.core.demand import UNKNOWN_START_DELAY
-from controller.core.model import (
-    Decision,
-    DrainWithin,
-    Fleet,
-    MessageState,
-    Numbers,
-    PerContainer,
-    Policy,
-    QueueCounts,
-    Reason,
-    Steps,
-)
+from controller.core.model import Decision, Fleet, Numbers, QueueCounts, Reason
+from controller.core.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
 from controller.core.slots import slot_numbered
 
 Line = tuple[str, str]

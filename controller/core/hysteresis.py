@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.core.cooldown import may_fall
-from controller.core.model import LevelState, Policy
+from controller.core.model import LevelState
+from controller.core.policy import Policy
 
 
 def cold(policy: Policy, live: int) -> LevelState:

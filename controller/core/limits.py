@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controller.core.model import Doubt, Fleet, Policy, QueueCounts
+from controller.core.model import Doubt, Fleet, QueueCounts
+from controller.core.policy import Policy
 from controller.core.slots import SKEW_SHARE
 
 SIGNATURE_LIFETIME = 300.0

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from controller.core.model import Packing, PackingPolicy
+from controller.core.policy import Packing, PackingPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

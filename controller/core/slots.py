@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from math import floor
 
-from controller.core.model import SlotPolicy
+from controller.core.policy import SlotPolicy
 
 WINDOWS_PER_SLOT = 6
 SKEW_SHARE = 0.1

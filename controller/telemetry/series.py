@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import Gauge
 
 from controller.core.ledger import StopOutcome
-from controller.core.model import Fleet, Numbers, Outcome, Policy, QueueCounts, Reason
+from controller.core.model import Fleet, Numbers, Outcome, QueueCounts, Reason
+from controller.core.policy import Policy
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.metrics import COOLDOWNS, RECONCILE_OUTCOMES, Metrics
 

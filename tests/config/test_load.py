@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
-from controller.core.model import (
+from controller.core.policy import (
     CooldownPolicy,
     DrainWithin,
     HysteresisPolicy,

@@ -5,17 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from controller.core.decide import decide
-from controller.core.model import (
+from controller.core.model import Decision, Fleet, LevelState, QueueCounts, ScalerState
+from controller.core.policy import (
     CooldownPolicy,
-    Decision,
-    Fleet,
     HysteresisPolicy,
-    LevelState,
     MessageState,
     PerContainer,
     Policy,
-    QueueCounts,
-    ScalerState,
     SlotPolicy,
     Step,
     Steps,

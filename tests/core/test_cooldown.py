@@ -4,7 +4,8 @@ import pytest
 
 from controller.core.cooldown import fall_cooldown_until, launch_cooldown_until, may_launch
 from controller.core.decide import decide, launched
-from controller.core.model import CooldownPolicy, LevelState, Reason, ScalerState
+from controller.core.model import LevelState, Reason, ScalerState
+from controller.core.policy import CooldownPolicy
 from tests.core.builders import NOW, SLOTS, fleet, policy, queue, settled
 
 

@@ -4,20 +4,14 @@ import pytest
 
 from controller.core.breaker import CLOSED
 from controller.core.decide import decide, launched
-from controller.core.model import (
-    Decision,
-    Doubt,
+from controller.core.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.policy import (
     DrainWithin,
-    Fleet,
     HysteresisPolicy,
     MessageState,
-    Numbers,
     PackingPolicy,
     PerContainer,
     Policy,
-    QueueCounts,
-    Reason,
-    ScalerState,
     SlotPolicy,
 )
 from tests.core.builders import NOW, SLOT, START, fleet, hysteresis, policy, queue, settled, steps

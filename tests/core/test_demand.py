@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from controller.core.demand import drain_demand, level_demand
-from controller.core.model import DrainWithin, PerContainer
+from controller.core.policy import DrainWithin, PerContainer
 from tests.core.builders import NOW, fleet, queue, steps
 
 STAIRCASE = steps((1, 1), (10, 10), (100, 90))

@@ -5,16 +5,8 @@ import pytest
 from controller.core.breaker import Breaker
 from controller.core.decide import decide
 from controller.core.explain import clock, counted, explain, in_one_line, span
-from controller.core.model import (
-    CooldownPolicy,
-    Decision,
-    Doubt,
-    DrainWithin,
-    MessageState,
-    Policy,
-    Reason,
-    ScalerState,
-)
+from controller.core.model import Decision, Doubt, Reason, ScalerState
+from controller.core.policy import CooldownPolicy, DrainWithin, MessageState, Policy
 from controller.core.slots import slot_at
 from tests.core.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
 

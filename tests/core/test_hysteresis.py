@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decide import decide
-from controller.core.model import CooldownPolicy, DrainWithin, HysteresisPolicy, PerContainer, Reason, ScalerState
+from controller.core.model import Reason, ScalerState
+from controller.core.policy import CooldownPolicy, DrainWithin, HysteresisPolicy, PerContainer
 from tests.core.builders import NO_COOLDOWN, NOW, fleet, hysteresis, levels, policy, polls, queue, settled, steps
 
 FROM_TEN = steps((10, 10))

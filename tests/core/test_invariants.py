@@ -9,20 +9,14 @@ from hypothesis import strategies as st
 
 from controller.core.decide import decide, launched
 from controller.core.demand import drain_demand, level_demand
-from controller.core.model import (
+from controller.core.model import Decision, Doubt, Fleet, LevelState, QueueCounts, Reason, ScalerState
+from controller.core.policy import (
     CooldownPolicy,
-    Decision,
-    Doubt,
     DrainWithin,
-    Fleet,
     HysteresisPolicy,
-    LevelState,
     MessageState,
     PerContainer,
     Policy,
-    QueueCounts,
-    Reason,
-    ScalerState,
     Step,
     Steps,
 )

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.model import Packing, PackingPolicy
 from controller.core.packing import Call, Plan, TaskGroup, pack
+from controller.core.policy import Packing, PackingPolicy
 
 SPREAD, DENSE = Packing.SPREAD, Packing.DENSE
 policies = st.builds(PackingPolicy, st.sampled_from(Packing), st.integers(1, 150), st.integers(1, 12))

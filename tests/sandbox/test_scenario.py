@@ -2,7 +2,7 @@ import pytest
 
 from controller.config import load
 from controller.core.derive import copies_limit
-from controller.core.model import PerContainer, Steps
+from controller.core.policy import PerContainer, Steps
 from controller.core.template import Template
 from controller.sandbox.daemon import write_configuration
 from controller.sandbox.load import plan_load

@@ -8,7 +8,8 @@ from controller.core.decide import decide
 from controller.core.model import ScalerState
 
 if TYPE_CHECKING:
-    from controller.core.model import Decision, Fleet, Policy, QueueCounts
+    from controller.core.model import Decision, Fleet, QueueCounts
+    from controller.core.policy import Policy
 
 NOW = 2_000_000_000.0
 
