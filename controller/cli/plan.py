@@ -134,14 +134,16 @@ def _plan(spec: ScalerSpec, services: Services) -> _Planned:
     except AwsError as error:
         problem = problem or error
     result = None
-    if draft and decision.launch:
+    if draft and draft.plan.tasks:
         result = LaunchResult(Outcome.DRY_RUN, draft.plan, sizes=draft.sizes, limit=draft.limit)
     said = None if problem is None else named(spec, problem)
     return _Planned(Reconciled(spec.name, decision, result, said), explain(spec.policy, decision), draft, said)
 
 
 def _plain(plan: _Planned) -> dict[str, Any]:
-    return record(plan.done) | {"explanation": [list(line) for line in plan.explanation]}
+    """Return the record; a plan that waits for its window is told, and that nothing comes of it yet."""
+    told = record(plan.done) | {"explanation": [list(line) for line in plan.explanation]}
+    return told if plan.done.decision.launch else told | {"outcome": None}
 
 
 def _lines(plan: _Planned) -> Iterator[str]:

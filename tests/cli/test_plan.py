@@ -158,6 +158,13 @@ def test_a_closed_window(plan: Callable[..., Result], orders: Configuration) -> 
     said = explained(plan(orders).stdout)
     assert said["decision"].startswith("hold: 20 containers short, but the launch window is closed")
     assert "would launch when it may: 20 containers in 6 tasks, 2 RunTask calls" == said["plan"]
+    (told,) = json.loads(plan(orders, "--json").stdout)
+    assert ("slot", None, 0, 20) == (
+        told["reason"],
+        told["outcome"],
+        told["launch"],
+        sum(group["tasks"] * group["containers"] for group in told["plan"]),
+    )
 
 
 def test_what_lives_is_counted(
