@@ -158,7 +158,7 @@ def test_a_closed_window(plan: Callable[..., Result], orders: Configuration) -> 
     said = explained(plan(orders).stdout)
     assert said["decision"].startswith("hold: 20 containers short, but the launch window is closed")
     assert "would launch when it may: 20 containers in 6 tasks, 2 RunTask calls" == said["plan"]
-    (told,) = json.loads(plan(orders, "--json").stdout)
+    (told,) = json.loads(plan(orders, arguments=("--json",)).stdout)
     assert ("slot", None, 0, 20) == (
         told["reason"],
         told["outcome"],
