@@ -98,10 +98,7 @@ def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
         if numbers.breaker.open_until is not None:
             yield "breaker", _breaker(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
-            yield (
-                "budget",
-                f"{numbers.granted} of {numbers.wanted} granted; other scalers have the rest, or go first",
-            )
+            yield "budget", f"{numbers.granted} of {numbers.wanted} granted: the budget of all scalers has no more room"
         if decision.slot is not None or decision.look_again_at is not None:
             yield "slot", _slot(policy, decision)
     yield "decision", in_one_line(decision)

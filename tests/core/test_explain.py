@@ -204,10 +204,18 @@ def test_what_holds_a_number_down_is_named(about: str, expected: str, rules: Pol
     assert expected == lines(rules, state, *seen)[about]
 
 
-def test_a_budget_that_grants_a_part_is_named() -> None:
-    """The rest is with the other scalers."""
-    explained = lines(policy(), settled(), queue(5), fleet(), grant=lambda wanted: wanted - 3)
-    assert "2 of 5 granted; other scalers have the rest, or go first" == explained["budget"]
+@pytest.mark.parametrize(
+    ("granted", "expected"),
+    [
+        (0, "0 of 5 granted: the budget of all scalers has no more room"),
+        (2, "2 of 5 granted: the budget of all scalers has no more room"),
+        (5, None),
+    ],
+    ids=["nothing", "a part", "all"],
+)
+def test_a_budget_that_binds_is_named(granted: int, expected: str | None) -> None:
+    """It says what was granted and not who holds the rest: that may be the scaler itself."""
+    assert expected == lines(policy(), settled(), queue(5), fleet(), grant=lambda _: granted).get("budget")
 
 
 def test_what_is_unknown_is_called_unknown() -> None:
