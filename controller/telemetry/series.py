@@ -68,7 +68,9 @@ class Series:
             self._last_success.set(decision.at)
 
     def failed(self) -> None:
-        """Count a reconcile that broke."""
+        """Count a reconcile that broke; what it did not get to see is unknown."""
+        for observed in (self._queue, self._containers, self._tasks, self._oldest, self._desired):
+            observed.drop()
         self._reconciles["failed"].inc()
 
     def task_started(self, seconds: float) -> None:
@@ -147,9 +149,9 @@ class _Observed:
 
 
 def _outcome(done: Reconciled) -> str:
-    """Return how a reconcile went: a launch that started nothing, like an unknown, is a failure."""
+    """Return how a reconcile went: a launch that started nothing, like an unknown, is a failure; a dry run holds."""
     if done.decision.reason in _UNKNOWN:
         return "failed"
-    if done.launch is None:
+    if done.launch is None or done.launch.outcome is Outcome.DRY_RUN:
         return "held"
     return "failed" if done.launch.outcome in _FAILED else "launched"

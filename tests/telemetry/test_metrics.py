@@ -210,8 +210,9 @@ def test_an_unknown_queue_loses_its_counts(metrics: Metrics, series: Series) -> 
         (Outcome.PARTLY_LAUNCHED, ("a",), Fault.CAPACITY, ("launched", 1, 3)),
         (Outcome.FAILED, (), Fault.MISSING, ("failed", 0, 0)),
         (Outcome.IN_DOUBT, ("a",), Fault.IN_DOUBT, ("failed", 1, 3)),
+        (Outcome.DRY_RUN, (), None, ("held", 0, 0)),
     ],
-    ids=["launched", "partly", "failed", "in doubt"],
+    ids=["launched", "partly", "failed", "in doubt", "dry run"],
 )
 def test_a_launch_is_counted_by_what_started(
     metrics: Metrics,
