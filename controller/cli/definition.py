@@ -10,6 +10,7 @@ from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.copy_notes import notes
 from controller.core.difference import difference
+from controller.core.explain import counted
 from controller.draft import Draft, Drafts
 
 
@@ -34,7 +35,10 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
     try:
         definition = template if k == 1 else drafts.derived(spec, draft, k)
     except AwsError as error:
-        raise AwsError(error.fault, f"{error}; a task holds at most {draft.most}", error.key) from error
+        # No key: the number was asked for, not configured.
+        most = counted(draft.most, "worker")
+        said = f"a task of this template holds at most {most}: {draft.why_not_more}"
+        raise AwsError(error.fault, said) from error
     changed = difference(template, definition, draft.worker, k)
     return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
 
