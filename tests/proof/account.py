@@ -1,0 +1,193 @@
+"""The model of AWS: tasks that take their time to be listed, tokens, definitions and one queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from controller.aws.tasks import Answer, ConflictError, Round
+from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.core.model import QueueCounts
+from controller.core.template import Template
+
+ALMOST = 1e-6
+"""Seconds by which "at most L" stays below L: the times of slots are rounded."""
+SIDECARS = 6
+"""With the keeper they leave room for three workers a task."""
+
+
+class Starts(Enum):
+    """What ECS does with a call whose token is new."""
+
+    ALL = "every task starts"
+    SOME = "half of the tasks start, and the answer names the others as failures"
+    NONE = "no task starts, and the answer names all as failures"
+    LIES = "every task starts, but the answer names half of them as failures"
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One task, as it truly is."""
+
+    arn: str
+    number: int
+    workers: int
+    """Worker containers that it started with."""
+    live: int
+    """Worker containers that have not ended."""
+    created_at: float
+    running_since: float | None = None
+    stopped_at: float | None = None
+    messages: int = 0
+    """Taken by its workers and not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What a token stands for."""
+
+    parameters: Mapping[str, Any]
+    answer: Answer
+
+
+@dataclass(slots=True)
+class Queue:
+    """One queue."""
+
+    visible: int = 0
+    in_flight: int = 0
+    claims: int | None = None
+    """What it says instead of the visible messages; None: the truth."""
+
+    def counts(self) -> QueueCounts:
+        """Answer GetQueueAttributes."""
+        return QueueCounts(self.visible if self.claims is None else self.claims, self.in_flight, 0)
+
+
+@dataclass(slots=True)
+class Account:
+    """ECS and SQS, for one controller's name, cluster and scaler."""
+
+    lag: float
+    """L: by when at the latest a change shows in listings and descriptions, seconds."""
+    hides: int = -1
+    """Of the changes younger than that, bit n (modulo 16) hides those of task n."""
+    denies: bool = False
+    """Whether a hidden task that is asked for by its ARN is MISSING."""
+    binds_nothing: bool = True
+    """Whether a token is bound by a call that started nothing. AWS does not say: it must not matter."""
+    tasks: list[Task] = field(default_factory=list)
+    queue: Queue = field(default_factory=Queue)
+    tokens: dict[str, _Bound] = field(default_factory=dict)
+    revision: int = 1
+    """Of the template."""
+    derived: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By ARN of a derived revision: its fingerprint, and the workers in it."""
+
+    def run_task(self, parameters: Mapping[str, Any], starts: Starts, now: float) -> tuple[Answer, list[Task]]:
+        """Carry a call out as ECS does; returns the answer and the tasks that are new. Raises ConflictError."""
+        token = parameters["clientToken"]
+        bound = self.tokens.get(token)
+        if bound is not None and bound.parameters != parameters:
+            raise ConflictError(bound.answer.arns)
+        if bound is not None:
+            return bound.answer, []
+        count = parameters["count"]
+        named = count if starts is Starts.ALL else 0 if starts is Starts.NONE else count // 2
+        started = named if starts in {Starts.SOME, Starts.NONE} else count
+        new = [self._start(parameters["taskDefinition"], now) for _ in range(started)]
+        answer = Answer(tuple(task.arn for task in new[:named]), ("RESOURCE:MEMORY",) * (count - named))
+        if new or self.binds_nothing:
+            self.tokens[token] = _Bound(dict(parameters), answer)
+        return answer, new
+
+    def _start(self, definition: str, now: float) -> Task:
+        number = len(self.tasks)
+        workers = self.derived[definition][1] if definition in self.derived else 1
+        self.tasks.append(Task(f"task/{number}", number, workers, workers, now))
+        return self.tasks[-1]
+
+    @property
+    def live(self) -> int:
+        """Worker containers that truly live."""
+        return sum(task.live for task in self.tasks)
+
+    def listed(self, now: float) -> list[Task]:
+        """Answer ListTasks: whatever is settled, and of the rest what does not hide."""
+        return [task for task in self.tasks if self._seems_live(task, now)]
+
+    def described(self, tasks: Iterable[Task], known: Iterable[str], scaler: str, now: float) -> Round:
+        """Answer DescribeTasks for the listed tasks and those known by their ARN."""
+        listed = {task.number: task for task in tasks}
+        asked = listed | {task.number: task for task in (self._task(arn) for arn in known)}
+        missing = [
+            task for task in asked.values() if self.denies and task.number not in listed and self._unborn(task, now)
+        ]
+        return Round(
+            tasks=tuple(self._description(task, scaler, now) for task in asked.values() if task not in missing),
+            missing=tuple(task.arn for task in missing),
+        )
+
+    def _task(self, arn: str) -> Task:
+        return self.tasks[int(arn.removeprefix("task/"))]
+
+    def _hidden(self, task: Task, since: float, now: float) -> bool:
+        return bool(self.hides >> task.number % 16 & 1) and now < since + self.lag - ALMOST
+
+    def _unborn(self, task: Task, now: float) -> bool:
+        return self._hidden(task, task.created_at, now)
+
+    def _seems_live(self, task: Task, now: float) -> bool:
+        stopped = task.stopped_at is not None and not self._hidden(task, task.stopped_at, now)
+        return not stopped and not self._unborn(task, now)
+
+    def _description(self, task: Task, scaler: str, now: float) -> LiveTask | StoppedTask:
+        if task.stopped_at is not None and not self._hidden(task, task.stopped_at, now):
+            # Every worker ends well: the breaker, which only holds back, stays closed.
+            outcome = StopOutcome.SUCCEEDED
+            return StoppedTask(task.arn, scaler, outcome, task.created_at, task.running_since, task.stopped_at)
+        live = task.live or task.workers
+        running = live if task.running_since is not None else 0
+        return LiveTask(task.arn, scaler, running, live - running, task.created_at, task.running_since)
+
+    def work(self, now: float) -> None:
+        """Let every task run, and every free worker take a message."""
+        for task in self.tasks:
+            if task.stopped_at is None:
+                task.running_since = now if task.running_since is None else task.running_since
+                taken = min(task.live - task.messages, self.queue.visible)
+                task.messages += taken
+                self.queue.visible -= taken
+                self.queue.in_flight += taken
+
+    def end(self, task: Task, now: float) -> None:
+        """Let one worker of a task end, its message done."""
+        task.live -= 1
+        if task.messages > task.live:
+            task.messages -= 1
+            self.queue.in_flight -= 1
+        if task.live == 0:
+            task.stopped_at = now
+
+    def template(self, family: str) -> Template:
+        """Answer DescribeTaskDefinition."""
+        containers = [{"name": "worker", "image": "worker", "cpu": 256, "memory": 512}]
+        containers += [{"name": f"sidecar-{n}", "image": "sidecar", "memory": 64} for n in range(SIDECARS)]
+        return Template(
+            f"task-definition/{family}:{self.revision}",
+            family,
+            self.revision,
+            {"family": family, "revision": self.revision, "containerDefinitions": containers},
+        )
+
+    def find(self, fingerprint: str) -> str | None:
+        """Return the newest derived revision with the fingerprint."""
+        return next((arn for arn, (print_, _) in reversed(self.derived.items()) if print_ == fingerprint), None)
+
+    def register(self, family: str, workers: int, fingerprint: str) -> str:
+        """Answer RegisterTaskDefinition."""
+        arn = f"task-definition/{family}:{len(self.derived) + 1}"
+        self.derived[arn] = (fingerprint, workers)
+        return arn

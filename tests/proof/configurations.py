@@ -1,0 +1,55 @@
+"""What the controllers of a schedule are configured with: alike in the protocol, unlike in everything else."""
+
+from __future__ import annotations
+
+from controller.config import ScalerSpec
+from controller.core.policy import Packing
+from controller.core.slots import SlotPolicy, slot_length
+from tests.support.controller import SLOTS, scaler_spec
+
+L = SLOTS.consistency_window
+S = L / 10
+SLOT = slot_length(SLOTS)
+
+
+def configured(  # noqa: PLR0913 - what may differ between two controllers
+    most: int,
+    tasks: int,
+    workers: int,
+    packing: Packing = Packing.SPREAD,
+    *,
+    call_timeout: float = 5.0,
+    at_least: int = 0,
+    poll: float = 10.0,
+    slots: SlotPolicy = SLOTS,
+) -> ScalerSpec:
+    """Return a scaler of one container a message, with its limits."""
+    return scaler_spec(
+        "cluster",
+        "family",
+        container="worker",
+        slots=SlotPolicy(slots.controller, slots.scaler, slots.consistency_window, call_timeout),
+        max_containers=most,
+        min_containers=at_least,
+        max_tasks_per_launch=tasks,
+        max_containers_per_task=workers,
+        packing=packing,
+        poll_interval=poll,
+    )
+
+
+def capacity(spec: ScalerSpec) -> int:
+    """Return the containers that one plan can hold."""
+    packing = spec.packing
+    return min(spec.policy.max_containers, packing.max_tasks_per_launch * packing.max_containers_per_task)
+
+
+CONFIGURATIONS = (
+    configured(25, 100, 1),
+    configured(12, 4, 3),
+    configured(12, 100, 3, Packing.DENSE),
+    configured(6, 4, 2, call_timeout=1.0, poll=2.0),
+    configured(25, 8, 3, call_timeout=10.0, at_least=3),
+    configured(15, 100, 1, call_timeout=2.0),
+)
+"""The first is what a schedule has unless it needs another: 25 containers are three calls."""

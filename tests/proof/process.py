@@ -1,0 +1,201 @@
+"""One process of the controller: the real Reconciler, Cluster and Launcher, and the seams behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.pace import Pacer
+from controller.aws.session import TooLateError
+from controller.aws.tasks import Answer, OutcomeUnknownError, Round
+from controller.budget import SharedBudget
+from controller.clock import Clock
+from controller.config import ScalerSpec
+from controller.core.derive import Allowed
+from controller.core.ledger import StoppedTask
+from controller.core.limits import SIGNATURE_LIFETIME
+from controller.core.model import Decision, QueueCounts
+from controller.core.rate import Rate
+from controller.core.record import LaunchResult
+from controller.core.template import Template
+from controller.fleet import Clusters
+from controller.launch import Enter, Launcher
+from controller.reconcile import Reconciler, Services
+from controller.telemetry.series import Series
+from tests.proof.configurations import capacity
+from tests.proof.stepped import Seam, Stepped
+from tests.support.controller import CONTROLLER, metrics_of_nothing
+
+if TYPE_CHECKING:
+    from tests.proof.world import World
+
+PLENTY = Rate(1000.0, 1000)
+METRICS = metrics_of_nothing()
+"""Of all processes: nobody looks at them here, and to make them takes longer than a schedule."""
+REGISTRABLE: Allowed = {"family": None, "containerDefinitions": None, "tags": None, "cpu": None, "memory": None}
+SENDS, AWAITS, PAUSES = "sends", "awaits", "pauses"
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One RunTask request on its way."""
+
+    sender: Process
+    slot: int
+    parameters: Mapping[str, Any]
+    sent_at: float
+    """True time."""
+    signed_at: float
+    """By its sender's clock."""
+    reply: Answer | Exception | None = None
+    """What comes back; None: nothing yet."""
+    arrived: bool = False
+    gives_up_at: float = 0.0
+    """When the sender takes its outcome for unknown."""
+
+    @property
+    def valid_until(self) -> float:
+        """When AWS begins to refuse its signature, true time."""
+        return self.signed_at + SIGNATURE_LIFETIME
+
+
+class Process:
+    """A process from its start to its crash, stepped from seam to seam; it remembers nothing of another."""
+
+    def __init__(self, name: str, world: World, spec: ScalerSpec, skew: float) -> None:
+        self.name = name
+        self.world = world
+        self.spec = spec
+        self.skew = skew
+        """Its clock less the true time, seconds."""
+        self.alive = True
+        self.fails = False
+        """Whether its next call, RunTask's included, fails before it does anything."""
+        self.cut_off = False
+        """Whether its RunTask requests are lost or late, until something else is decided."""
+        self.request: Request | None = None
+        """The one whose answer it awaits."""
+        self.slot = 0
+        """Of the plan that it carries out."""
+        clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
+        self.seams = seams = _Seams(self)
+        launcher = _Watched(seams, self._run_task, CONTROLLER, Pacer(PLENTY, clock), clock, dry_run=False)
+        launcher.process = self
+        services = Services(
+            queue=lambda _: seams,
+            clusters=Clusters(lambda _: seams, clock),
+            launcher=launcher,
+            budget=SharedBudget(),
+            metrics=METRICS,
+            clock=clock,
+        )
+        self.reconciler = Reconciler(spec, services)
+        self._stepped = Stepped(self.reconciler.reconcile)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def seam(self) -> Seam | None:
+        """Where it waits; None: it is idle."""
+        return self._stepped.seam
+
+    @property
+    def looks_again_at(self) -> float | None:
+        """What the last reconcile has returned, true time."""
+        result = self._stepped.result
+        return None if result is None else result - self.skew
+
+    def go_on(self) -> None:
+        """Go on to the next seam; an idle process begins a reconcile."""
+        self._stepped.go_on()
+
+    def crash(self) -> None:
+        """End here."""
+        self.alive = False
+        self._stepped.crash()
+
+    def meet(self, name: str, wakes_at: float = 0.0) -> None:
+        """Wait at a seam. Raises AwsError if the call is to fail."""
+        self._stepped.wait(Seam(name, wakes_at))
+        if self.fails and name not in {AWAITS, PAUSES}:
+            self.fails = False
+            raise AwsError(Fault.THROTTLED, f"{name}: Rate exceeded")
+
+    def _pause(self, seconds: float) -> bool:
+        self.meet(PAUSES, self.world.now + seconds)
+        return False
+
+    def _run_task(self, parameters: Mapping[str, Any], last_send: float) -> Answer:
+        """Stand in for ``controller.aws.tasks.run_task``: the last check and the send are one moment."""
+        self.meet(SENDS)
+        now = self.world.now
+        if now + self.skew > last_send:
+            self.world.tell(self, "is too late to send")
+            raise TooLateError
+        timeout = self.spec.policy.slots.call_timeout
+        self.request = Request(self, self.slot, parameters, now, now + self.skew, gives_up_at=now + timeout)
+        self.world.sent(self.request)
+        self.meet(AWAITS)
+        reply, self.request = self.request.reply, None
+        if isinstance(reply, Answer):
+            return reply
+        raise reply or OutcomeUnknownError("nobody has decided")
+
+
+class _Watched(Launcher):
+    """The launcher, and a note of what it is about to start."""
+
+    process: Process
+
+    def launch(self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
+        self.process.slot = decision.slot or 0
+        self.process.world.planned(self.process, min(decision.launch, capacity(spec)))
+        return super().launch(spec, decision, enter, series)
+
+
+class _Seams:
+    """Queue reader, lister and definition store of one process. Whatever else is asked for is a broken promise."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._world = process.world
+        self._account = process.world.account
+
+    def __getattr__(self, operation: str) -> NoReturn:
+        raise AssertionError(f"the controller asked AWS for {operation}: it reads, registers and runs tasks")
+
+    def counts(self) -> QueueCounts:
+        self._process.meet("counts")
+        return self._account.queue.counts()
+
+    def observe(self, known: Iterable[str], _worker_of: Callable[[str], str | None]) -> Round:
+        self._process.meet("lists")
+        listed = self._account.listed(self._world.now)
+        self._process.meet("describes")
+        return self._account.described(listed, known, self._process.spec.name, self._world.now)
+
+    def ended(self, _family: str, _worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
+        """Return nothing that ended badly; no seam to stop at, since nothing hangs on when this is read."""
+        return ()
+
+    @property
+    def registrable(self) -> Allowed:
+        return REGISTRABLE
+
+    def template(self, definition: str) -> Template:
+        self._process.meet("template")
+        return self._account.template(definition)
+
+    def find(self, _family: str, fingerprint: str) -> str | None:
+        return self._account.find(fingerprint)
+
+    def register(self, definition: Mapping[str, Any], fingerprint: str) -> str:
+        self._process.meet("registers")
+        workers = len(definition["containerDefinitions"]) - len(self._account.template("").containers)
+        return self._account.register(definition["family"], workers, fingerprint)
+
+    def forget(self, arn: str) -> None:
+        """Nothing is kept here that could be forgotten."""

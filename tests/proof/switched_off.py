@@ -1,0 +1,155 @@
+"""The rules of "a launch happens once", each switched off where it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from controller import launch
+from controller.aws.errors import Fault
+from controller.aws.session import TooLateError
+from controller.aws.tasks import Answer
+from controller.config import ScalerSpec
+from controller.core import decide, limits, slots
+from controller.core.model import Decision
+from controller.core.policy import SlotPolicy
+from controller.core.record import LaunchResult
+from controller.core.slots import Slot, open_slot, slot_at, slot_numbered
+from controller.launch import Enter, Launcher
+from controller.telemetry.series import Series
+
+Run = Callable[[Mapping[str, Any], float], Answer]
+A_WHILE = 120.0
+"""Seconds after the end of the window for which sends go on if nothing checks them."""
+SwitchOff = Callable[[pytest.MonkeyPatch], None]
+
+
+def slots_of_the_configuration(patch: pytest.MonkeyPatch) -> None:
+    """Rule 1: slots are as long as suits a configuration's time-out, and so differ between controllers."""
+    patch.setattr(slots, "slot_length", lambda policy: 2 * policy.consistency_window + 4 * policy.call_timeout)
+
+
+def random_tokens(patch: pytest.MonkeyPatch) -> None:
+    """Rule 2: a token of its own for every send."""
+    numbers = count()
+    send = launch.Launcher._send
+
+    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
+        run = self._run
+        with pytest.MonkeyPatch.context() as sending:
+            tokens = (f"random-{number}" for number in numbers)
+            sending.setattr(self, "_run", lambda sent, until: run({**sent, "clientToken": next(tokens)}, until))
+            return send(self, spec, parameters, last_send)
+
+    patch.setattr(launch.Launcher, "_send", sends)
+
+
+def no_window(patch: pytest.MonkeyPatch) -> None:
+    """Rule 3: a plan stands on any listing, at any time of its slot."""
+
+    def opened(policy: SlotPolicy, _listed_at: float, last_slot: int | None, now: float) -> Slot | float:
+        slot = slot_at(policy, now)
+        used = last_slot is not None and slot.number <= last_slot
+        return slot_numbered(policy, slot.number + 1).start if used else slot
+
+    patch.setattr(decide, "open_slot", opened)
+
+
+def window_judged_at_the_decision(patch: pytest.MonkeyPatch) -> None:
+    """Rule 3: the decision lies in the window, and what it stands on anywhere."""
+    patch.setattr(decide, "open_slot", lambda policy, _listed_at, last, now: open_slot(policy, now, last, now))
+
+
+def sends_unchecked(patch: pytest.MonkeyPatch) -> None:
+    """Rule 3: the decision lies in the window, and its sends anywhere."""
+    send = launch.Launcher._send
+    patch.setattr(
+        launch.Launcher, "_send", lambda self, spec, parameters, until: send(self, spec, parameters, until + A_WHILE)
+    )
+
+
+def going_on_after_an_unknown(patch: pytest.MonkeyPatch) -> None:
+    """Rule 5: after an unknown the next call is sent, not the same; what is in doubt is counted all the same."""
+    send, carry_out = launch.Launcher._send, launch.Launcher.launch
+    doubts: list[tuple[int, float]] = []
+
+    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
+        with pytest.MonkeyPatch.context() as sending:
+            sending.setattr(self, "_run", _once(self._run))
+            sent = send(self, spec, parameters, last_send)
+        if sent.fault is not Fault.IN_DOUBT:
+            return sent
+        doubts.append((parameters["count"] * spec.packing.max_containers_per_task, sent.doubtful_since))
+        return replace(sent, fault=None, error=None, doubtful_since=None)
+
+    def carries_out(self: Launcher, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
+        doubts.clear()
+        result = carry_out(self, spec, decision, enter, series)
+        if not doubts:
+            return result
+        in_doubt = result.in_doubt + sum(containers for containers, _ in doubts)
+        return replace(result, in_doubt=in_doubt, doubtful_since=max(since for _, since in doubts))
+
+    patch.setattr(launch.Launcher, "_send", sends)
+    patch.setattr(launch.Launcher, "launch", carries_out)
+
+
+def _once(run: Run) -> Run:
+    """Return the same for a single send."""
+    sends = count()
+
+    def runs(parameters: Mapping[str, Any], last_send: float) -> Answer:
+        if next(sends):
+            raise TooLateError
+        return run(parameters, last_send)
+
+    return runs
+
+
+def going_on_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
+    """Rule 6: the next call follows one that another controller has made with other numbers."""
+    send = launch.Launcher._send
+
+    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
+        sent = send(self, spec, parameters, last_send)
+        return replace(sent, fault=None, error=None) if sent.fault is Fault.CONFLICT else sent
+
+    patch.setattr(launch.Launcher, "_send", sends)
+
+
+def doubts_uncounted(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9: a call of unknown outcome counts for nothing."""
+    patch.setattr(limits, "pending", lambda *_: ())
+
+
+def doubts_judged_at_the_decision(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9: a doubt ends when the decision comes late enough, however old its listing is."""
+    now = {"at": 0.0}
+    honest, measured = limits.pending, decide._measure
+
+    def measure(*given: Any) -> Any:
+        now["at"] = given[-1]
+        return measured(*given)
+
+    patch.setattr(decide, "_measure", measure)
+    patch.setattr(limits, "pending", lambda policy, doubts, _: honest(policy, doubts, now["at"]))
+
+
+def doubts_without_skew(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9: a doubt ends as if every clock were AWS's."""
+    patch.setattr(limits, "SKEW_SHARE", 0.0)
+
+
+def doubts_resolved_by_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Rule 5: an answer that names no task resolves an unknown."""
+    send = launch.Launcher._send
+
+    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
+        sent = send(self, spec, parameters, last_send)
+        return sent if sent.fault is Fault.IN_DOUBT else replace(sent, doubtful_since=None)
+
+    patch.setattr(launch.Launcher, "_send", sends)

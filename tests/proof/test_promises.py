@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.proof.account import Starts
+from tests.proof.configurations import CONFIGURATIONS
+from tests.proof.machine import Launches, play
+from tests.proof.process import AWAITS
+from tests.proof.world import Fate, Moment, World
+
+SCHEDULES = 350
+"""Enough for what is common; ``python -m tests.proof`` looks for the rest."""
+
+
+def test_no_schedule_breaks_a_promise() -> None:
+    """Whatever fails, in whatever order, and however many controllers there are."""
+    play(Launches, SCHEDULES)
+
+
+def test_what_no_store_less_design_can_close_is_one_call() -> None:
+    """A request that arrives after its sender has crashed is a stray: one call of 10, and the next slot sees it."""
+    world = World(CONFIGURATIONS[:1])
+    world.send(60)
+    try:
+        process = world.processes[0]
+        world.pass_until(Moment.OPENS, 0.1)
+        assert world.bring_to_request(process)
+        world.crash(process, process.spec)
+        world.pass_until(Moment.OVER)
+        world.pass_until(Moment.OPENS, 0.1)
+        world.go_to(world.processes[0], None)
+        world.arrive_late(0)
+        assert ([10], 35) == ([stray.containers for stray in world.promises.strays], world.account.live)
+        world.pass_until(Moment.OVER)
+        world.pass_until(Moment.OPENS, 0.1)
+        world.go_to(world.processes[0], None)
+        assert 35 == world.account.live
+    finally:
+        world.end()
+
+
+def test_a_process_can_crash_at_every_seam() -> None:
+    """Its place is taken by one that remembers nothing, and the backlog is served."""
+    seams = []
+    for crashes_after in range(1, 16):
+        world = World(CONFIGURATIONS[1:2])
+        world.send(12)
+        world.pass_until(Moment.OPENS, 0.1)
+        process = world.processes[0]
+        world.go(process, crashes_after)
+        seams.append(process.seam.name if process.seam else None)
+        world.crash(process, process.spec)
+        try:
+            world.settle()
+        finally:
+            world.end()
+    assert {"counts", "lists", "describes", "template", "registers", "pauses", "sends", AWAITS, None} == set(seams)
+
+
+@pytest.mark.parametrize("operation", ["stop_task", "deregister"])
+def test_the_controller_has_nothing_to_stop_a_task_with(operation: str) -> None:
+    """Whatever is asked of a seam that is not there is a broken promise, not a silent attribute."""
+    world = World(CONFIGURATIONS[:1])
+    try:
+        with pytest.raises(AssertionError, match=operation):
+            getattr(world.processes[0].seams, operation)
+    finally:
+        world.end()
+
+
+def test_a_lie_of_the_answer_costs_nothing() -> None:
+    """Failures that name what has started are put right by the next listing."""
+    world = World(CONFIGURATIONS[:1])
+    world.send(60)
+    try:
+        process = world.processes[0]
+        for _ in range(4):
+            world.pass_until(Moment.OPENS, 0.1)
+            if world.bring_to_request(process):
+                world.decide(process, Fate.ANSWERED, Starts.LIES)
+            world.go_to(process, None)
+        assert 25 == world.account.live
+    finally:
+        world.end()
+
+
+@pytest.mark.parametrize("back", [3.0, 40.0, 100.0], ids=lambda seconds: f"{seconds:.0f}s")
+def test_a_clock_that_steps_back_repeats_no_slot(back: float) -> None:
+    """However far: the process plans for no slot that it has used, and for no older one."""
+    world = World(CONFIGURATIONS[:1])
+    world.send(60)
+    try:
+        process = world.processes[0]
+        world.pass_until(Moment.OPENS, 0.1)
+        world.go_to(process, None)
+        process.skew = -back
+        for _ in range(12):
+            world.finish(25)
+            world.go_to(process, None)
+            world.pass_to(world.now + 5)
+        slots = [each.decision.slot for each in process.reconciler.decisions if each.decision.launch]
+        assert sorted(set(slots)) == slots
+    finally:
+        world.end()
