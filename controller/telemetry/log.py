@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 from controller.config import LogSpec
 from controller.core.model import Outcome
@@ -24,7 +25,7 @@ def configure(spec: LogSpec) -> None:
     text = spec.format == "text" or (spec.format == "auto" and sys.stderr.isatty())
     stamped: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     rendered: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        [_leave_out_unknown, structlog.dev.ConsoleRenderer(sort_keys=False)]
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -42,8 +43,13 @@ def configure(spec: LogSpec) -> None:
 
 
 def decided(done: Reconciled, previous: Reconciled | None) -> None:
-    """Log one decision, and how often the one before it had repeated itself."""
-    fields = {key: value for key, value in record(done).items() if key not in {"repeated", "since", "text"}}
+    """Log one decision, and how often the one before it had repeated itself.
+
+    Whoever reads along finds first which scaler it is, and what was decided in a sentence.
+    """
+    told = record(done)
+    first = {key: told[key] for key in ("scaler", "reason", "text")}
+    fields = first | {key: value for key, value in told.items() if key not in {"repeated", "since"}}
     # "level" is how grave an event is, to every log viewer there is.
     fields["scaler_level"] = fields.pop("level")
     if previous is not None and previous.repeated:
@@ -51,6 +57,11 @@ def decided(done: Reconciled, previous: Reconciled | None) -> None:
     log = structlog.get_logger()
     failed = done.problem is not None or (done.launch is not None and done.launch.outcome not in _WENT_WELL)
     (log.warning if failed else log.info)("decision", **fields)
+
+
+def _leave_out_unknown(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Leave out what is None: a person misses nothing by it, and a program takes JSON, where every key stays."""
+    return {key: value for key, value in event.items() if value is not None}
 
 
 def broke(scaler: str) -> None:

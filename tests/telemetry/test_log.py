@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,14 +125,29 @@ def test_configured_again(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_decision_is_one_event(capsys: pytest.CaptureFixture[str]) -> None:
-    """A decision's line carries its whole record; the scaler's level beside the event's own."""
+    """A decision's line carries its whole record, what is None as well; the scaler's level beside the event's own."""
     log.configure(LogSpec("info", "json"))
     log.decided(HELD, None)
     [line] = written(capsys)
-    expected = {key: value for key, value in record(HELD).items() if key not in {"repeated", "since", "text"}}
+    expected = {key: value for key, value in record(HELD).items() if key not in {"repeated", "since"}}
     expected["scaler_level"] = expected.pop("level")
     assert expected == {key: value for key, value in line.items() if key not in {"event", "level", "timestamp"}}
     assert ("decision", "info") == (line["event"], line["level"])
+
+
+def test_a_decision_as_text_begins_with_what_was_decided(capsys: pytest.CaptureFixture[str]) -> None:
+    """A person reads the scaler, the reason and the sentence first, then the numbers that are known."""
+    log.configure(LogSpec("info", "text"))
+    log.decided(HELD, None)
+    [line] = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().err).splitlines()
+    told = line.partition(" decision ")[2].lstrip()
+    first = (
+        f"scaler={SCALER} reason=launch text='launch 3 containers (3 messages, 0 live of 3 desired)' at=2000000000.0"
+    )
+    assert f"{first} visible=3 " == told[: len(first) + len(" visible=3 ")]
+    unknown = {f"{key}=" for key, value in record(HELD).items() if value is None}
+    assert unknown
+    assert not [key for key in unknown if f" {key}" in line]
 
 
 @pytest.mark.parametrize(
