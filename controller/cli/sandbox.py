@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from controller.config.durations import parse_duration
+from controller.config.durations import parse_argument
 from controller.sandbox.presets import PRESETS
 
 OPTIONAL = frozenset({"flask", "moto", "rich", "werkzeug"})
@@ -23,7 +23,7 @@ class Duration(click.ParamType[float]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds; a usage error says what is wrong."""
         try:
-            seconds = parse_duration(value)
+            seconds = parse_argument(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if seconds <= 0:

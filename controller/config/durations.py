@@ -15,17 +15,23 @@ LONGEST = 366 * 86_400.0
 FORMS = "write it as 10s, 5m, 1h30m, 500ms, or as whole seconds"
 
 _DURATION = re.compile(PATTERN)
+_FRACTION = re.compile(r"([0-9]{0,9})[.,]([0-9]{1,9})(h|m|s|ms)?")
 _UNITS = (3_600_000, 60_000, 1_000, 1)
+_NAMES = ("h", "m", "s", "ms")
 
 
 def parse_duration(value: object) -> float:
     """Return the seconds that ``value`` says; ValueError says what is wrong with it and how to write it."""
+    if isinstance(value, float):
+        raise ValueError(_what_is_wrong(str(value)))  # noqa: TRY004  pydantic collects ValueErrors only
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"must be a duration: {FORMS}")  # noqa: TRY004  pydantic collects ValueErrors only
-    seconds = float(value) if isinstance(value, int) else _parse_text(value)
-    if not 0 <= seconds <= LONGEST:
-        raise ValueError("must be between 0 and one year")
-    return seconds
+        raise ValueError(f"must be a duration: {FORMS}")  # noqa: TRY004  as above
+    return _within_a_year(value if isinstance(value, int) else _parse_text(value))
+
+
+def parse_argument(text: str) -> float:
+    """Return the seconds that a command line's word says: there a bare whole number is always text, and is seconds."""
+    return _within_a_year(int(text)) if re.fullmatch(r"[0-9]{1,9}", text) else parse_duration(text)
 
 
 def parse_seconds(value: object) -> float:
@@ -48,28 +54,47 @@ def between(least: str, most: str) -> Callable[[float], float]:
     return check
 
 
+def _within_a_year(seconds: float) -> float:
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError("must be between 0 and one year")
+    return float(seconds)
+
+
 def _parse_text(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{_what_is_wrong(text)}: {FORMS}")
+        raise ValueError(_what_is_wrong(text))
     amounts = (int(part.rstrip("hms")) if part else 0 for part in match.groups())
     return sum(amount * unit for amount, unit in zip(amounts, _UNITS, strict=True)) / 1000
 
 
 def _what_is_wrong(text: str) -> str:
     if re.fullmatch(r"[0-9]+(:[0-9]+)+", text):
-        return "a colon is no unit: hours and minutes, or minutes and seconds, cannot be told apart"
-    if re.fullmatch(r"[0-9.]+", text):
-        return "has no unit"
+        return f"a colon is no unit: hours and minutes, or minutes and seconds, cannot be told apart: {FORMS}"
+    if re.match(r"[0-9]*[.,][0-9]", text):
+        return f"fractions are not taken: {_without_fraction(text) or FORMS}"
+    if re.fullmatch(r"[0-9]+", text):
+        return f"has no unit: {FORMS}"
     if re.match(r"[0-9]", text):
-        return "has a unit or an order that is not known"
-    return "is not a duration"
+        return f"has a unit or an order that is not known: {FORMS}"
+    return f"is not a duration: {FORMS}"
+
+
+def _without_fraction(text: str) -> str | None:
+    """Say how to write one fraction (of seconds, if it has no unit); None if it is no whole milliseconds."""
+    match = _FRACTION.fullmatch(text)
+    if match is None:
+        return None
+    whole, decimals, unit = match.groups()
+    scaled = int(whole + decimals) * _UNITS[_NAMES.index(unit or "s")]
+    milliseconds, rest = divmod(scaled, 10 ** len(decimals))
+    return None if rest else f"write it as {format_duration(milliseconds / 1000)}"
 
 
 def format_duration(seconds: float) -> str:
     """Write seconds as a duration of whole milliseconds that :func:`parse_duration` reads back."""
     rest, parts = round(seconds * 1000), ""
-    for unit, name in zip(_UNITS, ("h", "m", "s", "ms"), strict=True):
+    for unit, name in zip(_UNITS, _NAMES, strict=True):
         amount, rest = divmod(rest, unit)
         parts += f"{amount}{name}" if amount else ""
     return parts or "0s"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.config.durations import format_duration, parse_duration
+from controller.config.durations import FORMS, format_duration, parse_argument, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,35 @@ def test_not_durations(value: object) -> None:
     """Anything else is refused, never guessed."""
     with pytest.raises(ValueError, match=r"\w"):
         parse_duration(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "way_out"),
+    [
+        ("0.5s", "write it as 500ms"), (".5s", "write it as 500ms"), ("0,5s", "write it as 500ms"),
+        ("1.5h", "write it as 1h30m"), ("0.1m", "write it as 6s"), ("1.10s", "write it as 1s100ms"),
+        (1.5, "write it as 1s500ms"), ("1.5", "write it as 1s500ms"), ("0.5ms", FORMS), ("1.5h2m", FORMS),
+        ("1.0000000000000000001s", FORMS),
+    ],
+)  # fmt: skip
+def test_fractions(value: object, way_out: str) -> None:
+    """A fraction is refused as one, with the same time in units if it is whole milliseconds."""
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        parse_duration(value)
+    assert f"fractions are not taken: {way_out}" == str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("5", 5.0), ("0", 0.0), ("007", 7.0), ("5s", 5.0), ("1m30s", 90.0)])
+def test_arguments(text: str, seconds: float) -> None:
+    """On a command line, where all is text, a bare whole number is whole seconds."""
+    assert seconds == parse_argument(text)
+
+
+@pytest.mark.parametrize("text", ["", "-5", "+5", "5.0", " 5", "5 ", "\u0665", "1_0", "999999999", "9" * 5000])
+def test_not_arguments(text: str) -> None:
+    """Any other number than a bare whole one, of at most a year, is refused."""
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_argument(text)
 
 
 @given(st.integers(0, 366 * 86_400_000))

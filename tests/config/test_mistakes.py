@@ -159,8 +159,13 @@ DURATIONS = [
     ),
     pytest.param(
         scaler("poll_interval: 1.5"),
-        [f"9:20: scalers[0].poll_interval: must be a duration: {DURATION}"],
+        ["9:20: scalers[0].poll_interval: fractions are not taken: write it as 1s500ms"],
         id="a fraction",
+    ),
+    pytest.param(
+        scaler("poll_interval: 0.5s"),
+        ["9:20: scalers[0].poll_interval: fractions are not taken: write it as 500ms"],
+        id="a fraction with a unit",
     ),
     pytest.param(
         scaler("poll_interval: true"),

@@ -35,13 +35,25 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
     [
         (["--duration", "soon"], "is not a duration"),
         (["--duration", "0s"], "must be above 0"),
+        (["--duration", "0"], "must be above 0"),
+        (["--duration", "0.5"], "write it as 500ms"),
         (["--seed", "-1"], "x>=0"),
         (["--port", "70000"], "0<=x<=65535"),
         (["--chaos", "--aws-only"], "leave --aws-only out"),
         (["--soak", "--aws-only"], "leave --aws-only out"),
         (["--preset", "sidecars"], "'sidecar'"),
     ],
-    ids=["no duration", "no time", "negative seed", "no port", "chaos alone", "soak alone", "no preset"],
+    ids=[
+        "no duration",
+        "no time",
+        "zero",
+        "a fraction",
+        "negative seed",
+        "no port",
+        "chaos alone",
+        "soak alone",
+        "no preset",
+    ],
 )
 def test_wrong_usage_is_named(arguments, complaint):
     """A wrong option is exit 2 and says what is wrong with it."""
@@ -49,6 +61,13 @@ def test_wrong_usage_is_named(arguments, complaint):
 
     assert result.exit_code == 2
     assert complaint in result.output
+
+
+@pytest.mark.parametrize("duration", ["5", "5s", "5000ms"])
+def test_a_duration_may_be_whole_seconds(duration):
+    """A bare whole number is seconds, as it is in the configuration."""
+    with command.make_context("sandbox", ["--duration", duration]) as context:
+        assert context.params["duration"] == 5.0
 
 
 def test_a_taken_port_is_one_clear_line():
