@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from controller.config.durations import format_duration
 from controller.config.problems import Fault
 from controller.core.demand import UNKNOWN_START_DELAY
-from controller.core.policy import DrainWithin, Steps
+from controller.core.policy import DrainWithin, MessageState, Steps
 from controller.core.slots import slot_numbered
 
 if TYPE_CHECKING:
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 def warnings(spec: ControllerSpec) -> Iterator[Fault]:
     """Find what is worth a second look."""
     yield from _budget(spec)
+    yield from _shared_queues(spec)
     for scaler in spec.scalers:
         yield from _launch_rate(spec.aws, scaler)
         yield from _top_step(scaler)
+        yield from _step_above_most(scaler)
+        yield from _busy_containers(scaler)
         yield from _minimum(scaler)
         yield from _drain_goal(scaler)
 
@@ -36,6 +40,26 @@ def _budget(spec: ControllerSpec) -> Iterator[Fault]:
     for scaler in spec.scalers:
         if spec.budget is None and scaler.priority:
             yield Fault(("scalers", scaler.index, "priority"), "has no effect: there is no budget to go first in")
+
+
+def _shared_queues(spec: ControllerSpec) -> Iterator[Fault]:
+    first: dict[tuple[str, str], ScalerSpec] = {}
+    for scaler in spec.scalers:
+        if scaler.policy.paused:
+            continue
+        other = first.setdefault(_account_and_name(scaler.queue), scaler)
+        if other is not scaler:
+            yield Fault(
+                ("scalers", scaler.index, "queue"),
+                f"is read by scalers[{other.index}] ({other.name}), too: both count the same messages and launch for "
+                "all of them; give each its own queue, or make one scaler of the two",
+            )
+
+
+def _account_and_name(queue: str) -> tuple[str, str]:
+    """Return what tells queues apart within the controller's one region; the account is empty for a bare name."""
+    *before, name = re.split("[:/]", queue)
+    return (before[-1] if before else "", name)
 
 
 def _launch_rate(aws: AwsSpec, scaler: ScalerSpec) -> Iterator[Fault]:
@@ -57,6 +81,29 @@ def _top_step(scaler: ScalerSpec) -> Iterator[Fault]:
         yield Fault(
             ("scalers", scaler.index, "demand", "steps", len(demand.steps) - 1, "containers"),
             f"the top step asks for {top} containers, so max_containers ({most}) is never reached",
+        )
+
+
+def _step_above_most(scaler: ScalerSpec) -> Iterator[Fault]:
+    demand, most = scaler.policy.demand, scaler.policy.max_containers
+    steps = demand.steps if isinstance(demand, Steps) else ()
+    above = next((index for index, step in enumerate(steps) if step.containers > most), None)
+    if above is not None:
+        yield Fault(
+            ("scalers", scaler.index, "demand", "steps", above, "containers"),
+            f"asks for {steps[above].containers} containers, but max_containers is {most}: what is above is never "
+            "launched; raise max_containers, or lower the step",
+        )
+
+
+def _busy_containers(scaler: ScalerSpec) -> Iterator[Fault]:
+    """Tell of a level of visible work only: live containers are deducted from it, the busy ones too."""
+    policy = scaler.policy
+    if not isinstance(policy.demand, DrainWithin) and MessageState.IN_FLIGHT not in policy.counted:
+        yield Fault(
+            ("scalers", scaler.index, "backlog"),
+            "leaves in_flight out, yet busy containers are deducted from the visible messages: new work waits while they "
+            "are busy; add in_flight",
         )
 
 

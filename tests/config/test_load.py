@@ -216,6 +216,14 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
         pytest.param(demand("steps: [{backlog: 1, containers: 9}]"), "5:40", "never reached", id="top step below max"),
         pytest.param(scaler("min_containers: 1"), "9:21", "replaced for ever", id="min above 0"),
         pytest.param(f"{LEAST}budget: {{max_containers: 90}}\n", "9:26", "add up to 90", id="budget of all maxima"),
+        pytest.param(
+            demand("steps: [{backlog: 1, containers: 91}, {backlog: 2, containers: 92}]"),
+            "5:40",
+            "asks for 91 containers, but max_containers is 90",
+            id="step above max",
+        ),
+        pytest.param(scaler("backlog: [visible]"), "9:5", "add in_flight", id="busy containers"),
+        pytest.param(scaler("backlog: [visible, delayed]"), "9:5", "add in_flight", id="busy containers and delayed"),
         pytest.param(scaler("priority: 1"), "9:15", "no budget", id="priority without a budget"),
         pytest.param(
             f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 1, burst: 10}}}}\n",
@@ -230,3 +238,48 @@ def test_warnings(tmp_path: Path, text: str, place: str, words: str) -> None:
     """What works, though hardly as meant, is a warning and not an error."""
     (warning,) = loaded(tmp_path, text).warnings
     assert (f"{tmp_path}/config.yaml:{place}", True) == (warning.place, words in warning.message)
+
+
+def two_scalers(first: str, second: str) -> str:
+    """Return two scalers that differ in name and read these queues; the second's queue is at 10:12."""
+    other = LEAST.removeprefix("scalers:\n").replace("name: content-ingest", "name: other")
+    return LEAST.replace("queue: content-ingest", f"queue: {first}") + other.replace(
+        "queue: content-ingest", f"queue: {second}"
+    )
+
+
+ARN = "arn:aws:sqs:eu-west-1:123456789012:work"
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/work"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [pytest.param("work", "work", id="name"), pytest.param(ARN, ARN, id="ARN"), pytest.param(ARN, URL, id="two forms")],
+)
+def test_a_queue_that_two_scalers_read(tmp_path: Path, first: str, second: str) -> None:
+    """Two scalers of one queue launch for each message twice, which is a warning at the second."""
+    (warning,) = loaded(tmp_path, two_scalers(first, second)).warnings
+    assert (f"{tmp_path}/config.yaml:10:12", True) == (
+        warning.place,
+        warning.message.startswith("is read by scalers[0] (content-ingest), too: "),
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("work", "work.fifo", id="names"),
+        pytest.param(ARN, ARN.replace("1234", "4321"), id="accounts"),
+        pytest.param("work", ARN, id="perhaps another account's"),
+        pytest.param("work", "work\n    paused: true", id="paused"),
+    ],
+)
+def test_queues_that_are_not_shared(tmp_path: Path, first: str, second: str) -> None:
+    """Queues that are not known to be one, or a scaler that launches nothing, are no warning."""
+    assert loaded(tmp_path, two_scalers(first, second)).warnings == ()
+
+
+def test_a_goal_counts_what_is_in_flight_by_itself(tmp_path: Path) -> None:
+    """With drain_within the backlog's states decide no level, so leaving in_flight out is no warning."""
+    text = demand("drain_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
+    assert loaded(tmp_path, text).warnings == ()
