@@ -5,6 +5,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from controller.config import load
 from tests.deploy.documents import DEPLOY, ROOT, read_json
 from tests.deploy.policy import actions, allowed, unconfined
 
@@ -49,6 +50,13 @@ NEEDED = {
     "tag what it runs": ("ecs:TagResource", task("default"), ON_RUN),
     "pass the workers' task role": ("iam:PassRole", role("content-worker-task"), TO_TASKS),
     "pass the workers' execution role": ("iam:PassRole", role("content-worker-execution"), TO_TASKS),
+    "count the second queue": ("sqs:GetQueueAttributes", queue("thumbnails"), {}),
+    "register copies of the second family": ("ecs:RegisterTaskDefinition", definition("thumbnail-worker-x9:*"), {}),
+    "tag what it registers of it": ("ecs:TagResource", definition("thumbnail-worker-x2:*"), ON_REGISTER),
+    "run the second family": ("ecs:RunTask", definition("thumbnail-worker:3"), CLUSTER),
+    "run its copies": ("ecs:RunTask", definition("thumbnail-worker-x2:1"), CLUSTER),
+    "pass the second family's task role": ("iam:PassRole", role("thumbnail-worker-task"), TO_TASKS),
+    "pass the second family's execution role": ("iam:PassRole", role("thumbnail-worker-execution"), TO_TASKS),
 }
 # What somebody who took the controller over would like to do.
 REFUSED = {
@@ -87,6 +95,17 @@ def test_task_role_allows_what_the_controller_does(action: str, resource: str, c
 def test_task_role_refuses_everything_beside_it(action: str, resource: str, context: Mapping[str, str]) -> None:
     """Other queues, clusters, families and roles are out of reach, and no running task can be touched."""
     assert not allowed(read_json("iam/task-role.json"), action, resource, context)
+
+
+def test_task_role_covers_the_example_configuration() -> None:
+    """Each queue and each worker's family of config.yaml is one that the policy names."""
+    scalers = load(ROOT / "config.yaml").spec.scalers
+    policy = read_json("iam/task-role.json")
+    refused = [s.name for s in scalers if not allowed(policy, "sqs:GetQueueUrl", queue(s.queue), {})]
+    refused += [
+        s.name for s in scalers if not allowed(policy, "ecs:RunTask", definition(f"{s.task.definition}:1"), CLUSTER)
+    ]
+    assert [] == refused
 
 
 def test_task_role_grants_nothing_that_the_controller_does_not_do() -> None:
