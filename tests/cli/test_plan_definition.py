@@ -120,7 +120,7 @@ STORING = {"ephemeralStorage": {"sizeInGiB": 50}}
         (
             WINDOWS,
             2,
-            "1 worker: task definition other:1: it runs on Windows, .*: each task holds one worker; use a Linux template for more",
+            "1 worker: .*: it runs on Windows, .*: each task holds one worker; use a Linux template for more",
         ),
         (RESTARTING, 2, "1 worker: .*: container worker has a restartPolicy: .*; remove it, or set .*"),
         ({}, 12, "9 workers: .* with 10 workers a task: a task holds 10 containers, the keeper among them"),
