@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import click
 
 from controller.core.explain import clock, counted, span
+from controller.core.model import Outcome
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = 5.0
@@ -63,14 +64,28 @@ def _scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
         yield f"  problem   {scaler['problem']}"
     if last is None:
         return
-    yield f"  decided   {span(max(0.0, now - last['at']))} ago, at {clock(last['at'])}{_repeated(last)}"
+    yield f"  decided   {_ago(last, now)}{_repeated(last)}"
     for about, what in scaler["explanation"][:-1]:
         yield f"  {about:<10}{what}"
     if last["outcome"]:
-        tasks, containers = last["launched_tasks"], last["launched_containers"]
-        yield f"  outcome   {last['outcome']}: {counted(containers, 'container')} in {counted(tasks, 'task')}"
+        yield f"  outcome   {_came_of(last)}"
+    elif launch := scaler["last_launch"]:
+        yield f"  launch    the last {_ago(launch, now)}, {_came_of(launch)}"
     if last["error"] and last["error"] != scaler["problem"]:
         yield f"  error     {last['error']}"
+
+
+def _ago(decision: Mapping[str, Any], now: float) -> str:
+    return f"{span(max(0.0, now - decision['at']))} ago, at {clock(decision['at'])}"
+
+
+def _came_of(launch: Mapping[str, Any]) -> str:
+    """Say what a launch has started, or what a dry run would have."""
+    tasks, containers = launch["launched_tasks"], launch["launched_containers"]
+    if launch["outcome"] == Outcome.DRY_RUN:
+        tasks = sum(group["tasks"] for group in launch["plan"])
+        containers = sum(group["tasks"] * group["containers"] for group in launch["plan"])
+    return f"{launch['outcome']}: {counted(containers, 'container')} in {counted(tasks, 'task')}"
 
 
 def _repeated(last: Mapping[str, Any]) -> str:

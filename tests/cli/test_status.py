@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from controller.cli import main
 from controller.config import ServerSpec
+from controller.core.explain import clock
 from controller.web import bind
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.daemon import SOON, Daemon, configuration, running, scaler
@@ -61,9 +63,44 @@ def test_a_scaler_that_launched(shown: dict[str, list[str]]) -> None:
     lines = shown["busy"]
     assert "scaler busy: hold: enough containers live (2 messages, 2 live of 2 desired)" == lines[0]
     about = [line.split()[0] for line in lines[1:]]
-    assert ["decided", "queue", "fleet", "demand", "level", "desired"] == about
+    assert ["decided", "queue", "fleet", "demand", "level", "desired", "launch"] == about
     assert "  queue     2 messages of backlog = 2 visible + 0 in flight; not counted: 0 delayed" in lines
     assert "  fleet     2 live containers = 2 running + 0 starting, in 2 tasks" in lines
+
+
+def test_the_last_launch(daemon: Daemon, shown: dict[str, list[str]]) -> None:
+    """A scaler that holds says when it last launched and what came of it; one that never has says nothing."""
+    launch = daemon.scaler("busy")["last_launch"]
+    pattern = rf"  launch    the last \w+ ago, at {clock(launch['at'])}, launched: 2 containers in 2 tasks"
+    assert re.fullmatch(pattern, shown["busy"][-1])
+    assert [] == [line for line in shown["idle"] if line.startswith("  launch ")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"outcome": "launched"}, "launched: 2 containers in 2 tasks"),
+        ({"outcome": "failed", "launched_tasks": 0, "launched_containers": 0}, "failed: 0 containers in 0 tasks"),
+        (
+            {
+                "outcome": "dry_run",
+                "launched_tasks": 0,
+                "launched_containers": 0,
+                "plan": [{"tasks": 2, "containers": 3}, {"tasks": 1, "containers": 2}],
+            },
+            "dry_run: 8 containers in 3 tasks",
+        ),
+    ],
+    ids=["launched", "failed", "dry run"],
+)
+def test_what_came_of_a_launch(daemon: Daemon, changes: dict[str, Any], expected: str) -> None:
+    """The decision that launches says what it started, a dry run what it would have, and not the launch before."""
+    document = daemon.status()
+    [busy] = [each for each in document["scalers"] if each["name"] == "busy"]
+    busy["last_decision"] = busy["last_launch"] | changes
+    result = _answered(200, json.dumps(document | {"scalers": [busy]}).encode())
+    assert f"  outcome   {expected}" in result.stdout.splitlines()
+    assert "  launch " not in result.stdout
 
 
 def test_a_hold_that_lasts(shown: dict[str, list[str]]) -> None:
