@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from time import time
 from typing import Any, TypeVar
 
 import click
@@ -30,7 +29,7 @@ from controller.core.packing import TaskGroup
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.draft import Draft
 from controller.launch import named
-from controller.reconcile import Services, may_launch, observe, recall
+from controller.reconcile import Observation, Services, may_launch, observe, recall
 from controller.telemetry.series import Series
 
 
@@ -41,7 +40,6 @@ class _Planned:
     done: Reconciled
     explanation: tuple[Line, ...]
     draft: Draft | None
-    problem: str | None
 
 
 T = TypeVar("T")
@@ -68,9 +66,9 @@ def command(config: Path, scaler: str | None, *, as_json: bool, workers: int | N
     chosen = _chosen(spec, scaler, config)
     services = connect(spec, Event(), dry_run=True)
     if workers is None:
-        plans = [_plan(each, services) for each in chosen]
+        plans = _plans(chosen, services)
         _say(plans, _plain, _lines, as_json=as_json)
-        _complain([plan.problem for plan in plans if plan.problem])
+        _complain([plan.done.problem for plan in plans if plan.done.problem])
     else:
         shown, problems = _definitions(chosen, services, workers)
         _say(shown, definition.plain, _definition_lines, as_json=as_json)
@@ -118,14 +116,18 @@ def _definition_lines(shown: definition.Shown) -> Iterator[str]:
     return definition.lines(shown, json.dumps(shown.definition, indent=2))
 
 
-def _plan(spec: ScalerSpec, services: Services) -> _Planned:
-    cluster = services.clusters.of(spec.task.cluster)
-    cluster.enrol(spec.name, spec.task.container, Series(services.metrics, spec.name, ()))
-    seen = observe(spec, services.queue(spec.queue), cluster, began_after=time())
-    if may_launch(spec, seen):
-        seen = recall(spec, seen, cluster)
-    state = ScalerState(breaker=heed(CLOSED, cluster.signs(spec.name)))
-    decision, _ = decide(spec.policy, seen.queue, seen.fleet, state, time())
+def _plans(chosen: list[ScalerSpec], services: Services) -> list[_Planned]:
+    """Plan for all; scalers of one cluster share a listing, so each is enrolled before the first is taken."""
+    for spec in chosen:
+        series = Series(services.metrics, spec.name, ())
+        services.clusters.of(spec.task.cluster).enrol(spec.name, spec.task.container, series)
+    began = services.clock.now()
+    return [_plan(spec, services, began) for spec in chosen]
+
+
+def _plan(spec: ScalerSpec, services: Services, began: float) -> _Planned:
+    seen, state = _observe(spec, services, began)
+    decision, _ = decide(spec.policy, seen.queue, seen.fleet, state, services.clock.now())
     draft, problem = None, seen.problem
     try:
         # The template is looked up even when nothing is launched: that it is there is part of the answer.
@@ -137,7 +139,19 @@ def _plan(spec: ScalerSpec, services: Services) -> _Planned:
     if draft and draft.plan.tasks:
         result = LaunchResult(Outcome.DRY_RUN, draft.plan, sizes=draft.sizes, limit=draft.limit)
     said = None if problem is None else named(spec, problem)
-    return _Planned(Reconciled(spec.name, decision, result, said), explain(spec.policy, decision), draft, said)
+    return _Planned(Reconciled(spec.name, decision, result, said), explain(spec.policy, decision), draft)
+
+
+def _observe(spec: ScalerSpec, services: Services, began: float) -> tuple[Observation, ScalerState]:
+    """Return what is seen, and what a scaler that has just started makes of how its last tasks ended."""
+    cluster = services.clusters.of(spec.task.cluster)
+    seen = observe(spec, services.queue(spec.queue), cluster, began)
+    if not may_launch(spec, seen):
+        return seen, ScalerState()
+    seen = recall(spec, seen, cluster)
+    if seen.problem is not None:
+        return seen, ScalerState()
+    return seen, ScalerState(breaker=heed(CLOSED, cluster.signs(spec.name)))
 
 
 def _plain(plan: _Planned) -> dict[str, Any]:
@@ -148,6 +162,8 @@ def _plain(plan: _Planned) -> dict[str, Any]:
 
 def _lines(plan: _Planned) -> Iterator[str]:
     yield f"scaler {plan.done.scaler}"
+    if plan.done.problem:
+        yield f"  problem   {plan.done.problem}"
     for about, what in plan.explanation:
         yield f"  {about:<10}{what}"
     if plan.draft and plan.draft.plan.tasks:
@@ -164,8 +180,8 @@ def _drawing(draft: Draft, *, now: bool) -> Iterator[str]:
     for group in plan.groups:
         yield f"          {_boxes(draft, group)}"
     yield from (f"          {line}" for line in _paid(draft))
-    if draft.most > 1 or plan.groups[0].containers == draft.most:
-        yield f"          at most {draft.most} a task: {draft.why_not_more}"
+    if draft.limit:
+        yield f"          {draft.limit}"
     for note in notes(draft.template, draft.worker, plan.groups[0].containers):
         yield f"          - {note}"
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from controller.cli import main
 from controller.core.policy import SlotPolicy
 from controller.core.slots import slot_at
+from controller.sandbox.aws import Fault
 from tests.support.aws import container, create_queue, register_template, run_tasks, send_messages
 from tests.support.daemon import CLIENT, Configuration, configuration, scaler
 
@@ -114,7 +115,7 @@ def test_the_drawing(plan: Callable[..., Result], orders: Configuration) -> None
         "            4 x [ecsq-keeper | worker-1 | worker-2 | worker-3]  worker-x3",
     ] == lines[first : first + 3]
     notes = "\n".join(lines[first + 3 :])
-    assert "at most 9 a task" in notes
+    assert "a task: " not in notes
     assert "worker becomes worker-1 to worker-4" in notes
     assert "1024 CPU units and 2048 MiB" in notes
 
@@ -132,7 +133,10 @@ def test_what_is_paid(plan: Callable[..., Result], orders: Configuration) -> Non
 def test_what_keeps_tasks_from_being_fuller(
     aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
 ) -> None:
-    """On Windows no keeper can run: one worker a task is planned, and said why."""
+    """On Windows no keeper can run: one worker a task is planned, and said why; where nothing is kept, nothing is said.
+
+    A limit that the configuration sets is no news to its author.
+    """
     orders["task"]["definition"] = register_template(
         aws, "windows", runtimePlatform={"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}
     )
@@ -142,6 +146,10 @@ def test_what_keeps_tasks_from_being_fuller(
     assert "at most 1 a task: task definition windows:1: it runs on Windows" in text
     [record] = json.loads(plan(orders, arguments=("--json",)).stdout)
     assert record["plan_limit"].startswith("at most 1 a task: task definition windows:1: it runs on Windows")
+    orders["task"]["max_containers_per_task"] = 1
+    text = plan(orders).stdout
+    assert "6 x [worker]  windows:1\n" in text
+    assert "a task: " not in text
 
 
 def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Configuration) -> None:
@@ -175,6 +183,37 @@ def test_what_lives_is_counted(
     run_tasks(aws, cluster, "worker", 2, startedBy="ecsq", group="another")
     run_tasks(aws, cluster, "worker", 2, startedBy="another", group=orders["name"])
     assert "3 live containers" in explained(plan(orders).stdout)["fleet"]
+
+
+def test_scalers_of_one_cluster_share_its_listing(
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+) -> None:
+    """The cluster is listed as often for two scalers as for one, and each finds its own worker containers in it."""
+    containers = [container("worker"), container("proxy")]
+    template = register_template(aws, "proxied", containerDefinitions=containers)
+    other = orders | {"name": "other", "task": orders["task"] | {"definition": template, "container": "worker"}}
+    run_tasks(aws, cluster, template, 2, startedBy="ecsq", group="other")
+
+    def listings(*scalers: Configuration) -> int:
+        aws.journal.clear()
+        result = plan(*scalers)
+        assert (0, "") == (result.exit_code, result.stderr)
+        shown = explained(result.stdout.split("\n\n")[-1])
+        assert shown["fleet"].startswith("2 live containers = 2 running")
+        calls = aws.journal.calls("ecs", "ListTasks", client=CLIENT)
+        return sum(call.parameters.get("desiredStatus") != "STOPPED" for call in calls)
+
+    assert listings(other) == listings(orders, other)
+
+
+def test_the_breaker_of_each_scaler_of_a_template(
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+) -> None:
+    """Scalers of one template share its history as well, and each heeds how its own tasks ended."""
+    aws.ecs.fail_starts(None)
+    run_tasks(aws, cluster, orders["task"]["definition"], 5, startedBy="ecsq", group="other")
+    first, second = plan(orders, orders | {"name": "other"}).stdout.split("\n\n")
+    assert ("breaker" in explained(first), "breaker" in explained(second)) == (False, True)
 
 
 def test_nothing_to_do(plan: Callable[..., Result], idle: Configuration) -> None:
@@ -229,13 +268,17 @@ def test_what_is_missing(
     changes: dict[str, str],
     complaint: str,
 ) -> None:
-    """What is missing is named with scaler and key, the others are planned all the same, and the exit code is 1."""
+    """What is missing is named with scaler and key, on standard error and in the scaler's block; the exit code is 1.
+
+    The others are planned all the same.
+    """
     register_template(aws, "two", containerDefinitions=[container("worker"), container("sidecar")])
     wrong = idle | {"queue": changes.pop("queue", "idle"), "task": idle["task"] | changes}
     result = plan(orders, wrong)
     assert 1 == result.exit_code
     [line] = result.stderr.splitlines()
     assert re.fullmatch(f"scaler idle: {complaint}", line), line
+    assert ["scaler idle", f"  problem   {line}"] == result.stdout.split("\n\n")[1].splitlines()[:2]
     assert "25 messages of backlog" in result.stdout
 
 
@@ -273,6 +316,19 @@ def test_a_missing_configuration(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["plan", "--config", str(tmp_path / "absent.yaml")])
     assert (1, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
     assert result.stderr.startswith(f"{tmp_path}/absent.yaml:1:1: does not exist")
+
+
+def test_without_its_history_nothing_is_planned(
+    aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
+) -> None:
+    """How the last tasks ended is part of the decision: unread, the daemon holds, and the plan says so."""
+    aws.faults.add(Fault("ecs", "ListTasks", "error", times=None, where=lambda asked: "family" in asked))
+    result = plan(orders)
+    assert 1 == result.exit_code
+    said = explained(result.stdout)
+    assert result.stderr == f"{said['problem']}\n"
+    assert "unknown: the cluster could not be read" == said["fleet"]
+    assert "plan" not in said
 
 
 def test_a_breaker_that_is_open_is_explained(
