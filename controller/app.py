@@ -53,7 +53,7 @@ def connect(spec: ControllerSpec, stopping: Event, *, dry_run: bool) -> Services
     """Return what the reconciles of a controller share. Asks AWS nothing yet."""
     clock = machine_clock(stopping)
     metrics = Metrics(VERSION, OPERATIONS, REQUEST_OUTCOMES)
-    clients = Clients(spec.aws, spec.name, metrics.observe_request, clock.elapsed)
+    clients = Clients(spec.aws, spec.name, metrics.observe_request, clock.elapsed, stopping)
     pacer = Pacer(spec.aws.launch_rate, clock)
     run = partial(run_task, clients)
     return Services(
@@ -89,9 +89,10 @@ class Controller:
     def start(self) -> None:
         """Begin to serve and to poll."""
         self._services.metrics.reloaded(self._configuration.report.at)
-        self._server.start()
         self._schedule.start()
         self._swap(self._configuration.spec.scalers)
+        # After the scalers are there: without one, everything there is would have been observed.
+        self._server.start()
 
     def reload(self) -> None:
         """Take the configuration file as it is now, or keep what is in force; nothing that runs is touched."""

@@ -63,6 +63,11 @@ class SharedBudget:
         with self._lock:
             self._change(scaler, reserved=0, wanted=0, held_since=None)
 
+    def unsure(self, scaler: str) -> None:
+        """Let a scaler that could not observe want nothing for now, but keep its place in the line."""
+        with self._lock:
+            self._change(scaler, reserved=0, wanted=0)
+
     def grant(self, scaler: str, wanted: int, now: float) -> int:
         """Return what of ``wanted`` containers may be launched, and reserve it.
 

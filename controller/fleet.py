@@ -83,7 +83,8 @@ class Cluster:
 
     def dismiss(self, scaler: str) -> None:
         """Forget a scaler; its tasks finish by themselves."""
-        self._crews.pop(scaler, None)
+        with self._changing:
+            self._crews.pop(scaler, None)
 
     @property
     def is_listed(self) -> bool:
@@ -143,7 +144,7 @@ class Cluster:
             ledger, stopped = described(before, seen.tasks, seen.missing, self._clock.now())
             self._swap(listed_at, ledger)
             self._read_signs(before, ledger, stopped)
-        self._count(before, ledger, stopped)
+            self._count(before, ledger, stopped)
 
     def _swap(self, listed_at: float, ledger: Ledger) -> None:
         by_scaler: defaultdict[str, list[LiveTask]] = defaultdict(list)

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
-from controller.aws.session import TooLateError
+from controller.aws.session import StoppingError, TooLateError
 from controller.aws.tasks import Answer, ConflictError, OutcomeUnknownError
 from controller.clock import Clock
 from controller.config import ScalerSpec
@@ -78,24 +78,29 @@ class Launcher:
         return self.drafts.draft(spec, containers)
 
     def launch(self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
-        """Carry a decision to launch out, and return what became of it. Raises nothing that AWS does."""
+        """Carry a decision to launch out, and return what became of it.
+
+        Raises nothing that AWS does; StoppingError before anything was sent, ValueError for a decision without slot.
+        """
+        if decision.slot is None:
+            raise ValueError(f"scaler {spec.name}: a launch needs a slot")
         try:
             draft = self.draft(spec, decision.launch)
             if self._dry_run:
                 return _described(LaunchResult(Outcome.DRY_RUN, draft.plan), draft)
-            last_send = slot_numbered(spec.policy.slots, decision.slot or 0).last_send
+            last_send = slot_numbered(spec.policy.slots, decision.slot).last_send
             definitions = {
                 group.containers: self.drafts.definition(spec, draft, group.containers, last_send, series)
                 for group in draft.plan.groups
             }
         except AwsError as error:
             return LaunchResult(Outcome.FAILED, None, fault=error.fault, error=named(spec, error))
-        return _described(self._carry_out(spec, decision, draft, definitions, enter), draft)
+        return _described(self._carry_out(spec, decision.slot, draft, definitions, enter), draft)
 
     def _carry_out(
-        self, spec: ScalerSpec, decision: Decision, draft: Draft, definitions: Mapping[int, str], enter: Enter
+        self, spec: ScalerSpec, slot: int, draft: Draft, definitions: Mapping[int, str], enter: Enter
     ) -> LaunchResult:
-        slots, slot = spec.policy.slots, decision.slot or 0
+        slots = spec.policy.slots
         last_send = slot_numbered(slots, slot).last_send
         arns: list[str] = []
         containers = 0
@@ -130,7 +135,7 @@ class Launcher:
                 return sent if sent.arns else replace(sent, doubtful_since=doubtful_since)
             except ConflictError as error:
                 return _Sent(error.arns, fault=Fault.CONFLICT, error=named(spec, error))
-            except TooLateError:
+            except (TooLateError, StoppingError):
                 break
             except OutcomeUnknownError as error:
                 doubtful_since, said = self._clock.now(), str(error)
@@ -140,10 +145,14 @@ class Launcher:
             if self._clock.pause(pause):
                 break
         if doubtful_since is None:
-            return _Sent(
-                fault=Fault.WINDOW_CLOSED, error=f"scaler {spec.name}: the launch window closed before the call"
-            )
+            return self._not_sent(spec)
         return _Sent(doubtful_since=doubtful_since, fault=Fault.IN_DOUBT, error=f"scaler {spec.name}: {said}")
+
+    def _not_sent(self, spec: ScalerSpec) -> _Sent:
+        """Return why a call did not leave: the process is to stop, or the window has closed."""
+        if self._clock.pause(0):
+            return _Sent(error=_STOPPING)
+        return _Sent(fault=Fault.WINDOW_CLOSED, error=f"scaler {spec.name}: the launch window closed before the call")
 
     def _paced(self, spec: ScalerSpec, tasks: int, last_send: float) -> _Sent | None:
         """Wait until so many tasks keep to the pace; gives what became of the call if they cannot in time."""

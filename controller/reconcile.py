@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import Protocol
 
 from controller.aws.errors import FOR_A_PERSON, AwsError, Fault
+from controller.aws.session import StoppingError
 from controller.budget import SharedBudget
 from controller.clock import Clock
 from controller.config import ScalerSpec
@@ -65,13 +67,21 @@ class Observation:
     problem: AwsError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What one configuration works on; swapped whole, so that no reconcile pairs the new with the old."""
+
+    spec: ScalerSpec
+    queue: QueueReader
+    cluster: Cluster
+
+
 class Reconciler:
     """One scaler: its configuration, what it remembers, and its last decisions."""
 
     def __init__(self, spec: ScalerSpec, services: Services) -> None:
-        self.spec = spec
         self._services = services
-        self._cluster = services.clusters.of(spec.task.cluster)
+        self._aim = self._aim_at(spec)
         self._lock = Lock()
         self._state = ScalerState()
         self._failures = 0
@@ -85,20 +95,26 @@ class Reconciler:
 
     def configure(self, spec: ScalerSpec) -> None:
         """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
-        cluster = self._services.clusters.of(spec.task.cluster)
-        if cluster is not self._cluster:
-            self._cluster.dismiss(spec.name)
-        self.spec = spec
-        self._queue = self._services.queue(spec.queue)
-        self._cluster = cluster
-        self._cluster.enrol(spec.name, spec.task.container, self.series)
+        aim = self._aim_at(spec)
+        if aim.cluster is not self._aim.cluster:
+            self._aim.cluster.dismiss(spec.name)
+        aim.cluster.enrol(spec.name, spec.task.container, self.series)
         self.series.configured(spec.policy)
+        self._aim = aim
         self._not_before = 0.0
+
+    def _aim_at(self, spec: ScalerSpec) -> _Aim:
+        return _Aim(spec, self._services.queue(spec.queue), self._services.clusters.of(spec.task.cluster))
+
+    @property
+    def spec(self) -> ScalerSpec:
+        """The configuration in force."""
+        return self._aim.spec
 
     def retire(self) -> None:
         """Stop reconciling and remove the series; the tasks finish by themselves."""
         self._retired.set()
-        self._cluster.dismiss(self.spec.name)
+        self._aim.cluster.dismiss(self.spec.name)
         if self._lock.acquire(blocking=False):
             try:
                 self.series.forget()
@@ -118,7 +134,7 @@ class Reconciler:
     @property
     def tasks(self) -> tuple[LiveTask, ...]:
         """The live tasks as far as known."""
-        return self._cluster.tasks_of(self.spec.name)
+        return self._aim.cluster.tasks_of(self.spec.name)
 
     def reconcile(self) -> float | None:
         """Observe, decide, plan, launch and record, once.
@@ -130,7 +146,9 @@ class Reconciler:
         if resting or not self._lock.acquire(blocking=False):
             return None
         try:
-            return self._reconcile(self.spec, self._queue, self._cluster)
+            return None if self._retired.is_set() else self._reconcile(self._aim)
+        except StoppingError:
+            return None
         except Exception:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
             log.broke(self.spec.name)
             self.series.failed()
@@ -141,14 +159,14 @@ class Reconciler:
             if self._retired.is_set():
                 self.series.forget()
 
-    def _reconcile(self, spec: ScalerSpec, queue: QueueReader, cluster: Cluster) -> float | None:
-        clock = self._services.clock
+    def _reconcile(self, aim: _Aim) -> float | None:
+        spec, cluster, clock = aim.spec, aim.cluster, self._services.clock
         began = clock.elapsed()
-        seen = self._observe(spec, queue, cluster, clock.now() - FRESH * spec.policy.poll_interval)
+        seen = self._observe(aim, clock.now() - FRESH * spec.policy.poll_interval)
         decision = self._decide(spec, seen, cluster)
         if decision.look_again_at is not None and decision.look_again_at <= decision.at:
             # The window is open; only the listing is older than it.
-            seen = self._observe(spec, queue, cluster, slot_at(spec.policy.slots, decision.at).opens)
+            seen = self._observe(aim, slot_at(spec.policy.slots, decision.at).opens)
             decision = self._decide(spec, seen, cluster)
         result = None
         if decision.reason is Reason.LAUNCH:
@@ -163,11 +181,11 @@ class Reconciler:
             self._back_off(fault, spec.policy.poll_interval)
         return decision.look_again_at
 
-    def _observe(self, spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after: float) -> Observation:
+    def _observe(self, aim: _Aim, began_after: float) -> Observation:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
-        seen = observe(spec, queue, cluster, began_after)
-        if not self._history_read and may_launch(spec, seen):
-            seen = recall(spec, seen, cluster)
+        seen = observe(aim.spec, aim.queue, aim.cluster, began_after)
+        if not self._history_read and may_launch(aim.spec, seen):
+            seen = recall(aim.spec, seen, aim.cluster)
             self._history_read = seen.problem is None
         return seen
 
@@ -183,7 +201,9 @@ class Reconciler:
         decision, self._state = decide(
             spec.policy, seen.queue, seen.fleet, self._state, now, lambda wanted: budget.grant(spec.name, wanted, now)
         )
-        if decision.numbers is None or decision.numbers.granted is None:
+        if decision.numbers is None:
+            budget.unsure(spec.name)
+        elif decision.numbers.granted is None:
             budget.content(spec.name)
         return decision
 
@@ -227,6 +247,7 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after:
     try:
         counts = queue.counts()
     except AwsError as error:
+        _list_once(cluster, began_after)
         return Observation(problem=error)
     quiet = counts.backlog(spec.policy.counted) == 0 and not spec.policy.min_containers
     if not (quiet and cluster.is_idle(spec.name)):
@@ -237,6 +258,14 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after:
     return Observation(counts, cluster.fleet(spec.name))
 
 
+def _list_once(cluster: Cluster, began_after: float) -> None:
+    """See once what lives though the queue is unknown: the budget counts it, and what is unknown as the maximum."""
+    if cluster.is_listed:
+        return
+    with suppress(AwsError):
+        cluster.refresh(began_after)
+
+
 def may_launch(spec: ScalerSpec, seen: Observation) -> bool:
     """Say whether what was seen can lead to a launch."""
     return seen.fleet is not None and seen.queue is not None and max(seen.queue.visible, spec.policy.min_containers) > 0
@@ -245,7 +274,8 @@ def may_launch(spec: ScalerSpec, seen: Observation) -> bool:
 def recall(spec: ScalerSpec, seen: Observation, cluster: Cluster) -> Observation:
     """Have the cluster read how the scaler's tasks ended before this process; what it cannot read makes it unknown."""
     try:
-        cluster.read_history(families(spec.task.definition, spec.packing.max_containers_per_task))
+        most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
+        cluster.read_history(families(spec.task.definition, most))
     except AwsError as error:
         return replace(seen, fleet=None, problem=error)
     return seen

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import floor
+from threading import Event
 from time import monotonic, time
 
 from apscheduler.executors.pool import BasePoolExecutor
@@ -19,8 +20,8 @@ from controller.reconcile import Reconciler
 # A reconcile that outlasts a poll, as a launch of many calls does, is no reason for a warning: its next poll comes.
 logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
-WORKERS = 8
-"""Threads that reconcile. They wait for AWS most of the time; one process tops out near 500 calls a second."""
+WORKERS = 32
+"""Threads that reconcile. They wait for AWS most of the time: up to a slot when a launch meets a call that hangs."""
 FIRST_POLLS_WITHIN = 1.0
 """Seconds over which the first polls are spread."""
 HEARTBEAT = 1.0
@@ -65,6 +66,7 @@ class Schedule:
     """
 
     def __init__(self) -> None:
+        self._stopping = Event()
         self._workers = _Threads(WORKERS)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -81,8 +83,9 @@ class Schedule:
 
     def stop(self) -> None:
         """Begin no further job and wait for those under way."""
+        self._stopping.set()
         self._scheduler.shutdown(wait=False)
-        self._workers.pool.shutdown(wait=True, cancel_futures=True)
+        self._workers.pool.shutdown(wait=True)
 
     @property
     def ticks(self) -> bool:
@@ -107,7 +110,7 @@ class Schedule:
                 continue
 
     def _poll(self, reconciler: Reconciler) -> None:
-        look_again_at = reconciler.reconcile()
+        look_again_at = None if self._stopping.is_set() else reconciler.reconcile()
         if look_again_at is None:
             return
         next_poll = time() + reconciler.spec.policy.poll_interval

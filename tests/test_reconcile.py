@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from controller.core.model import Outcome, Reason
+from controller.core.model import Outcome, QueueCounts, Reason
 from controller.core.policy import CooldownPolicy
 from controller.reconcile import DECISIONS_KEPT, Reconciler
 from controller.sandbox.aws import EmbeddedAws, Fault
@@ -77,14 +78,42 @@ def test_many_scalers_share_one_snapshot(scene: Scene) -> None:
 
 
 def test_an_unknown_backlog_holds(scene: Scene) -> None:
-    """The scaler and the key are named, and the cluster is not even asked."""
+    """The scaler and the key are named; the cluster is listed once, for the budget has to know what lives."""
     scaler = scene.scaler(queue="contnt", min_containers=5)
     assert None is scaler.reconcile()
     assert (Reason.UNKNOWN_BACKLOG, None) == (last(scaler).decision.reason, last(scaler).launch)
     assert (
         f'scaler {SCALER}: queue "contnt" does not exist in eu-west-1; check scalers[0].queue' == last(scaler).problem
     )
-    assert ["GetQueueUrl"] == scene.asked()
+    scaler.configure(scaler.spec)
+    assert None is scaler.reconcile()
+    assert ["GetQueueUrl", "ListTasks", "GetQueueUrl"] == scene.asked()
+
+
+class BrokenQueue:
+    """A reader with an error of our own."""
+
+    def counts(self) -> QueueCounts:
+        """Break."""
+        raise ZeroDivisionError
+
+
+def test_an_error_of_our_own_ends_one_reconcile_and_no_more(scene: Scene) -> None:
+    """It is counted as failed, what was not seen is shown no longer, and the next poll goes on."""
+    scene.send(2)
+    scaler = scene.scaler(paused=True)
+    scaler.reconcile()
+    broken = replace(scene.services, queue=lambda _: BrokenQueue())
+    whole, scaler._services = scaler._services, broken
+    scaler.configure(scaler.spec)
+    assert None is scaler.reconcile()
+    sample = scene.services.metrics.registry.get_sample_value
+    assert 1 == sample("ecsq_reconciles_total", {"scaler": SCALER, "outcome": "failed"})
+    assert None is sample("ecsq_queue_messages", {"scaler": SCALER, "state": "visible"})
+    scaler._services = whole
+    scaler.configure(scaler.spec)
+    scaler.reconcile()
+    assert 2 == sample("ecsq_queue_messages", {"scaler": SCALER, "state": "visible"})
 
 
 @pytest.mark.parametrize("operation", ["ListTasks", "DescribeTasks"])

@@ -246,9 +246,10 @@ def test_a_budget_is_shared_by_priority(scene: Scene) -> None:
     """The highest has what it wants, the next the rest; the last holds, and says why."""
     scalers = rivals(scene, 15, low=0, middle=1, high=2)
     for scaler in scalers.values():
-        scaler.spec = replace(scaler.spec, policy=replace(scaler.spec.policy, paused=True))
+        awake = scaler.spec
+        scaler.configure(replace(awake, policy=replace(awake.policy, paused=True)))
         scaler.reconcile()  # so that it is known what each has
-        scaler.spec = replace(scaler.spec, policy=replace(scaler.spec.policy, paused=False))
+        scaler.configure(awake)
     for _ in range(12):
         scene.let_pass(POLL, *(scalers[name] for name in ("high", "middle", "low")))
         assert sum(live(scene).values()) <= 15

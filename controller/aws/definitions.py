@@ -123,8 +123,10 @@ class Definitions:
 
     def forget(self, arn: str) -> None:
         """Look a derived revision up again next time: a launch with it was refused, so it may be gone."""
-        self._known = {print_: known for print_, known in self._known.items() if known != arn}
-        self._registered = {print_: known for print_, known in self._registered.items() if known != arn}
+        for revisions in (self._known, self._registered):
+            # A copy first: other scalers' threads add to these meanwhile.
+            for print_ in [print_ for print_, known in revisions.copy().items() if known == arn]:
+                revisions.pop(print_, None)
 
     def _look_again(self, family: str, fingerprint: str) -> str | None:
         """Return the revision to use now; None if it cannot be told. The next search decides for good."""

@@ -17,6 +17,11 @@ _INTERRUPTED = frozenset(
     {"SpotInterruption", "TerminationNotice", "InfrastructureHealth", "UserInitiated", "ServiceSchedulerInitiated"}
 )
 
+_NOT_MADE = re.compile(r"Cannot\w*Error|ResourceInitializationError")
+"""ECS's reasons for a container that could not be pulled, created or started."""
+_KEEPER_DID_ITS_WORK = frozenset({None, 0, 137, 143})
+"""The keeper's exit codes that blame nothing on it: still there, all workers stopped, killed, told to stop."""
+
 
 def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | StoppedTask:
     """Return what a description says of a task whose worker is configured as ``worker``.
@@ -26,7 +31,7 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
     workers = _workers(task, worker)
     arn, scaler = task["taskArn"], task.get("group", "")
     if task["lastStatus"] in _STOPPED:
-        outcome = _outcome(task.get("stopCode"), workers)
+        outcome = _outcome(task, workers)
         return StoppedTask(
             arn=arn,
             scaler=scaler,
@@ -77,12 +82,24 @@ def _cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapp
         failed = next(container for container in workers if container.get("exitCode"))
         said = f": {failed['reason']}" if failed.get("reason") else ""
         return f"container {failed['name']} exited with code {failed['exitCode']}{said}"
-    reason: str | None = task.get("stoppedReason")
+    reason: str | None = _never_started(task) or task.get("stoppedReason")
     return reason
 
 
-def _outcome(stop_code: str | None, workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
+def _never_started(task: Mapping[str, Any]) -> str | None:
+    """Return why a container could not be made, or the keeper could not keep; None if neither happened."""
+    for container in task.get("containers", []):
+        name, code, reason = container["name"], container.get("exitCode"), container.get("reason") or ""
+        if code is None and _NOT_MADE.search(reason):
+            return f"container {name}: {reason}"
+        if name == KEEPER and code not in _KEEPER_DID_ITS_WORK:
+            return f"container {name} exited with code {code}: see docs/keeper.md"
+    return None
+
+
+def _outcome(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
     """Judge how a task ended: success is in the exit codes, for "essential container exited" says both."""
+    stop_code = task.get("stopCode")
     if stop_code == "TaskFailedToStart":
         return StopOutcome.START_FAILED
     if stop_code in _INTERRUPTED:
@@ -90,4 +107,6 @@ def _outcome(stop_code: str | None, workers: Sequence[Mapping[str, Any]]) -> Sto
     codes = [container.get("exitCode") for container in workers] or [None]
     if any(code not in {0, None} for code in codes):
         return StopOutcome.FAILED
-    return StopOutcome.UNKNOWN if None in codes else StopOutcome.SUCCEEDED
+    if None in codes:
+        return StopOutcome.START_FAILED if _never_started(task) else StopOutcome.UNKNOWN
+    return StopOutcome.SUCCEEDED

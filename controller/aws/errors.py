@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -77,6 +78,8 @@ _THROTTLING_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
+_TOO_MANY = re.compile(r"PROVISIONING|limit on the number of tasks", re.IGNORECASE)
+"""In a ClientException: too many tasks at once, which passes by itself (RunTask's API reference)."""
 _FIRST_ERROR = 300
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
@@ -136,6 +139,8 @@ def fault_of_answer(answer: Mapping[str, Any]) -> Fault | None:
         return Fault.ACCESS_DENIED
     if code in _MISSING_CODES:
         return Fault.MISSING
+    if code == "ClientException" and _TOO_MANY.search(message):
+        return Fault.CAPACITY
     return Fault.SERVER_ERROR if status >= _SERVER_ERROR else Fault.INVALID
 
 

@@ -31,12 +31,11 @@ class Queue:
         """
         try:
             attributes = self._attributes()
+            visible, in_flight, delayed = (int(attributes[name]) for name in COUNTS)
         except AWS_ERRORS as error:
             self._url = None
             raise self._explain(error) from error
-        try:
-            visible, in_flight, delayed = (int(attributes[name]) for name in COUNTS)
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise AwsError(Fault.SERVER_ERROR, f'queue "{self._queue}": an answer without counts') from error
         return QueueCounts(visible=visible, in_flight=in_flight, delayed=delayed)
 
@@ -45,7 +44,7 @@ class Queue:
         if self._url is None:
             self._url = self._look_up()
         answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(COUNTS))  # type: ignore[arg-type]
-        return {str(name): value for name, value in answer.get("Attributes", {}).items()}
+        return dict(answer["Attributes"])  # type: ignore[arg-type]  # keyed by names that are text
 
     def _look_up(self) -> str:
         if urlsplit(self._queue).scheme in {"http", "https"}:

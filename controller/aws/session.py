@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from threading import Lock
+from threading import Event, Lock
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ CONNECT_SHARE = 0.4
 """What of a call's time connecting may take; the rest is for the answer."""
 READ_ATTEMPTS = 2
 """Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
-MOST_CONNECTIONS = 16
+MOST_CONNECTIONS = 32
+"""As many as there are threads that reconcile."""
 
 RequestObserver = Callable[[str, str, str, float], None]
 """Told of every request: service, operation, outcome, seconds."""
@@ -49,6 +50,10 @@ class TooLateError(Exception):
     """A call was about to leave after its last moment; nothing was sent."""
 
 
+class StoppingError(Exception):
+    """A call was about to be made after the process was asked to stop; nothing was sent."""
+
+
 class Clients:
     """The clients of one controller, each made at its first use.
 
@@ -56,9 +61,15 @@ class Clients:
     """
 
     def __init__(
-        self, spec: AwsSpec, controller: str, observe: RequestObserver, elapsed: Callable[[], float] = monotonic
+        self,
+        spec: AwsSpec,
+        controller: str,
+        observe: RequestObserver,
+        elapsed: Callable[[], float] = monotonic,
+        stopping: Event | None = None,
     ) -> None:
-        """Make none yet; ``elapsed`` is what a rest after a throttle goes by."""
+        """Make none yet; ``elapsed`` is what a rest after a throttle goes by, ``stopping`` ends all further calls."""
+        self._stopping = stopping or Event()
         self._spec = spec
         self._appid = f"ecsq-{controller}"
         self._observe = observe
@@ -116,6 +127,8 @@ class Clients:
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:
+        if self._stopping.is_set():
+            raise StoppingError
         self._back_off.check(model.name)
 
     def _note_start(self, request: Any, **_: object) -> None:

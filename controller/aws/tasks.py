@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import time
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, MetadataRe
 
 from controller.aws.descriptions import read_task
 from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, error_code, translate
-from controller.aws.session import Clients, TooLateError
+from controller.aws.session import Clients, StoppingError, TooLateError
 from controller.core.ledger import LiveTask, StoppedTask
 
 MOST_A_CALL = 100
@@ -73,16 +74,13 @@ class Tasks:
             answers = list(self._describe(arns))
         except AWS_ERRORS as error:
             raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
-        told = {task["taskArn"] for answer in answers for task in answer["tasks"]}
-        told.update(failure["arn"] for answer in answers for failure in answer["failures"])
-        if silent := [arn for arn in arns if arn not in told]:
-            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
-        return Round(
-            tasks=tuple(
-                read_task(task, worker_of(task.get("group", ""))) for answer in answers for task in answer["tasks"]
-            ),
-            missing=tuple(failure["arn"] for answer in answers for failure in answer["failures"]),
-        )
+        with self._making_sense():
+            missing = tuple(_missing(failure) for answer in answers for failure in answer["failures"])
+            told = {task["taskArn"] for answer in answers for task in answer["tasks"]} | set(missing)
+            if silent := [arn for arn in arns if arn not in told]:
+                raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
+            described = [task for answer in answers for task in answer["tasks"]]
+            return Round(tuple(read_task(task, worker_of(task.get("group", ""))) for task in described), missing)
 
     def ended(self, family: str, worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
         """Return up to 100 of the controller's tasks of a family that have ended within about the last hour.
@@ -97,9 +95,18 @@ class Tasks:
             answers = list(self._describe(listed["taskArns"]))
         except AWS_ERRORS as error:
             raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
-        ours = (task for answer in answers for task in answer["tasks"] if task.get("startedBy") == self._started_by)
-        read = (read_task(task, worker_of(task.get("group", ""))) for task in ours)
-        return tuple(task for task in read if isinstance(task, StoppedTask))
+        with self._making_sense():
+            ours = (task for answer in answers for task in answer["tasks"] if task.get("startedBy") == self._started_by)
+            read = (read_task(task, worker_of(task.get("group", ""))) for task in ours)
+            return tuple(task for task in read if isinstance(task, StoppedTask))
+
+    @contextmanager
+    def _making_sense(self) -> Iterator[None]:
+        """Turn an answer of another shape than ECS promises into AwsError: what it was to say is unknown."""
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": a broken answer ({error!r})') from error
 
     def _list(self) -> Iterator[str]:
         pages = self._clients.ecs().get_paginator("list_tasks")
@@ -109,6 +116,14 @@ class Tasks:
     def _describe(self, arns: list[str]) -> Iterator[Mapping[str, Any]]:
         for first in range(0, len(arns), MOST_A_CALL):
             yield self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns[first : first + MOST_A_CALL])
+
+
+def _missing(failure: Mapping[str, Any]) -> str:
+    """Return the ARN of a task that ECS does not know. Raises AwsError for one that it could not describe."""
+    if failure.get("reason") != "MISSING":
+        raise AwsError(Fault.SERVER_ERROR, f"task {failure.get('arn')} could not be described: {_words(failure)}")
+    arn: str = failure["arn"]
+    return arn
 
 
 _last_send: ContextVar[float] = ContextVar("last_send")
@@ -132,16 +147,17 @@ def run_task(clients: Clients, parameters: Mapping[str, Any], last_send: float) 
     token = _last_send.set(last_send)
     try:
         answer = launcher.run_task(**parameters)
+        arns = tuple(task["taskArn"] for task in answer["tasks"])
+        return Answer(arns, tuple(_words(failure) for failure in answer["failures"]))
+    except (AwsError, TooLateError, StoppingError):
+        raise
     except AWS_ERRORS as error:
         raise _meaning(error, parameters["cluster"]) from error
+    except Exception as error:  # an answer of any other shape, wherever it broke the one who reads it
+        subject = f'RunTask in cluster "{parameters["cluster"]}"'
+        raise OutcomeUnknownError(f"{subject}: a broken answer ({error!r})") from error
     finally:
         _last_send.reset(token)
-    try:
-        arns = tuple(task["taskArn"] for task in answer["tasks"])
-    except KeyError as error:
-        subject = f'RunTask in cluster "{parameters["cluster"]}"'
-        raise OutcomeUnknownError(f"{subject}: a broken answer, with a task that has no ARN") from error
-    return Answer(arns, tuple(_words(failure) for failure in answer["failures"]))
 
 
 def _words(failure: Mapping[str, Any]) -> str:

@@ -183,3 +183,15 @@ def test_parameters_of_the_wrong_shape_have_started_nothing(aws: EmbeddedAws, ca
         run_task(clients_of(aws), call | {"count": "many"}, time() + IN_TIME)
     assert Kind.INVALID == caught.value.fault
     assert 0 == aws.journal.count("ecs", "RunTask")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"tasks": ["x"], "failures": []}, {"tasks": [None], "failures": []}, {"tasks": [], "failures": ["x"]}],
+    ids=["text", "null", "failures-of-text"],
+)
+def test_an_answer_of_another_shape_is_unknown(aws: EmbeddedAws, call: dict[str, Any], body: dict[str, Any]) -> None:
+    """Whatever breaks the one who reads it, the call has left."""
+    aws.faults.add(Fault("ecs", "RunTask", "replace", body=body))
+    with pytest.raises(OutcomeUnknownError, match="broken answer"):
+        run_task(clients_of(aws), call, time() + IN_TIME)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from threading import Event
 from time import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
-from controller.aws.session import REQUEST_OUTCOMES, Clients
+from controller.aws.session import REQUEST_OUTCOMES, Clients, StoppingError
 from controller.aws.tasks import run_task
 from controller.sandbox.aws import Fault
 from tests.support.aws import CreatedQueue, create_cluster
@@ -160,3 +161,16 @@ def test_each_controller_speaks_for_itself(aws: EmbeddedAws) -> None:
     for name in ("one", "two"):
         describe(Clients(aws_spec(aws), name, ignore_request), cluster)
     assert ["ecsq-one", "ecsq-two"] == [call.client for call in aws.journal.calls("ecs", "DescribeTasks")]
+
+
+def test_nothing_is_asked_once_the_process_is_to_stop(aws: EmbeddedAws) -> None:
+    """Whoever is in the middle of something asks no further, and writes nothing; the request does not leave."""
+    stopping = Event()
+    clients = Clients(aws_spec(aws), "ecsq", ignore_request, stopping=stopping)
+    clients.ecs().list_task_definitions()
+    stopping.set()
+    with pytest.raises(StoppingError):
+        clients.ecs().list_task_definitions()
+    with pytest.raises(StoppingError):
+        clients.launcher().register_task_definition(family="a", containerDefinitions=[])
+    assert 1 == len(aws.journal.calls())

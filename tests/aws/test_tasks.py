@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from controller.aws.descriptions import read_task
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.tasks import Round, Tasks
@@ -309,3 +311,52 @@ def test_a_missing_cluster_is_named_with_its_key(aws: EmbeddedAws) -> None:
         observe(aws, "nowhere")
     assert 'cluster "nowhere": ClusterNotFoundException: Cluster not found.' == str(caught.value)
     assert (Kind.MISSING, "task.cluster") == (caught.value.fault, caught.value.key)
+
+
+def test_a_task_that_could_not_be_described_is_not_missing(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """Only MISSING says that ECS does not know it; anything else leaves the fleet unknown."""
+    (arn,) = run_tasks(aws, cluster, template, **OURS)
+    failure = {"arn": arn, "reason": "INTERNAL"}
+    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": [failure]}))
+    with pytest.raises(AwsError, match="INTERNAL"):
+        observe(aws, cluster)
+
+
+STOPPED = {
+    "taskArn": "arn",
+    "lastStatus": "STOPPED",
+    "createdAt": datetime.fromtimestamp(1_000_000, UTC),
+    "group": SCALER,
+    "stopCode": "EssentialContainerExited",
+    "stoppedReason": "Essential container in task exited",
+}
+
+
+@pytest.mark.parametrize(
+    ("containers", "expected"),
+    [
+        pytest.param(
+            [{"name": KEEPER, "exitCode": 2}, {"name": "worker-1"}, {"name": "worker-2"}],
+            (StopOutcome.START_FAILED, f"container {KEEPER} exited with code 2: see docs/keeper.md"),
+            id="a-keeper-that-cannot-work",
+        ),
+        pytest.param(
+            [
+                {"name": KEEPER, "exitCode": 0},
+                {"name": "worker-1", "reason": "CannotStartContainerError: no such file"},
+            ],
+            (StopOutcome.START_FAILED, "container worker-1: CannotStartContainerError: no file"),
+            id="a-copy-that-cannot-start",
+        ),
+        pytest.param(
+            [{"name": KEEPER, "exitCode": 143}, {"name": "worker-1"}],
+            (StopOutcome.UNKNOWN, "Essential container in task exited"),
+            id="a-keeper-that-was-told-to-stop",
+        ),
+    ],
+)
+def test_workers_that_never_ran_failed_to_start_if_something_kept_them(containers, expected) -> None:
+    """The breaker has to hear of them, or a full plan would start every slot all night."""
+    ended = read_task(STOPPED | {"containers": containers}, "worker")
+    assert isinstance(ended, StoppedTask)
+    assert expected == (ended.outcome, ended.cause)
