@@ -343,7 +343,7 @@ STOPPED = {
         pytest.param(
             [
                 {"name": KEEPER, "exitCode": 0},
-                {"name": "worker-1", "reason": "CannotStartContainerError: no such file"},
+                {"name": "worker-1", "reason": "CannotStartContainerError: no file"},
             ],
             (StopOutcome.START_FAILED, "container worker-1: CannotStartContainerError: no file"),
             id="a-copy-that-cannot-start",
