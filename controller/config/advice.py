@@ -102,8 +102,8 @@ def _busy_containers(scaler: ScalerSpec) -> Iterator[Fault]:
     if not isinstance(policy.demand, DrainWithin) and MessageState.IN_FLIGHT not in policy.counted:
         yield Fault(
             ("scalers", scaler.index, "backlog"),
-            "leaves in_flight out, yet busy containers are deducted from the visible messages: new work waits while they "
-            "are busy; add in_flight",
+            "leaves in_flight out, yet busy containers are deducted from the visible messages: new work waits while "
+            "they are busy; add in_flight",
         )
 
 

@@ -16,9 +16,9 @@ from controller.config.problems import ConfigError, Fault, Problem, in_order
 from controller.config.run_task import RunTaskShape
 from controller.config.schema import Configuration
 from controller.config.source import Source, read
+from controller.config.spelling import Spelling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from controller.config.spec import ControllerSpec
@@ -43,13 +43,17 @@ class Loaded:
 def load(path: Path) -> Loaded:
     """Read, check and build the configuration; raises ConfigError with every problem found."""
     source = read(path)
-    data = source.data()
+    spelling = Spelling()
+    data = spelling.corrected(source.data())
     configuration, wrong = _validate(data)
-    found = [*source.faults, *_located(source, [*wrong, *rules.faults(data), *RunTaskShape().faults(data)])]
+    ill_formed = {fault.path for fault in wrong}
+    contradictions = [fault for fault in rules.faults(data) if fault.path not in ill_formed]
+    others = spelling.others([*wrong, *contradictions, *RunTaskShape().faults(data)])
+    found = [*source.faults, *source.problems([*spelling.faults, *others])]
     if found or configuration is None:
         raise ConfigError(found)
     spec = build(configuration)
-    return Loaded(path, _hash(spec), spec, in_order(_located(source, advice.warnings(spec))), source)
+    return Loaded(path, _hash(spec), spec, in_order(source.problems(advice.warnings(spec))), source)
 
 
 def _validate(data: Any) -> tuple[Configuration | None, list[Fault]]:
@@ -57,10 +61,6 @@ def _validate(data: Any) -> tuple[Configuration | None, list[Fault]]:
         return Configuration.model_validate(data), []
     except ValidationError as error:
         return None, list(messages.faults(error))
-
-
-def _located(source: Source, faults: Iterable[Fault]) -> list[Problem]:
-    return [source.problem(fault) for fault in faults]
 
 
 def _hash(spec: ControllerSpec) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any
 
 from controller.config import formats
-from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_you_mean, quote
+from controller.config.problems import MAX_PROBLEMS, NO_VALUE, Fault, KeyPath, describe, quote
 from controller.config.schema import Configuration
+from controller.config.spelling import known_keys, sections_of, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
 _KEY = "[key]"
 """What pydantic appends to a location to say that a mapping's key is meant."""
+MAX_SUGGESTED = 5 * MAX_PROBLEMS
+"""Finding the nearest word is slow: it is not looked for beyond so many unknown keys, most of which nobody is told."""
 
 _WANTED = {
     "bool_type": "must be true or false",
@@ -32,9 +33,15 @@ _WANTED = {
 
 def faults(error: ValidationError) -> Iterator[Fault]:
     """Translate everything that pydantic found."""
+    suggested: set[str | int] = set()
     for detail in error.errors(include_url=False):
         path: KeyPath = detail["loc"]
         at_key = detail["type"] == "extra_forbidden" or path[-1:] == (_KEY,)
+        if detail["type"] == "extra_forbidden" and path[-1] not in suggested:
+            if len(suggested) == MAX_SUGGESTED:
+                yield Fault(path, "is not a known key", at_key)
+                continue
+            suggested.add(path[-1])
         yield Fault(path[:-1] if path[-1:] == (_KEY,) else path, _message(detail), at_key)
 
 
@@ -58,22 +65,12 @@ def _advice(kind: str, value: Any) -> str:
 
 
 def _unknown(detail: ErrorDetails) -> str:
-    return f"is not a known key; {did_you_mean(str(detail['loc'][-1]), known_keys(detail['loc'][:-1]))}"
-
-
-def known_keys(path: KeyPath) -> frozenset[str]:
-    """Return the keys that the section at ``path`` may hold."""
-    model = Configuration
+    *path, key = detail["loc"]
+    model: type[BaseModel] = Configuration
     for part in path:
         if isinstance(part, str):
-            model = _section_in(model.model_fields[part].annotation) or model
-    return frozenset(model.model_fields)
-
-
-def _section_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in get_args(annotation) if (found := _section_in(inner))), None)
+            model, _ = sections_of(model)[part]
+    return unknown_key(str(key), known_keys(model))
 
 
 def _not_one_of(detail: ErrorDetails) -> str:

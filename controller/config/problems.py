@@ -6,10 +6,11 @@ import difflib
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 KeyPath = tuple[str | int, ...]
 """The way from the top of the file to a value: ``("scalers", 0, "queue")``."""
@@ -108,9 +109,15 @@ def describe(value: object) -> str:
     return f"{kind}{quote(value)}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Collection[str]) -> str:
     """End a message on an unknown word: the nearest known one, or all of them."""
-    known = sorted(known)
-    by_lower_case = {name.lower(): name for name in known}
-    nearest = difflib.get_close_matches(word[:100].lower(), by_lower_case, n=1)
-    return f"did you mean {by_lower_case[nearest[0]]}?" if nearest else f"known here: {', '.join(known)}"
+    meant = nearest(word, frozenset(known))
+    return f"did you mean {meant}?" if meant else f"known here: {', '.join(sorted(known))}"
+
+
+@lru_cache(maxsize=10_000)
+def nearest(word: str, known: frozenset[str]) -> str | None:
+    """Return the known word that a misspelt one is most like, whatever its case; None if it is like none."""
+    by_lower_case = {name.lower(): name for name in sorted(known)}
+    found = difflib.get_close_matches(word[:100].lower(), by_lower_case, n=1)
+    return by_lower_case[found[0]] if found else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
-from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_you_mean, quote
+from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_you_mean, nearest, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,14 +93,16 @@ def _value(value: Any, shape: Shape, path: KeyPath) -> Iterator[Fault]:
 
 
 def _members(value: dict[str, Any], shape: StructureShape, path: KeyPath) -> Iterator[Fault]:
+    known = frozenset(shape.members)
+    misspelt = {nearest(name, known) for name in value if name not in known}
     for name in shape.required_members:
-        if name not in value:
+        if name not in value and name not in misspelt:
             yield Fault((*path, name), "is required and missing")
     for name, item in value.items():
         if name in shape.members:
             yield from _value(item, shape.members[name], (*path, name))
         else:
-            message = f"is not a known key of {shape.name}; {did_you_mean(name, shape.members)}"
+            message = f"is not a known key of {shape.name}; {did_you_mean(name, known)}"
             yield Fault((*path, name), message, at_key=True)
 
 

@@ -13,7 +13,7 @@ from controller.config.nodes import Entry, Mark, Node, TreeBuilder, UnreadableEr
 from controller.config.problems import ConfigError, Fault, KeyPath, Problem, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 MAX_BYTES = 1 << 20
@@ -36,27 +36,39 @@ class Source:
         """Return the document as dictionaries, lists and scalars."""
         return self.root.plain()
 
-    def problem(self, fault: Fault) -> Problem:
-        """Locate a fault: at its value, at the key of a collection, or at the nearest parent that is there."""
-        mark = self._mark(fault.path, at_key=fault.at_key)
-        return Problem(self.file, mark.line, mark.column, dotted(fault.path), fault.message)
+    def problems(self, faults: Iterable[Fault]) -> Iterator[Problem]:
+        """Locate faults: at the value, at the key of a collection, or at the nearest parent that is there.
+
+        What is wrong inside an anchor is told once, where it is first met, and not again for its aliases.
+        """
+        told: set[tuple[int, KeyPath, str]] = set()
+        for fault in faults:
+            entry, absent = self._find(fault.path)
+            if (this := (id(entry.node), absent, fault.message)) not in told:
+                told.add(this)
+                mark = _mark(entry, at_key=fault.at_key and not absent)
+                yield Problem(self.file, mark.line, mark.column, dotted(fault.path), fault.message)
 
     def problem_at(self, key: str, message: str) -> Problem:
         """Locate a problem by its dotted key, as ``scalers[0].queue``."""
         path = tuple(int(index) if index else name for index, name in _KEY_PARTS.findall(key))
-        mark = self._mark(path, at_key=False)
+        mark = _mark(self._find(path)[0], at_key=False)
         return Problem(self.file, mark.line, mark.column, key, message)
 
-    def _mark(self, path: KeyPath, *, at_key: bool) -> Mark:
-        entry, found = Entry(self.root.mark, self.root), True
-        for part in path:
+    def _find(self, path: KeyPath) -> tuple[Entry, KeyPath]:
+        """Return the deepest entry on a path, and the rest of the path, which is not there."""
+        entry = Entry(self.root.mark, self.root)
+        for depth, part in enumerate(path):
             below = _child(entry.node, part)
             if below is None:
-                found = False
-                break
+                return entry, path[depth:]
             entry = below
-        is_scalar = not isinstance(entry.node.value, dict | list)
-        return entry.node.mark if is_scalar and not (found and at_key) else entry.mark
+        return entry, ()
+
+
+def _mark(entry: Entry, *, at_key: bool) -> Mark:
+    is_scalar = not isinstance(entry.node.value, dict | list)
+    return entry.node.mark if is_scalar and not at_key else entry.mark
 
 
 def _child(node: Node, part: str | int) -> Entry | None:

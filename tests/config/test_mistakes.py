@@ -11,6 +11,9 @@ from tests.config.files import LEAST, demand, problems, scaler, task
 if TYPE_CHECKING:
     from pathlib import Path
 
+LEAST_KEYS = (
+    "name: a, queue: q, demand: {messages_per_container: 1}, task: {definition: d, subnets: [subnet-0123456789abcdef0]}"
+)
 DURATION = "write it as 10s, 5m, 1h30m, 500ms, or as whole seconds"
 
 KEYS = [
@@ -43,6 +46,113 @@ KEYS = [
         f"{LEAST}aws:\n", ["9:5: aws: has no value: give it one, or remove the key"], id="a section with nothing"
     ),
     pytest.param("- a\n", ["1:1: must be a mapping of key: value, not a list"], id="a list at the top"),
+]
+
+MISSPELT = [
+    pytest.param(
+        LEAST.replace("queue:", "quue:"),
+        ["3:5: scalers[0].quue: is not a known key; did you mean queue?"],
+        id="a required key",
+    ),
+    pytest.param(
+        LEAST.replace("scalers:", "scaler:"), ["1:1: scaler: is not a known key; did you mean scalers?"], id="scalers"
+    ),
+    pytest.param(
+        demand("steps:\n  - {backlog: 1, container: 1}\n  - {backlog: 2, containers: 2}"),
+        ["6:24: scalers[0].demand.steps[0].container: is not a known key; did you mean containers?"],
+        id="a required key in a list",
+    ),
+    pytest.param(
+        demand("messages_per_containr: 5"),
+        ["5:7: scalers[0].demand.messages_per_containr: is not a known key; did you mean messages_per_container?"],
+        id="the strategy",
+    ),
+    pytest.param(
+        demand("drain_within: 5m\nsecond_per_message: 60"),
+        ["6:7: scalers[0].demand.second_per_message: is not a known key; did you mean seconds_per_message?"],
+        id="what a strategy needs beside it",
+    ),
+    pytest.param(
+        LEAST.replace("subnets:", "subnet:"),
+        ["8:7: scalers[0].task.subnet: is not a known key; did you mean subnets?"],
+        id="what Fargate needs",
+    ),
+    pytest.param(
+        scaler("max_container: many"),
+        ["9:5: scalers[0].max_container: is not a known key; did you mean max_containers?"],
+        id="a value that is wrong for what was meant",
+    ),
+    pytest.param(
+        LEAST.replace("queue:", "quue: 1\n    queeu:"),
+        [
+            "3:5: scalers[0].quue: is not a known key; did you mean queue?",
+            "4:5: scalers[0].queeu: is not a known key; did you mean queue?",
+        ],
+        id="one key in two spellings",
+    ),
+    pytest.param(
+        scaler("quue: other"),
+        ["9:5: scalers[0].quue: is not a known key; did you mean queue?"],
+        id="beside the key that was meant",
+    ),
+    pytest.param(
+        scaler("max_container: 4\nmin_containers: 5"),
+        [
+            "9:5: scalers[0].max_container: is not a known key; did you mean max_containers?",
+            "10:21: scalers[0].min_containers: must be at most max_containers (4), not 5",
+        ],
+        id="another key is held against what was meant",
+    ),
+    pytest.param(
+        "scalers: {nmae: a}\n", ["1:1: scalers: must be a list, not a mapping"], id="no list, so no keys of its items"
+    ),
+    pytest.param(
+        "scalers:\n  - zzz: 1\n",
+        [
+            "2:5: scalers[0].name: is required and missing",
+            "2:5: scalers[0].queue: is required and missing",
+            "2:5: scalers[0].demand: is required and missing",
+            "2:5: scalers[0].task: is required and missing",
+            "2:5: scalers[0].zzz: is not a known key; known here: backlog, cooldown, demand, hysteresis, "
+            "max_containers, min_containers, name, paused, poll_interval, priority, queue, task",
+        ],
+        id="nothing near leaves required keys missing",
+    ),
+    pytest.param(
+        task("run_task: {volumeConfigurations: [{nmae: data}]}"),
+        [
+            "9:42: scalers[0].task.run_task.volumeConfigurations[0].nmae: "
+            "is not a known key of TaskVolumeConfiguration; did you mean name?"
+        ],
+        id="inside run_task",
+    ),
+]
+
+ONCE = [
+    pytest.param(
+        demand("steps: [{backlog: 1, containers: 1}, {backlog: 0, containers: 2}]"),
+        ["5:54: scalers[0].demand.steps[1].backlog: must be at least 1, not 0"],
+        id="a value that breaks its own bound and a rule",
+    ),
+    pytest.param(
+        LEAST.replace("task:", "task: &task").replace("content-worker", "'?'")
+        + LEAST.removeprefix("scalers:\n").partition("    task:")[0].replace("name: content-ingest", "name: b")
+        + "    task: *task\n",
+        ['7:19: scalers[0].task.definition: must be a task definition: family, family:revision or ARN; this is "?"'],
+        id="a value inside an anchor",
+    ),
+    pytest.param(
+        LEAST.replace("task:", "task: &task").replace("      subnets: [subnet-0123456789abcdef0]\n", "")
+        + LEAST.removeprefix("scalers:\n").partition("    task:")[0].replace("name: content-ingest", "name: b")
+        + "    task: *task\n",
+        ["6:5: scalers[0].task.subnets: Fargate needs at least one subnet"],
+        id="what an anchor lacks",
+    ),
+    pytest.param(
+        LEAST.replace("- name", "- &first\n    name").replace("queue:", "quue:") + "  - <<: *first\n    name: b\n",
+        ["4:5: scalers[0].quue: is not a known key; did you mean queue?"],
+        id="a misspelling that is merged",
+    ),
 ]
 
 TYPES = [
@@ -322,7 +432,7 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [*KEYS, *TYPES, *DURATIONS, *RULES])
+@pytest.mark.parametrize(("text", "expected"), [*KEYS, *MISSPELT, *ONCE, *TYPES, *DURATIONS, *RULES])
 def test_a_mistake_is_named(tmp_path: Path, text: str, expected: list[str]) -> None:
     """A mistake is told with line, column, key, what is wrong and what to do, and nothing else is told."""
     assert expected == problems(tmp_path, text)
@@ -382,6 +492,15 @@ def test_overrides_fit_in_a_call(tmp_path: Path, copies: int, expected: list[str
     """The environment is held against ECS's limit with all the copies that a task may have."""
     lines = f"environment: {{TEXT: {'x' * 1000}}}\nmax_containers_per_task: {copies}\ncontainer: worker"
     assert expected == problems(tmp_path, task(lines))
+
+
+def test_mistakes_in_an_anchor_of_many_aliases_are_told_once(tmp_path: Path) -> None:
+    """However many aliases multiply what is wrong, each mistake is told once, and always in the same words."""
+    keys = ", ".join(f"zzz{number}: 1" for number in range(40))
+    aliases = "  - *first\n" * 500
+    found = problems(tmp_path, f"scalers:\n  - &first {{{keys}, {LEAST_KEYS}}}\n{aliases}")
+    assert [f"scalers[0].zzz{number}:" for number in range(40)] == [line.split(" ")[1] for line in found[:40]]
+    assert len(found) == 41  # and that all are of one name
 
 
 def test_a_flood_of_mistakes_is_cut(tmp_path: Path) -> None:
