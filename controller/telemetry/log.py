@@ -25,7 +25,10 @@ def configure(spec: LogSpec) -> None:
     text = spec.format == "text" or (spec.format == "auto" and sys.stderr.isatty())
     stamped: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     rendered: list[Any] = (
-        [_leave_out_unknown, structlog.dev.ConsoleRenderer(sort_keys=False)]
+        [
+            _leave_out_unknown,
+            structlog.dev.ConsoleRenderer(sort_keys=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
