@@ -34,6 +34,9 @@ class Spelling:
 
     def others(self, faults: Iterable[Fault]) -> Iterator[Fault]:
         """Pass on the faults of a corrected document that are not of a key or value whose name was guessed."""
+        if not self._guessed:
+            yield from faults
+            return
         for fault in faults:
             if not any(fault.path[:length] in self._guessed for length in range(1, len(fault.path) + 1)):
                 yield fault

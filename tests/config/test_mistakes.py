@@ -91,8 +91,11 @@ MISSPELT = [
         id="one key in two spellings",
     ),
     pytest.param(
-        scaler("quue: other"),
-        ["9:5: scalers[0].quue: is not a known key; did you mean queue?"],
+        scaler("quue: other").replace("queue: content-ingest", "queue: 5"),
+        [
+            "3:12: scalers[0].queue: must be text, not the number 5; put it in quotes if it is meant as text",
+            "9:5: scalers[0].quue: is not a known key; did you mean queue?",
+        ],
         id="beside the key that was meant",
     ),
     pytest.param(
