@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import Phase
 
 from controller.config import ScalerSpec
 from tests.proof import scenarios, switched_off
-from tests.proof.machine import Launches, play
+from tests.proof.hunts import FOUND
 from tests.proof.promises import BrokenPromiseError
 from tests.proof.scenarios import BRISK, LARGE_TASKS, PLAIN
 from tests.proof.switched_off import SwitchOff
@@ -18,6 +21,9 @@ from tests.proof.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parents[2]
+PATIENCE = 240.0
+"""Seconds that all hunts together may take; they take about five."""
 Scenario = Callable[[World], None]
 SHORTEST: tuple[tuple[SwitchOff, Scenario, tuple[ScalerSpec, ...]], ...] = (
     (switched_off.slots_of_the_configuration, scenarios.both_poll_all_the_time, (PLAIN, BRISK)),
@@ -36,21 +42,6 @@ SHORTEST: tuple[tuple[SwitchOff, Scenario, tuple[ScalerSpec, ...]], ...] = (
         (PLAIN,),
     ),
 )
-FOUND: tuple[tuple[SwitchOff, int, int], ...] = (
-    (switched_off.slots_of_the_configuration, 2, 4),
-    (switched_off.random_tokens, 2, 4),
-    (switched_off.no_window, 2, 15),
-    (switched_off.window_judged_at_the_decision, 2, 11),
-    (switched_off.sends_unchecked, 2, 10),
-    (switched_off.going_on_after_an_unknown, 2, 12),
-    (switched_off.going_on_after_a_conflict, 2, 2),
-    (switched_off.doubts_uncounted, 1, 10),
-)
-"""The rules whose absence the machine finds, with how many controllers, and the seed to begin with: with the locked
-Hypothesis it finds each within some 50 schedules; another version may need the other seeds."""
-MOST_SCHEDULES = 250
-"""Of one seed."""
-MOST_SEEDS = 8
 
 
 @contextmanager
@@ -78,25 +69,21 @@ def test_each_rule_is_what_keeps_a_schedule_harmless(
         schedule(world)
 
 
-class Hunt(Launches):
-    """The same machine, for safety alone: how fast the backlog is served is not what a rule is switched off for."""
+@pytest.fixture(scope="module")
+def hunted() -> dict[str, bool]:
+    """Hunt for every rule in a process of its own.
 
-    serves = False
+    Hypothesis draws on the constants of whatever modules a process has imported, so that among other tests a seed would
+    play other schedules.
+    """
+    hunt = subprocess.run(
+        [sys.executable, "-m", "tests.proof.hunts"], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE
+    )
+    outcome: dict[str, bool] = json.loads(hunt.stdout)
+    return outcome
 
 
-@pytest.mark.parametrize(("switch_off", "controllers", "seed"), FOUND, ids=[each.__name__ for each, *_ in FOUND])
-def test_the_machine_finds_what_each_rule_prevents(
-    monkeypatch: pytest.MonkeyPatch, switch_off: SwitchOff, controllers: int, seed: int
-) -> None:
+@pytest.mark.parametrize("rule", [switch_off.__name__ for switch_off, *_ in FOUND])
+def test_the_machine_finds_what_each_rule_prevents(hunted: dict[str, bool], rule: str) -> None:
     """Nobody tells it where to look."""
-    switch_off(monkeypatch)
-    monkeypatch.setattr(Hunt, "controllers", (controllers, controllers))
-    assert any(_finds(each) for each in range(seed, seed + MOST_SEEDS))
-
-
-def _finds(seed: int) -> bool:
-    try:
-        play(Hunt, MOST_SCHEDULES, seed=seed, phases=[Phase.generate])
-    except BrokenPromiseError:
-        return True
-    return False
+    assert hunted[rule]
