@@ -64,7 +64,7 @@ class SharedBudget:
             self._change(scaler, reserved=0, wanted=0, held_since=None)
 
     def unsure(self, scaler: str) -> None:
-        """Let a scaler that could not observe want nothing for now, but keep its place in the line."""
+        """Let a scaler that could not observe want nothing this time, but keep its place in the line."""
         with self._lock:
             self._change(scaler, reserved=0, wanted=0)
 
