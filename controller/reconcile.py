@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event, Lock
-from typing import Protocol
 
-from controller.aws.errors import FOR_A_PERSON, AwsError, Fault
+from controller.aws.errors import FOR_A_PERSON, Fault
 from controller.aws.session import StoppingError
 from controller.budget import SharedBudget
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.breaker import heed
-from controller.core.copies import families
 from controller.core.decide import decide, launched
 from controller.core.ledger import LiveTask
 from controller.core.limits import pending
-from controller.core.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.model import Decision, Doubt, Outcome, Reason, ScalerState
 from controller.core.record import LaunchResult, Reconciled, same_again
 from controller.core.slots import slot_at
 from controller.fleet import Cluster, Clusters
 from controller.launch import Launcher, named
+from controller.observe import Observation, QueueReader, could_launch, observe, recall
 from controller.telemetry import log
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
@@ -38,13 +36,6 @@ TRIED_SLOWLY = FOR_A_PERSON | {Fault.CAPACITY}
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 
-class QueueReader(Protocol):
-    """Reads one queue; ``controller.aws.queue.Queue`` does."""
-
-    def counts(self) -> QueueCounts:
-        """Return the queue's counts. Raises AwsError."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the reconciles of one controller share."""
@@ -56,15 +47,6 @@ class Services:
     budget: SharedBudget
     metrics: Metrics
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What could be seen; None is unknown, and ``problem`` says why."""
-
-    queue: QueueCounts | None = None
-    fleet: Fleet | None = None
-    problem: AwsError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +166,7 @@ class Reconciler:
     def _observe(self, aim: _Aim, began_after: float) -> Observation:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         seen = observe(aim.spec, aim.queue, aim.cluster, began_after)
-        if not self._history_read and may_launch(aim.spec, seen):
+        if not self._history_read and could_launch(aim.spec, seen):
             seen = recall(aim.spec, seen, aim.cluster)
             self._history_read = seen.problem is None
         return seen
@@ -236,46 +218,3 @@ class Reconciler:
         pause = min(poll_interval * 2 ** min(self._failures, 10), max(SLOWEST_RETRY, poll_interval))
         # Half a poll of tolerance, so that the poll which is due then is not missed by the blink of an eye.
         self._not_before = self._services.clock.elapsed() + pause - poll_interval / 2
-
-
-def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after: float) -> Observation:
-    """Return the queue's counts and the fleet; the fleet stands on a listing that began at ``began_after`` or later.
-
-    With no backlog, nothing live as far as known and no minimum, the queue's counts are all that is asked for: an idle
-    queue costs one request.
-    """
-    try:
-        counts = queue.counts()
-    except AwsError as error:
-        _list_once(cluster, began_after)
-        return Observation(problem=error)
-    quiet = counts.backlog(spec.policy.counted) == 0 and not spec.policy.min_containers
-    if not (quiet and cluster.is_idle(spec.name)):
-        try:
-            cluster.refresh(began_after)
-        except AwsError as error:
-            return Observation(queue=counts, problem=error)
-    return Observation(counts, cluster.fleet(spec.name))
-
-
-def _list_once(cluster: Cluster, began_after: float) -> None:
-    """See once what lives though the queue is unknown: the budget counts it, and what is unknown as the maximum."""
-    if cluster.is_listed:
-        return
-    with suppress(AwsError):
-        cluster.refresh(began_after)
-
-
-def may_launch(spec: ScalerSpec, seen: Observation) -> bool:
-    """Say whether what was seen can lead to a launch."""
-    return seen.fleet is not None and seen.queue is not None and max(seen.queue.visible, spec.policy.min_containers) > 0
-
-
-def recall(spec: ScalerSpec, seen: Observation, cluster: Cluster) -> Observation:
-    """Have the cluster read how the scaler's tasks ended before this process; what it cannot read makes it unknown."""
-    try:
-        most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
-        cluster.read_history(families(spec.task.definition, most))
-    except AwsError as error:
-        return replace(seen, fleet=None, problem=error)
-    return seen

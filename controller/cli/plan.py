@@ -29,7 +29,8 @@ from controller.core.packing import TaskGroup
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.draft import Draft
 from controller.launch import named
-from controller.reconcile import Observation, Services, may_launch, observe, recall
+from controller.observe import Observation, could_launch, observe, recall
+from controller.reconcile import Services
 from controller.telemetry.series import Series
 
 
@@ -146,7 +147,7 @@ def _observe(spec: ScalerSpec, services: Services, began: float) -> tuple[Observ
     """Return what is seen, and what a scaler that has just started makes of how its last tasks ended."""
     cluster = services.clusters.of(spec.task.cluster)
     seen = observe(spec, services.queue(spec.queue), cluster, began)
-    if not may_launch(spec, seen):
+    if not could_launch(spec, seen):
         return seen, ScalerState()
     seen = recall(spec, seen, cluster)
     if seen.problem is not None:
