@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from controller.sandbox.host import Host
+
 STATUS_TIMEOUT = 0.5
 """Seconds for one look at ``/status``."""
 TAIL_LINES = 10
@@ -58,7 +60,8 @@ class Daemon:
     as long as only one of them starts and ends it.
     """
 
-    def __init__(self, *, configuration: Path, log: Path, port: int) -> None:
+    def __init__(self, host: Host, *, configuration: Path, log: Path, port: int) -> None:
+        self._host = host
         self.configuration = configuration
         """The file that it reads."""
         self._log = log
@@ -76,11 +79,8 @@ class Daemon:
         self._starts += 1
         # The AWS SDKs put this variable into their User-Agent: the embedded AWS can tell one process from the next.
         environment = os.environ | {"AWS_EXECUTION_ENV": f"sandbox-{self._log.stem}-{self._starts}"}
-        with self._log.open("ab") as log, self._changing:
-            # A session of its own: a Ctrl-C in the terminal is for the sandbox, which then ends the daemon.
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
-            )
+        with self._changing:
+            self._process = self._host.run(command, environment, self._log)
             self._told_to_end = self._has_answered = False
 
     @property

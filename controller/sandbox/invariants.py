@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from controller.sandbox.aws import Call, TaskView
+
+PATIENCE = 10.0
+"""How long after its last worker a task may live, seconds: its keeper asks every second, now and then in vain."""
 
 _TOKEN = re.compile(r"ecsq-(-?\d+)-(\d+)-[0-9a-f]+")
 """The token of a controller's call: slot, index of the call in its plan, digest."""
@@ -74,6 +77,15 @@ def most_live(tasks: Iterable[TaskView]) -> Mapping[str, int]:
                     changes[task.group].append((view.stopped_at, -1))
     # At the same moment ends sort before launches.
     return {scaler: max(accumulate(change for _, change in sorted(each))) for scaler, each in changes.items()}
+
+
+def overdue(tasks: Iterable[TaskView], now: float) -> Iterator[str]:
+    """Say which tasks live on though all of their workers ended long before ``now``: nobody will ever end them."""
+    for task in tasks:
+        ends = [view.stopped_at for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
+        last = max((end for end in ends if end is not None), default=now)
+        if None not in ends and task.stopped_at is None and now - last > PATIENCE:
+            yield f"Task {task.arn} still lives {now - last:.0f} s after its last worker has ended."
 
 
 def _slot(task: TaskView) -> int | None:

@@ -16,8 +16,10 @@ from controller.sandbox.aws import EmbeddedAws
 from controller.sandbox.chaos import Chaos
 from controller.sandbox.daemon import Daemon, free_port, write_configuration
 from controller.sandbox.disruptions import plan_chaos
+from controller.sandbox.host import Host
 from controller.sandbox.invariants import LaunchWatch
 from controller.sandbox.isolation import isolation
+from controller.sandbox.keepers import Keepers
 from controller.sandbox.live import view_for
 from controller.sandbox.load import SETTLING, Load, plan_load
 from controller.sandbox.memory import MemoryUse
@@ -89,10 +91,11 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         cleaning = stack.enter_context(ExitStack())
         cleaning.callback(shutil.rmtree, directory)
         aws = stack.enter_context(_embedded_aws(options, scenario))
-        daemon = _prepare(options, scenario, aws, directory, console)
-        run = _assemble(options, scenario, aws, daemon)
+        host = stack.enter_context(Host(directory))
+        daemon = _prepare(options, scenario, aws, host, console)
+        run = _assemble(options, scenario, aws, Keepers(host), daemon)
         if daemon and (options.chaos or options.soak):
-            _let_chaos_in(run, options, daemon, directory)
+            _let_chaos_in(run, options, daemon, host)
         stack.callback(run.stop)
         run.start()
         with view_for(console) as view:
@@ -118,12 +121,9 @@ def _embedded_aws(options: Options, scenario: Scenario) -> EmbeddedAws:
         ) from error
 
 
-def _prepare(
-    options: Options, scenario: Scenario, aws: EmbeddedAws, directory: Path, console: Console
-) -> Daemon | None:
+def _prepare(options: Options, scenario: Scenario, aws: EmbeddedAws, host: Host, console: Console) -> Daemon | None:
     """Write the configuration, say what is where, and return the daemon to start; None to leave it to the user."""
-    port = CONTROLLER_PORT if options.aws_only else free_port()
-    daemon = _daemon(scenario, aws, directory / "config.yaml", directory / "controller.log", port)
+    daemon = _daemon(scenario, aws, host, CONTROLLER_PORT if options.aws_only else free_port())
     console.print(f"embedded AWS   {aws.url}  (any credentials will do)", highlight=False, soft_wrap=True)
     console.print(f"configuration  {daemon.configuration}", highlight=False, soft_wrap=True)
     if options.aws_only:
@@ -132,16 +132,24 @@ def _prepare(
     return daemon
 
 
-def _daemon(scenario: Scenario, aws: EmbeddedAws, path: Path, log: Path, port: int) -> Daemon:
+def _daemon(
+    scenario: Scenario,
+    aws: EmbeddedAws,
+    host: Host,
+    port: int,
+    *,
+    file: str = "config.yaml",
+    log: str = "controller.log",
+) -> Daemon:
+    path = host.directory / file
     write_configuration(path, configuration(scenario, endpoint_url=aws.url, region=aws.region, port=port))
-    return Daemon(configuration=path, log=log, port=port)
+    return Daemon(host, configuration=path, log=host.directory / log, port=port)
 
 
-def _let_chaos_in(run: Run, options: Options, daemon: Daemon, directory: Path) -> None:
+def _let_chaos_in(run: Run, options: Options, daemon: Daemon, host: Host) -> None:
     """Give ``run`` what breaks it, and what it is then judged by."""
     if options.soak:
-        path, log = directory / "beside.yaml", directory / "beside.log"
-        run.beside = _daemon(run.scenario, run.aws, path, log, free_port())
+        run.beside = _daemon(run.scenario, run.aws, host, free_port(), file="beside.yaml", log="beside.log")
         run.memory = MemoryUse(settles_at=min(FIRST_MINUTE, options.duration / 3))
     plan = plan_chaos(
         begins_at=options.duration / 2 if options.soak else 0.0,
@@ -155,7 +163,7 @@ def _let_chaos_in(run: Run, options: Options, daemon: Daemon, directory: Path) -
     run.aws.journal.subscribe(run.watch.saw)
 
 
-def _assemble(options: Options, scenario: Scenario, aws: EmbeddedAws, daemon: Daemon | None) -> Run:
+def _assemble(options: Options, scenario: Scenario, aws: EmbeddedAws, keepers: Keepers, daemon: Daemon | None) -> Run:
     urls = set_stage(aws, scenario)
     records = MessageRecords()
     bursts = plan_load(scenario, duration=options.duration, seed=options.seed, settling=options.settling)
@@ -166,7 +174,7 @@ def _assemble(options: Options, scenario: Scenario, aws: EmbeddedAws, daemon: Da
         seed=options.seed,
         queue_urls=urls,
         records=records,
-        runner=ContainerRunner(aws.ecs, sqs=aws.client("sqs", app=WORKER_CLIENT), records=records),
+        runner=ContainerRunner(aws.ecs, sqs=aws.client("sqs", app=WORKER_CLIENT), records=records, keepers=keepers),
         load=Load(bursts, sqs=aws.client("sqs", app=LOAD_CLIENT), queue_urls=urls, records=records),
         daemon=daemon,
     )

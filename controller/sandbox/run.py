@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.sandbox.census import Census, take_census
 from controller.sandbox.daemon import not_as_asked
-from controller.sandbox.invariants import most_live
+from controller.sandbox.invariants import most_live, overdue
 from controller.sandbox.progress import RECENT_DISRUPTIONS, Progress, QueueProgress, clock, decisions_of, launches_of
 from controller.sandbox.scenario import CONTROLLER_CLIENT
 from controller.sandbox.siblings import siblings
@@ -177,7 +177,8 @@ class Run:
         seconds = self.elapsed
         faults = [*self._faults(), *self.stop()]
         faults += self.chaos.problems if self.chaos else ()
-        faults += [f"A worker failed: {failure}." for failure in self.runner.failures]
+        faults += [f"A container failed: {failure}." for failure in self.runner.failures]
+        faults += overdue(self.aws.ecs.tasks(), time.time())
         census = take_census(self.aws.ecs.tasks())
         return Summary(
             seconds=seconds,

@@ -1,11 +1,12 @@
 """The stand-in for ECS's agents: runs what the containers of the embedded ECS's tasks would run.
 
-    RUNNING in ECS --> a worker's thread --> it returns --> its exit is told to ECS
+    RUNNING in ECS --> its program, on a thread --> it ends --> its exit code is told to ECS
                                 |
     STOPPED in ECS without that: killed, in the middle of its work
 
 The embedded ECS says which containers run, by ECS's own rules (states over time, ``dependsOn``, the end of every
-sibling when an essential one exits); here is only what happens inside them.
+sibling when an essential one exits); here is only what happens inside them. A worker's program is a stand-in, the
+keeper's is the keeper itself.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from controller.core.copies import KEEPER
+from controller.sandbox.keepers import KeeperError
 from controller.sandbox.workers import (
     BEHAVIOUR_VARIABLE,
-    BEHAVIOURS,
     QUEUE_URL_VARIABLE,
     QUEUE_VARIABLE,
     GaveUpError,
@@ -26,11 +27,10 @@ from controller.sandbox.workers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mypy_boto3_sqs import SQSClient
 
     from controller.sandbox.aws import ContainerView, EcsControl, TaskView
+    from controller.sandbox.keepers import Keepers
     from controller.sandbox.messages import MessageRecords, Mishap
 
 POLL = 0.05
@@ -65,13 +65,27 @@ class Misfortune:
     mishap: Mishap
 
 
-class _Container:
-    """A worker container from its start until ECS has it as STOPPED."""
+class Program(Protocol):
+    """What runs in a container."""
 
-    def __init__(self, task: str, name: str, worker: Worker) -> None:
+    def run(self) -> int:
+        """Run to the end and return the exit code; whoever calls it waits."""
+
+    def kill(self) -> None:
+        """End it from outside."""
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was ended from outside."""
+
+
+class _Container:
+    """A container from its start until ECS has it as STOPPED."""
+
+    def __init__(self, task: str, name: str, program: Program) -> None:
         self.task = task
         self.name = name
-        self.worker = worker
+        self.program = program
         self.exited = False
         self.thread: threading.Thread | None = None
 
@@ -79,8 +93,9 @@ class _Container:
 class ContainerRunner:
     """Runs the containers of ``ecs``'s tasks until stopped."""
 
-    def __init__(self, ecs: EcsControl, *, sqs: SQSClient, records: MessageRecords) -> None:
+    def __init__(self, ecs: EcsControl, *, sqs: SQSClient, records: MessageRecords, keepers: Keepers) -> None:
         self._ecs = ecs
+        self._keepers = keepers
         self._sqs = sqs
         self._records = records
         self._containers: dict[tuple[str, str], _Container] = {}
@@ -89,7 +104,7 @@ class ContainerRunner:
         self.kills: list[Kill] = []
         """Workers that were ended from outside, oldest first."""
         self.failures: list[str] = []
-        """Workers that ended with an error of their own, oldest first: container and error."""
+        """Containers that ended with an error of their own, oldest first: container and error."""
         self.misfortunes: list[Misfortune] = []
         """Workers that ended with an error as their message has it, oldest first."""
         self.error: Exception | None = None
@@ -106,18 +121,18 @@ class ContainerRunner:
             self._thread.join()
         at_work = self._at_work()
         for container in at_work:
-            container.worker.kill()
+            container.program.kill()
         for container in at_work:
             if container.thread is not None:
                 container.thread.join(STOP_TIMEOUT)
 
     @property
     def running(self) -> int:
-        """Worker containers that run."""
+        """Containers with a program that runs: workers and keepers."""
         return len(self._at_work())
 
     def _at_work(self) -> list[_Container]:
-        return [each for each in list(self._containers.values()) if not (each.exited or each.worker.killed)]
+        return [each for each in list(self._containers.values()) if not (each.exited or each.program.killed)]
 
     def _run(self) -> None:
         try:
@@ -138,53 +153,55 @@ class ContainerRunner:
                     self._bury(task, view)
 
     def _run_container(self, task: TaskView, view: ContainerView) -> None:
-        if view.name == KEEPER:
-            self._keep(task, view)
-        elif BEHAVIOUR_VARIABLE in view.environment and (task.arn, view.name) not in self._containers:
-            worker = Worker(
-                sqs=self._sqs,
-                queue=view.environment[QUEUE_VARIABLE],
-                queue_url=view.environment[QUEUE_URL_VARIABLE],
-                records=self._records,
-            )
-            container = _Container(task.arn, view.name, worker)
-            behaviour = BEHAVIOURS[view.environment[BEHAVIOUR_VARIABLE]]
-            container.thread = threading.Thread(target=self._live, args=(container, behaviour), daemon=True)
+        if (task.arn, view.name) in self._containers:
+            return
+        program = self._program(task, view)
+        if program is not None:
+            container = _Container(task.arn, view.name, program)
+            container.thread = threading.Thread(target=self._live, args=(container,), daemon=True)
             self._containers[task.arn, view.name] = container
             container.thread.start()
 
-    def _live(self, container: _Container, behaviour: Callable[[Worker], None]) -> None:
-        code = 0
+    def _program(self, task: TaskView, view: ContainerView) -> Program | None:
+        """Start what a container runs; None for a sidecar, which runs until its task stops."""
+        if view.name == KEEPER:
+            return self._keepers.start(task, view)
+        if BEHAVIOUR_VARIABLE not in view.environment:
+            return None
+        return Worker(
+            behaviour=view.environment[BEHAVIOUR_VARIABLE],
+            sqs=self._sqs,
+            queue=view.environment[QUEUE_VARIABLE],
+            queue_url=view.environment[QUEUE_URL_VARIABLE],
+            records=self._records,
+        )
+
+    def _live(self, container: _Container) -> None:
+        code = 1
         try:
-            behaviour(container.worker)
+            code = container.program.run()
         except GaveUpError as error:
-            code = 1
             self.misfortunes.append(Misfortune(container.task, container.name, error.mishap))
-        except Exception as error:  # noqa: BLE001 - a worker that crashes exits with 1 and harms nobody else
-            code = 1
-            if not container.worker.killed:
+        except Exception as error:  # noqa: BLE001 - a container that fails harms nobody else
+            code = error.code if isinstance(error, KeeperError) else 1
+            if not container.program.killed:
                 self.failures.append(f"{container.name}: {error}")
-        if not container.worker.killed:
+        if not container.program.killed:
             container.exited = True
             self._ecs.exit_container(container.task, container.name, code)
 
-    def _keep(self, task: TaskView, view: ContainerView) -> None:
-        """Play the keeper's script: exit 0 once every container that its command names has stopped."""
-        _script, _name, *watched = view.command
-        statuses = {each.name: each.status for each in task.containers}
-        if all(statuses.get(name) == "STOPPED" for name in watched):
-            self._ecs.exit_container(task.arn, view.name, 0)
-
     def _bury(self, task: TaskView, view: ContainerView) -> None:
         container = self._containers.pop((task.arn, view.name), None)
-        if container is not None and not container.exited:
-            container.worker.kill()
-            message = container.worker.holding
+        if container is None or container.exited:
+            return
+        container.program.kill()
+        if isinstance(container.program, Worker):
+            message = container.program.holding
             self.kills.append(
                 Kill(
                     task=task.arn,
                     container=view.name,
-                    queue=container.worker.queue,
+                    queue=container.program.queue,
                     stop_code=task.stop_code,
                     message=message.id if message else None,
                 )

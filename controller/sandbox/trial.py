@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.core.explain import counted
+from controller.sandbox.aws import METADATA
 from controller.sandbox.disruptions import Blow
 from controller.sandbox.memory import MEBIBYTE, MOST_GROWTH, MemoryUse
 
@@ -20,8 +22,8 @@ Row = tuple[str, tuple[object, ...]]
 class Trial:
     """What was broken, and what the controllers made of it."""
 
-    injected: Mapping[str, int]
-    """Calls of the controllers that were hit, by the kind of fault."""
+    injected: Mapping[tuple[str, str], int]
+    """Calls that were hit, by their service and the kind of fault."""
     blows: Mapping[Blow, int]
     """What was done to a controller process."""
     above_max: Mapping[str, int]
@@ -46,9 +48,14 @@ class Trial:
 
     def rows(self) -> Iterator[Row]:
         """Return the lines of the summary."""
-        yield "faults in the controller's calls", (sum(self.injected.values()),)
-        for kind, number in sorted(self.injected.items(), key=lambda item: (-item[1], item[0])):
+        of_controllers: Counter[str] = Counter()
+        for (service, kind), number in self.injected.items():
+            if service != METADATA:
+                of_controllers[kind] += number
+        yield "faults in the controller's calls", (of_controllers.total(),)
+        for kind, number in sorted(of_controllers.items(), key=lambda item: (-item[1], item[0])):
             yield f"  {kind.replace('_', ' ')}", (number,)
+        yield "faults in answers to keepers", (sum(self.injected.values()) - of_controllers.total(),)
         killed_in_launch, restarted = self.blows.get(Blow.KILLED_IN_A_LAUNCH, 0), self.blows.get(Blow.RESTARTED, 0)
         yield "controller kills (SIGKILL)", (self.blows.get(Blow.KILLED, 0) + killed_in_launch,)
         yield "  in the middle of a launch", (killed_in_launch,)

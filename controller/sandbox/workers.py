@@ -36,7 +36,9 @@ class GaveUpError(Exception):
 class Worker:
     """One worker container from its start to its exit."""
 
-    def __init__(self, *, sqs: SQSClient, queue: str, queue_url: str, records: MessageRecords) -> None:
+    def __init__(self, *, behaviour: str, sqs: SQSClient, queue: str, queue_url: str, records: MessageRecords) -> None:
+        """``behaviour`` is a key of ``BEHAVIOURS``."""
+        self._behave = BEHAVIOURS[behaviour]
         self.queue = queue
         """The name under which its messages are recorded."""
         self.holding: Message | None = None
@@ -45,6 +47,11 @@ class Worker:
         self._queue_url = queue_url
         self._records = records
         self._killed = threading.Event()
+
+    def run(self) -> int:
+        """Do what it does, and return its exit code. Raises GaveUpError if a message does not let it live."""
+        self._behave(self)
+        return 0
 
     def kill(self) -> None:
         """End the container as SIGKILL would: what it holds stays in the queue, invisible until its timeout."""

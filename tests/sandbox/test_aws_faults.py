@@ -51,7 +51,7 @@ def test_a_fault_hits_once(
     assert len(aws.ecs.tasks()) == tasks
     assert len(run(aws, cluster, template)["tasks"]) == 1
     assert [fault.kind, None] == [call.fault for call in aws.journal.calls("ecs", "RunTask")]
-    assert aws.faults.injected() == {fault.kind: 1}
+    assert aws.faults.injected() == {("ecs", fault.kind): 1}
 
 
 def test_botocores_own_retry_after_a_lost_answer_starts_nothing_new(

@@ -1,10 +1,11 @@
 import signal
 import sys
-import time
 
 import pytest
 
 from controller.sandbox.daemon import Daemon, free_port
+from controller.sandbox.host import Host
+from tests.support.aws import eventually
 
 # Found before the real controller, as modules beside the script are: it says who it is and waits, or leaves at once.
 STAND_IN = """
@@ -14,7 +15,6 @@ if os.path.exists("leave"):
     sys.exit(3)
 time.sleep(60)
 """
-DEADLINE = 10.0
 
 
 @pytest.fixture
@@ -23,17 +23,10 @@ def daemon(tmp_path, monkeypatch):
     (tmp_path / "controller.py").write_text(STAND_IN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("controller.sandbox.daemon.START_TIMEOUT", 0.1)
-    made = Daemon(configuration=tmp_path / "config.yaml", log=tmp_path / "first.log", port=free_port())
-    yield made
-    made.kill()
-
-
-def eventually(condition) -> bool:
-    """Whether the condition came true before the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
+    with Host(tmp_path) as host:
+        made = Daemon(host, configuration=tmp_path / "config.yaml", log=tmp_path / "first.log", port=free_port())
+        yield made
+        made.kill()
 
 
 def test_one_that_was_killed_has_not_ended_by_itself(daemon):

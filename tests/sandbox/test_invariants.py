@@ -3,7 +3,7 @@ from itertools import count
 import pytest
 
 from controller.sandbox.aws import Call, ContainerView, TaskView
-from controller.sandbox.invariants import LaunchWatch, most_live
+from controller.sandbox.invariants import PATIENCE, LaunchWatch, most_live, overdue
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE
 
 DIGEST = "0123456789abcdef0123456789abcdef"
@@ -37,12 +37,14 @@ def worker(stopped_at: float | None, *, sidecar: bool = False) -> ContainerView:
         started_at=None,
         stopped_at=stopped_at,
         environment={} if sidecar else {BEHAVIOUR_VARIABLE: "drain"},
+        entry_point=(),
         command=(),
         depends_on=(),
+        metadata_uri="",
     )
 
 
-def task(client_token: str = "", *, scaler="drain", created_at=0.0, containers=()) -> TaskView:
+def task(client_token: str = "", *, scaler="drain", created_at=0.0, stopped_at=None, containers=()) -> TaskView:
     return TaskView(
         arn=f"task/{next(numbers)}",
         cluster="sandbox",
@@ -51,7 +53,7 @@ def task(client_token: str = "", *, scaler="drain", created_at=0.0, containers=(
         started_by="sandbox",
         created_at=created_at,
         started_at=None,
-        stopped_at=None,
+        stopped_at=stopped_at,
         stop_code=None,
         last_status="RUNNING",
         desired_status="RUNNING",
@@ -157,3 +159,21 @@ def test_each_scaler_has_its_own_most():
     ]
 
     assert {"drain": 1, "single": 2} == most_live(tasks)
+
+
+@pytest.mark.parametrize(
+    ("lives", "told"),
+    [
+        (task(containers=[worker(3.0), worker(5.0), worker(None, sidecar=True)]), True),
+        (task(containers=[worker(3.0), worker(None)]), False),
+        (task(containers=[worker(3.0), worker(5.1)]), False),
+        (task(containers=[worker(3.0), worker(5.0)], stopped_at=6.0), False),
+        (task(containers=[worker(None, sidecar=True)]), False),
+    ],
+    ids=["long after its last worker", "a worker still runs", "not so long yet", "stopped", "no task of workers"],
+)
+def test_a_task_that_nobody_will_end_is_told(lives, told):
+    """Its keeper or a sidecar keeps it up for nothing: it would cost money for ever."""
+    sentences = list(overdue([lives], 5.0 + PATIENCE + 0.05))
+
+    assert [f"Task {lives.arn} still lives 10 s after its last worker has ended."] * told == sentences

@@ -2,6 +2,7 @@ import os
 import re
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from botocore.config import Config
 
 from controller.sandbox.isolation import isolation
 from controller.sandbox.scenario import DRAIN, SUBNET
+from tests.support.aws import eventually
 
 DEADLINE = 20.0
 """Seconds in which a run of a second or two must have come to its end."""
@@ -152,6 +154,21 @@ def test_a_controller_that_dies_is_told_with_the_end_of_its_log(monkeypatch, tmp
     assert "The controller ended by itself with exit code 1. The end of its log:" in run.output
     (log,) = tmp_path.glob("*/controller.log")
     assert log.read_text().splitlines()[-1] in run.output
+
+
+def test_a_sandbox_that_is_killed_takes_its_controller_along(monkeypatch, tmp_path):
+    """Even SIGKILL leaves no controller behind that would poll for ever."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with sandbox(options="") as run:
+        address = run.read_until(r"controller +http://(127\.0\.0\.1):(\d+)/status").groups()
+
+        def listens() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex((address[0], int(address[1]))) == 0
+
+        eventually(listens, within=DEADLINE)
+        run.process.kill()
+        eventually(lambda: not listens(), within=DEADLINE)
 
 
 def test_the_users_own_account_is_left_out(monkeypatch):

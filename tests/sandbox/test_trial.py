@@ -1,5 +1,6 @@
 import pytest
 
+from controller.sandbox.aws import METADATA
 from controller.sandbox.disruptions import Blow
 from controller.sandbox.memory import MEBIBYTE, MemoryUse
 from controller.sandbox.summary import Summary, render
@@ -16,7 +17,12 @@ def summary_of(**more) -> Summary:
     trial = Trial(
         **(
             {
-                "injected": {"throttle": 12, "lost_answer": 30},
+                "injected": {
+                    ("ecs", "throttle"): 7,
+                    ("sqs", "throttle"): 5,
+                    ("ecs", "lost_answer"): 30,
+                    (METADATA, "cut"): 8,
+                },
                 "blows": {Blow.KILLED: 2, Blow.KILLED_IN_A_LAUNCH: 3, Blow.RESTARTED: 1},
                 "above_max": NONE,
                 "beyond_plans": NONE,
@@ -39,6 +45,7 @@ def test_the_summary_tells_what_was_broken_and_what_held():
     assert told["faults in the controller's calls"] == ["42"]
     assert text.index("  lost answer") < text.index("  throttle")
     assert (told["lost answer"], told["throttle"]) == (["30"], ["12"])
+    assert told["faults in answers to keepers"] == ["8"]
     assert told["controller kills (SIGKILL)"] == ["5"]
     assert told["in the middle of a launch"] == ["3"]
     assert told["controller restarts (SIGTERM)"] == ["1"]

@@ -9,8 +9,11 @@ from controller.sandbox.aws.embedded import EmbeddedAws
 from controller.sandbox.aws.faults import Fault, Faults
 from controller.sandbox.aws.journal import Call, Journal
 from controller.sandbox.aws.timing import Timing
+from controller.sandbox.aws.wire import METADATA, METADATA_VARIABLE
 
 __all__ = [
+    "METADATA",
+    "METADATA_VARIABLE",
     "Call",
     "ContainerView",
     "EcsControl",

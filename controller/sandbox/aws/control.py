@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.sandbox.aws.capacity import CANNOT_PULL, NO_CAPACITY, Refusal, StartFailure
 from controller.sandbox.aws.lifecycle import Exit
+from controller.sandbox.aws.metadata import container_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +33,13 @@ class ContainerView:
     """Seconds since the epoch; None while it runs or may yet run."""
     environment: dict[str, str]
     """The definition's, with the call's overrides on top."""
+    entry_point: tuple[str, ...]
     command: tuple[str, ...]
     """The definition's, or the call's override."""
     depends_on: tuple[tuple[str, str], ...]
     """Pairs of (container name, condition)."""
+    metadata_uri: str
+    """What ECS adds to the environment as ``METADATA_VARIABLE``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,10 @@ class TaskView:
 class EcsControl:
     """What happens inside tasks, told from within the process. Safe to use from every thread."""
 
-    def __init__(self, ecs: Ecs, timing: Timing) -> None:
+    def __init__(self, ecs: Ecs, timing: Timing, url: str) -> None:
         self._ecs = ecs
         self._timing = timing
+        self._url = url
         self._ended: dict[str, TaskView] = {}
 
     @property
@@ -100,7 +105,7 @@ class EcsControl:
         # A stopped task never changes again, and a sandbox looks at all of them many times a second.
         if (ended := self._ended.get(task.arn)) is not None:
             return ended
-        view = _view(task, now)
+        view = _view(task, now, self._url)
         if view.last_status == "STOPPED":
             self._ended[task.arn] = view
         return view
@@ -175,7 +180,7 @@ class EcsControl:
             self._ecs.tasks.hide(arn, self._ecs.clock() + seconds)
 
 
-def _view(task: Task, now: float) -> TaskView:
+def _view(task: Task, now: float, url: str) -> TaskView:
     life = task.life
     stop = life.stop_at(now)
     states = life.containers(now)
@@ -195,13 +200,20 @@ def _view(task: Task, now: float) -> TaskView:
         definition_arn=task.definition.arn,
         client_token=task.client_token,
         containers=tuple(
-            _container_view(container, overrides.get(container["name"], {}), states[container["name"]])
+            _container_view(
+                container,
+                overrides.get(container["name"], {}),
+                states[container["name"]],
+                metadata_uri=url + container_path(task, container["name"]),
+            )
             for container in task.definition.document["containerDefinitions"]
         ),
     )
 
 
-def _container_view(container: dict[str, Any], override: dict[str, Any], state: ContainerState) -> ContainerView:
+def _container_view(
+    container: dict[str, Any], override: dict[str, Any], state: ContainerState, *, metadata_uri: str
+) -> ContainerView:
     environment = [*container["environment"], *override.get("environment", ())]
     return ContainerView(
         name=container["name"],
@@ -211,6 +223,8 @@ def _container_view(container: dict[str, Any], override: dict[str, Any], state: 
         started_at=state.started_at,
         stopped_at=state.stopped_at,
         environment={item["name"]: item["value"] for item in environment},
+        entry_point=tuple(container.get("entryPoint", ())),
         command=tuple(override.get("command") or container.get("command", ())),
         depends_on=tuple((d["containerName"], d["condition"]) for d in container.get("dependsOn", ())),
+        metadata_uri=metadata_uri,
     )

@@ -10,6 +10,7 @@ from controller.sandbox.aws.arns import Arns
 from controller.sandbox.aws.clusters import Clusters
 from controller.sandbox.aws.definitions import Definitions
 from controller.sandbox.aws.launches import Launches
+from controller.sandbox.aws.metadata import task_answer
 from controller.sandbox.aws.shapes import check_shape
 from controller.sandbox.aws.tags import Tags
 from controller.sandbox.aws.tasks import Tasks
@@ -85,3 +86,8 @@ class Ecs:
         except AwsError as error:
             return error.answer()
         return json_answer(document)
+
+    def metadata(self, path: str) -> Answer:
+        """Answer a container that asks about its task."""
+        with self.lock:
+            return task_answer(self.tasks, path)

@@ -19,7 +19,7 @@ from controller.sandbox.aws.queues import Queues
 from controller.sandbox.aws.rates import Rates
 from controller.sandbox.aws.server import Delivery, HttpServer
 from controller.sandbox.aws.timing import Delay, Timing
-from controller.sandbox.aws.wire import Answer, AwsError, Request
+from controller.sandbox.aws.wire import METADATA, Answer, AwsError, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ class EmbeddedAws:
         self._server = HttpServer(host, port, self._answer)
         self.url = self._server.url
         self._ecs = Ecs(region, self._timing, clock, seed)
-        self.ecs = EcsControl(self._ecs, self._timing)
+        self.ecs = EcsControl(self._ecs, self._timing, self.url)
         self._moto = MotoServices(region)
         self.sqs = Queues(self._moto, clock)
         self._clients: dict[tuple[str, str], Any] = {}
@@ -157,6 +157,8 @@ class EmbeddedAws:
             return refusal.answer()
         if request.service == "ecs":
             return self._ecs.answer(request)
+        if request.service == METADATA:
+            return self._ecs.metadata(request.path)
         if request.service == "sqs":
             return self.sqs.answer(request)
         return self._moto.answer(request)

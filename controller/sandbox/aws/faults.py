@@ -114,7 +114,7 @@ class Faults:
         self._lock = Lock()
         self._armed: list[_Armed] = []
         self._random = random.Random(seed)  # noqa: S311 - a reproducible draw, nothing secret
-        self._injected: Counter[str] = Counter()
+        self._injected: Counter[tuple[str, str]] = Counter()
         self._released = Event()
 
     def add(self, *faults: Fault) -> None:
@@ -128,7 +128,7 @@ class Faults:
             for armed in self._armed:
                 if self._hits(armed, request):
                     armed.hit(request)
-                    self._injected[armed.fault.kind] += 1
+                    self._injected[request.service, armed.fault.kind] += 1
                     return armed.fault
         return None
 
@@ -145,8 +145,8 @@ class Faults:
             released = self._released
         released.wait(seconds)
 
-    def injected(self) -> Counter[str]:
-        """How many calls were hit so far, by kind of fault."""
+    def injected(self) -> Counter[tuple[str, str]]:
+        """How many calls were hit so far, by their service and the kind of fault."""
         with self._lock:
             return Counter(self._injected)
 

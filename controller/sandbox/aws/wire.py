@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
+"""Where a container's environment has the address of its task metadata endpoint."""
+METADATA_PREFIX = "/v4/"
+"""How the paths of that endpoint begin."""
+METADATA = "task-metadata"
+"""What stands for a service in a request to that endpoint, which nobody signs."""
+
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
 _PROCESS = re.compile(r"(?:^|\s)exec-env/(\S+)")
@@ -57,7 +64,7 @@ class Request:
     """Names in lower case."""
     body: bytes
     service: str
-    """The signing name out of the credential scope (``ecs``, ``sqs``); empty if unsigned."""
+    """The signing name out of the credential scope (``ecs``, ``sqs``), or ``METADATA``; empty if unsigned."""
     region: str
     """The region out of the credential scope; empty if unsigned."""
     operation: str
@@ -102,7 +109,7 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
     A body that is no JSON leaves ``parameters`` empty: the service that gets it has to refuse it.
     """
     scope = _CREDENTIAL.search(headers.get("authorization", ""))
-    region, service = scope.groups() if scope else ("", "")
+    region, service = scope.groups() if scope else ("", METADATA if path.startswith(METADATA_PREFIX) else "")
     agent = headers.get("user-agent", "")
     app, process = _APP.search(agent), _PROCESS.search(agent)
     operation, parameters = _operation(headers, body)

@@ -1,0 +1,87 @@
+"""A queue, tasks that serve it, and a runner for their containers."""
+
+import time
+
+from controller.core.copies import KEEPER, copy_names
+from controller.core.keeper import SCRIPT
+from controller.sandbox.messages import Message, MessageRecords, MessageTotals, Mishap
+from controller.sandbox.runner import ContainerRunner
+from controller.sandbox.scenario import CLUSTER, SUBNET
+from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
+
+
+class Bench:
+    """One queue, a runner for the tasks that serve it, and the records of what they do."""
+
+    def __init__(self, aws, keepers):
+        self.aws = aws
+        self.name = "jobs"
+        self.sqs, self.ecs = aws.client("sqs"), aws.client("ecs")
+        self.ecs.create_cluster(clusterName=CLUSTER)
+        self.url = self.sqs.create_queue(QueueName=self.name, Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
+        self.records = MessageRecords()
+        self.runner = ContainerRunner(aws.ecs, sqs=self.sqs, records=self.records, keepers=keepers)
+        self.runner.start()
+
+    def send(self, *seconds: float, mishap: Mishap | None = None) -> None:
+        """Send messages of that work; the first one may have a mishap."""
+        for number, length in enumerate(seconds):
+            message = Message(f"{self.name}-{number}", length, None if number else mishap)
+            self.records.sent(self.name, message, time.time())
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=message.body())
+
+    def worker(self, name="worker", behaviour="drain", **more) -> dict:
+        environment = {
+            BEHAVIOUR_VARIABLE: behaviour,
+            QUEUE_VARIABLE: self.name,
+            QUEUE_URL_VARIABLE: more.pop("url", self.url),
+        }
+        return {
+            "name": name,
+            "image": "worker",
+            "environment": [{"name": key, "value": value} for key, value in environment.items()],
+            **more,
+        }
+
+    def run(self, *containers: dict) -> str:
+        definition = self.ecs.register_task_definition(
+            family=self.name,
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="1024",
+            memory="2048",
+            containerDefinitions=list(containers),
+        )["taskDefinition"]["taskDefinitionArn"]
+        answer = self.ecs.run_task(
+            cluster=CLUSTER,
+            taskDefinition=definition,
+            launchType="FARGATE",
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
+        )
+        return answer["tasks"][0]["taskArn"]
+
+    def stopped(self, arn: str) -> bool:
+        return self.aws.ecs.task(arn).last_status == "STOPPED"
+
+    def exit_codes(self, arn: str) -> dict[str, int | None]:
+        return {view.name: view.exit_code for view in self.aws.ecs.task(arn).containers}
+
+    def totals(self) -> tuple[int, int, int]:
+        totals: MessageTotals = self.records.totals(self.name)
+        return totals.sent, totals.done, totals.done_twice
+
+
+def copies(bench: Bench, number: int, behaviour: str) -> list[dict]:
+    """Give a keeper and copies of a worker that depend on it, as a derived revision has them."""
+    names = copy_names("worker", number)
+    after_keeper = [{"containerName": KEEPER, "condition": "START"}]
+    return [
+        {
+            "name": KEEPER,
+            "image": "busybox",
+            "essential": True,
+            "entryPoint": ["sh", "-c"],
+            "command": [SCRIPT, KEEPER, *names],
+        },
+        *(bench.worker(name, behaviour, essential=False, dependsOn=after_keeper) for name in names),
+    ]
