@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.faults import Fault
+from controller.sandbox import keepers
+from controller.sandbox.aws import METADATA, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,16 @@ A_LAUNCH: Mapping[Kind, float] = {"lost_answer": 0.4, "cut": 0.15, "slow": 0.15,
 Each kind hits the sends of one call at most once, so that most calls come through in the end: what stays in doubt
 counts against max for five minutes, and a run of a minute would show little else.
 """
+AN_ANSWER_TO_A_KEEPER: Mapping[Kind, float] = {
+    "lost_request": 0.05,
+    "error": 0.05,
+    "cut": 0.05,
+    "malformed": 0.05,
+    "slow": 0.02,
+}
+"""The chances of an answer of the task metadata endpoint: what a keeper then does not know, it takes as running."""
+TOO_SLOW_FOR_A_KEEPER = 1.5
+"""How long a slow one takes, as a share of what a keeper waits for it."""
 IN_A_STORM = 0.8
 """The chance of a call to be throttled while a storm lasts."""
 
@@ -131,7 +142,7 @@ def _storms(ends_at: float, slot: float, draw: random.Random) -> Iterator[Storm]
 def faults_of(plan: ChaosPlan, scenario: Scenario, elapsed: Callable[[], float]) -> Iterator[Fault]:
     """Return the faults to arm at the start of a run; ``elapsed`` gives the seconds since then.
 
-    They hit the calls of controllers only: what the workers suffer is another experiment.
+    They hit the calls of controllers and the questions of keepers: what the workers suffer is another experiment.
     """
     client = scenario.client
     for storm in plan.storms:
@@ -144,6 +155,8 @@ def faults_of(plan: ChaosPlan, scenario: Scenario, elapsed: Callable[[], float])
     )
     yield from (replace(launch, kind=kind, probability=plan.launch_share * chance) for kind, chance in A_LAUNCH.items())
     yield from (replace(anything, kind=kind, probability=ANY_CALL) for kind in KINDS)
+    question = Fault(METADATA, "*", "slow", None, where=until, delay=TOO_SLOW_FOR_A_KEEPER * keepers.TIMEOUT)
+    yield from (replace(question, kind=kind, probability=chance) for kind, chance in AN_ANSWER_TO_A_KEEPER.items())
 
 
 def listing_lag(scenario: Scenario, seed: int) -> Callable[[str], float]:

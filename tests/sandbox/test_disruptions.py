@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.sandbox.aws import METADATA
 from controller.sandbox.disruptions import KINDS, Blow, Disruption, faults_of, listing_lag, plan_chaos
 from controller.sandbox.scenario import Scenario
 
@@ -52,18 +53,20 @@ def test_faults_hit_in_their_time_only():
 
     def kinds(at: float) -> set[str]:
         now[0] = at
-        return {fault.kind for fault in faults if fault.where({})}
+        return {fault.kind for fault in faults if fault.where({}) and fault.service != METADATA}
 
     storm = plan.storms[0]
     assert kinds(0.0) == set(KINDS)
     assert kinds(storm.begins_at) == {*KINDS, "throttle"}
     assert kinds(storm.ends_at) == set(KINDS)
     assert kinds(plan.ends_at) == set()
+    assert not any(fault.where({}) for fault in faults)
 
 
-def test_faults_hit_the_controllers_calls_only():
+def test_faults_hit_controllers_and_keepers_only():
     """The workers' and the load's own calls arrive."""
-    assert {fault.client for fault in faults_of(plan_of(), SCENARIO, lambda: 0.0)} == {"ecsq-sandbox"}
+    hit = {(fault.service == METADATA, fault.client) for fault in faults_of(plan_of(), SCENARIO, lambda: 0.0)}
+    assert hit == {(True, None), (False, "ecsq-sandbox")}
 
 
 def test_a_slow_launch_is_worked_on_within_the_time_that_the_protocol_allows():
