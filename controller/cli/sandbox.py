@@ -58,7 +58,8 @@ def command(
     """Try the controller on this machine: an embedded AWS, workers, bursts of messages, and the real daemon.
 
     Ends by itself with a summary: at the latest 30 s after the duration, sooner if all work is done. Exit code 1
-    if a message was lost or not done in time, or a worker was killed in the middle of its work.
+    if a message was lost or not done in time, a worker was killed in the middle of its work, or a task outlived its
+    workers.
 
     With --chaos also if containers exceeded their maximum at any moment, or if a slot started more than its largest
     plan; with --soak also if the first controller holds over 5 MiB more at the end than after its first minute.

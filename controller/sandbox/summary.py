@@ -62,7 +62,7 @@ class Summary:
     siblings: Siblings | None = None
     """What containers of one task did to each other; None if that was not the question."""
     kept: str | None = None
-    """The directory with the controller's configuration and log, kept because something went wrong."""
+    """The directory with the configuration and all logs, kept because something went wrong."""
 
     @property
     def judged_by(self) -> list[Siblings | Trial]:
@@ -168,7 +168,7 @@ def _verdict(summary: Summary) -> Iterator[str]:
         yield "FAILED"
         yield from (f"  {problem}" for problem in summary.problems)
         if summary.kept:
-            yield f"  The controller's configuration and log are kept: {summary.kept}"
+            yield f"  The configuration and the logs of controller and keepers are kept: {summary.kept}"
     elif left := summary.total.left:
         yield f"Ended on request with {counted(left, 'message')} left in the queues: none lost, no worker killed."
     else:
