@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.aws.errors import AwsError, Fault
-from controller.core.copies import KEEPER
+from controller.core.copies import KEEPER, MOST_COPIES, copy_names
 from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
 
 _RUNNING = "RUNNING"
@@ -19,6 +19,8 @@ _INTERRUPTED = frozenset(
 
 _NOT_MADE = re.compile(r"Cannot\w*Error|ResourceInitializationError")
 """ECS's reasons for a container that could not be pulled, created or started."""
+_PUT_BY_AWS = "aws-guardduty-agent-"
+"""How the name of GuardDuty's agent begins, which an account's runtime monitoring adds to Fargate tasks."""
 _KEEPER_DID_ITS_WORK = frozenset({None, 0, 137, 143})
 """The keeper's exit codes that blame nothing on it: still there, all workers stopped, killed, told to stop."""
 
@@ -68,12 +70,17 @@ def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[st
 
     A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
     """
-    containers = [container for container in task.get("containers", []) if container["name"] != KEEPER]
+    containers = [container for container in _containers(task) if container["name"] != KEEPER]
     if worker is None:
         return containers
     itself = [container for container in containers if container["name"] == worker]
-    copy = re.compile(re.escape(worker) + r"-\d+")
-    return itself or [container for container in containers if copy.fullmatch(container["name"])] or containers
+    copies = copy_names(worker, MOST_COPIES)
+    return itself or [container for container in containers if container["name"] in copies] or containers
+
+
+def _containers(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the containers of the task's definition: not the agents that AWS puts beside them by itself."""
+    return [container for container in task.get("containers", []) if not container["name"].startswith(_PUT_BY_AWS)]
 
 
 def _cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str | None:
@@ -88,7 +95,7 @@ def _cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapp
 
 def _never_started(task: Mapping[str, Any]) -> str | None:
     """Return why a container could not be made, or the keeper could not keep; None if neither happened."""
-    for container in task.get("containers", []):
+    for container in _containers(task):
         name, code, reason = container["name"], container.get("exitCode"), container.get("reason") or ""
         if code is None and _NOT_MADE.search(reason):
             return f"container {name}: {reason}"

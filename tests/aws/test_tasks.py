@@ -162,8 +162,10 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Clock)
         (WITH_SIDECAR, "worker", 1),
         (WITH_SIDECAR, "worker-1", 1),
         (WITH_SIDECAR, None, 2),
+        ([*COPIES, container("worker-10", essential=False)], "worker", 2),
+        ([*WITH_SIDECAR, container("aws-guardduty-agent-x1", essential=False)], None, 2),
     ],
-    ids=["copies", "copies-unset", "copies-of-another", "itself", "like-a-copy", "unset"],
+    ids=["copies", "copies-unset", "copies-of-another", "itself", "like-a-copy", "unset", "like-no-copy", "aws's-own"],
 )
 def test_workers_are_told_from_other_containers(
     aws: EmbeddedAws, containers: list[dict[str, Any]], worker: str | None, workers: int
@@ -360,3 +362,13 @@ def test_workers_that_never_ran_failed_to_start_if_something_kept_them(container
     ended = read_task(STOPPED | {"containers": containers}, "worker")
     assert isinstance(ended, StoppedTask)
     assert expected == (ended.outcome, ended.cause)
+
+
+def test_an_agent_that_aws_adds_is_nobodys_failure() -> None:
+    """GuardDuty's is in no definition; that it cannot be pulled, or is killed at the end, says nothing of the work."""
+    for agent in ({"reason": "CannotPullContainerError: no route"}, {"exitCode": 137}):
+        containers = [{"name": "worker", "exitCode": 0}, {"name": "aws-guardduty-agent-x1", **agent}]
+        for worker in (None, "worker"):
+            ended = read_task(STOPPED | {"containers": containers}, worker)
+            assert isinstance(ended, StoppedTask)
+            assert (StopOutcome.SUCCEEDED, "Essential container in task exited") == (ended.outcome, ended.cause)
