@@ -17,8 +17,7 @@ QUEUE = (
 )
 CLUSTER = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$"
 DEFINITION = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za-z0-9_-]{1,255}(:[1-9][0-9]{0,6})?$"
-CONTAINER = r"^[A-Za-z0-9_-]{1,253}$"
-"""ECS allows 255 characters; the copies' suffix takes two."""
+CONTAINER = r"^[A-Za-z0-9_-]{1,255}$"
 IMAGE = r"^[^\s]+$"
 REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
 ENDPOINT = r"^https?://[^\s/]+(/[^\s]*)?$"
@@ -33,7 +32,7 @@ WORDS = {
     QUEUE: "must be the name, the URL or the ARN of an SQS queue",
     CLUSTER: "must be the name or the ARN of an ECS cluster",
     DEFINITION: "must be a task definition: family, family:revision or ARN",
-    CONTAINER: "must be a container's name: 1 to 253 letters, digits, hyphens and underscores",
+    CONTAINER: "must be a container's name: 1 to 255 letters, digits, hyphens and underscores",
     IMAGE: "must be the name of a container image",
     REGION: "must be an AWS region, as eu-west-1",
     ENDPOINT: "must be an http or https URL",
