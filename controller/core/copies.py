@@ -23,6 +23,8 @@ MOST_COPIES: Final = MOST_CONTAINERS - 1
 LONGEST_NAME: Final = 255
 """Characters of a container's or a family's name."""
 MOST_TAGS: Final = 50
+LONGEST_TAG: Final = 256
+"""Characters of a tag's value."""
 OUR_TAGS: Final = ("ecsq:fingerprint", "ecsq:template", "ecsq:containers")
 WAY_OUT: Final = "or set max_containers_per_task to 1"
 
@@ -143,9 +145,14 @@ def _names(template: Template, worker: str) -> Iterator[str]:
                 f"rename it, {WAY_OUT}"
             )
     if max(map(len, ours)) > LONGEST_NAME:
-        yield f"copies of container {worker} would have names above {LONGEST_NAME} characters: shorten its name"
+        yield f"copies of {worker} would have names above {LONGEST_NAME} characters: shorten its name, {WAY_OUT}"
     if len(derived_family(template, MOST_COPIES)) > LONGEST_NAME:
-        yield f"the derived family's name would be above {LONGEST_NAME} characters: shorten the family's name"
+        yield f"the derived family's name would be above {LONGEST_NAME} characters: shorten the family, {WAY_OUT}"
+    if len(template.arn) > LONGEST_TAG:
+        yield (
+            f"its ARN has {len(template.arn)} characters, and the tag that keeps it holds {LONGEST_TAG}: "
+            f"shorten the family, {WAY_OUT}"
+        )
     tags = len(user_tags(template))
     if tags + len(OUR_TAGS) > MOST_TAGS:
         yield (

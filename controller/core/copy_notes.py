@@ -37,8 +37,11 @@ def notes(template: Template, worker: str, k: int) -> tuple[str, ...]:
 def _containers(template: Template, worker: str, k: int) -> Iterator[str]:
     names = copy_names(worker, k)
     yield f"{worker} becomes {names[0]} to {names[-1]}, which end one by one; {KEEPER} keeps the task up until all have"
+    ends_with_it = is_essential(template.container(worker))
     for sidecar in template.sidecars(worker):
-        if is_essential(sidecar):
+        if is_essential(sidecar) and not ends_with_it:
+            yield f"{sidecar['name']} is essential and {worker} is not: the task ends with it alone, as in the template"
+        elif is_essential(sidecar):
             yield f"{sidecar['name']} is essential, as in the template: if it ends, ECS ends the task and all copies"
 
 
@@ -46,8 +49,8 @@ def _ports(template: Template, worker: str) -> Iterator[str]:
     ports = [_port(mapping) for mapping in template.container(worker).get("portMappings") or ()]
     if ports:
         yield (
-            f"portMappings dropped from the copies ({', '.join(ports)}): copies cannot share a port, and with "
-            f"awsvpc or host networking only one can listen on it"
+            f"portMappings dropped from the copies ({', '.join(ports)}): with awsvpc or host networking they would "
+            f"share a port, and with bridge nobody could tell whose is whose"
         )
 
 
@@ -67,6 +70,7 @@ def _logs(template: Template, worker: str) -> Iterator[str]:
         option = next(name for name, value in changed.items() if value != log["options"][name])
         yield f"log option {option} gets the number of the copy, so that streams are told apart: {changed[option]}"
     if log and log["logDriver"] == "awsfirelens":
+        yield f"{KEEPER} has no log: through the router it could not outlive it"
         yield from _router_rules(template, worker)
 
 
@@ -95,10 +99,10 @@ def _tighter(template: Template, worker: str) -> Iterator[str]:
     cpu, memory = cpu_figure(definition), memory_figure(definition)
     if cpu is not None and task[0] is not None and cpu < task[0]:
         yield f"each copy counts with its own cpu of {cpu}; the template's one could use up to {task[0]}"
-    if not definition.get("memory") and memory is not None and task[1] is not None and memory < task[1]:
+    if not definition.get("memory") and memory is not None and task[1] is not None:
         yield (
-            f"each copy counts with its memoryReservation of {memory} MiB, which is no limit; "
-            f"the template's one could use up to {task[1]}: set memory if it needs more"
+            f"the memoryReservation of {worker} ({memory} MiB) is no limit, so each copy counts with all that the "
+            "template's task leaves to it: set memory to what it needs, and the task becomes smaller"
         )
 
 
@@ -143,7 +147,7 @@ def _devices(template: Template, worker: str, k: int) -> Iterator[str]:
             total = k * int(need["value"]) + beside
             yield f"{need['type']}: {need['value']} for each copy, {total} for the task, on one instance"
         elif need.get("sharingStrategy"):
-            yield f"{need['type']}: shared by the copies ({need['sharingStrategy']})"
+            yield f"{need['type']}: shared by the copies ({', '.join(need['sharingStrategy'])})"
 
 
 def _number(container: Mapping[str, Any], kind: str) -> int:

@@ -73,7 +73,7 @@ def told_apart(log: Mapping[str, Any], number: int) -> dict[str, Any]:
     journald, gelf and fluentd carry the container with each record. A stream named by hand gets the number.
     """
     named = (log.get("options") or {}).get(_STREAM_OPTION.get(log["logDriver"], ""))
-    if named is None or any(own in named for own in _OWN_NAME):
+    if not named or any(own in named for own in _OWN_NAME):
         return dict(log)
     option = _STREAM_OPTION[log["logDriver"]]
     return {**log, "options": {**log["options"], option: f"{named}-{number}"}}
@@ -85,7 +85,7 @@ def _obstacle(template: Template, worker: str, k: int, keeper_image: str, allowe
         return why
     why = next(_limits(template, worker, k), None)
     if why is None and len(_json(_derived(template, worker, k, keeper_image, allowed))) > MOST_BYTES:
-        why = "the definition would be above 64 KB: move environment into environmentFiles"
+        why = f"the definition would be above 64 KB: move environment into environmentFiles, or {_fewer(k)}"
     return None if why is None else f"task definition {template.label} with {k} workers a task: {why}"
 
 
@@ -96,15 +96,22 @@ def _limits(template: Template, worker: str, k: int) -> Iterator[str]:
         others = {0: "", 1: " and the template's other container"}.get(
             sidecars, f" and the template's {sidecars} other containers"
         )
-        yield f"a task holds {MOST_CONTAINERS} containers, the keeper{others} among them"
+        yield f"a task holds {MOST_CONTAINERS} containers, the keeper{others} among them: {_fewer(k)}"
     try:
         if task_size(template, worker, k) is None:
-            yield "no task size is large enough for them: lower the worker's CPU or memory"
+            yield f"no task size is large enough for them: lower the worker's CPU or memory, or {_fewer(k)}"
     except CannotCopy as without_figures:
         yield str(without_figures)
     storage = shared_storage(template, k)
     if storage is not None and template.is_fargate and storage > MOST_STORAGE:
-        yield f"ephemeralStorage would be {storage} GiB, and Fargate gives a task {MOST_STORAGE}: lower it"
+        yield (
+            f"ephemeralStorage would be {storage} GiB, and Fargate gives a task {MOST_STORAGE}: "
+            f"lower it, or {_fewer(k)}"
+        )
+
+
+def _fewer(k: int) -> str:
+    return f"set max_containers_per_task to {k - 1}"
 
 
 def _json(definition: Mapping[str, Any]) -> bytes:

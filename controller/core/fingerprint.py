@@ -15,7 +15,7 @@ from controller.core.copies import OUR_TAGS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RULES: Final = 1
+RULES: Final = 2
 """Raised whenever the same inputs are derived differently, so that a new release registers anew."""
 
 _FINGERPRINT_TAG, _TEMPLATE_TAG, _CONTAINERS_TAG = OUR_TAGS

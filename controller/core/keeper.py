@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies import KEEPER, copy_names
 from controller.core.sizing import task_memory
-from controller.core.template import dependencies, followers
+from controller.core.template import followers, is_essential
 
 if TYPE_CHECKING:
     from controller.core.template import Template
@@ -21,16 +21,22 @@ _NOBODY: Final = "65534:65534"
 
 
 def watched(template: Template, worker: str, k: int) -> tuple[str, ...]:
-    """Return the containers that must have stopped before the task may end: the copies, and what runs after them."""
-    return (*copy_names(worker, k), *followers(template, worker))
+    """Return the containers that must have stopped before the keeper may end the task.
+
+    The copies and what runs after them; and where the template's task does not end with its worker, the
+    containers with which it does.
+    """
+    sidecars = () if is_essential(template.container(worker)) else template.sidecars(worker)
+    ending = (sidecar["name"] for sidecar in sidecars if is_essential(sidecar))
+    return tuple(dict.fromkeys((*copy_names(worker, k), *followers(template, worker), *ending)))
 
 
 def keeper_container(template: Template, worker: str, k: int, image: str) -> dict[str, Any]:
     """Return the keeper's container definition, whatever the image's own entry point is.
 
-    It waits for what the worker waits for to happen (COMPLETE, SUCCESS, HEALTHY): as the template's worker,
-    so the keeper ends the task if that can no longer happen. Its log goes where the worker's goes, unless
-    the worker's needs the log router, which would have to outlive the keeper.
+    It starts after what the worker starts after, and no sooner: as the template's worker, so the keeper ends the
+    task if that can no longer be, and until then nobody counts the copies as missing. Its log goes where the
+    worker's goes, unless the worker's needs the log router, which would have to outlive the keeper.
     """
     definition = template.container(worker)
     keeper: dict[str, Any] = {
@@ -42,18 +48,19 @@ def keeper_container(template: Template, worker: str, k: int, image: str) -> dic
         "readonlyRootFilesystem": True,
         "user": _NOBODY,
     }
-    waits = [
-        {"containerName": name, "condition": condition}
-        for name, condition in dependencies(definition)
-        if condition != "START"
-    ]
-    if waits:
-        keeper["dependsOn"] = waits
+    if definition.get("dependsOn"):
+        keeper["dependsOn"] = definition["dependsOn"]
     if task_memory(template) is None:
         keeper["memoryReservation"] = RESERVATION
     log = definition.get("logConfiguration")
     if log and log["logDriver"] != "awsfirelens":
         keeper["logConfiguration"] = log
-    if image == definition["image"] and definition.get("repositoryCredentials"):
+    if _registry(image) == _registry(definition["image"]) and definition.get("repositoryCredentials"):
         keeper["repositoryCredentials"] = definition["repositoryCredentials"]
     return keeper
+
+
+def _registry(image: str) -> str:
+    """Return the host that an image is pulled from; empty for Docker Hub, which needs none in a name."""
+    host, slash, _ = image.partition("/")
+    return host if slash and (set(host) & {".", ":"} or host == "localhost") else ""

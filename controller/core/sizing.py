@@ -1,9 +1,11 @@
 """Sizing: the task-level CPU and memory of a task with k copies of the worker.
 
 The sidecars count once and the worker k times. A worker without a figure of its own counts as what the
-template's task leaves to it. A sidecar without a memory figure lives on what the others leave of the
-template's task, and keeps that; one without a CPU figure has the least weight that there is, and counts
-nothing. On Fargate the sum is rounded up to a size that Fargate has.
+template's task leaves to it; so does one with a memoryReservation alone, which is no limit: counted with less
+than it may have been using, the copies would run out of memory in the middle of their work. A sidecar without
+a memory figure lives on what the others leave of the template's task, and keeps that; one without a CPU figure
+has the least weight that there is, and counts nothing. On Fargate the sum is rounded up to a size that Fargate
+has.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from controller.core.template import Template
 
+LEAST_CPU: Final = 128
 MOST_CPU: Final = 196_608
 """CPU units that ECS takes at task level outside Fargate (RegisterTaskDefinition's ``cpu``)."""
 
@@ -94,7 +97,7 @@ def task_size(template: Template, worker: str, k: int) -> TaskSize | None:
         return TaskSize(size.cpu, size.memory, cpu, memory) if size else None
     if cpu is not None and cpu > MOST_CPU:
         return None
-    return TaskSize(cpu, memory, cpu, memory)
+    return TaskSize(None if cpu is None else max(LEAST_CPU, cpu), memory, cpu, memory)
 
 
 def _needed_cpu(template: Template, worker: str, k: int) -> int | None:
@@ -112,11 +115,13 @@ def _needed_memory(template: Template, worker: str, k: int) -> int | None:
         return None
     figures = [memory_figure(sidecar) for sidecar in template.sidecars(worker)]
     sidecars = sum(figure or 0 for figure in figures)
-    own = memory_figure(template.container(worker))
-    if own is None:
-        return sidecars + k * _left(template, worker, task - sidecars, "memory", "memory")
-    rest = max(0, task - sidecars - own) if None in figures else 0
-    return sidecars + rest + k * own
+    definition = template.container(worker)
+    limit: int | None = definition.get("memory")
+    if not limit:
+        left = max(task - sidecars, definition.get("memoryReservation") or 0)
+        return sidecars + k * _left(template, worker, left, "memory", "memory")
+    rest = max(0, task - sidecars - limit) if None in figures else 0
+    return sidecars + rest + k * limit
 
 
 def _left(template: Template, worker: str, left: int, what: str, key: str) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_ON_WINDOWS = re.compile(r"attribute:ecs\.os-type\s*==\s*windows", re.IGNORECASE)
 
 
 class CannotCopy(ValueError):  # noqa: N818  reads as what is said: this cannot be copied
@@ -53,9 +57,14 @@ class Template:
 
     @property
     def is_windows(self) -> bool:
-        """Whether the containers run on Windows."""
+        """Whether the containers run on Windows: by the platform that is named or, on EC2, by what only Windows has."""
         family: str = (self.definition.get("runtimePlatform") or {}).get("operatingSystemFamily", "LINUX")
-        return family.startswith("WINDOWS")
+        constraints = self.definition.get("placementConstraints") or ()
+        return (
+            family.startswith("WINDOWS")
+            or any(_ON_WINDOWS.search(each.get("expression") or "") for each in constraints)
+            or any("fsxWindowsFileServerVolumeConfiguration" in each for each in self.definition.get("volumes") or ())
+        )
 
     def container(self, name: str) -> Mapping[str, Any]:
         """Return the definition of a container that the template is known to have."""

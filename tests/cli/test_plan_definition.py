@@ -123,7 +123,7 @@ STORING = {"ephemeralStorage": {"sizeInGiB": 50}}
             "1 worker: .*: it runs on Windows, .*: each task holds one worker; use a Linux template for more",
         ),
         (RESTARTING, 2, "1 worker: .*: container worker has a restartPolicy: .*; remove it, or set .*"),
-        ({}, 12, "9 workers: .* with 10 workers a task: a task holds 10 containers, the keeper among them"),
+        ({}, 12, "9 workers: .* with 10 workers a task: a task holds 10 containers, the keeper among them: set .*"),
         (LARGE, 3, "2 workers: .* with 3 workers a task: no task size is large enough for them: lower .*"),
         (STORING, 6, "4 workers: .* with 5 workers a task: ephemeralStorage would be 250 GiB, and Fargate .*"),
     ],

@@ -101,6 +101,7 @@ def faults(definition: dict[str, Any]) -> list[str]:
     found += ["names not unique"] if len(set(names)) < len(names) else []
     found += ["nothing essential"] if not any(each.get("essential", True) for each in containers) else []
     found += ["too many tags"] if len(definition["tags"]) > 50 else []
+    found += [f"tag {tag['key']} too long" for tag in definition["tags"] if len(tag["value"]) > 256]
     found += ["over 64 KB"] if len(json.dumps(definition)) > 65_536 else []
     found += [f"name {name} too long" for name in [*names, definition["family"]] if len(name) > 255]
     return [fault for fault in [*found, *_order_faults(containers), *_size_faults(definition)] if fault]
@@ -140,6 +141,8 @@ def _size_faults(definition: dict[str, Any]) -> list[str]:
             for each in containers
             if not each.get("memory") and not each.get("memoryReservation")
         ]
+    if "cpu" in definition and not 128 <= int(definition["cpu"]) <= 196_608:
+        found.append(f"task-level cpu of {definition['cpu']}")
     if "FARGATE" in definition.get("requiresCompatibilities", []):
         fits = int(definition["memory"]) in FARGATE_MEMORY.get(int(definition["cpu"]), [])
         found += [] if fits else [f"Fargate has no size {definition['cpu']}/{definition['memory']}"]

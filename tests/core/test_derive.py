@@ -175,13 +175,26 @@ def test_the_keeper_does_not_log_through_the_router() -> None:
     assert "logConfiguration" not in named(derived(REALISTIC["FireLens"]), "ecsq-keeper")
 
 
-def test_the_workers_own_image_may_serve_from_its_private_registry() -> None:
-    """The credentials that pull the worker's image pull the keeper's, if it is the same."""
+@pytest.mark.parametrize(
+    ("image", "keeper_image", "same"),
+    [
+        ("registry.example/worker:1", "registry.example/worker:1", True),
+        ("registry.example/worker:1", "registry.example/tools/busybox", True),
+        ("registry.example:5000/worker:1", "registry.example/busybox", False),
+        ("registry.example/worker:1", KEEPER_IMAGE, False),
+        ("team/worker:1", "busybox", True),
+        ("team/worker:1", "localhost/busybox", False),
+    ],
+    ids=["the worker's own", "beside it", "another port", "a public one", "Docker Hub", "this host"],
+)
+def test_the_keeper_is_pulled_with_the_workers_credentials_from_the_same_registry(
+    image: str, keeper_image: str, *, same: bool
+) -> None:
+    """What opens the worker's registry opens it for the keeper, and is shown to no other."""
     credentials = {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry"}
-    given = template(container("worker", repositoryCredentials=credentials))
-    own, other = (derive(given, "worker", 2, image, allowed()) for image in ("registry/worker:1", KEEPER_IMAGE))
-    assert credentials == named(own, "ecsq-keeper")["repositoryCredentials"]
-    assert "repositoryCredentials" not in named(other, "ecsq-keeper")
+    given = template(container("worker", image=image, repositoryCredentials=credentials))
+    keeper = named(derive(given, "worker", 2, keeper_image, allowed()), "ecsq-keeper")
+    assert (credentials if same else None) == keeper.get("repositoryCredentials")
 
 
 def test_the_keeper_waits_for_what_the_worker_waits_for() -> None:
@@ -191,12 +204,24 @@ def test_the_keeper_waits_for_what_the_worker_waits_for() -> None:
     assert [("init", "SUCCESS"), ("proxy", "HEALTHY"), ("ecsq-keeper", "START")] == pairs(definition, "worker-2")
 
 
-def test_what_only_has_to_start_before_the_worker_starts_before_the_copies() -> None:
-    """The keeper does not need it: a sidecar that has started and ended holds nobody up."""
-    given = template(container("worker", dependsOn=after("agent", "START")), container("agent", essential=False))
+def test_the_keeper_starts_no_sooner_than_the_copies_may() -> None:
+    """Else it would count them as missing while something is prepared, or log to a router that is not there yet."""
+    given = template(
+        container("worker", dependsOn=after("server", "START")),
+        container("server", dependsOn=after("download", "SUCCESS")),
+        container("download", essential=False),
+        container("agent", essential=False, dependsOn=after("worker", "START")),
+    )
     definition = derived(given, 2)
-    assert [("agent", "START"), ("ecsq-keeper", "START")] == pairs(definition, "worker-1")
-    assert [] == pairs(definition, "ecsq-keeper")
+    assert [("server", "START"), ("ecsq-keeper", "START")] == pairs(definition, "worker-1")
+    assert [("server", "START")] == pairs(definition, "ecsq-keeper")
+    assert [("ecsq-keeper", "START")] == pairs(definition, "agent")
+
+
+def test_a_task_that_does_not_end_with_its_worker_does_not_end_with_the_copies() -> None:
+    """The keeper waits for the essential containers then: whichever of them ends first ends the task, as before."""
+    given = template(container("worker", essential=False), container("uploader"), container("agent", essential=False))
+    assert ["worker-1", "worker-2", "uploader"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
 
 
 def test_sidecars_wait_for_each_other_as_in_the_template() -> None:
@@ -239,12 +264,12 @@ def test_what_runs_after_the_worker_runs_after_all_copies() -> None:
 
 
 def test_the_keeper_waits_for_a_chain_that_runs_after_the_worker() -> None:
-    """What follows the follower counts; what only starts beside it does not."""
+    """What follows the follower counts; what only starts beside it does not, unless the task ends with it."""
     given = template(
         container("report", dependsOn=after("upload", "SUCCESS")),
         container("worker", essential=False),
         container("upload", essential=False, dependsOn=after("worker", "COMPLETE")),
-        container("agent", dependsOn=after("upload", "START")),
+        container("agent", essential=False, dependsOn=after("upload", "START")),
     )
     assert ["worker-1", "worker-2", "report", "upload"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
 
@@ -337,7 +362,7 @@ def test_every_part_counts_in_the_fingerprint(other: tuple[str, str, int, str, s
 
 def test_the_fingerprint_is_the_same_for_ever() -> None:
     """Another value would make every controller register everything again."""
-    expected = "a08316e5c58124b78c1031ac6343224a5ac9c5c8403e541cf4450883565d7896"
+    expected = "0b98aa751277c9ef4b2c2fa789e364fb92c2cece0e3ecdd2d1a8d3cba4572414"
     assert expected == fingerprint(ARN, "worker", 3, "image", "script")
 
 

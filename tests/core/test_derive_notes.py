@@ -32,9 +32,19 @@ def test_a_plain_template() -> None:
             id="an essential sidecar",
         ),
         pytest.param(
+            template(container("worker", essential=False), container("server")),
+            "server is essential and worker is not: the task ends with it alone, as in the template",
+            id="a task that does not end with its worker",
+        ),
+        pytest.param(
+            template(container("worker", logConfiguration={"logDriver": "awsfirelens"}), container("router")),
+            "ecsq-keeper has no log: through the router it could not outlive it",
+            id="a keeper without a log",
+        ),
+        pytest.param(
             template(container("worker", portMappings=[{"containerPort": 80}, {"containerPortRange": "90-99"}])),
-            "portMappings dropped from the copies (80/tcp, 90-99/tcp): copies cannot share a port, and with awsvpc "
-            "or host networking only one can listen on it",
+            "portMappings dropped from the copies (80/tcp, 90-99/tcp): with awsvpc or host networking they would share "
+            "a port, and with bridge nobody could tell whose is whose",
             id="ports",
         ),
         pytest.param(
@@ -68,9 +78,9 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             template(container("worker", memoryReservation=512)),
-            "each copy counts with its memoryReservation of 512 MiB, which is no limit; the template's one could use "
-            "up to 2048: set memory if it needs more",
-            id="a worker that could use more memory",
+            "the memoryReservation of worker (512 MiB) is no limit, so each copy counts with all that the template's "
+            "task leaves to it: set memory to what it needs, and the task becomes smaller",
+            id="a worker whose memory has no limit",
         ),
         pytest.param(
             template(ephemeralStorage={"sizeInGiB": 30}),
@@ -105,9 +115,13 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             ec2(
-                container("worker", memory=9, resourceRequirements=[{"type": "GPU", "sharingStrategy": "time-slicing"}])
+                container(
+                    "worker",
+                    memory=9,
+                    resourceRequirements=[{"type": "GPU", "sharingStrategy": {"nvidiaMps": {"maxComputePercent": 20}}}],
+                )
             ),
-            "GPU: shared by the copies (time-slicing)",
+            "GPU: shared by the copies (nvidiaMps)",
             id="a shared GPU",
         ),
         pytest.param(template(pidMode="task"), "the copies see each other's processes (pidMode)", id="one PID space"),

@@ -4,7 +4,7 @@ import pytest
 
 from controller.core.derive import copies_limit, derive
 from controller.core.template import CannotCopy, Template
-from tests.core.templates import KEEPER_IMAGE, after, allowed, container, ec2, template
+from tests.core.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, template
 
 WORKER = container("worker")
 SIDECARS = [container(f"sidecar-{letter}", essential=False) for letter in "abcdefgh"]
@@ -79,7 +79,18 @@ def limit(given: Template) -> tuple[int, str]:
             template(WORKER, container("ecsq-keeper")), "container ecsq-keeper has a name that", id="the keeper's name"
         ),
         pytest.param(template(container(LONG)), "shorten its name", id="a container's name too long"),
-        pytest.param(template(family=LONG), "shorten the family's name", id="a family's name too long"),
+        pytest.param(template(family=LONG), "shorten the family, or set", id="a family's name too long"),
+        pytest.param(template(taskDefinitionArn=f"{ARN[:-2]}{LONG}:7"), "its ARN has", id="an ARN too long for a tag"),
+        pytest.param(
+            ec2(placementConstraints=[{"type": "memberOf", "expression": "attribute:ecs.os-type == windows"}]),
+            "it runs on Windows",
+            id="Windows by its instances",
+        ),
+        pytest.param(
+            ec2(volumes=[{"name": "share", "fsxWindowsFileServerVolumeConfiguration": {"fileSystemId": "fs-1"}}]),
+            "it runs on Windows",
+            id="Windows by its volume",
+        ),
         pytest.param(
             template(tags=tuple({"key": f"k{n}", "value": ""} for n in range(48))), "it has 48 tags", id="too many tags"
         ),
@@ -154,6 +165,6 @@ def test_the_limits_reason_names_the_k_that_does_not_fit() -> None:
     given: dict[str, Any] = {"ephemeralStorage": {"sizeInGiB": 50}}
     expected = (
         "task definition content-worker:7 with 5 workers a task: ephemeralStorage would be 250 GiB, "
-        "and Fargate gives a task 200: lower it"
+        "and Fargate gives a task 200: lower it, or set max_containers_per_task to 4"
     )
     assert (4, expected) == limit(template(**given))

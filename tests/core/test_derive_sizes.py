@@ -32,8 +32,16 @@ FIRELENS_ROUTER = container("router", memoryReservation=50)
         pytest.param(
             template(container("worker", cpu=512, memoryReservation=600), container("proxy", cpu=100, memory=200)),
             2,
-            TaskSize(2048, 4096, 1124, 1400),
-            id="a reservation is a figure",
+            TaskSize(2048, 4096, 1124, 200 + 2 * 1848),
+            id="a reservation is no limit, so it may be using all that is left",
+        ),
+        pytest.param(
+            template(
+                container("worker", memoryReservation=600), container("proxy", memory=1900, memoryReservation=100)
+            ),
+            2,
+            TaskSize(2048, 4096, 2048, 1900 + 2 * 600),
+            id="but at least its reservation",
         ),
         pytest.param(
             template(container("worker", cpu=1024, memory=1000), container("proxy")),
@@ -58,6 +66,12 @@ FIRELENS_ROUTER = container("router", memoryReservation=50)
             3,
             TaskSize(300, 300, 300, 300),
             id="EC2 does not round",
+        ),
+        pytest.param(
+            ec2(container("worker", cpu=16, memory=100), cpu="2048", memory="4096"),
+            2,
+            TaskSize(128, 200, 32, 200),
+            id="EC2 takes no less than an eighth of a vCPU",
         ),
         pytest.param(
             ec2(container("worker", memory=100)), 3, TaskSize(None, None, None, None), id="EC2 without figures"
