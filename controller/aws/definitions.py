@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, Shape, StructureShape
 
-from controller.aws.errors import AWS_ERRORS, AwsError, Fault, translate
+from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, translate
 from controller.aws.session import Clients
 from controller.core.copies import template_family
 from controller.core.derive import Allowed
@@ -41,6 +41,7 @@ class _Revision:
     """What a search has to know of a revision; none of it ever changes."""
 
     fingerprint: str | None
+    """None: the controller did not register it."""
     registered_at: datetime | None
 
 
@@ -54,7 +55,7 @@ class Definitions:
         self._registered: dict[str, str] = {}
         """Those registered here and not looked for since: another controller may have registered the same."""
         self._described: dict[str, _Revision] = {}
-        """By ARN, so that each is described once."""
+        """Those of the controller by ARN, so that each is described once."""
         self._asked_since: dict[str, datetime] = {}
         """By template family: when the oldest revision was registered that was asked for."""
 
@@ -87,7 +88,8 @@ class Definitions:
     def find(self, family: str, fingerprint: str) -> str | None:
         """Return the ARN of an active revision of ``family`` that carries the fingerprint; None if there is none.
 
-        Of several it is the oldest, for every controller the same. Raises AwsError when that cannot be told.
+        Of several it is the oldest, for every controller the same. Raises AwsError when that cannot be told, and
+        when the family is somebody else's: a revision of ours would become its newest, which others run by name.
         """
         if fingerprint not in self._known:
             try:
@@ -110,7 +112,7 @@ class Definitions:
         try:
             answer = self._clients.launcher().register_task_definition(**definition)
         except AWS_ERRORS as error:
-            refused = translate(error, f'registering task definition "{family}"', "task.definition")
+            refused = _refusal(error, family)
             found = self._look_again(family, fingerprint) if refused.fault in _UNKNOWN_OUTCOME else None
             if found is None:
                 raise refused from error
@@ -137,13 +139,22 @@ class Definitions:
 
     def _oldest(self, family: str, fingerprint: str) -> str | None:
         """Return the oldest active revision with the fingerprint, our own counted though the listing may lag."""
-        found = {arn for arn in self._newest(family) if self._described[arn].fingerprint == fingerprint}
+        looked_at = dict(self._newest(family))
+        found = {arn for arn, revision in looked_at.items() if revision.fingerprint == fingerprint}
         if fingerprint in self._registered:
             found.add(self._registered[fingerprint])
+        if looked_at and not found and not any(revision.fingerprint for revision in looked_at.values()):
+            newest = next(iter(looked_at))
+            raise AwsError(
+                Fault.CANNOT_COPY,
+                f'task definition family "{family}" is where copies would be registered, but {newest} is not the '
+                "controller's: rename that family, or set task.max_containers_per_task to 1",
+                "task.max_containers_per_task",
+            )
         return min(found, key=_revision_number, default=None)
 
-    def _newest(self, family: str) -> Iterator[str]:
-        """Yield active revisions, each described, as far back as one of an asked-for template can be."""
+    def _newest(self, family: str) -> Iterator[tuple[str, _Revision]]:
+        """Yield active revisions, newest first, to the first that is older than any template asked for."""
         since = self._asked_since.get(template_family(family))
         pages = self._clients.ecs().get_paginator("list_task_definitions")
         listed = pages.paginate(
@@ -154,13 +165,23 @@ class Definitions:
         )
         for page in listed:
             for arn in page["taskDefinitionArns"]:
-                if arn not in self._described:
-                    described = self._describe(arn)
-                    self._described[arn] = _Revision(fingerprint_of(described.tags), _registered_at(described))
-                registered_at = self._described[arn].registered_at
-                if since and registered_at and registered_at < since - CLOCKS_DIFFER:
+                revision = self._revision(arn)
+                yield arn, revision
+                if since and revision.registered_at and revision.registered_at < since - CLOCKS_DIFFER:
                     return
-                yield arn
+
+    def _revision(self, arn: str) -> _Revision:
+        """Return what a search has to know of a revision; one without our tags is described anew each time.
+
+        They may only be late: a revision that another controller has just registered is ours for ever.
+        """
+        if arn not in self._described:
+            described = self._describe(arn)
+            revision = _Revision(fingerprint_of(described.tags), _registered_at(described))
+            if revision.fingerprint is None:
+                return revision
+            self._described[arn] = revision
+        return self._described[arn]
 
     def _note_age(self, template: Template) -> None:
         """Note how far back a search has to go: no derived revision is older than its template."""
@@ -173,6 +194,15 @@ class Definitions:
         answer = self._clients.ecs().describe_task_definition(taskDefinition=definition, include=["TAGS"])
         tags = [{"key": tag["key"], "value": tag["value"]} for tag in answer.get("tags", ())]
         return Template.described(answer["taskDefinition"], tags)
+
+
+def _refusal(error: AwsFailure, family: str) -> AwsError:
+    """Return the error of a registration; a definition that ECS does not take has a way out that always works."""
+    refused = translate(error, f'registering task definition "{family}"', "task.definition")
+    if refused.fault is not Fault.INVALID:
+        return refused
+    way_out = "set task.max_containers_per_task lower; 1 runs the template as it is"
+    return AwsError(refused.fault, f"{str(refused).rstrip('.')}; {way_out}", "task.max_containers_per_task")
 
 
 def _registered_at(template: Template) -> datetime | None:

@@ -24,8 +24,8 @@ TEMPLATE = "arn:aws:ecs:us-east-1:123456789012:task-definition/content-worker:7"
 
 @pytest.fixture
 def family() -> str:
-    """Name of a family that nobody has registered yet."""
-    return unique("family")
+    """Name of a derived family that nobody has registered yet."""
+    return f"{unique('family')}-x2"
 
 
 def definition(family: str, print_: str) -> dict[str, Any]:
@@ -272,6 +272,45 @@ def test_a_refused_registration_is_not_known(aws: EmbeddedAws, family: str) -> N
         definitions.register(definition(family, "a") | {"containerDefinitions": [container(essential=False)]}, "a")
     assert Kind.INVALID == caught.value.fault
     assert None is definitions.find(family, "a")
+
+
+def test_a_refused_registration_names_the_way_out(aws: EmbeddedAws, family: str) -> None:
+    """Whatever ECS does not take of copies, the template as it is runs."""
+    with pytest.raises(AwsError) as caught:
+        Definitions(clients_of(aws)).register(definition(family, "a") | {"cpu": "64"}, "a")
+    assert "task.max_containers_per_task" == caught.value.key
+    assert str(caught.value).endswith("; set task.max_containers_per_task lower; 1 runs the template as it is")
+
+
+def test_a_family_of_somebody_else_is_left_alone(aws: EmbeddedAws, family: str) -> None:
+    """A revision of ours would be its newest: whoever runs that family by its name would run copies."""
+    for older_than_the_template in (False, True):
+        register_template(aws, family)
+        definitions = Definitions(clients_of(aws))
+        if older_than_the_template:
+            register_template(aws, family.removesuffix("-x2"))
+            definitions.template(family.removesuffix("-x2"))
+        with pytest.raises(AwsError, match=f'family "{family}" .*task-definition/{family}:. is not'):
+            definitions.find(family, "a")
+
+
+def test_a_revision_that_somebody_adds_to_our_family_is_passed_over(aws: EmbeddedAws, family: str) -> None:
+    """One that was made by hand from a derived revision harms nobody: ours go on being found and registered."""
+    definitions = Definitions(clients_of(aws))
+    ours = definitions.register(definition(family, "a"), "a")
+    register_template(aws, family)
+    assert [ours, None] == [Definitions(clients_of(aws)).find(family, print_) for print_ in ("a", "b")]
+
+
+def test_tags_that_come_late_are_looked_for_again(aws: EmbeddedAws, family: str) -> None:
+    """A revision that another controller has just registered is found as soon as it can be told."""
+    arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
+    ecs, definitions = aws.client("ecs"), Definitions(clients_of(aws))
+    ecs.untag_resource(resourceArn=arn, tagKeys=[tag["key"] for tag in our_tags("a", TEMPLATE, 2)])
+    with pytest.raises(AwsError, match="is not the controller's"):
+        definitions.find(family, "a")
+    ecs.tag_resource(resourceArn=arn, tags=our_tags("a", TEMPLATE, 2))
+    assert arn == definitions.find(family, "a")
 
 
 def test_what_may_be_registered_is_botocores_own_model(aws: EmbeddedAws) -> None:

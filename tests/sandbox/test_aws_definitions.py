@@ -62,6 +62,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "cpu": "",
         "memory": "",
     },
+    "EC2 with less than an eighth of a vCPU": {"requiresCompatibilities": ["EC2"], "cpu": "127"},
 }
 
 

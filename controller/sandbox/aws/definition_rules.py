@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_CONTAINERS = 10
 MAX_BYTES = 65_536
 MAX_TAGS = 50
+MAX_TAG_VALUE = 256
+MIN_EC2_CPU, MAX_EC2_CPU = 128, 196_608
+"""Task-level CPU units where Fargate is not demanded."""
 MAX_FARGATE_TIMEOUT = 120
 MIN_STORAGE, MAX_STORAGE = 21, 200
 """GiB of ephemeral storage that Fargate can be asked for."""
@@ -47,11 +50,15 @@ def check_definition(request: Json) -> None:
     _check_volumes(request)
     if len(request.get("tags", ())) > MAX_TAGS:
         raise invalid_parameter(f"Number of tags can't exceed {MAX_TAGS}.")
+    if any(len(tag.get("value", "")) > MAX_TAG_VALUE for tag in request.get("tags", ())):
+        raise invalid_parameter(f"Tag values can't be longer than {MAX_TAG_VALUE} characters.")
     if len(json.dumps(request, separators=(",", ":")).encode()) > MAX_BYTES:
         raise client_error("Actual size of the task definition exceeds the maximum of 64 KiB.")
     if "FARGATE" in request.get("requiresCompatibilities", ()):
         for problem in fargate_problems(request):
             raise client_error(problem)
+    elif (cpu := task_cpu(request)) is not None and not MIN_EC2_CPU <= cpu <= MAX_EC2_CPU:
+        raise client_error(f"Invalid 'cpu' setting for task: {cpu} is not between {MIN_EC2_CPU} and {MAX_EC2_CPU}.")
     _check_container_memory(request)
     _check_sums(request)
     _check_network(request)
