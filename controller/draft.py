@@ -11,9 +11,7 @@ from controller.aws.pace import Pacer
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies import derived_family
-from controller.core.derive import Allowed, copies_limit, derive, permitted
-from controller.core.fingerprint import fingerprint
-from controller.core.keeper import SCRIPT
+from controller.core.derive import Allowed, copies_limit, derive, derived_fingerprint, permitted
 from controller.core.packing import Plan, pack
 from controller.core.policy import PackingPolicy
 from controller.core.rate import Rate
@@ -118,7 +116,7 @@ class Drafts:
         """
         if k == 1:
             return draft.template.arn
-        print_ = fingerprint(draft.template.arn, draft.worker, k, spec.task.keeper_image, SCRIPT)
+        print_ = derived_fingerprint(draft.template, draft.worker, k, spec.task.keeper_image)
         with self._turns.setdefault(print_, Lock()):
             found = self._store.find(derived_family(draft.template, k), print_)
             if found is not None:

@@ -18,6 +18,7 @@ from botocore.model import ListShape, Shape, StructureShape
 
 from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, translate
 from controller.aws.session import Clients
+from controller.aws.unknown import UNKNOWN
 from controller.core.copies import template_family
 from controller.core.derive import Allowed
 from controller.core.fingerprint import fingerprint_of
@@ -193,7 +194,7 @@ class Definitions:
     def _describe(self, definition: str) -> Template:
         answer = self._clients.ecs().describe_task_definition(taskDefinition=definition, include=["TAGS"])
         tags = [{"key": tag["key"], "value": tag["value"]} for tag in answer.get("tags", ())]
-        return Template.described(answer["taskDefinition"], tags)
+        return Template.described(answer["taskDefinition"], tags, answer.get(UNKNOWN, ()))  # type: ignore[arg-type]
 
 
 def _refusal(error: AwsFailure, family: str) -> AwsError:

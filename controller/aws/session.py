@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError, Fault, fault_of_answer, translate
 from controller.aws.pace import BackOff
+from controller.aws.unknown import note_unknown
 from controller.config import AwsSpec
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Clients:
         client.meta.events.register("after-call", _refuse_broken)
         client.meta.events.register("request-created", self._note_start)
         client.meta.events.register("response-received", self._note_end)
+        client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:

@@ -31,6 +31,7 @@ def notes(template: Template, worker: str, k: int) -> tuple[str, ...]:
         *_size(template, worker, k),
         *_shared(template, worker, k),
         *_tags(template),
+        *_unknown(template),
     )
 
 
@@ -161,6 +162,14 @@ def _tags(template: Template) -> Iterator[str]:
     reserved = [tag["key"] for tag in template.tags if tag["key"] not in kept]
     if reserved:
         yield f"tags not passed on, because they are reserved: {', '.join(reserved)}"
+
+
+def _unknown(template: Template) -> Iterator[str]:
+    if template.unknown:
+        yield (
+            f"not passed on, because the installed botocore does not know it: {', '.join(template.unknown)}; "
+            "a newer one may, and then it is"
+        )
 
 
 def _port(mapping: Mapping[str, Any]) -> str:

@@ -60,6 +60,11 @@ def derive(template: Template, worker: str, k: int, keeper_image: str, allowed: 
     return _derived(template, worker, k, keeper_image, allowed)
 
 
+def derived_fingerprint(template: Template, worker: str, k: int, keeper_image: str) -> str:
+    """Return the fingerprint that ``derive`` gives to k copies."""
+    return fingerprint(template.arn, worker, k, keeper_image, SCRIPT, template.unknown)
+
+
 def shared_storage(template: Template, k: int) -> int | None:
     """Return the ephemeral storage that k copies share, GiB; None if the template sets none."""
     storage = template.definition.get("ephemeralStorage")
@@ -129,7 +134,7 @@ def _derived(template: Template, worker: str, k: int, keeper_image: str, allowed
         ],
         "tags": [
             *user_tags(template),
-            *our_tags(fingerprint(template.arn, worker, k, keeper_image, SCRIPT), template.arn, k),
+            *our_tags(derived_fingerprint(template, worker, k, keeper_image), template.arn, k),
         ],
         **_sized(template, worker, k),
     }

@@ -21,9 +21,19 @@ RULES: Final = 2
 _FINGERPRINT_TAG, _TEMPLATE_TAG, _CONTAINERS_TAG = OUR_TAGS
 
 
-def fingerprint(template_revision_arn: str, container: str, k: int, keeper_image: str, keeper_script: str) -> str:
-    """Return what a derived revision is known by: 64 hexadecimal digits."""
-    parts = [RULES, template_revision_arn, container, k, keeper_image, keeper_script]
+def fingerprint(
+    template_revision_arn: str,
+    container: str,
+    k: int,
+    keeper_image: str,
+    keeper_script: str,
+    left_out: Sequence[str] = (),
+) -> str:
+    """Return what a derived revision is known by: 64 hexadecimal digits.
+
+    ``left_out`` names what could not be passed on: once it can be, the revision without it is another one.
+    """
+    parts = [RULES, template_revision_arn, container, k, keeper_image, keeper_script, *left_out]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -29,11 +29,16 @@ class Template:
     """DescribeTaskDefinition's ``taskDefinition`` as boto3 returns it."""
     tags: Sequence[Mapping[str, str]] = ()
     """DescribeTaskDefinition's ``tags``: ``[{"key": ..., "value": ...}]``."""
+    unknown: Sequence[str] = ()
+    """Paths of members that it answered with and botocore does not know (``containerDefinitions.newKey``), sorted."""
 
     @classmethod
-    def described(cls, definition: Mapping[str, Any], tags: Sequence[Mapping[str, str]] = ()) -> Self:
+    def described(
+        cls, definition: Mapping[str, Any], tags: Sequence[Mapping[str, str]] = (), unknown: Sequence[str] = ()
+    ) -> Self:
         """Return the template that DescribeTaskDefinition (``include=["TAGS"]``) answered with."""
-        return cls(definition["taskDefinitionArn"], definition["family"], definition["revision"], definition, tags)
+        arn, family, revision = (definition[key] for key in ("taskDefinitionArn", "family", "revision"))
+        return cls(arn, family, revision, definition, tags, unknown)
 
     @property
     def label(self) -> str:

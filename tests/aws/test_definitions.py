@@ -43,6 +43,19 @@ def requests(aws: EmbeddedAws) -> list[str]:
     return [call.operation for call in aws.journal.calls(client=APP)]
 
 
+def test_what_botocore_does_not_know_is_told(aws: EmbeddedAws, family: str) -> None:
+    """Its parser drops such a member in silence; what ECS answers today is all known."""
+    register_template(aws, family, tags=[{"key": "team", "value": "content"}])
+    plain = aws.client("ecs").describe_task_definition(taskDefinition=family)["taskDefinition"]
+    known = {"taskDefinitionArn": plain["taskDefinitionArn"], "family": family, "revision": 1}
+    worker = {"name": "worker", "sandboxProfile": "strict", "dependsOn": [{"containerName": "a", "after": 5}]}
+    described = {**known, "containerDefinitions": [worker, worker], "isolation": {"level": 2}}
+    aws.faults.add(Fault("ecs", "DescribeTaskDefinition", "replace", body={"taskDefinition": described}))
+    definitions = Definitions(clients_of(aws))
+    expected = ["containerDefinitions.dependsOn.after", "containerDefinitions.sandboxProfile", "isolation"]
+    assert (expected, []) == (definitions.template(family).unknown, definitions.template(family).unknown)
+
+
 @pytest.mark.parametrize(
     ("given", "revision"),
     [

@@ -352,10 +352,11 @@ def test_the_fingerprint_ignores_what_ecs_fills_in() -> None:
         (ARN, "worker", 4, "image", "script"),
         (ARN, "worker", 3, "other", "script"),
         (ARN, "worker", 3, "image", "other"),
+        (ARN, "worker", 3, "image", "script", ["isolation"]),
     ],
-    ids=["template revision", "container", "k", "keeper's image", "keeper's script"],
+    ids=["template revision", "container", "k", "keeper's image", "keeper's script", "what was left out"],
 )
-def test_every_part_counts_in_the_fingerprint(other: tuple[str, str, int, str, str]) -> None:
+def test_every_part_counts_in_the_fingerprint(other: Any) -> None:
     """A change in any of them is another revision."""
     assert fingerprint(ARN, "worker", 3, "image", "script") != fingerprint(*other)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.core.copy_notes import notes
@@ -40,6 +42,12 @@ def test_a_plain_template() -> None:
             template(container("worker", logConfiguration={"logDriver": "awsfirelens"}), container("router")),
             "ecsq-keeper has no log: through the router it could not outlive it",
             id="a keeper without a log",
+        ),
+        pytest.param(
+            replace(template(), unknown=("containerDefinitions.sandboxProfile", "isolation")),
+            "not passed on, because the installed botocore does not know it: containerDefinitions.sandboxProfile, "
+            "isolation; a newer one may, and then it is",
+            id="members that botocore does not know",
         ),
         pytest.param(
             template(container("worker", portMappings=[{"containerPort": 80}, {"containerPortRange": "90-99"}])),
