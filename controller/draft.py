@@ -12,6 +12,7 @@ from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies import derived_family
 from controller.core.derive import Allowed, copies_limit, derive, derived_fingerprint, permitted
+from controller.core.overrides import within_overrides
 from controller.core.packing import Plan, pack
 from controller.core.policy import PackingPolicy
 from controller.core.rate import Rate
@@ -91,6 +92,10 @@ class Drafts:
         except CannotCopy as error:
             raise AwsError(Fault.MISSING, str(error), "task.container") from error
         most, why = copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
+        try:
+            most, why = within_overrides(worker, spec.task.environment, most, why)
+        except CannotCopy as error:
+            raise AwsError(Fault.INVALID, str(error), "task.environment") from error
         plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
         return Draft(template, worker, plan, most, why, held_back=_fullest(containers, spec.packing) > most)
 

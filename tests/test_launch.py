@@ -278,6 +278,19 @@ def test_the_environment_reaches_every_copy_of_the_worker(
     assert {"log"} <= {name for name, environment in given.items() if not environment}
 
 
+def test_the_environment_bounds_the_copies_where_the_template_names_their_container(
+    aws: EmbeddedAws, process: Process, cluster: str
+) -> None:
+    """ECS takes 8,192 characters of overrides: fewer copies fit under a long name, and above one that is said."""
+    template = register_template(aws, containerDefinitions=[container("w" * 250)])
+    dense = scaler_spec(cluster, template, environment={"BLOB": "x" * 800}, packing=Packing.DENSE)
+    assert Outcome.LAUNCHED == process.launch(dense, 9).outcome
+    assert [7, 2] == [len(call["overrides"]["containerOverrides"]) for call in calls(aws)]
+    result = process.launch(scaler_spec(cluster, template, environment={"BLOB": "x" * 8000}), 1)
+    assert (Outcome.FAILED, Kind.INVALID) == (result.outcome, result.fault)
+    assert str(result.error).endswith("and ECS allows 8,192: shorten it; check scalers[0].task.environment")
+
+
 def test_run_task_is_passed_through(aws: EmbeddedAws, process: Process, cluster: str, template: str) -> None:
     """In AWS's own spelling, beside what the controller sets itself, and nothing else."""
     extra = {

@@ -6,20 +6,17 @@ value that is not of its type is the schema's fault to report, and a rule passes
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from controller.config.durations import format_duration, parse_duration
 from controller.config.problems import Fault, KeyPath, quote
 from controller.config.schema import MAX_COPIES, Aws, Scaler
+from controller.core.overrides import MAX_OVERRIDES, overrides_size
 from controller.core.slots import WINDOWS_PER_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-MAX_OVERRIDES = 8192
-"""Characters of a RunTask call's overrides as JSON (ECS API reference, RunTask)."""
 
 _STRATEGIES = ("steps", "messages_per_container", "drain_within")
 
@@ -202,14 +199,6 @@ def _repeated(places: Iterable[tuple[KeyPath, Any]]) -> Iterator[Fault]:
                 told.add(word)
                 yield Fault(path, f"{quote(word)} is listed twice")
             seen.add(word)
-
-
-def overrides_size(container: str, environment: dict[str, Any], copies: int) -> int:
-    """Return the characters that the environment of so many copies takes in a RunTask call, as JSON."""
-    variables = [{"name": name, "value": value} for name, value in environment.items()]
-    names = [container] if copies == 1 else [f"{container}-{copy}" for copy in range(1, copies + 1)]
-    overrides = [{"name": name, "environment": variables} for name in names]
-    return len(json.dumps({"containerOverrides": overrides}, separators=(",", ":")))
 
 
 def _at(data: Any, kind: type, *keys: str) -> Any:
