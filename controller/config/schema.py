@@ -186,7 +186,7 @@ class Task(Section):
     packing: Literal["spread", "dense"] = "spread"
     """spread: more tasks first, then more containers a task; dense: the fewest tasks."""
     keeper_image: Annotated[str, Field(pattern=formats.IMAGE)] = "public.ecr.aws/docker/library/busybox:stable"
-    """The image of the container that keeps a task of copies alive: any with sh and wget."""
+    """The image of the container that keeps a task of copies alive: any with sh, wget and sleep."""
     launch_type: Literal["FARGATE", "EC2"] = "FARGATE"
     """Where tasks run; left out with capacity_providers."""
     capacity_providers: Annotated[list[CapacityProvider], Field(max_length=MAX_PROVIDERS)] = []
