@@ -1,4 +1,4 @@
-"""What each key may be. What keys say together is in rules.py.
+"""Which keys there are and what each may be. What keys say together is in rules.py.
 
 The docstring under a field is its description in the JSON Schema. Types are strict: nothing is converted but
 durations, which become seconds.
@@ -8,34 +8,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from controller.config import formats
-from controller.config.durations import PATTERN, between, parse_duration, parse_seconds
-
-_DURATION_TEXT = {"type": "string", "pattern": PATTERN}
-
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    WithJsonSchema({"anyOf": [_DURATION_TEXT, {"type": "integer", "minimum": 0}]}),
-]
-Seconds = Annotated[
-    float,
-    BeforeValidator(parse_seconds),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_TEXT]}),
-]
-PollInterval = Annotated[Duration, AfterValidator(between("1s", "1h"))]
-ProtocolTime = Annotated[Duration, AfterValidator(between("100ms", "10m"))]
-
-Name = Annotated[str, Field(pattern=formats.NAME)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
-Subnet = Annotated[str, Field(pattern=formats.SUBNET)]
-SecurityGroup = Annotated[str, Field(pattern=formats.SECURITY_GROUP)]
-TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(formats.tag_text)]
-TagValue = Annotated[str, Field(max_length=256), AfterValidator(formats.tag_text)]
-VariableName = Annotated[str, Field(pattern=formats.VARIABLE)]
+from controller.config.durations import between
+from controller.config.fields import (
+    Count,
+    CountOrZero,
+    Duration,
+    Name,
+    PollInterval,
+    ProtocolTime,
+    Seconds,
+    SecurityGroup,
+    Subnet,
+    TagKey,
+    TagValue,
+    VariableName,
+    written,
+)
 
 MAX_SCALERS = 2000
 MAX_TAGS = 50
@@ -44,11 +35,6 @@ MAX_SECURITY_GROUPS = 5
 MAX_PROVIDERS = 20
 MAX_COPIES = 9
 """A task definition holds 10 containers, and the keeper is one."""
-
-
-def _duration(text: str) -> Any:
-    """Return a default in the form that users write; it is validated as what they write is."""
-    return Field(default=text)
 
 
 class Section(BaseModel):
@@ -75,10 +61,10 @@ class Aws(Section):
     """The AWS region; null: boto3's own chain (variables, profile, instance)."""
     endpoint_url: Annotated[str, Field(pattern=formats.ENDPOINT)] | None = None
     """Another endpoint for every AWS call; null: AWS's own."""
-    consistency_window: ProtocolTime = _duration("5s")
+    consistency_window: ProtocolTime = written("5s")
     """L: how long ECS may take to list a task that it has started. A slot is 6 L. Change it only while every
     controller of this name is stopped."""
-    call_timeout: ProtocolTime = _duration("5s")
+    call_timeout: ProtocolTime = written("5s")
     """T: a whole RunTask call, at most 2 L; left out: 5s, or 2 L if that is less."""
     launch_rate: LaunchRate = LaunchRate()
     """How fast tasks are started, over all scalers."""
@@ -139,7 +125,7 @@ class Hysteresis(Section):
 
     activate_at: Count = 1
     """An idle scaler wakes when the backlog is at least this."""
-    activate_within: Duration = _duration("5m")
+    activate_within: Duration = written("5m")
     """Or when any backlog has waited this long; it then asks for at least 1 until the backlog is 0."""
     rise_after: Annotated[int, Field(ge=1, le=1000)] = 1
     """Polls in a row that must ask for more; the level rises to the lowest of them."""
@@ -152,10 +138,10 @@ class Hysteresis(Section):
 class Cooldown(Section):
     """The least time between two moves."""
 
-    launch: Duration = _duration("30s")
+    launch: Duration = written("30s")
     """From one launching decision to the next; at least a slot (6 consistency_window). Left out: 30s, or a slot if
     that is longer."""
-    fall: Duration = _duration("5m")
+    fall: Duration = written("5m")
     """From the last rise of the level to its next fall."""
 
 
@@ -251,7 +237,7 @@ class Configuration(Section):
     """This controller; controllers of different names never touch each other's tasks."""
     aws: Aws = Aws()
     """How AWS is reached, and what is assumed of it."""
-    poll_interval: PollInterval = _duration("10s")
+    poll_interval: PollInterval = written("10s")
     """The time between two polls of a scaler that sets none (1s to 1h)."""
     server: Server = Server()
     """Where metrics, health and status are served."""
