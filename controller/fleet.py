@@ -13,7 +13,7 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import Round
 from controller.clock import Clock
 from controller.core.breaker import SOON, Sign
-from controller.core.ledger import Ledger, LiveTask, StoppedTask, answered, described, fleet_of
+from controller.core.ledger import Ledger, LiveTask, StoppedTask, answered, described, ended, fleet_of
 from controller.core.model import Fleet
 from controller.telemetry.series import Series
 
@@ -30,7 +30,7 @@ class _Crew:
     """The container that does the work, as configured."""
     series: Series
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
-    """Seconds from RunTask to RUNNING, of the last starts."""
+    """Seconds from RunTask until a worker ran, of the last starts."""
     start_delay: float | None = None
     signs: dict[str, Sign] = field(default_factory=dict)
     """What each task, by ARN, has told of those to come since the scaler last asked."""
@@ -154,16 +154,16 @@ class Cluster:
 
     def _count(self, before: Ledger, after: Ledger, stopped: tuple[StoppedTask, ...]) -> None:
         """Count starts and stops, each once; a task may do both between two listings."""
-        for ended in stopped:
-            if crew := self._crews.get(ended.scaler):
-                crew.series.task_stopped(ended.outcome)
+        for gone in stopped:
+            if crew := self._crews.get(gone.scaler):
+                crew.series.task_stopped(gone.outcome)
         seen: tuple[LiveTask | StoppedTask, ...] = (*after.values(), *stopped)
         for task in seen:
             known = before.get(task.arn)
             crew = self._crews.get(task.scaler)
-            if crew is None or task.started_at is None or (known and known.started_at is not None):
+            delay = task.start_took
+            if crew is None or delay is None or (known and known.started_at is not None):
                 continue
-            delay = max(0.0, task.started_at - task.created_at)
             crew.starts.append(delay)
             crew.start_delay = median(crew.starts)
             # What ran before this process began to look was counted by the one before it.
@@ -176,8 +176,8 @@ class Cluster:
             known = before.get(task.arn)
             if task.proven and task.started_at is not None and not (known and known.proven):
                 self._keep(task, Sign(good=True, at=task.started_at + SOON, born_at=task.created_at))
-        for ended in stopped:
-            self._keep(ended, ended.sign)
+        for gone in stopped:
+            self._keep(gone, gone.sign)
 
     def _keep(self, task: LiveTask | StoppedTask, sign: Sign | None) -> None:
         if sign and (crew := self._crews.get(task.scaler)):
@@ -193,9 +193,9 @@ class Cluster:
             for family in families:
                 if family in self._history_read:
                     continue
-                ended = self._tasks.ended(family, self._worker_of)
+                stopped = [ended(task) for task in self._tasks.ended(family, self._worker_of)]
                 with self._changing:
-                    for task in ended:
+                    for task in stopped:
                         self._keep(task, task.sign)
                 self._history_read.add(family)
 

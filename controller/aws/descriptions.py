@@ -55,6 +55,7 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
         running=statuses.count(_RUNNING),
         starting=sum(status != _RUNNING and status not in _STOPPED for status in statuses),
         created_at=task["createdAt"].timestamp(),
+        exited=sum(container.get("exitCode") is not None for container in workers),
         started_at=_moment(task, "startedAt"),
     )
 

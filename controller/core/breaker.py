@@ -9,7 +9,8 @@
 
 A bad end is a task that failed to start, or whose worker ended with an error within SOON of its start. A task that runs
 for longer, or ends well, is a good sign, unless it is older than the row: workers of yesterday's image that finish
-their work say nothing of today's. Nor does an interruption, or an end that nobody saw.
+their work say nothing of today's. Nor does an interruption, an end that nobody saw,
+or a worker's error of which it is not known how soon after its start it came.
 
 While the breaker is open nothing but a probe is launched, so a task that was born after the pause is one. That is all
 that tells a probe, and ECS remembers it: a restart waits for the probe of the process before, and doubles the pause

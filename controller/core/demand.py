@@ -8,7 +8,7 @@ from controller.core.model import Fleet, QueueCounts
 from controller.core.policy import DrainWithin, PerContainer, Steps
 
 UNKNOWN_START_DELAY = 60.0
-"""Seconds from RunTask to RUNNING that count until a start was measured."""
+"""Seconds from RunTask until a worker runs that count until a start was measured."""
 
 
 def level_demand(strategy: Steps | PerContainer, backlog: float) -> int:

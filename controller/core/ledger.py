@@ -3,6 +3,11 @@
 A task that was seen once, in a listing or in the answer to a launch, is live until it is described as stopped or has
 been MISSING for five minutes, whatever the listing says: ECS is eventually consistent, and a task just started has
 been seen as MISSING.
+
+When a task's workers began to run, ECS does not say. It dates a task's start (``startedAt``) once every container has
+started, and a container that waits for the worker's end (``dependsOn`` COMPLETE) starts hours later; containers have no
+dates. So a start is known as well as the looks at the task allow: ``started_at`` is when a worker had surely begun, and
+``started_after``, where ECS's date is not the workers', until when none had. The same goes for their end.
 """
 
 from __future__ import annotations
@@ -16,6 +21,10 @@ from controller.core.model import Fleet
 
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""
+SLOWEST_START = 300.0
+"""Seconds from the last look that saw no worker run to ECS's date beyond which that is not taken for the workers'."""
+CLOSE = 60.0
+"""Seconds between two looks, at most, between which a start is dated well enough to measure how long it took."""
 
 
 class StopOutcome(StrEnum):
@@ -39,13 +48,24 @@ class LiveTask:
     starting: int
     """Worker containers that do not run yet."""
     created_at: float
+    exited: int = 0
+    """Worker containers that ran and have ended."""
     started_at: float | None = None
-    """When the task became RUNNING."""
+    """When a worker had begun to run; None: none has. As described: ECS's date of the task."""
+    started_after: float | None = None
+    """The last look that saw no worker run; None: there was none, or ``started_at`` is the very moment."""
+    ended_at: float | None = None
+    """The first look that saw all its workers ended, while others of its containers went on."""
     missing_since: float | None = None
     """Since when ECS says that it does not know the task."""
 
     proven: bool = False
     """It has run for long enough to be a good sign."""
+
+    @property
+    def start_took(self) -> float | None:
+        """Seconds from RunTask until a worker ran; None: none has, or nobody looked closely enough to tell."""
+        return _start_took(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +77,37 @@ class StoppedTask:
     outcome: StopOutcome
     created_at: float = 0.0
     started_at: float | None = None
-    """None: it never ran."""
+    """As of a live task; None: it never ran, or ECS never dated its start."""
     stopped_at: float = 0.0
-    """When its containers had stopped; ECS takes longer to call it stopped."""
+    """When its workers had stopped, as far as known; ECS takes longer to call the task stopped."""
     cause: str | None = None
     """Why it stopped, in ECS's words."""
+    started_after: float | None = None
+    """As of a live task."""
 
     @property
     def sign(self) -> Sign | None:
         """What this end tells of tasks to come; None: nothing."""
         if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.UNKNOWN}:
             return None
-        ran_long = self.started_at is not None and self.stopped_at - self.started_at >= SOON
-        good = self.outcome is StopOutcome.SUCCEEDED or (self.outcome is StopOutcome.FAILED and ran_long)
-        return Sign(good=good, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
+        good: bool | None = self.outcome is StopOutcome.SUCCEEDED
+        if self.outcome is StopOutcome.FAILED:
+            good = self._ran_long
+        return None if good is None else Sign(good, self.stopped_at, self.created_at, self.cause)
+
+    @property
+    def start_took(self) -> float | None:
+        """As of a live task."""
+        return _start_took(self)
+
+    @property
+    def _ran_long(self) -> bool | None:
+        """Whether its workers ended no sooner than SOON after their start; None: that cannot be told."""
+        if self.started_at is not None and self.stopped_at - self.started_at >= SOON:
+            return True
+        earliest = self.started_at if self.started_after is None else self.started_after
+        soon = self.stopped_at - (self.created_at if earliest is None else earliest) < SOON
+        return False if soon else None
 
 
 Ledger = Mapping[str, LiveTask]
@@ -94,10 +131,10 @@ def described(
     for task in tasks:
         if isinstance(task, StoppedTask):
             # A listing that lags shows a task again after its end: it ends once.
-            if known.pop(task.arn, None) is not None:
-                stopped.append(task)
+            if (before := known.pop(task.arn, None)) is not None:
+                stopped.append(ended(task, before))
         else:
-            known[task.arn] = replace(task, proven=_proven(known.get(task.arn), task, now))
+            known[task.arn] = _seen(task, known.get(task.arn), now)
     for arn in missing:
         task = known[arn]
         since = now if task.missing_since is None else task.missing_since
@@ -107,6 +144,54 @@ def described(
             del known[arn]
             stopped.append(StoppedTask(arn=arn, scaler=task.scaler, outcome=StopOutcome.UNKNOWN))
     return known, tuple(stopped)
+
+
+def ended(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
+    """Return a task that has stopped, dated by its workers as far as known; ``before`` is how it was seen last."""
+    if before is not None and before.ended_at is not None:
+        task = replace(task, stopped_at=min(task.stopped_at, before.ended_at))
+    if before is not None and before.started_at is not None:
+        return replace(task, started_at=before.started_at, started_after=before.started_after)
+    after = _none_ran_until(task, before)
+    return task if _is_workers(task.started_at, after) else replace(task, started_after=after)
+
+
+def _seen(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
+    """Return a live task as described at ``now``, with what is known of it beyond that."""
+    if before is not None and before.started_at is not None:
+        task = replace(task, started_at=before.started_at, started_after=before.started_after)
+    elif task.started_at is None and not task.running and not task.exited:
+        task = replace(task, started_after=now)
+    else:
+        after = _none_ran_until(task, before)
+        # While a worker runs, whoever waits for its end has not started: a date is then that of the workers' start.
+        dated = _is_workers(task.started_at, after) or (task.running > 0 and task.started_at is not None)
+        known_by = now if task.started_at is None else task.started_at
+        task = replace(task, started_at=known_by, started_after=None if dated else after)
+    return replace(task, proven=_proven(before, task, now), ended_at=_ended_at(before, task, now))
+
+
+def _ended_at(before: LiveTask | None, task: LiveTask, now: float) -> float | None:
+    if not task.exited or task.running or task.starting:
+        return None
+    return now if before is None or before.ended_at is None else before.ended_at
+
+
+def _none_ran_until(task: LiveTask | StoppedTask, before: LiveTask | None) -> float:
+    """Return until when no worker of a task had run, by the looks before."""
+    return task.created_at if before is None or before.started_after is None else before.started_after
+
+
+def _is_workers(started_at: float | None, after: float) -> bool:
+    """Say whether ECS's date of a task's start may be taken for that of its workers."""
+    return started_at is not None and started_at - after <= SLOWEST_START
+
+
+def _start_took(task: LiveTask | StoppedTask) -> float | None:
+    if task.started_at is None:
+        return None
+    vague = task.started_after is not None and task.started_at - task.started_after > CLOSE
+    return None if vague else max(0.0, task.started_at - task.created_at)
 
 
 def _proven(before: LiveTask | None, task: LiveTask, now: float) -> bool:

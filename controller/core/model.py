@@ -70,7 +70,7 @@ class Fleet:
     """When the newest live task was created."""
     oldest_task_at: float | None = None
     start_delay: float | None = None
-    """Measured median from RunTask to RUNNING, seconds; None until one was seen."""
+    """Measured median from RunTask until a worker runs, seconds; None until one was seen."""
 
     @property
     def live(self) -> int:

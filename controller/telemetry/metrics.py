@@ -120,7 +120,7 @@ class Metrics:
         )
         self.task_start_duration = Histogram(
             "ecsq_task_start_duration_seconds",
-            "From RunTask to RUNNING.",
+            "From RunTask until a task's first worker runs.",
             ["scaler"],
             buckets=START_BUCKETS,
             registry=self.registry,

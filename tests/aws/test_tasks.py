@@ -148,7 +148,7 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Clock)
         if name:
             timed_aws.ecs.exit_container(arn, name, 0)
         (task,) = observe(timed_aws, cluster).tasks
-        assert LiveTask(arn, SCALER, task.running, 0, created_at=1_000_000.0, started_at=1_000_040.0) == task
+        assert LiveTask(arn, SCALER, task.running, 0, 1_000_000.0, 2 - task.running, 1_000_040.0) == task
         running.append(task.running)
     assert [2, 1, 0] == running
 
@@ -183,7 +183,7 @@ def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedA
     timed_aws.ecs.exit_container(arn, "worker", 0)
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
-    assert LiveTask(arn, SCALER, 0, 0, created_at=1_000_000.0, started_at=1_000_000.0) == stopping
+    assert LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, started_at=1_000_000.0) == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)

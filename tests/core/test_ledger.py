@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.ledger import LiveTask, StopOutcome, StoppedTask, answered, described, fleet_of
+from controller.core.breaker import SOON
+from controller.core.ledger import LiveTask, StopOutcome, StoppedTask, answered, described, ended, fleet_of
 from controller.core.model import Fleet
 from tests.core.builders import NOW
 
@@ -12,7 +13,7 @@ def task(name: str, **changes) -> LiveTask:
     return replace(LiveTask(arn=name, scaler="ingest", running=0, starting=2, created_at=NOW), **changes)
 
 
-def ended(name: str, outcome: StopOutcome = StopOutcome.SUCCEEDED) -> StoppedTask:
+def stops(name: str, outcome: StopOutcome = StopOutcome.SUCCEEDED) -> StoppedTask:
     """Return a task that has stopped."""
     return StoppedTask(arn=name, scaler="ingest", outcome=outcome)
 
@@ -40,21 +41,23 @@ def test_a_task_that_no_description_mentions_stays_live() -> None:
 
 def test_a_description_replaces_what_was_known() -> None:
     """A task found in a listing enters the same way."""
-    runs = task("a", running=2, starting=0, started_at=NOW + 40)
-    assert described(ledger_of(task("a")), [runs, task("b")], [], NOW) == (ledger_of(runs, task("b")), ())
+    runs, waits = task("a", running=2, starting=0, started_at=NOW + 40), task("b")
+    seen = ledger_of(runs, replace(waits, started_after=NOW))
+    assert described(ledger_of(task("a")), [runs, waits], [], NOW) == (seen, ())
 
 
 @pytest.mark.parametrize("outcome", list(StopOutcome))
 def test_a_task_described_as_stopped_has_ended(outcome: StopOutcome) -> None:
     """It leaves the ledger and is reported with its outcome."""
     ledger = ledger_of(task("a"), task("b"))
-    assert described(ledger, [ended("a", outcome)], [], NOW) == (ledger_of(task("b")), (ended("a", outcome),))
+    ledger, stopped = described(ledger, [stops("a", outcome)], [], NOW)
+    assert (ledger_of(task("b")), [("a", outcome)]) == (ledger, [(each.arn, each.outcome) for each in stopped])
 
 
 def test_a_task_ends_once() -> None:
     """A listing that lags shows it again after its end; it is not reported again."""
-    ledger, _ = described(ledger_of(task("a")), [ended("a")], [], NOW)
-    assert described(ledger, [ended("a")], [], NOW + 10) == ({}, ())
+    ledger, _ = described(ledger_of(task("a")), [stops("a")], [], NOW)
+    assert described(ledger, [stops("a")], [], NOW + 10) == ({}, ())
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_a_missing_task_is_live_for_five_minutes(seconds: float, live: bool) -> 
     ledger, _ = described(ledger_of(task("a")), [], ["a"], NOW)
     ledger, stopped = described(ledger, [], ["a"], NOW + seconds)
     assert (["a"] if live else []) == list(ledger)
-    assert (() if live else (ended("a", StopOutcome.UNKNOWN),)) == stopped
+    assert (() if live else (stops("a", StopOutcome.UNKNOWN),)) == stopped
 
 
 def test_a_task_that_was_missing_and_is_described_is_as_live_as_before() -> None:
@@ -81,8 +84,102 @@ def test_the_ledger_given_is_left_alone() -> None:
     """Both functions return new ledgers."""
     ledger = ledger_of(task("a"), task("b"))
     answered(ledger, [task("c")])
-    described(ledger, [ended("a")], ["b"], NOW)
+    described(ledger, [stops("a")], ["b"], NOW)
     assert ledger == ledger_of(task("a"), task("b"))
+
+
+WAITS, RUNS, ENDED = {"starting": 1}, {"starting": 0, "running": 1}, {"starting": 0, "exited": 1}
+"""A task before its worker runs, while it runs, and after, where a container that waits for its end goes on."""
+LATE = 7200.0
+
+
+@pytest.mark.parametrize(
+    ("looks", "started", "took"),
+    [
+        ([(10, WAITS, None)], None, None),
+        ([(10, WAITS, None), (20, RUNS, 14)], (14, None), 14),
+        ([(10, WAITS, None), (20, RUNS, None), (30, RUNS, None)], (20, 10), 20),
+        ([(10, WAITS, None), (20, RUNS, None), (LATE, ENDED, LATE - 1)], (20, 10), 20),
+        ([(10, WAITS, None), (20, ENDED, 15)], (15, None), 15),
+        ([(10, WAITS, None), (20, ENDED, None), (30, ENDED, 25)], (20, 10), 20),
+        ([(20, RUNS, None)], (20, 0), 20),
+        ([(LATE, RUNS, 40)], (40, None), 40),
+        ([(LATE, RUNS, 900)], (900, None), 900),
+        ([(LATE, RUNS, None)], (LATE, 0), None),
+        ([(LATE, ENDED, 40)], (40, None), 40),
+        ([(LATE, ENDED, LATE - 1)], (LATE - 1, 0), None),
+        ([(10, WAITS, None), (LATE, RUNS, None)], (LATE, 10), None),
+    ],
+    ids=[
+        "none runs",
+        "ECS dates it",
+        "a container waits for its end",
+        "and starts when it has ended",
+        "never seen to run",
+        "seen after its end, before ECS dates the task",
+        "first seen running",
+        "a restart",
+        "a restart, a slow start",
+        "a restart, a container waits for its end",
+        "a restart, another container goes on",
+        "a restart, a container waited for its end",
+        "nobody looked for hours",
+    ],
+)
+def test_a_start_is_that_of_the_first_worker(looks, started, took) -> None:
+    """As ECS dates it where that is the workers', else by the look that first showed one."""
+    ledger = {}
+    for at, state, dated in looks:
+        seen = task("a", started_at=dated and NOW + dated, **state)
+        ledger, _ = described(ledger, [seen], [], NOW + at)
+    known = ledger["a"]
+    after = known.started_after
+    found = known.started_at and (known.started_at - NOW, None if after is None else after - NOW)
+    assert (started, took) == (found, known.start_took)
+    assert (started is not None) == bool(fleet_of([known], NOW, None).running_tasks)
+
+
+@pytest.mark.parametrize(
+    ("looks", "dated", "stopped", "good"),
+    [
+        ([(10, WAITS, None), (20, RUNS, None), (LATE, RUNS, None)], LATE + 5, LATE + 10, True),
+        ([(10, WAITS, None), (20, RUNS, None), (LATE, ENDED, None)], None, LATE + 10, True),
+        ([(10, WAITS, None), (20, RUNS, None)], 30, 40, False),
+        ([(10, WAITS, None), (20, RUNS, None), (30, ENDED, 25)], 25, LATE, False),
+        ([(10, WAITS, None)], None, 50, False),
+        ([(10, WAITS, None)], LATE, LATE + 5, None),
+        ([(LATE, RUNS, None)], LATE + 5, LATE + 10, None),
+        ([], 40, 45, False),
+        ([], 200, 205, False),
+        ([], 40, 40 + SOON, True),
+        ([], LATE, LATE + 5, None),
+        ([], None, LATE, None),
+        ([], None, 50, False),
+    ],
+    ids=[
+        "hours, and then a container that waited for it",
+        "hours, and that container never started",
+        "a crash, seen to run before",
+        "a crash, and then a container that works for hours",
+        "a crash between two looks that ECS does not date",
+        "nobody looked while it ran",
+        "a restart while it ran",
+        "a restart after a crash",
+        "a restart after a slow start and a crash",
+        "a restart after a minute of work",
+        "a restart, a container waited for its end",
+        "a restart, ECS never dated the start",
+        "a restart, it lived for less than a minute",
+    ],
+)
+def test_only_what_surely_failed_soon_is_a_bad_end(looks, dated, stopped, good) -> None:
+    """What ran for long tells of its message; of what cannot be told nothing is told."""
+    ledger = {}
+    for at, state, said in looks:
+        ledger, _ = described(ledger, [task("a", started_at=said and NOW + said, **state)], [], NOW + at)
+    end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, dated and NOW + dated, NOW + stopped)
+    end = described(ledger, [end], [], NOW + stopped)[1][0] if ledger else ended(end)
+    assert good == (end.sign and end.sign.good)
 
 
 def test_a_fleet_counts_containers_and_tasks() -> None:
