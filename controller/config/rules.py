@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.config.durations import format_duration, parse_duration
 from controller.config.problems import Fault, KeyPath, quote
+from controller.config.regions import contradictions
 from controller.config.schema import MAX_COPIES, Aws, Scaler
 from controller.core.overrides import MAX_OVERRIDES, overrides_size
 from controller.core.slots import WINDOWS_PER_SLOT
@@ -36,6 +37,7 @@ def faults(data: Any) -> Iterator[Fault]:
         yield from _demand(_at(scaler, dict, "demand"), (*path, "demand"))
         yield from _task(_at(scaler, dict, "task"), (*path, "task"))
         yield from _overrides(scaler, (*path, "task"))
+        yield from _regions(data, scaler, path)
 
 
 def _call_timeout(data: Any, window: float | None) -> Iterator[Fault]:
@@ -188,6 +190,15 @@ def _overrides(scaler: Any, path: KeyPath) -> Iterator[Fault]:
             f"takes {overrides_size(name, environment, copies):,} characters of overrides with {copies} "
             f"containers a task, and ECS allows {MAX_OVERRIDES:,}: {way_out}",
         )
+
+
+def _regions(data: Any, scaler: Any, path: KeyPath) -> Iterator[Fault]:
+    """Hold names that tell their region against the controller's, which boto3's chain may decide as well."""
+    if _at(data, str, "aws", "endpoint_url") is not None:
+        return  # whoever answers there may be in any region
+    keys = (("queue",), ("task", "cluster"), ("task", "definition"))
+    named = {(*path, *key): _at(scaler, str, *key) for key in keys}
+    yield from contradictions(_at(data, str, "aws", "region"), named)
 
 
 def _repeated(places: Iterable[tuple[KeyPath, Any]]) -> Iterator[Fault]:

@@ -510,3 +510,62 @@ def test_a_flood_of_mistakes_is_cut(tmp_path: Path) -> None:
     """Beyond a thousand problems only their number is told."""
     found = problems(tmp_path, LEAST + "".join(f"k{number}: 1\n" for number in range(1500)))
     assert (len(found), found[-1]) == (1001, "1009:1: 500 more problems from here on")
+
+
+ELSEWHERE = (
+    "is in eu-west-1, but aws.region is us-east-1: change one of the two, or run another controller for eu-west-1"
+)
+QUEUE = "queue: content-ingest"
+DEFINITION = "definition: content-worker"
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ((QUEUE, "queue: arn:aws:sqs:eu-west-1:111122223333:work"), "3:12: scalers[0].queue"),
+        ((QUEUE, "queue: https://sqs.eu-west-1.amazonaws.com/111122223333/work"), "3:12: scalers[0].queue"),
+        ((QUEUE, "queue: https://eu-west-1.queue.amazonaws.com/111122223333/work"), "3:12: scalers[0].queue"),
+        (
+            (DEFINITION, "definition: arn:aws:ecs:eu-west-1:111122223333:task-definition/w:7"),
+            "7:19: scalers[0].task.definition",
+        ),
+        (
+            (DEFINITION, f"{DEFINITION}\n      cluster: arn:aws:ecs:eu-west-1:111122223333:cluster/main"),
+            "8:16: scalers[0].task.cluster",
+        ),
+    ],
+    ids=["queue by ARN", "queue by URL", "queue by old URL", "definition", "cluster"],
+)
+def test_what_is_in_another_region_is_refused(tmp_path: Path, given: tuple[str, str], place: str) -> None:
+    """A controller works in one region, so such a scaler could never work; both are named."""
+    text = LEAST.replace(*given)
+    assert [f"{place}: {ELSEWHERE}"] == problems(tmp_path, f"{text}aws: {{region: us-east-1}}\n")
+    assert [] == problems(tmp_path, f"{text}aws: {{region: eu-west-1}}\n")
+    assert [] == problems(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("aws", "queue"),
+    [
+        ("region: us-east-1", "content-ingest"),
+        ("region: us-east-1", "https://sqs.example.com/111122223333/work"),
+        ("region: us-east-1", "https://queue.amazonaws.com/111122223333/work"),
+        ("{region: us-east-1, endpoint_url: 'http://localhost:4566'}", "arn:aws:sqs:eu-west-1:111122223333:work"),
+        (
+            "{region: us-east-1, endpoint_url: 'http://localhost:4566'}",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/work",
+        ),
+    ],
+    ids=["a name", "a host of one's own", "a host without region", "an ARN elsewhere", "a URL elsewhere"],
+)
+def test_what_does_not_tell_its_region_is_taken(tmp_path: Path, aws: str, queue: str) -> None:
+    """As is everything at an endpoint of one's own, which need not go by regions."""
+    aws = aws if aws.startswith("{") else f"{{{aws}}}"
+    assert [] == problems(tmp_path, LEAST.replace(QUEUE, f"queue: {queue}") + f"aws: {aws}\n")
+
+
+def test_a_region_that_is_none_is_told_alone(tmp_path: Path) -> None:
+    """Nothing is held against it."""
+    text = LEAST.replace(QUEUE, "queue: arn:aws:sqs:eu-west-1:111122223333:work")
+    found = problems(tmp_path, f"{text}aws: {{region: us east}}\n")
+    assert ["aws.region:"] == [line.split(" ")[1] for line in found]
