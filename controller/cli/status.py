@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import click
 
@@ -17,6 +17,8 @@ from controller.core.model import Outcome
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = 5.0
 """Seconds that a daemon has to answer."""
+_DIRECTLY = build_opener(ProxyHandler({}))
+"""A proxy knows neither this machine's loopback nor addresses inside a VPC."""
 
 
 @click.command("status")
@@ -25,8 +27,9 @@ def command(url: str) -> None:
     """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, and why."""
     if not url.startswith(("http://", "https://")):
         url = f"http://{url}"
+    url = url.rstrip("/").removesuffix("/status")
     try:
-        with urlopen(f"{url.rstrip('/')}/status", timeout=TIMEOUT) as answer:  # noqa: S310 - the scheme is checked above
+        with _DIRECTLY.open(f"{url}/status", timeout=TIMEOUT) as answer:
             status = json.load(answer)
         text = "\n".join(_lines(status))
     except HTTPError as error:

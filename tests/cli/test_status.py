@@ -114,9 +114,21 @@ def test_a_scaler_with_a_problem(shown: dict[str, list[str]]) -> None:
     assert expected == shown["absent"][1]
 
 
-def test_a_url_without_a_scheme(daemon: Daemon) -> None:
-    """HOST:PORT is enough, and a trailing slash does no harm."""
-    assert 0 == CliRunner().invoke(main, ["status", f"{daemon.url.removeprefix('http://')}/"]).exit_code
+@pytest.mark.parametrize("ending", ["", "/", "/status", "/status/"])
+def test_a_url_without_a_scheme(daemon: Daemon, ending: str) -> None:
+    """HOST:PORT is enough, and neither a trailing slash nor /status does harm."""
+    assert 0 == CliRunner().invoke(main, ["status", f"{daemon.url.removeprefix('http://')}{ending}"]).exit_code
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
+def test_a_proxy_is_not_asked(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """It would look for the daemon on its own loopback."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with bind(ServerSpec("127.0.0.1", 0)) as bound:
+        nobody = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    monkeypatch.setenv(variable, nobody)
+    assert 0 == CliRunner().invoke(main, ["status", daemon.url]).exit_code
 
 
 def test_a_reload_that_was_refused(daemon: Daemon) -> None:
