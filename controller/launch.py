@@ -21,7 +21,7 @@ from controller.config import ScalerSpec
 from controller.core.copies import copy_names
 from controller.core.ledger import LiveTask
 from controller.core.model import Decision, Outcome
-from controller.core.packing import Call, Plan
+from controller.core.packing import Call, Plan, cut_short
 from controller.core.record import LaunchResult
 from controller.core.slots import launch_token, slot_numbered
 from controller.draft import DefinitionStore, Draft, Drafts
@@ -87,7 +87,7 @@ class Launcher:
         try:
             draft = self.draft(spec, decision.launch)
             if self._dry_run:
-                return _described(LaunchResult(Outcome.DRY_RUN, draft.plan), draft)
+                return described(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, decision.launch)
             last_send = slot_numbered(spec.policy.slots, decision.slot).last_send
             definitions = {
                 group.containers: self.drafts.definition(spec, draft, group.containers, last_send, series)
@@ -95,7 +95,8 @@ class Launcher:
             }
         except AwsError as error:
             return LaunchResult(Outcome.FAILED, None, fault=error.fault, error=named(spec, error))
-        return _described(self._carry_out(spec, decision.slot, draft, definitions, enter), draft)
+        result = self._carry_out(spec, decision.slot, draft, definitions, enter)
+        return described(result, spec, draft, decision.launch)
 
     def _carry_out(
         self, spec: ScalerSpec, slot: int, draft: Draft, definitions: Mapping[int, str], enter: Enter
@@ -190,9 +191,10 @@ def named(spec: ScalerSpec, error: Exception) -> str:
     return f"scaler {spec.name}: {error}{where}"
 
 
-def _described(result: LaunchResult, draft: Draft) -> LaunchResult:
-    """Return a result that says what its tasks are paid, and what keeps them from being fuller."""
-    return replace(result, sizes=draft.sizes, limit=draft.limit)
+def described(result: LaunchResult, spec: ScalerSpec, draft: Draft, asked: int) -> LaunchResult:
+    """Return a result that says what its tasks are paid, and what keeps them or the plan from being fuller."""
+    cut = cut_short(asked, draft.plan, spec.packing, draft.most)
+    return replace(result, sizes=draft.sizes, limit=draft.limit, cut=cut)
 
 
 def _answered(answer: Answer, asked: int) -> _Sent:

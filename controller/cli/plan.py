@@ -28,7 +28,7 @@ from controller.core.model import Outcome, ScalerState
 from controller.core.packing import TaskGroup
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.draft import Draft
-from controller.launch import named
+from controller.launch import described, named
 from controller.observe import Observation, could_launch, observe, recall
 from controller.reconcile import Services
 from controller.telemetry.series import Series
@@ -130,15 +130,15 @@ def _plan(spec: ScalerSpec, services: Services, began: float) -> _Planned:
     seen, state = _observe(spec, services, began)
     decision, _ = decide(spec.policy, seen.queue, seen.fleet, state, services.clock.now())
     draft, problem = None, seen.problem
+    wanted = max(0, decision.numbers.wanted) if decision.numbers else 0
     try:
         # The template is looked up even when nothing is launched: that it is there is part of the answer.
-        wanted = decision.numbers.wanted if decision.numbers else 0
-        draft = services.launcher.draft(spec, max(0, wanted))
+        draft = services.launcher.draft(spec, wanted)
     except AwsError as error:
         problem = problem or error
     result = None
     if draft and draft.plan.tasks:
-        result = LaunchResult(Outcome.DRY_RUN, draft.plan, sizes=draft.sizes, limit=draft.limit)
+        result = described(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, wanted)
     said = None if problem is None else named(spec, problem)
     return _Planned(Reconciled(spec.name, decision, result, said), explain(spec.policy, decision), draft)
 
@@ -169,10 +169,10 @@ def _lines(plan: _Planned) -> Iterator[str]:
         yield f"  {about:<10}{what}"
     if plan.draft and plan.draft.plan.tasks:
         now = plan.done.decision.launch > 0
-        yield from (f"  {line}" for line in _drawing(plan.draft, now=now))
+        yield from (f"  {line}" for line in _drawing(plan.draft, plan.done.launch, now=now))
 
 
-def _drawing(draft: Draft, *, now: bool) -> Iterator[str]:
+def _drawing(draft: Draft, result: LaunchResult | None, *, now: bool) -> Iterator[str]:
     """Draw the tasks x containers of a plan, and say what copies change."""
     plan = draft.plan
     calls = counted(len(plan.calls), "RunTask call")
@@ -181,8 +181,8 @@ def _drawing(draft: Draft, *, now: bool) -> Iterator[str]:
     for group in plan.groups:
         yield f"          {_boxes(draft, group)}"
     yield from (f"          {line}" for line in _paid(draft))
-    if draft.limit:
-        yield f"          {draft.limit}"
+    for limit in filter(None, (result.limit, result.cut) if result else ()):
+        yield f"          {limit}"
     for note in notes(draft.template, draft.worker, plan.groups[0].containers):
         yield f"          - {note}"
 

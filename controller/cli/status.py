@@ -88,7 +88,8 @@ def _came_of(launch: Mapping[str, Any]) -> str:
     if launch["outcome"] == Outcome.DRY_RUN:
         tasks = sum(group["tasks"] for group in launch["plan"])
         containers = sum(group["tasks"] * group["containers"] for group in launch["plan"])
-    return f"{launch['outcome']}: {counted(containers, 'container')} in {counted(tasks, 'task')}"
+    cut = f"; {launch['plan_cut']}" if launch.get("plan_cut") else ""
+    return f"{launch['outcome']}: {counted(containers, 'container')} in {counted(tasks, 'task')}{cut}"
 
 
 def _repeated(last: Mapping[str, Any]) -> str:

@@ -98,6 +98,17 @@ def pack(
     return min(_dense(fitting, most), key=lambda plan: _price(plan, rounding))
 
 
+def cut_short(asked: int, plan: Plan, policy: PackingPolicy, most_per_task: int) -> str | None:
+    """Say why a plan holds fewer containers than were asked for; None: it holds them all."""
+    if plan.containers >= asked:
+        return None
+    most = min(most_per_task, policy.max_containers_per_task)
+    return (
+        f"planned {plan.containers} of {asked}: max_tasks_per_launch is {policy.max_tasks_per_launch}, "
+        f"with at most {most} a task; the rest is for a later launch"
+    )
+
+
 def _spread(containers: int, tasks: int) -> Plan:
     each, over = divmod(containers, tasks)
     return _plan(Counter({each + 1: over, each: tasks - over}))

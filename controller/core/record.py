@@ -37,6 +37,8 @@ class LaunchResult:
     """What a task of the plan is paid, by its worker containers."""
     limit: str | None = None
     """Why its tasks hold fewer workers than they would by the configuration; None: they do not."""
+    cut: str | None = None
+    """Why the plan holds fewer workers than the decision; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "look_again_at": decision.look_again_at,
         "plan": _groups(launch),
         "plan_limit": launch.limit if launch else None,
+        "plan_cut": launch.cut if launch else None,
         "launched_tasks": len(launch.arns) if launch else 0,
         "launched_containers": launch.containers if launch else 0,
         "error": (launch.error if launch else None) or done.problem,

@@ -135,7 +135,7 @@ def test_what_keeps_tasks_from_being_fuller(
 ) -> None:
     """On Windows no keeper can run: one worker a task is planned, and said why; where nothing is kept, nothing is said.
 
-    A limit that the configuration sets is no news to its author.
+    A limit that the configuration sets is no news to its author, unless it cuts the plan short.
     """
     orders["task"]["definition"] = register_template(
         aws, "windows", runtimePlatform={"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}
@@ -144,12 +144,14 @@ def test_what_keeps_tasks_from_being_fuller(
     assert "would launch now: 6 containers in 6 tasks, 1 RunTask call" in text
     assert "6 x [worker]  windows:1\n" in text
     assert "at most 1 a task: task definition windows:1: it runs on Windows" in text
+    assert "planned 6 of 20: max_tasks_per_launch is 6, with at most 1 a task; the rest is for a later launch" in text
     [record] = json.loads(plan(orders, arguments=("--json",)).stdout)
     assert record["plan_limit"].startswith("at most 1 a task: task definition windows:1: it runs on Windows")
     orders["task"]["max_containers_per_task"] = 1
     text = plan(orders).stdout
     assert "6 x [worker]  windows:1\n" in text
-    assert "a task: " not in text
+    assert "at most 1 a task: " not in text
+    assert "planned 6 of 20: " in text
 
 
 def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Configuration) -> None:

@@ -93,8 +93,12 @@ def test_the_last_launch(daemon: Daemon, shown: dict[str, list[str]]) -> None:
             },
             "dry_run: 8 containers in 3 tasks",
         ),
+        (
+            {"outcome": "launched", "plan_cut": "planned 2 of 9: max_tasks_per_launch is 2"},
+            "launched: 2 containers in 2 tasks; planned 2 of 9: max_tasks_per_launch is 2",
+        ),
     ],
-    ids=["launched", "failed", "dry run"],
+    ids=["launched", "failed", "dry run", "cut"],
 )
 def test_what_came_of_a_launch(daemon: Daemon, changes: dict[str, Any], expected: str) -> None:
     """The decision that launches says what it started, a dry run what it would have, and not the launch before."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.packing import Call, Plan, TaskGroup, pack
+from controller.core.packing import Call, Plan, TaskGroup, cut_short, pack
 from controller.core.policy import Packing, PackingPolicy
 
 SPREAD, DENSE = Packing.SPREAD, Packing.DENSE
@@ -38,6 +38,22 @@ def test_layouts(
     """Spread takes more tasks before more containers a task; dense takes the fewest tasks."""
     plan = pack(containers, PackingPolicy(packing, max_tasks, 9), max_per_task)
     assert expected == layout(plan)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most", "expected"),
+    [
+        (24, 5, "planned 15 of 24: max_tasks_per_launch is 3, with at most 5 a task; the rest is for a later launch"),
+        (24, 20, "planned 18 of 24: max_tasks_per_launch is 3, with at most 6 a task; the rest is for a later launch"),
+        (15, 5, None),
+        (0, 5, None),
+    ],
+    ids=["by the template", "by the configuration", "all of it", "nothing asked"],
+)
+def test_a_plan_that_is_cut_says_by_what(asked: int, most: int, expected: str | None) -> None:
+    """By both limits, since either may be raised; a plan of all that was asked for says nothing."""
+    policy = PackingPolicy(SPREAD, 3, 6)
+    assert expected == cut_short(asked, pack(asked, policy, most), policy, most)
 
 
 def test_calls_hold_at_most_ten_tasks_the_fullest_first() -> None:

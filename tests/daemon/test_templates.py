@@ -108,7 +108,8 @@ def test_templates_that_can_be_copied(shared_aws: EmbeddedAws, daemon: Daemon, n
     copies = [f"worker-{number}" for number in range(1, 5)]
     assert [sorted(["ecsq-keeper", *copies, *sidecars])] == [sorted(each) for each in tasks_of(shared_aws, name)]
     [launch] = daemon.decisions(name, outcome="launched")
-    assert (4, None, None) == (launch["launched_containers"], launch["plan_limit"], launch["error"])
+    assert 4 == launch["launched_containers"]
+    assert (None, None, None) == (launch["plan_limit"], launch["plan_cut"], launch["error"])
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,8 @@ def test_templates_that_cannot_be_copied_run_as_they_are(
     assert [["worker"]] * 2 == tasks_of(shared_aws, name)
     [launch] = daemon.decisions(name, outcome="launched")
     assert (2, None) == (launch["launched_containers"], launch["error"])
+    cut = "planned 2 of 4: max_tasks_per_launch is 2, with at most 1 a task; the rest is for a later launch"
+    assert cut == launch["plan_cut"]
     assert launch["plan_limit"].startswith(limit)
     listed = shared_aws.client("ecs").list_task_definition_families(familyPrefix=f"{name}-x")
     assert [] == listed["families"]
