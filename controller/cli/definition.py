@@ -28,6 +28,16 @@ class Shown:
     """``max_containers_per_task``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a scaler runs nothing with k workers a task."""
+
+    scaler: str
+    k: int
+    error: str
+    """The reason and the way out, as a sentence that names the scaler."""
+
+
 def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
     """Return what a task of k workers runs. Raises AwsError with the reason and the way out if it cannot be."""
     draft = drafts.draft(spec, 0)
@@ -43,12 +53,16 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
     return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
 
 
-def plain(shown: Shown) -> dict[str, Any]:
-    """Return the same as plain data."""
+def plain(shown: Shown | Refused) -> dict[str, Any]:
+    """Return the same as plain data; what was refused has an error, and None for what there is not."""
+    found = {"template": None, "definition": None, "difference": None, "notes": None, "error": None}
+    if isinstance(shown, Refused):
+        return {"scaler": shown.scaler, "containers": shown.k, **found, "error": shown.error}
     return {
         "scaler": shown.scaler,
-        "template": shown.draft.template.label,
         "containers": shown.k,
+        **found,
+        "template": shown.draft.template.label,
         "definition": shown.definition,
         "difference": list(shown.difference),
         "notes": list(_notes(shown)),

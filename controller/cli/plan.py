@@ -68,12 +68,19 @@ def command(config: Path, scaler: str | None, *, as_json: bool, workers: int | N
     services = connect(spec, Event(), dry_run=True)
     if workers is None:
         plans = _plans(chosen, services)
-        _say(plans, _plain, _lines, as_json=as_json)
+        if as_json:
+            _say_json(plans, _plain)
+        else:
+            _say(plans, _lines)
         _complain([plan.done.problem for plan in plans if plan.done.problem])
     else:
-        shown, problems = _definitions(chosen, services, workers)
-        _say(shown, definition.plain, _definition_lines, as_json=as_json)
-        _complain(problems)
+        answers = [_definition(each, services, workers) for each in chosen]
+        refused = [answer.error for answer in answers if isinstance(answer, definition.Refused)]
+        if as_json:
+            _say_json(answers, definition.plain)
+        else:
+            _say([answer for answer in answers if isinstance(answer, definition.Shown)], _definition_lines)
+        _complain(refused)
 
 
 def _chosen(spec: ControllerSpec, scaler: str | None, config: Path) -> list[ScalerSpec]:
@@ -84,12 +91,12 @@ def _chosen(spec: ControllerSpec, scaler: str | None, config: Path) -> list[Scal
     return chosen
 
 
-def _say(
-    items: list[T], plain: Callable[[T], dict[str, Any]], lines: Callable[[T], Iterator[str]], *, as_json: bool
-) -> None:
-    if as_json:
-        click.echo(json.dumps([plain(item) for item in items], indent=2))
-    elif items:
+def _say_json(items: list[T], plain: Callable[[T], dict[str, Any]]) -> None:
+    click.echo(json.dumps([plain(item) for item in items], indent=2))
+
+
+def _say(items: list[T], lines: Callable[[T], Iterator[str]]) -> None:
+    if items:
         click.echo("\n\n".join("\n".join(lines(item)) for item in items))
 
 
@@ -101,16 +108,11 @@ def _complain(problems: list[str]) -> None:
         raise SystemExit(1)
 
 
-def _definitions(
-    chosen: list[ScalerSpec], services: Services, workers: int
-) -> tuple[list[definition.Shown], list[str]]:
-    shown, problems = [], []
-    for spec in chosen:
-        try:
-            shown.append(definition.show(spec, services.launcher.drafts, workers))
-        except AwsError as error:
-            problems.append(named(spec, error))
-    return shown, problems
+def _definition(spec: ScalerSpec, services: Services, workers: int) -> definition.Shown | definition.Refused:
+    try:
+        return definition.show(spec, services.launcher.drafts, workers)
+    except AwsError as error:
+        return definition.Refused(spec.name, workers, named(spec, error))
 
 
 def _definition_lines(shown: definition.Shown) -> Iterator[str]:

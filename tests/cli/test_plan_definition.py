@@ -156,6 +156,23 @@ def test_what_cannot_be(
     assert (0, "scaler other: one worker") == (alone.exit_code, alone.stdout[:24])
 
 
+def test_what_cannot_be_is_told_to_programs_as_well(
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+) -> None:
+    """--json has an object for each scaler, with the reason that standard error has, or the definition."""
+    other = scaler("other", register_template(aws, "other", **WINDOWS), cluster=cluster)
+    result = plan("--definition", "2", "--json", scalers=(other, orders))
+    refused, shown = json.loads(result.stdout)
+    assert ("other", 2, None, f"{refused['error']}\n") == (
+        refused["scaler"],
+        refused["containers"],
+        refused["definition"],
+        result.stderr,
+    )
+    assert ("orders", "worker-x2", None) == (shown["scaler"], shown["definition"]["family"], shown["error"])
+    assert (1, list(shown)) == (result.exit_code, list(refused))
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
