@@ -23,6 +23,7 @@ METRICS = {
     "ecsq_launch_failures_total": {"scaler", "reason"},
     "ecsq_queue_messages": {"scaler", "state"},
     "ecsq_scaler_paused": {"scaler"},
+    "ecsq_tasks": {"scaler", "state"},
     "ecsq_tasks_stopped_total": {"scaler", "outcome"},
 }
 SCRAPES = {
