@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from controller.aws.errors import AwsError
+from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.copy_notes import notes
 from controller.core.difference import difference
@@ -41,14 +41,12 @@ class Refused:
 def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
     """Return what a task of k workers runs. Raises AwsError with the reason and the way out if it cannot be."""
     draft = drafts.draft(spec, 0)
-    template = drafts.as_registered(draft)
-    try:
-        definition = template if k == 1 else drafts.derived(spec, draft, k)
-    except AwsError as error:
+    if k > draft.most:
         # No key: the number was asked for, not configured.
         most = counted(draft.most, "worker")
-        said = f"a task of this template holds at most {most}: {draft.why_not_more}"
-        raise AwsError(error.fault, said) from error
+        raise AwsError(Fault.CANNOT_COPY, f"a task of this template holds at most {most}: {draft.why_not_more}")
+    template = drafts.as_registered(draft)
+    definition = template if k == 1 else drafts.derived(spec, draft, k)
     changed = difference(template, definition, draft.worker, k)
     return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
 

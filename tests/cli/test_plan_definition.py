@@ -125,9 +125,14 @@ STORING = {"ephemeralStorage": {"sizeInGiB": 50}}
         (RESTARTING, 2, "1 worker: .*: container worker has a restartPolicy: .*; remove it, or set .*"),
         ({}, 12, "9 workers: .* with 10 workers a task: a task holds 10 containers, the keeper among them: set .*"),
         (LARGE, 3, "2 workers: .* with 3 workers a task: no task size is large enough for them: lower .*"),
+        (
+            {"containerDefinitions": [container("w" * 250)]},
+            9,
+            "7 workers: task.environment takes 8,.* with 8 of container w+, and ECS allows 8,192: shorten it, .*",
+        ),
         (STORING, 6, "4 workers: .* with 5 workers a task: ephemeralStorage would be 250 GiB, and Fargate .*"),
     ],
-    ids=["Windows", "restarts", "containers", "size", "storage"],
+    ids=["Windows", "restarts", "containers", "size", "overrides", "storage"],
 )
 def test_what_cannot_be(
     aws: EmbeddedAws,
@@ -143,6 +148,7 @@ def test_what_cannot_be(
     No key is named to check: the number came from the command line.
     """
     other = scaler("other", register_template(aws, "other", **members), cluster=cluster)
+    other["task"]["environment"] = {"BLOB": "x" * 800}
     result = plan("--definition", str(k), scalers=(orders, other))
     assert 1 == result.exit_code
     complaints = [line for line in result.stderr.splitlines() if line.startswith("scaler other: ")]
