@@ -63,19 +63,70 @@ def test_the_containers_own_statuses_are_told_and_who_is_not_created_is_absent(a
     assert {status for status, _ in known(aws, arn).values()} == {"STOPPED"}
 
 
+def test_what_never_ran_is_absent_from_a_stopped_task_too(aws: EmbeddedAws) -> None:
+    """There is no container, and so nobody to ask in its name either."""
+    arn = start(aws)
+    aws.ecs.interrupt(arn)
+
+    assert known(aws, arn) == {"keeper": ("STOPPED", 137), "worker": ("STOPPED", 137)}
+    with pytest.raises(HTTPError, match="404"):
+        ask(f"{uri(aws, arn, 'reporter')}/task")
+
+
 def test_the_document_has_the_shape_of_ecss_own(aws: EmbeddedAws) -> None:
     """Names, types and times as the developer guide has them."""
     arn = start(aws)
     aws.ecs.exit_container(arn, "worker", 0)
 
     document = ask(f"{uri(aws, arn)}/task")
-    worker = document["Containers"][1]
+    (worker,) = [each for each in document["Containers"] if each["Name"] == "worker"]
 
     assert (document["Family"], document["Revision"]) == (aws.ecs.task(arn).family, "1")
     assert (document["DesiredStatus"], document["LaunchType"]) == ("RUNNING", "FARGATE")
     assert (worker["DesiredStatus"], worker["ExitCode"], worker["Type"]) == ("STOPPED", 0, "NORMAL")
     assert worker["StartedAt"] <= worker["FinishedAt"]
     assert worker["FinishedAt"].endswith("Z")
+    assert (worker["Labels"]["com.amazonaws.ecs.container-name"], worker["Networks"][0]["NetworkMode"]) == (
+        "worker",
+        "awsvpc",
+    )
+
+
+def test_it_answers_in_plain_json(aws: EmbeddedAws) -> None:
+    """The agent's answers are not those of an AWS service."""
+    with urlopen(f"{uri(aws, start(aws))}/task", timeout=10) as answer:  # noqa: S310 - loopback
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["x-amzn-RequestId"] is None
+
+
+def test_the_tasks_own_status_is_in_the_agents_words(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """RUNNING once every container runs, and STOPPED as soon as they have been stopped; never PENDING or STOPPING."""
+    timed_aws.ecs.timing.stop_delay = 10.0
+    arn = run_tasks(
+        timed_aws, create_cluster(timed_aws), register_template(timed_aws, containerDefinitions=CONTAINERS)
+    )[0]
+
+    def statuses() -> tuple[str, str]:
+        return ask(f"{uri(timed_aws, arn)}/task")["KnownStatus"], timed_aws.ecs.task(arn).last_status
+
+    assert statuses() == ("NONE", "PENDING")
+    timed_aws.ecs.exit_container(arn, "worker", 0)
+    assert statuses() == ("RUNNING", "RUNNING")
+    timed_aws.ecs.interrupt(arn)
+    clock.now += 1.0
+    assert statuses() == ("STOPPED", "DEACTIVATING")
+
+
+def test_the_order_of_the_containers_is_any(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """Another one from answer to answer."""
+    arn = start(timed_aws)
+    timed_aws.ecs.exit_container(arn, "worker", 0)
+
+    def names() -> tuple[str, ...]:
+        clock.now += 1.0
+        return tuple(known(timed_aws, arn))
+
+    assert len({names() for _ in range(30)}) > 1
 
 
 @pytest.mark.parametrize("path", ["", "/stats", "/task/stats", "/tasks"])
@@ -91,14 +142,17 @@ def test_what_it_does_not_serve_is_404(aws: EmbeddedAws, path: str) -> None:
         ask(f"{address}/task")
 
 
-def test_nothing_is_listed_before_it_runs(timed_aws: EmbeddedAws, clock: Clock) -> None:
-    """As long as images are pulled there is no container to speak of."""
+def test_nobody_can_ask_before_there_is_a_container(timed_aws: EmbeddedAws, clock: Clock) -> None:
+    """As long as images are pulled no container has an endpoint; one that no definition has never gets one."""
     timed_aws.ecs.timing.start_delay = 10.0
     arn = start(timed_aws)
-    assert known(timed_aws, arn) == {}
+    with pytest.raises(HTTPError, match="404"):
+        known(timed_aws, arn)
 
     clock.now += 10.0
     assert known(timed_aws, arn).keys() == {"keeper", "worker"}
+    with pytest.raises(HTTPError, match="404"):
+        ask(f"{uri(timed_aws, arn)[:-1]}9/task")
 
 
 def test_its_answers_can_be_broken_like_any_others(aws: EmbeddedAws) -> None:

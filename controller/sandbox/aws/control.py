@@ -63,6 +63,11 @@ class TaskView:
     """The RunTask call's token; empty if it carried none."""
     containers: tuple[ContainerView, ...]
 
+    @property
+    def id(self) -> str:
+        """What its ARN ends with."""
+        return self.arn.rpartition("/")[2]
+
 
 class EcsControl:
     """What happens inside tasks, told from within the process. Safe to use from every thread."""

@@ -34,6 +34,11 @@ class Task:
     container_arns: dict[str, str]
     life: Life
 
+    @property
+    def id(self) -> str:
+        """What its ARN ends with."""
+        return self.arn.rpartition("/")[2]
+
     def document(self, now: float, *, with_tags: bool = False) -> Json:
         """``Task`` of an answer, as it is at ``now``."""
         states = self.life.containers(now)
@@ -103,8 +108,7 @@ class Task:
         if self.subnet is None:
             return []
         details = [{"name": "subnetId", "value": self.subnet}]
-        task_id = self.arn.rpartition("/")[2]
-        return [{"id": task_id, "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details}]
+        return [{"id": self.id, "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details}]
 
 
 def parts_of(definition: Definition) -> tuple[Part, ...]:

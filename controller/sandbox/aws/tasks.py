@@ -52,6 +52,10 @@ class Tasks:
         """Find the task of that ARN. Raises ``KeyError``."""
         return self._tasks[arn]
 
+    def of_id(self, task_id: str) -> Task | None:
+        """Find a task by what its ARN ends with."""
+        return next((task for task in self._tasks.values() if task.id == task_id), None)
+
     def forget(self, arn: str) -> None:
         """Drop a task, as ECS does an hour after it stopped."""
         self._tasks.pop(arn, None)
