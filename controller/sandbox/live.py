@@ -66,12 +66,11 @@ class PlainView:
         if progress.phase != self._phase:
             self._phase = progress.phase
             self._print(f"{at} {progress.phase}")
-        events = progress.disruptions + progress.launches
-        for event in events:
-            if event not in self._events:
-                self._print(event)
         # A controller that does not answer for a moment tells of no launch; told twice it would seem to be another.
-        self._events = (self._events + tuple(event for event in events if event not in self._events))[-EVENTS_KEPT:]
+        news = sorted({*progress.disruptions, *progress.launches}.difference(self._events))
+        for event in news:
+            self._print(event)
+        self._events = (*self._events, *news)[-EVENTS_KEPT:]
         for queue in progress.queues:
             self._show_queue(at, queue)
 

@@ -89,6 +89,11 @@ def launches_of(status: Mapping[str, Any] | None, *, began: float) -> tuple[str,
 
 
 def _launch(record: Mapping[str, Any], began: float) -> str:
-    plan = ", ".join(f"{call['tasks']} x {call['containers']}" for call in record["plan"] or ())
     outcome = record["outcome"].replace("_", " ")
-    return f"{clock(record['at'] - began)} {record['scaler']}: {outcome} {record['launched_containers']} ({plan})"
+    if launched := record["launched_containers"]:
+        plan = ", ".join(f"{call['tasks']} x {call['containers']}" for call in record["plan"])
+        what = f"{outcome} {launched} ({plan})"
+    else:
+        what = f"launch of {record['launch']} {outcome}"
+    error = (record["error"] or "").removeprefix(f"scaler {record['scaler']}: ")
+    return f"{clock(record['at'] - began)} {record['scaler']}: {what}{error and f': {error}'}"

@@ -121,14 +121,17 @@ def test_the_picture_tells_what_was_done_to_the_controller():
     assert "00:20 the controller is killed" in text_of(shown)
 
 
-def record(scaler: str, at: float, outcome: str | None) -> dict:
+def record(scaler: str, at: float, outcome: str | None, **more) -> dict:
     return {
         "scaler": scaler,
         "at": at,
         "outcome": outcome,
         "plan": [{"tasks": 2, "containers": 1}, {"tasks": 1, "containers": 3}],
+        "launch": 8,
         "launched_containers": 5,
+        "error": None,
         "text": f"{scaler} at {at}",
+        **more,
     }
 
 
@@ -157,6 +160,34 @@ def test_launches_are_told_in_the_order_of_time():
         "00:05 other: partly launched 5 (2 x 1, 1 x 3)",
         "00:07 drain: launched 5 (2 x 1, 1 x 3)",
     )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "more", "told"),
+    [
+        ("failed", {"plan": None, "launched_containers": 0}, "launch of 8 failed: out of capacity"),
+        ("in_doubt", {"launched_containers": 0}, "launch of 8 in doubt: out of capacity"),
+        ("partly_launched", {}, "partly launched 5 (2 x 1, 1 x 3): out of capacity"),
+    ],
+    ids=["nothing started", "nobody knows", "some started"],
+)
+def test_a_launch_that_failed_is_told_with_the_reason(outcome, more, told):
+    """In words, without what the line says already."""
+    failed = record("drain", 103.0, outcome, error="scaler drain: out of capacity", **more)
+    status = {"scalers": [{"name": "drain", "problem": None, "last_decision": None, "decisions": [failed]}]}
+
+    assert launches_of(status, began=100.0) == (f"00:03 drain: {told}",)
+
+
+def test_news_of_the_same_look_are_told_in_the_order_of_time():
+    """Whatever they are about."""
+    shown = console()
+    launch, blow = "00:21 drain: launched 1 (1 x 1)", "00:20 the controller is killed, and back 1.0 s later"
+    with PlainView(shown) as view:
+        view.show(replace(PROGRESS, queues=(), launches=(launch,), disruptions=()))
+        view.show(replace(PROGRESS, queues=(), launches=(launch, launch.replace("21", "24")), disruptions=(blow,)))
+
+    assert text_of(shown).splitlines()[1:] == [launch, blow, launch.replace("21", "24")]
 
 
 def test_decisions_are_told_in_words():
