@@ -71,7 +71,8 @@ def command(
     try:
         from rich.console import Console  # noqa: PLC0415 - optional, and slow to import
 
-        from controller.sandbox.play import Options, PortError, play  # noqa: PLC0415
+        from controller.sandbox.play import Options, play  # noqa: PLC0415
+        from controller.sandbox.process_group import SetupError  # noqa: PLC0415
         from controller.sandbox.summary import render  # noqa: PLC0415
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -84,7 +85,7 @@ def command(
     try:
         options = Options(duration, seed=seed, port=port, aws_only=aws_only, chaos=chaos, soak=soak)
         summary = play(options, Console(), PRESETS[preset])
-    except PortError as error:
+    except SetupError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"\n{render(summary)}")
     raise SystemExit(summary.exit_code)

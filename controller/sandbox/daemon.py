@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from controller.sandbox.host import Host
+    from controller.sandbox.process_group import ProcessGroup
 
 STATUS_TIMEOUT = 0.5
 """Seconds for one look at ``/status``."""
@@ -60,8 +60,8 @@ class Daemon:
     as long as only one of them starts and ends it.
     """
 
-    def __init__(self, host: Host, *, configuration: Path, log: Path, port: int) -> None:
-        self._host = host
+    def __init__(self, group: ProcessGroup, *, configuration: Path, log: Path, port: int) -> None:
+        self._group = group
         self.configuration = configuration
         """The file that it reads."""
         self._log = log
@@ -80,7 +80,7 @@ class Daemon:
         # The AWS SDKs put this variable into their User-Agent: the embedded AWS can tell one process from the next.
         environment = os.environ | {"AWS_EXECUTION_ENV": f"sandbox-{self._log.stem}-{self._starts}"}
         with self._changing:
-            self._process = self._host.run(command, environment, self._log)
+            self._process = self._group.run(command, environment, self._log)
             self._told_to_end = self._has_answered = False
 
     @property

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from controller.sandbox import keepers
 from controller.sandbox.aws import METADATA, Fault
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def faults_of(plan: ChaosPlan, scenario: Scenario, elapsed: Callable[[], float])
     )
     yield from (replace(launch, kind=kind, probability=plan.launch_share * chance) for kind, chance in A_LAUNCH.items())
     yield from (replace(anything, kind=kind, probability=ANY_CALL) for kind in KINDS)
-    question = Fault(METADATA, "*", "slow", None, where=until, delay=TOO_SLOW_FOR_A_KEEPER * keepers.TIMEOUT)
+    question = Fault(METADATA, "*", "slow", None, where=until, delay=TOO_SLOW_FOR_A_KEEPER * scenario.keeper_timeout)
     yield from (replace(question, kind=kind, probability=chance) for kind, chance in AN_ANSWER_TO_A_KEEPER.items())
 
 

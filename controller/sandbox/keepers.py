@@ -5,104 +5,155 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
+from functools import partial
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from controller.sandbox.aws import METADATA_VARIABLE
+from controller.sandbox.process_group import SetupError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from controller.sandbox.aws import ContainerView, TaskView
-    from controller.sandbox.host import Host
+    from controller.sandbox.process_group import ProcessGroup
 
 TOOLS = ("sh", "wget", "sleep")
 """What the image of a keeper must have (``docs/keeper.md``), and all that is found in the one here."""
-POLL = 1
-"""Seconds between a keeper's questions: a fifth of the usual, as the consistency window is."""
-TIMEOUT = 2
-"""Seconds that an answer may take; on one machine even a slow one takes less."""
+LOOK = 0.05
+"""Seconds between two looks whether a keeper has ended."""
 STOP_TIMEOUT = 2.0
 """What a keeper is given from SIGTERM to its end, seconds."""
+NOT_STARTED = 127
+"""The exit code of a container whose command cannot be started, as shells have it."""
+SIGNALLED = 128
+"""What ECS, like shells, adds to the number of the signal that ended a container."""
 
-_ASK = "import sys, urllib.request as r; sys.stdout.buffer.write(r.urlopen(sys.argv[-1]).read())"
+_ASK = """
+import sys, urllib.request as r
+ask = r.build_opener(r.ProxyHandler({})).open
+sys.stdout.buffer.write(ask(sys.argv[-1]).read())
+"""
 
 
 class KeeperError(Exception):
-    """A keeper ended otherwise than it should."""
+    """A keeper ended otherwise than it should, or could not be started."""
 
-    def __init__(self, code: int, said: str) -> None:
-        super().__init__(f"exit code {code} after {said!r}")
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(f"exit code {code}{why}")
         self.code = code
+        """Its exit code."""
 
 
 class Keeper:
     """The keeper of one task, from its start to its end, as a process of the command that its container has."""
 
-    def __init__(self, host: Host, command: list[str], environment: dict[str, str], log: Path) -> None:
+    # No worker: ECS may stop it at any time, and nothing is lost.
+    queue = None
+    holding = None
+
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], log: Path) -> None:
+        self._start = start
         self._log = log
-        self._killed = False
-        self._process = host.run(command, environment, log)
+        self._killed = threading.Event()
 
     def run(self) -> int:
-        """Wait for its end and return its exit code. Raises KeeperError, with its last words, if that is not 0."""
-        code = self._process.wait()
-        if code and not self._killed:
+        """Run it to its end and return 0. Raises KeeperError, with its last words, if it ends otherwise."""
+        code = self._end_of(self._start())
+        if code < 0:
+            code = SIGNALLED - code
+        if code:
             said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-            raise KeeperError(code, said[-1] if said else "")
+            raise KeeperError(code, f" after {said[-1] if said else ''!r}")
         return code
 
-    def kill(self) -> None:
-        """End it as ECS does: SIGTERM, then SIGKILL."""
-        self._killed = True
-        self._process.terminate()
+    def _end_of(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for its end and return its code; once it is killed that is as ECS does it: SIGTERM, then SIGKILL."""
+        while not self._killed.wait(LOOK):
+            if (code := process.poll()) is not None:
+                return code
+        process.terminate()
         try:
-            self._process.wait(STOP_TIMEOUT)
+            return process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            process.kill()
+            return process.wait()
+
+    def kill(self) -> None:
+        """Let whoever runs it end it; this does not wait."""
+        self._killed.set()
 
     @property
     def killed(self) -> bool:
         """Whether it was ended from outside."""
-        return self._killed
+        return self._killed.is_set()
 
 
 class Keepers:
-    """Starts keepers on ``host``, from an image with nothing but their tools. Each leaves a log there."""
+    """Makes keepers that run in ``group``, in an image with nothing but their tools.
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._image = host.directory / "keeper-image"
-        self._logs = host.directory / "keepers"
+    Each leaves a log in ``directory/keepers``. Raises ``SetupError`` if this machine has not got the tools.
+    """
+
+    def __init__(self, group: ProcessGroup, directory: Path, *, poll: float, timeout: float) -> None:
+        """``poll`` and ``timeout`` are a keeper's own settings, in seconds."""
+        self._group = group
+        self._image = directory / "keeper-image"
+        self._logs = directory / "keepers"
         for each in (self._image, self._logs):
             each.mkdir()
         _furnish(self._image)
-
-    def start(self, task: TaskView, view: ContainerView) -> Keeper:
-        """Start what the keeper's container of ``task`` runs."""
-        program, *arguments = (*view.entry_point, *view.command)
-        settings = {
+        nothing = directory / "wgetrc"
+        nothing.touch()
+        self._settings = {
             "PATH": str(self._image),
-            "ECSQ_KEEPER_POLL": str(POLL),
-            "ECSQ_KEEPER_TIMEOUT": str(TIMEOUT),
-            METADATA_VARIABLE: view.metadata_uri,
+            "ECSQ_KEEPER_POLL": f"{poll:g}",
+            "ECSQ_KEEPER_TIMEOUT": f"{timeout:g}",
+            # What the image would not have: proxies in the wgetrc of this machine or of the user. GNU wget takes no
+            # device for a file, so that /dev/null would not do.
+            "WGETRC": str(nothing),
+            "SYSTEM_WGETRC": str(nothing),
+            "no_proxy": "127.0.0.1",
         }
-        log = self._logs / f"{task.arn.rpartition('/')[2]}.log"
-        return Keeper(self._host, [str(self._image / program), *arguments], settings | view.environment, log)
+
+    def keeper(self, task: TaskView, view: ContainerView) -> Keeper:
+        """Return what the keeper's container of ``task`` runs."""
+        log = self._logs / f"{task.id}.log"
+        return Keeper(partial(self._start, view, log), log)
+
+    def _start(self, view: ContainerView, log: Path) -> subprocess.Popen[bytes]:
+        program, *arguments = (*view.entry_point, *view.command) or ("",)
+        if program not in TOOLS:
+            raise KeeperError(NOT_STARTED, f": cannot start {program!r}, its image has only {', '.join(TOOLS)}")
+        environment = self._settings | {METADATA_VARIABLE: view.metadata_uri} | view.environment
+        try:
+            return self._group.run([str(self._image / program), *arguments], environment, log)
+        except OSError as error:
+            raise KeeperError(NOT_STARTED, f": {error}") from error
 
 
 def _furnish(image: Path) -> None:
     """Put the tools there: busybox's, as the usual image has them, else this machine's."""
     busybox = shutil.which("busybox")
     for tool in TOOLS:
-        found = busybox or shutil.which(tool)
-        if found:
-            (image / tool).symlink_to(found)
+        if found := busybox or shutil.which(tool):
+            (image / tool).symlink_to(Path(found).absolute())
         elif tool == "wget":
             _stand_in(image / tool)
+        else:
+            raise SetupError(f"the sandbox needs {tool}: install it, or busybox, or put its directory on PATH")
 
 
 def _stand_in(wget: Path) -> None:
     """Write what does for a machine without wget: prints the answer, and fails as wget does."""
     wget.write_text(f'#!/bin/sh\nexec {quote(sys.executable)} -IS -c {quote(_ASK)} "$@"\n', encoding="utf-8")
     wget.chmod(0o755)
+    try:
+        subprocess.run([wget], stderr=subprocess.DEVNULL, check=False)  # noqa: S603 - just written
+    except OSError as error:
+        raise SetupError(
+            f"nothing can be executed in {wget.parent} ({error.strerror}): install wget or busybox, "
+            "or set TMPDIR to a directory of a file system that is not mounted noexec"
+        ) from error

@@ -16,7 +16,6 @@ from controller.sandbox.aws import EmbeddedAws
 from controller.sandbox.chaos import Chaos
 from controller.sandbox.daemon import Daemon, free_port, write_configuration
 from controller.sandbox.disruptions import plan_chaos
-from controller.sandbox.host import Host
 from controller.sandbox.invariants import LaunchWatch
 from controller.sandbox.isolation import isolation
 from controller.sandbox.keepers import Keepers
@@ -24,6 +23,7 @@ from controller.sandbox.live import view_for
 from controller.sandbox.load import SETTLING, Load, plan_load
 from controller.sandbox.memory import MemoryUse
 from controller.sandbox.messages import MessageRecords
+from controller.sandbox.process_group import ProcessGroup, SetupError
 from controller.sandbox.run import Run
 from controller.sandbox.runner import ContainerRunner
 from controller.sandbox.scenario import Scenario, configuration
@@ -45,10 +45,6 @@ SOAK_SHARE = 0.25
 call in doubt for five minutes: with more of them it would do nothing but wait."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks a run to end early."""
-
-
-class PortError(Exception):
-    """The embedded AWS cannot listen on the port that the user chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,8 @@ class Options:
 def play(options: Options, console: Console, scenario: Scenario | None = None) -> Summary:
     """Run the sandbox on ``console`` and return what it has shown.
 
-    Raises ``PortError`` if the port is taken. Must be called in the main thread: it answers to signals.
+    Raises ``SetupError`` if the port is taken, or this machine lacks what keepers need. Must be called in the main
+    thread: it answers to signals.
     """
     scenario = scenario or Scenario()
     with ExitStack() as stack:
@@ -91,11 +88,13 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         cleaning = stack.enter_context(ExitStack())
         cleaning.callback(shutil.rmtree, directory)
         aws = stack.enter_context(_embedded_aws(options, scenario))
-        host = stack.enter_context(Host(directory))
-        daemon = _prepare(options, scenario, aws, host, console)
-        run = _assemble(options, scenario, aws, Keepers(host), daemon)
+        group = stack.enter_context(ProcessGroup())
+        keepers = Keepers(group, directory, poll=scenario.keeper_poll, timeout=scenario.keeper_timeout)
+        daemons = _Daemons(group, directory, scenario, aws)
+        daemon = _prepare(options, daemons, console)
+        run = _assemble(options, scenario, aws, keepers, daemon)
         if daemon and (options.chaos or options.soak):
-            _let_chaos_in(run, options, daemon, host)
+            _let_chaos_in(run, options, daemon, daemons)
         stack.callback(run.stop)
         run.start()
         with view_for(console) as view:
@@ -107,6 +106,24 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         return summary
 
 
+@dataclass(frozen=True, slots=True)
+class _Daemons:
+    """Makes controllers of a scenario, each with a configuration and a log of its own."""
+
+    group: ProcessGroup
+    directory: Path
+    scenario: Scenario
+    aws: EmbeddedAws
+
+    def make(self, port: int, *, file: str = "config.yaml", log: str = "controller.log") -> Daemon:
+        """Write a configuration and return the controller that reads it, not started."""
+        path = self.directory / file
+        write_configuration(
+            path, configuration(self.scenario, endpoint_url=self.aws.url, region=self.aws.region, port=port)
+        )
+        return Daemon(self.group, configuration=path, log=self.directory / log, port=port)
+
+
 def _embedded_aws(options: Options, scenario: Scenario) -> EmbeddedAws:
     try:
         return EmbeddedAws(
@@ -116,15 +133,15 @@ def _embedded_aws(options: Options, scenario: Scenario) -> EmbeddedAws:
             seed=options.seed,
         )
     except OSError as error:
-        raise PortError(
+        raise SetupError(
             f"127.0.0.1:{options.port} cannot be listened on ({error.strerror}): choose another --port, or 0 for any"
         ) from error
 
 
-def _prepare(options: Options, scenario: Scenario, aws: EmbeddedAws, host: Host, console: Console) -> Daemon | None:
+def _prepare(options: Options, daemons: _Daemons, console: Console) -> Daemon | None:
     """Write the configuration, say what is where, and return the daemon to start; None to leave it to the user."""
-    daemon = _daemon(scenario, aws, host, CONTROLLER_PORT if options.aws_only else free_port())
-    console.print(f"embedded AWS   {aws.url}  (any credentials will do)", highlight=False, soft_wrap=True)
+    daemon = daemons.make(CONTROLLER_PORT if options.aws_only else free_port())
+    console.print(f"embedded AWS   {daemons.aws.url}  (any credentials will do)", highlight=False, soft_wrap=True)
     console.print(f"configuration  {daemon.configuration}", highlight=False, soft_wrap=True)
     if options.aws_only:
         return None
@@ -132,24 +149,10 @@ def _prepare(options: Options, scenario: Scenario, aws: EmbeddedAws, host: Host,
     return daemon
 
 
-def _daemon(
-    scenario: Scenario,
-    aws: EmbeddedAws,
-    host: Host,
-    port: int,
-    *,
-    file: str = "config.yaml",
-    log: str = "controller.log",
-) -> Daemon:
-    path = host.directory / file
-    write_configuration(path, configuration(scenario, endpoint_url=aws.url, region=aws.region, port=port))
-    return Daemon(host, configuration=path, log=host.directory / log, port=port)
-
-
-def _let_chaos_in(run: Run, options: Options, daemon: Daemon, host: Host) -> None:
+def _let_chaos_in(run: Run, options: Options, daemon: Daemon, daemons: _Daemons) -> None:
     """Give ``run`` what breaks it, and what it is then judged by."""
     if options.soak:
-        run.beside = _daemon(run.scenario, run.aws, host, free_port(), file="beside.yaml", log="beside.log")
+        run.beside = daemons.make(free_port(), file="beside.yaml", log="beside.log")
         run.memory = MemoryUse(settles_at=min(FIRST_MINUTE, options.duration / 3))
     plan = plan_chaos(
         begins_at=options.duration / 2 if options.soak else 0.0,

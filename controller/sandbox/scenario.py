@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 CLUSTER = "sandbox"
 WORKER_CONTAINER = "worker"
 SUBNET = "subnet-0123456789abcdef0"
+QUESTIONS_IN_VAIN = 4
+"""How often in a row a keeper may get no usable answer before its task counts as one that nobody will end."""
 CONTROLLER_CLIENT = "ecsq-"
 """How the marker in the user agent of every controller begins."""
 
@@ -106,6 +108,16 @@ class Scenario:
     """How long a message stays with the worker that took it, seconds; longer than any work."""
     grace: float = 30.0
     """How long after its duration a run waits for work that is still under way, seconds."""
+
+    keeper_poll: float = 1
+    """Seconds between a keeper's questions: a fifth of the usual, as the consistency window is."""
+    keeper_timeout: float = 2
+    """What a keeper gives an answer, seconds; on one machine even a slow one takes less."""
+
+    @property
+    def keeper_patience(self) -> float:
+        """How long after its last worker a task may live, seconds: its keeper may ask in vain a few times running."""
+        return QUESTIONS_IN_VAIN * (self.keeper_poll + self.keeper_timeout)
 
     @property
     def slot(self) -> float:

@@ -1,17 +1,27 @@
 import pytest
 
-from controller.sandbox import keepers
-from controller.sandbox.host import Host
 from controller.sandbox.keepers import Keepers
-from tests.sandbox.bench import Bench
+from controller.sandbox.process_group import ProcessGroup
+from tests.sandbox.stand import Stand
 
 
 @pytest.fixture
-def bench(aws, tmp_path, monkeypatch):
-    """Give a bench whose keepers ask often, so that nobody waits for them."""
-    monkeypatch.setattr(keepers, "POLL", 0.1)
-    monkeypatch.setattr(keepers, "TIMEOUT", 0.5)
-    with Host(tmp_path) as host:
-        made = Bench(aws, Keepers(host))
+def group():
+    """Give a process group that ends with the test."""
+    with ProcessGroup() as made:
         yield made
-        made.runner.stop()
+
+
+@pytest.fixture
+def keepers(group, tmp_path):
+    """Give keepers that ask often, so that nobody waits for them."""
+    return Keepers(group, tmp_path, poll=0.1, timeout=0.5)
+
+
+@pytest.fixture
+def stand(aws, keepers):
+    """Give a stand whose runner runs."""
+    made = Stand(aws, keepers)
+    made.runner.start()
+    yield made
+    made.runner.stop()

@@ -79,3 +79,12 @@ def test_a_taken_port_is_one_clear_line():
     assert result.exit_code == 1
     assert f"Error: 127.0.0.1:{port}" in result.output
     assert len(result.output.splitlines()) == 1
+
+
+def test_a_machine_without_a_shell_is_one_clear_line(monkeypatch, tmp_path):
+    """What is missing and what to do is exit 1, without a traceback."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = CliRunner().invoke(command, ["--duration", "1s"])
+
+    assert result.exit_code == 1
+    assert result.output == "Error: the sandbox needs a POSIX shell: put the directory of sh on PATH\n"

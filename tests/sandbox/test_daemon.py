@@ -4,7 +4,6 @@ import sys
 import pytest
 
 from controller.sandbox.daemon import Daemon, free_port
-from controller.sandbox.host import Host
 from tests.support.aws import eventually
 
 # Found before the real controller, as modules beside the script are: it says who it is and waits, or leaves at once.
@@ -18,15 +17,14 @@ time.sleep(60)
 
 
 @pytest.fixture
-def daemon(tmp_path, monkeypatch):
+def daemon(group, tmp_path, monkeypatch):
     """Give a daemon whose process is a stand-in: what the controller does is not looked at here."""
     (tmp_path / "controller.py").write_text(STAND_IN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("controller.sandbox.daemon.START_TIMEOUT", 0.1)
-    with Host(tmp_path) as host:
-        made = Daemon(host, configuration=tmp_path / "config.yaml", log=tmp_path / "first.log", port=free_port())
-        yield made
-        made.kill()
+    made = Daemon(group, configuration=tmp_path / "config.yaml", log=tmp_path / "first.log", port=free_port())
+    yield made
+    made.kill()
 
 
 def test_one_that_was_killed_has_not_ended_by_itself(daemon):

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,23 @@ def test_a_slow_launch_is_worked_on_within_the_time_that_the_protocol_allows():
     delays = {fault.delay for fault in faults if fault.operation == "RunTask"}
 
     assert all(0.6 * SCENARIO.call_timeout < delay < SCENARIO.call_timeout for delay in delays)
+
+
+def test_about_every_fifth_answer_to_a_keeper_is_spoiled_in_every_way_there_is():
+    """What ``docs/keeper.md`` says of a run under chaos."""
+    chances = {fault.kind: fault.probability for fault in to_keepers()}
+
+    assert chances.keys() == {"lost_request", "error", "cut", "malformed", "slow"}
+    assert 1 - math.prod(1 - chance for chance in chances.values()) == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_slow_answer_to_a_keeper_is_too_slow_for_it():
+    """A keeper does not wait for it."""
+    assert all(fault.delay > SCENARIO.keeper_timeout for fault in to_keepers())
+
+
+def to_keepers():
+    return [fault for fault in faults_of(plan_of(), SCENARIO, lambda: 0.0) if fault.service == METADATA]
 
 
 def test_the_listing_lags_by_less_than_the_window_each_task_on_its_own():

@@ -1,4 +1,4 @@
-"""A queue, tasks that serve it, and a runner for their containers."""
+"""A test stand: a queue, tasks that serve it, and a runner for their containers."""
 
 import time
 
@@ -10,7 +10,7 @@ from controller.sandbox.scenario import CLUSTER, SUBNET
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
 
-class Bench:
+class Stand:
     """One queue, a runner for the tasks that serve it, and the records of what they do."""
 
     def __init__(self, aws, keepers):
@@ -21,7 +21,6 @@ class Bench:
         self.url = self.sqs.create_queue(QueueName=self.name, Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
         self.records = MessageRecords()
         self.runner = ContainerRunner(aws.ecs, sqs=self.sqs, records=self.records, keepers=keepers)
-        self.runner.start()
 
     def send(self, *seconds: float, mishap: Mishap | None = None) -> None:
         """Send messages of that work; the first one may have a mishap."""
@@ -71,7 +70,7 @@ class Bench:
         return totals.sent, totals.done, totals.done_twice
 
 
-def copies(bench: Bench, number: int, behaviour: str) -> list[dict]:
+def copies(stand: Stand, number: int, behaviour: str) -> list[dict]:
     """Give a keeper and copies of a worker that depend on it, as a derived revision has them."""
     names = copy_names("worker", number)
     after_keeper = [{"containerName": KEEPER, "condition": "START"}]
@@ -83,5 +82,5 @@ def copies(bench: Bench, number: int, behaviour: str) -> list[dict]:
             "entryPoint": ["sh", "-c"],
             "command": [SCRIPT, KEEPER, *names],
         },
-        *(bench.worker(name, behaviour, essential=False, dependsOn=after_keeper) for name in names),
+        *(stand.worker(name, behaviour, essential=False, dependsOn=after_keeper) for name in names),
     ]
