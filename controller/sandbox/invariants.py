@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import Call, TaskView
 
-PATIENCE = 10.0
-"""How long after its last worker a task may live, seconds: its keeper asks every second, now and then in vain."""
-
 _TOKEN = re.compile(r"ecsq-(-?\d+)-(\d+)-[0-9a-f]+")
 """The token of a controller's call: slot, index of the call in its plan, digest."""
 
@@ -79,13 +76,16 @@ def most_live(tasks: Iterable[TaskView]) -> Mapping[str, int]:
     return {scaler: max(accumulate(change for _, change in sorted(each))) for scaler, each in changes.items()}
 
 
-def overdue(tasks: Iterable[TaskView], now: float) -> Iterator[str]:
-    """Say which tasks live on though all of their workers ended long before ``now``: nobody will ever end them."""
+def overdue(tasks: Iterable[TaskView], now: float, patience: float) -> Iterator[str]:
+    """Say which tasks live on, over ``patience`` seconds after the last of their workers: nobody will end them."""
     for task in tasks:
-        ends = [view.stopped_at for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
-        last = max((end for end in ends if end is not None), default=now)
-        if None not in ends and task.stopped_at is None and now - last > PATIENCE:
-            yield f"Task {task.arn} still lives {now - last:.0f} s after its last worker has ended."
+        workers = [view for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
+        ends = [view.stopped_at for view in workers if view.stopped_at is not None]
+        if not workers or len(ends) < len(workers) or task.stopped_at is not None:
+            continue
+        alone = now - max(ends)
+        if alone > patience:
+            yield f"Task {task.arn} still lives {alone:.0f} s after its last worker has ended."
 
 
 def _slot(task: TaskView) -> int | None:

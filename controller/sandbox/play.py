@@ -100,7 +100,7 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         with view_for(console) as view:
             run.follow(view, interrupted)
         summary = run.close(interrupted=interrupted.is_set())
-        if daemon and summary.problems:
+        if summary.problems:
             cleaning.pop_all()
             return replace(summary, kept=str(directory))
         return summary

@@ -7,23 +7,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox.aws import METADATA
 from controller.sandbox.census import Census, take_census
 from controller.sandbox.daemon import not_as_asked
 from controller.sandbox.invariants import most_live, overdue
 from controller.sandbox.progress import RECENT_DISRUPTIONS, Progress, QueueProgress, clock, decisions_of, launches_of
 from controller.sandbox.scenario import CONTROLLER_CLIENT
-from controller.sandbox.siblings import siblings
+from controller.sandbox.siblings import KeeperTotals, ended_by_keepers, siblings
 from controller.sandbox.stage import VIEW_CLIENT, derived_revisions, message_counts
 from controller.sandbox.summary import QueueSummary, Summary, account
 from controller.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
 
-    from controller.sandbox.aws import EmbeddedAws
+    from controller.sandbox.aws import EmbeddedAws, TaskView
     from controller.sandbox.chaos import Chaos
     from controller.sandbox.daemon import Daemon
     from controller.sandbox.invariants import LaunchWatch
@@ -174,12 +175,12 @@ class Run:
 
     def close(self, *, interrupted: bool) -> Summary:
         """Stop every part and return what the run has shown."""
-        seconds = self.elapsed
+        seconds, outlived = self.elapsed, self._overdue()
         faults = [*self._faults(), *self.stop()]
         faults += self.chaos.problems if self.chaos else ()
         faults += [f"A container failed: {failure}." for failure in self.runner.failures]
-        faults += overdue(self.aws.ecs.tasks(), time.time())
-        census = take_census(self.aws.ecs.tasks())
+        tasks = self.aws.ecs.tasks()
+        census = take_census(tasks)
         return Summary(
             seconds=seconds,
             seed=self.seed,
@@ -191,18 +192,33 @@ class Run:
             kills=tuple(self.runner.kills),
             interrupted=interrupted,
             faults=tuple(faults),
-            trial=self._trial(),
-            siblings=siblings(self.aws.ecs.tasks(), self.runner.misfortunes) if self._has_company() else None,
+            outlived=outlived,
+            keepers=self._keeper_totals(tasks),
+            trial=self._trial(tasks),
+            siblings=siblings(tasks, self.runner.misfortunes) if self._has_company() else None,
+        )
+
+    def _overdue(self) -> tuple[str, ...]:
+        """Say which tasks nobody ends; a user's own controller may have tasks whose sidecars never end here."""
+        if self.daemon is None:
+            return ()
+        return tuple(overdue(self.aws.ecs.tasks(), time.time(), self.scenario.keeper_patience))
+
+    def _keeper_totals(self, tasks: Sequence[TaskView]) -> KeeperTotals:
+        spoiled = sum(number for (service, _), number in self.aws.faults.injected().items() if service == METADATA)
+        return KeeperTotals(
+            ended=ended_by_keepers(tasks),
+            questions=self.aws.journal.count(METADATA, ""),
+            spoiled=spoiled if self.chaos else None,
         )
 
     def _has_company(self) -> bool:
         """Say whether the scenario is about what containers of a task do to each other."""
         return any(queue.log_router or queue.mishaps for queue in self.scenario.queues)
 
-    def _trial(self) -> Trial | None:
+    def _trial(self, tasks: Sequence[TaskView]) -> Trial | None:
         if self.chaos is None or self.watch is None:
             return None
-        tasks = self.aws.ecs.tasks()
         beyond, live = self.watch.beyond_plans(tasks), most_live(tasks)
         return Trial(
             injected=self.aws.faults.injected(),

@@ -1,4 +1,4 @@
-"""What the containers of one task did to each other: whether anybody was cut off, and who ended the sidecars."""
+"""What the containers of one task did to each other: who was cut off, and who ended the task and its sidecars."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ class Siblings:
         yield "  stopped by ECS with the task", (self.sidecars_stopped,)
 
 
+@dataclass(frozen=True, slots=True)
+class KeeperTotals:
+    """What the keepers of a run did."""
+
+    ended: int = 0
+    """Keepers that ended their task: exit code 0."""
+    questions: int = 0
+    """What they asked the task metadata endpoint."""
+    spoiled: int | None = None
+    """Answers among these that were broken on purpose; None: that was not the question."""
+
+    def rows(self) -> Iterator[Row]:
+        """Return the lines of the summary."""
+        yield "keepers that ended their task", (self.ended,)
+        yield "  questions asked", (self.questions,)
+        if self.spoiled is not None:
+            yield "  answers spoiled on their way", (self.spoiled,)
+
+
 def siblings(tasks: Iterable[TaskView], misfortunes: Collection[Misfortune]) -> Siblings:
     """Return what became of the containers beside the ones that ``misfortunes`` befell, and of the sidecars."""
     unlucky = {(each.task, each.container) for each in misfortunes}
@@ -71,6 +90,11 @@ def siblings(tasks: Iterable[TaskView], misfortunes: Collection[Misfortune]) -> 
         sidecars=len(ends),
         sidecars_stopped=sum(end == task_end for end, task_end in ends),
     )
+
+
+def ended_by_keepers(tasks: Iterable[TaskView]) -> int:
+    """Count the keepers that saw all workers stopped and ended their task."""
+    return sum(view.name == KEEPER and view.exit_code == 0 for task in tasks for view in task.containers)
 
 
 def _workers(task: TaskView) -> list[ContainerView]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from controller.core.explain import counted
 from controller.sandbox.census import Census
 from controller.sandbox.messages import MessageTotals
+from controller.sandbox.siblings import KeeperTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +58,9 @@ class Summary:
     """Whether it was ended early on request: what is left then is no fault."""
     faults: tuple[str, ...] = field(default=())
     """What else went wrong: sentences."""
+    outlived: tuple[str, ...] = ()
+    """Tasks that nobody ended after the end of their workers: sentences."""
+    keepers: KeeperTotals = field(default_factory=KeeperTotals)
     trial: Trial | None = None
     """What it was judged by beyond that; None if nothing was broken on purpose."""
     siblings: Siblings | None = None
@@ -96,6 +100,7 @@ class Summary:
         problems.extend(_killed(kill) for kill in self.kills)
         for part in self.judged_by:
             problems.extend(part.problems)
+        problems.extend(self.outlived)
         # Whatever ended the run before its time is said already, and is why something was left.
         if total.left and not self.interrupted and not self.faults:
             problems.append(f"{counted(total.left, 'message')} not done in time.")
@@ -116,8 +121,8 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 def render(summary: Summary) -> str:
     """Return the summary as text of at most 80 columns."""
-    judged_by = [[_row(title, cells) for title, cells in part.rows()] for part in summary.judged_by]
-    parts = [_heading(summary), _table(summary), _calls(summary), *judged_by, _verdict(summary)]
+    told = [[_row(title, cells) for title, cells in part.rows()] for part in (summary.keepers, *summary.judged_by)]
+    parts = [_heading(summary), _table(summary), _calls(summary), *told, _verdict(summary)]
     return "\n\n".join(map("\n".join, parts))
 
 

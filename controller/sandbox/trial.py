@@ -55,7 +55,6 @@ class Trial:
         yield "faults in the controller's calls", (of_controllers.total(),)
         for kind, number in sorted(of_controllers.items(), key=lambda item: (-item[1], item[0])):
             yield f"  {kind.replace('_', ' ')}", (number,)
-        yield "faults in answers to keepers", (sum(self.injected.values()) - of_controllers.total(),)
         killed_in_launch, restarted = self.blows.get(Blow.KILLED_IN_A_LAUNCH, 0), self.blows.get(Blow.RESTARTED, 0)
         yield "controller kills (SIGKILL)", (self.blows.get(Blow.KILLED, 0) + killed_in_launch,)
         yield "  in the middle of a launch", (killed_in_launch,)

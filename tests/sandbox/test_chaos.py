@@ -42,5 +42,7 @@ def test_no_fault_makes_a_launch_happen_twice_or_loses_a_message():
     assert told["sent"] == told["done"]
     assert told["lost"] == told["containers above max, at worst"] == told["tasks launched beyond plans"] == none
     assert int(told["faults in the controller's calls"][0]) >= QUEUES
+    assert int(told["answers spoiled on their way"][0]) >= 1
+    assert int(told["keepers that ended their task"][0]) >= 1
     assert int(told["in the middle of a launch"][0]) >= 1
     assert int(told["controller restarts (SIGTERM)"][0]) >= 1

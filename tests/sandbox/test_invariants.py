@@ -3,7 +3,7 @@ from itertools import count
 import pytest
 
 from controller.sandbox.aws import Call, ContainerView, TaskView
-from controller.sandbox.invariants import PATIENCE, LaunchWatch, most_live, overdue
+from controller.sandbox.invariants import LaunchWatch, most_live, overdue
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE
 
 DIGEST = "0123456789abcdef0123456789abcdef"
@@ -174,6 +174,6 @@ def test_each_scaler_has_its_own_most():
 )
 def test_a_task_that_nobody_will_end_is_told(lives, told):
     """Its keeper or a sidecar keeps it up for nothing: it would cost money for ever."""
-    sentences = list(overdue([lives], 5.0 + PATIENCE + 0.05))
+    sentences = list(overdue([lives], 15.05, patience=10.0))
 
     assert [f"Task {lives.arn} still lives 10 s after its last worker has ended."] * told == sentences

@@ -12,8 +12,8 @@ import boto3
 from botocore.config import Config
 
 from controller.sandbox.isolation import isolation
-from controller.sandbox.scenario import DRAIN, SUBNET
-from tests.support.aws import eventually
+from controller.sandbox.scenario import DRAIN
+from tests.support.aws import NETWORK, eventually
 
 DEADLINE = 20.0
 """Seconds in which a run of a second or two must have come to its end."""
@@ -23,12 +23,21 @@ SCRIPT = """
 import sys
 from dataclasses import replace
 from rich.console import Console
+from controller.sandbox import play as played
+from controller.sandbox.aws import METADATA, EmbeddedAws, Fault
 from controller.sandbox.play import Options, play
 from controller.sandbox.scenario import DRAIN, Scenario
 from controller.sandbox.summary import render
 
 drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2), limits={limits})
 scenario = Scenario(queues=(drain,), start_delay=(0.0, 0.1), {scenario})
+if {mute}:
+    # The task metadata endpoint never has a usable answer.
+    class Mute(EmbeddedAws):
+        def start(self):
+            self.faults.add(Fault(METADATA, "*", "error", times=None))
+            return super().start()
+    played.EmbeddedAws = Mute
 summary = play(Options(duration=1.0, {options}), Console(width=300), scenario)
 print(render(summary))
 sys.exit(summary.exit_code)
@@ -62,8 +71,8 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(options="aws_only=True", scenario="", limits=DRAIN.limits):
-    script = SCRIPT.format(options=options, scenario=scenario, limits=limits)
+def sandbox(options="aws_only=True", scenario="", limits=DRAIN.limits, *, mute=False):
+    script = SCRIPT.format(options=options, scenario=scenario, limits=limits, mute=mute)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             yield Sandbox(process)
@@ -97,6 +106,8 @@ def test_the_real_controller_serves_a_burst_with_copies():
     assert re.search(r"tasks x containers, drain: .*\b1 x 2\b", run.output)
     assert row(run.output, "ecs:RunTask")[0] >= "1"
     assert re.search(r"drain: launched 2 \(1 x 2\)", run.output)
+    assert int(row(run.output, "keepers that ended their task")[0]) >= 1
+    assert int(row(run.output, "questions asked")[0]) >= 1
 
 
 def test_a_controller_of_ones_own_is_served_and_summed_up():
@@ -109,7 +120,7 @@ def test_a_controller_of_ones_own_is_served_and_summed_up():
             taskDefinition="drain-worker",
             count=2,
             launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
+            networkConfiguration=NETWORK,
         )
         code = run.end()
 
@@ -121,19 +132,57 @@ def test_a_controller_of_ones_own_is_served_and_summed_up():
     assert "Every message was done" in run.output
 
 
-def test_work_that_is_not_done_in_time_is_a_failure(monkeypatch, tmp_path):
-    """When nobody launches anything the run ends all the same, says what was left, and leaves no file."""
+def test_tasks_of_a_controller_of_ones_own_may_outlive_their_workers():
+    """A sidecar of the user's never ends here by itself, which is no fault of anybody's."""
+    with sandbox(scenario="grace=10.0, keeper_poll=0, keeper_timeout=0") as run:
+        ecs = client("ecs", run.read_until(r"embedded AWS +(\S+)").group(1))
+        run.read_until("drain: 6 visible")
+        (worker,) = ecs.describe_task_definition(taskDefinition="drain-worker")["taskDefinition"][
+            "containerDefinitions"
+        ]
+        ecs.register_task_definition(
+            family="beside",
+            networkMode="awsvpc",
+            cpu="512",
+            memory="1024",
+            containerDefinitions=[worker | {"essential": False}, {"name": "sidecar", "image": "sidecar"}],
+        )
+        ecs.run_task(cluster="sandbox", taskDefinition="beside", launchType="FARGATE", networkConfiguration=NETWORK)
+        code = run.end()
+
+    assert code == 0, run.output
+    assert row(run.output, "done")[-1] == "6"
+
+
+def test_a_keeper_that_never_ends_its_task_is_a_failure():
+    """Its endpoint never has an answer: the workers are all done, and the task would cost money for ever."""
+    scenario = "consistency_window=0.5, call_timeout=1.0, keeper_poll=0.1, keeper_timeout=0.2, grace=6.0"
+    with sandbox(options="", scenario=scenario, limits={"max_tasks_per_launch": 1}, mute=True) as run:
+        code = run.end()
+
+    assert code == 1, run.output
+    assert row(run.output, "done")[-1] == "6"
+    assert row(run.output, "keepers that ended their task") == ["0"]
+    (problem,) = re.findall(r"FAILED\n  (.*)\n", run.output)
+    assert re.fullmatch(r"Task arn:\S+ still lives \d s after its last worker has ended\.", problem)
+
+
+def test_work_that_is_not_done_in_time_is_a_failure_whose_traces_are_kept(monkeypatch, tmp_path):
+    """When nobody launches anything the run ends all the same, says what was left, and where to look."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox(scenario="grace=0.2") as run:
         code = run.end()
 
     assert code == 1
     assert "  6 messages not done in time." in run.output.splitlines()
-    assert list(tmp_path.iterdir()) == []
+    (kept,) = tmp_path.iterdir()
+    assert f"of controller and keepers are kept: {kept}" in run.output
+    assert {"config.yaml", "keepers"} <= {each.name for each in kept.iterdir()}
 
 
-def test_a_ctrl_c_ends_with_the_summary():
-    """Ending a run early is no failure; what was left in the queue is said."""
+def test_a_ctrl_c_ends_with_the_summary(monkeypatch, tmp_path):
+    """Ending a run early is no failure; what was left in the queue is said, and no file is left."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox() as run:
         run.read_until("drain: 6 visible")
         run.process.send_signal(signal.SIGINT)
@@ -142,6 +191,7 @@ def test_a_ctrl_c_ends_with_the_summary():
     assert code == 0, run.output
     assert "ended on request" in run.output
     assert "Ended on request with 6 messages left in the queues" in run.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_controller_that_dies_is_told_with_the_end_of_its_log(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@ import pytest
 from controller.sandbox.census import Census
 from controller.sandbox.messages import MessageTotals
 from controller.sandbox.runner import Kill
+from controller.sandbox.siblings import KeeperTotals
 from controller.sandbox.summary import Summary, account, quantile, render
 
 DONE = MessageTotals(sent=40, done=40, done_twice=1, waits=tuple(float(n) for n in range(1, 41)))
@@ -105,6 +106,24 @@ def test_the_summary_has_every_number_and_fits_80_columns():
     assert rows["task definition revisions"] == ["2"]
     assert "tasks x containers, drain: 2 x 1, 1 x 3" in text
     assert max(len(line) for line in text.splitlines() if not line.startswith("  Container")) <= 80
+
+
+def test_the_summary_tells_what_the_keepers_did():
+    """How many ended their task after how many questions, and how many answers were spoiled if that was asked for."""
+    text = render(summary_of(keepers=KeeperTotals(3, 40, 8)))
+    rows = {line[:32].strip(): line[32:].split() for line in text.splitlines()}
+
+    assert rows["keepers that ended their task"] == ["3"]
+    assert rows["questions asked"] == ["40"]
+    assert rows["answers spoiled on their way"] == ["8"]
+    assert "spoiled" not in render(summary_of(keepers=KeeperTotals(3, 40)))
+
+
+def test_a_task_that_outlived_its_workers_is_a_failure_that_hides_no_other():
+    """Nobody ends it, which is no reason for what else was left."""
+    summary = summary_of(MessageTotals(sent=5, done=2), in_queue=3, outlived=("Task 1 still lives.",))
+
+    assert (1, ("Task 1 still lives.", "3 messages not done in time.")) == (summary.exit_code, summary.problems)
 
 
 @pytest.mark.parametrize(
