@@ -42,13 +42,19 @@ class Duration(click.ParamType[float]):
     default=0,
     help="Port of the embedded AWS on 127.0.0.1.  [default: any free one]",
 )
-@click.option("--aws-only", is_flag=True, help="Start no controller: bring your own to the embedded AWS.")
+@click.option(
+    "--aws-only",
+    is_flag=True,
+    help="Start no controller: bring your own to the embedded AWS. Only containers of the sandbox's own templates "
+    "(drain-worker, single-worker) do work there. Nothing runs in any other one, so it never ends by itself.",
+)
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default="basic",
     show_default=True,
-    help="basic: workers alone in their task. sidecar: eight beside a log router, one of which fails and one hangs.",
+    help="basic: templates with a worker alone. sidecar: with a log router beside it, up to eight workers a task; one "
+    "drain worker fails and one single worker hangs.",
 )
 @click.option("--chaos", is_flag=True, help="Break calls on their way, and kill and restart the controller.")
 @click.option("--soak", is_flag=True, help="Long chaos: a second controller beside the first, which is not killed.")
@@ -58,8 +64,8 @@ def command(
     """Try the controller on this machine: an embedded AWS, workers, bursts of messages, and the real daemon.
 
     Ends by itself with a summary: at the latest 30 s after the duration, sooner if all work is done. Exit code 1
-    if a message was lost or not done in time, a worker was killed in the middle of its work, or a task outlived its
-    workers.
+    if a message was lost or not done in time, a worker was killed in the middle of its work, a keeper failed, or a
+    task outlived its workers.
 
     With --chaos also if containers exceeded their maximum at any moment, or if a slot started more than its largest
     plan; with --soak also if the first controller holds over 5 MiB more at the end than after its first minute.
