@@ -125,14 +125,15 @@ def test_a_keeper_whose_task_is_taken_away_is_ended_and_has_not_failed(stand):
 
 
 def test_a_keeper_is_told_to_end_and_may_say_so(stand, tmp_path, monkeypatch):
-    """SIGTERM comes first, as from ECS."""
+    """SIGTERM comes first, as from ECS; how it ends then is no failure."""
     monkeypatch.setattr("controller.sandbox.keepers.STOP_TIMEOUT", math.inf)
-    arn = run_instead(stand, "sh", "-c", "trap 'echo told; exit' TERM; echo up; sleep 60 & wait")
+    arn = run_instead(stand, "sh", "-c", "trap 'echo told; exit 143' TERM; echo up; sleep 60 & wait")
     assert eventually(lambda: log_of(tmp_path, arn) == ["up"])
 
     stand.aws.ecs.interrupt(arn)
 
-    assert eventually(lambda: log_of(tmp_path, arn) == ["up", "told"])
+    assert eventually(lambda: stand.runner.running == 0)
+    assert (log_of(tmp_path, arn), stand.runner.failures) == (["up", "told"], [])
 
 
 def test_a_keeper_that_does_not_listen_is_killed(stand, tmp_path, monkeypatch):

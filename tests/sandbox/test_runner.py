@@ -150,15 +150,16 @@ def test_a_sidecar_that_ends_before_its_task_is_a_problem(stand):
 
 def test_stopping_the_runner_kills_nobody(stand):
     """Work under way when the sandbox ends is left undone: that is no kill, and the queue still has it."""
-    stand.send(60.0)
-    stand.run(stand.worker())
-    assert eventually(lambda: stand.records.totals().waits)
+    stand.send(60.0, 60.0)
+    arn = stand.run(*copies(stand, 2, "single"))
+    assert eventually(lambda: len(stand.records.totals().waits) == 2)
 
     stand.runner.stop()
 
     assert stand.runner.running == 0
-    assert stand.runner.kills == []
-    assert stand.totals() == (1, 0, 0)
+    assert (stand.runner.kills, stand.runner.failures) == ([], [])
+    assert stand.totals() == (2, 0, 0)
+    assert not stand.stopped(arn)
 
 
 def test_the_census_counts_what_lives_and_what_was_launched(stand):
