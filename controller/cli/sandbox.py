@@ -45,8 +45,9 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--aws-only",
     is_flag=True,
-    help="Start no controller: bring your own to the embedded AWS. Only containers of the sandbox's own templates "
-    "(drain-worker, single-worker) do work there. Nothing runs in any other one, so it never ends by itself.",
+    help="Start no controller: bring your own to the embedded AWS. Only workers of the sandbox's own templates "
+    "(drain-worker, single-worker) and keepers run there. Nothing runs in any other container, also in a sidecar: it "
+    "never ends by itself.",
 )
 @click.option(
     "--preset",
