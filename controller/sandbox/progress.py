@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.core.explain import counted
+from controller.core.model import Outcome
 
 RECENT_LAUNCHES = 4
 """How many launches are kept in view."""
@@ -89,11 +90,11 @@ def launches_of(status: Mapping[str, Any] | None, *, began: float) -> tuple[str,
 
 
 def _launch(record: Mapping[str, Any], began: float) -> str:
-    outcome = record["outcome"].replace("_", " ")
-    if launched := record["launched_containers"]:
+    outcome, launched = record["outcome"].replace("_", " "), record["launched_containers"]
+    if launched and record["outcome"] != Outcome.IN_DOUBT:
         plan = ", ".join(f"{call['tasks']} x {call['containers']}" for call in record["plan"])
         what = f"{outcome} {launched} ({plan})"
     else:
-        what = f"launch of {record['launch']} {outcome}"
+        what = f"launch of {record['launch']} {outcome}" + (f" after {launched}" if launched else "")
     error = (record["error"] or "").removeprefix(f"scaler {record['scaler']}: ")
     return f"{clock(record['at'] - began)} {record['scaler']}: {what}{error and f': {error}'}"

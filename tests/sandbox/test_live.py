@@ -167,9 +167,10 @@ def test_launches_are_told_in_the_order_of_time():
     [
         ("failed", {"plan": None, "launched_containers": 0}, "launch of 8 failed: out of capacity"),
         ("in_doubt", {"launched_containers": 0}, "launch of 8 in doubt: out of capacity"),
+        ("in_doubt", {}, "launch of 8 in doubt after 5: out of capacity"),
         ("partly_launched", {}, "partly launched 5 (2 x 1, 1 x 3): out of capacity"),
     ],
-    ids=["nothing started", "nobody knows", "some started"],
+    ids=["nothing started", "nobody knows", "nobody knows of the rest", "some started"],
 )
 def test_a_launch_that_failed_is_told_with_the_reason(outcome, more, told):
     """In words, without what the line says already."""
