@@ -154,8 +154,9 @@ def test_tasks_of_a_controller_of_ones_own_may_outlive_their_workers():
     assert row(run.output, "done")[-1] == "6"
 
 
-def test_a_keeper_that_never_ends_its_task_is_a_failure():
+def test_a_keeper_that_never_ends_its_task_is_a_failure(monkeypatch, tmp_path):
     """Its endpoint never has an answer: the workers are all done, and the task would cost money for ever."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     scenario = "consistency_window=0.5, call_timeout=1.0, keeper_poll=0.1, keeper_timeout=0.2, grace=6.0"
     with sandbox(options="", scenario=scenario, limits={"max_tasks_per_launch": 1}, mute=True) as run:
         code = run.end()
