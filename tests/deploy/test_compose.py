@@ -57,6 +57,11 @@ def test_ports_are_published_to_this_machine_only() -> None:
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
 
+def test_keepers_can_execute_what_the_sandbox_writes_for_them() -> None:
+    """Its image has no wget, its root is read-only, and Docker mounts a tmpfs noexec unless told otherwise."""
+    assert ["exec"] == [mount.partition(":")[2] for mount in service("aws")["tmpfs"]]
+
+
 def test_the_controller_runs_as_in_production() -> None:
     """Read-only root, no capability, an orderly end, and the configuration watched."""
     controller = service("controller")

@@ -1,0 +1,69 @@
+"""What is really derived, run by the real keeper on the embedded ECS: it lives as long as the template's task would."""
+
+from controller.core.copies import KEEPER
+from controller.core.derive import derive
+from controller.core.template import Template
+from controller.sandbox.aws import METADATA
+from tests.core.templates import KEEPER_IMAGE, after, allowed
+from tests.support.aws import container, eventually
+
+
+def run_copies(stand, *containers: dict) -> str:
+    """Register these containers, run two copies of their ``worker`` in a task, and give its ARN."""
+    stand.run(*containers)
+    described = stand.ecs.describe_task_definition(taskDefinition=stand.name)["taskDefinition"]
+    definition = derive(Template.described(described), "worker", 2, KEEPER_IMAGE, allowed())
+    return stand.run(*definition["containerDefinitions"])
+
+
+def statuses(stand, arn: str) -> dict[str, str]:
+    return {view.name: view.status for view in stand.aws.ecs.task(arn).containers}
+
+
+def asked(stand) -> int:
+    return stand.aws.journal.count(METADATA, "")
+
+
+def test_a_task_that_does_not_end_with_its_worker_outlives_the_copies(stand):
+    """The essential server goes on when all workers have ended, until it ends by itself: then ECS ends the task."""
+    arn = run_copies(stand, stand.worker(essential=False), container("server"))
+    assert eventually(lambda: statuses(stand, arn)["worker-1"] == statuses(stand, arn)["worker-2"] == "STOPPED")
+    enough = asked(stand) + 5
+    assert eventually(lambda: asked(stand) >= enough)
+    assert {"server": "RUNNING", KEEPER: "RUNNING"}.items() <= statuses(stand, arn).items()
+
+    stand.aws.ecs.exit_container(arn, "server", 0)
+
+    assert eventually(lambda: stand.stopped(arn))
+    assert stand.exit_codes(arn)["server"] == 0
+
+
+def test_the_keeper_is_not_there_while_something_is_prepared_for_the_copies(stand):
+    """It starts with them, however long a download takes: nobody is given up as missing."""
+    arn = run_copies(
+        stand,
+        stand.worker(dependsOn=after("server", "START")),
+        container("server", dependsOn=after("download", "SUCCESS")),
+        container("download", essential=False),
+    )
+    assert eventually(lambda: statuses(stand, arn)["download"] == "RUNNING")
+    assert {KEEPER: "PENDING", "worker-1": "PENDING"}.items() <= statuses(stand, arn).items()
+
+    stand.aws.ecs.exit_container(arn, "download", 0)
+
+    assert eventually(lambda: stand.stopped(arn))
+    assert {KEEPER: 0, "worker-1": 0, "worker-2": 0}.items() <= stand.exit_codes(arn).items()
+
+
+def test_what_runs_after_the_worker_runs_before_the_task_ends(stand):
+    """The keeper waits for the uploader that waits for all copies."""
+    stand.send(0.05, 0.3)
+    arn = run_copies(
+        stand,
+        stand.worker(behaviour="single", essential=False),
+        container("agent"),
+        container("upload", essential=False, dependsOn=after("worker", "COMPLETE")),
+    )
+    assert eventually(lambda: statuses(stand, arn)["upload"] == "RUNNING")
+    assert statuses(stand, arn)[KEEPER] == "RUNNING"
+    assert stand.totals() == (2, 2, 0)
