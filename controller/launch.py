@@ -18,9 +18,9 @@ from controller.aws.session import StoppingError, TooLateError
 from controller.aws.tasks import Answer, ConflictError, OutcomeUnknownError
 from controller.clock import Clock
 from controller.config import ScalerSpec
-from controller.core.copies import copy_names
 from controller.core.ledger import LiveTask
 from controller.core.model import Decision, Outcome
+from controller.core.overrides import container_overrides
 from controller.core.packing import Call, Plan, cut_short
 from controller.core.record import LaunchResult
 from controller.core.slots import launch_token, slot_numbered
@@ -175,12 +175,7 @@ class Launcher:
             "group": spec.name,
         }
         if spec.task.environment:
-            environment = [{"name": name, "value": value} for name, value in sorted(spec.task.environment.items())]
-            parameters["overrides"] = {
-                "containerOverrides": [
-                    {"name": name, "environment": environment} for name in copy_names(worker, call.containers)
-                ]
-            }
+            parameters["overrides"] = container_overrides(worker, spec.task.environment, call.containers)
         return parameters
 
 

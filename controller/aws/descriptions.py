@@ -45,6 +45,7 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
             or _moment(task, "stoppedAt")
             or task["createdAt"].timestamp(),
             cause=_cause(outcome, task, workers),
+            company=_has_company(task, workers),
         )
     if not workers:
         raise AwsError(Fault.SERVER_ERROR, f"task {arn}: described without containers")
@@ -55,6 +56,7 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
         running=statuses.count(_RUNNING),
         starting=sum(status != _RUNNING and status not in _STOPPED for status in statuses),
         created_at=task["createdAt"].timestamp(),
+        company=_has_company(task, workers),
         exited=sum(container.get("exitCode") is not None for container in workers),
         started_at=_moment(task, "startedAt"),
     )
@@ -77,6 +79,10 @@ def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[st
     itself = [container for container in containers if container["name"] == worker]
     copies = copy_names(worker, MOST_COPIES)
     return itself or [container for container in containers if container["name"] in copies] or containers
+
+
+def _has_company(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> bool:
+    return any(each not in workers and each["name"] != KEEPER for each in _containers(task))
 
 
 def _containers(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

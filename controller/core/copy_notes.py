@@ -41,7 +41,10 @@ def _containers(template: Template, worker: str, k: int) -> Iterator[str]:
     ends_with_it = is_essential(template.container(worker))
     for sidecar in template.sidecars(worker):
         if is_essential(sidecar) and not ends_with_it:
-            yield f"{sidecar['name']} is essential and {worker} is not: the task ends with it alone, as in the template"
+            yield (
+                f"{sidecar['name']} is essential and {worker} is not, as in the template: the task ends with it, "
+                "early or never, and not with the copies"
+            )
         elif is_essential(sidecar):
             yield f"{sidecar['name']} is essential, as in the template: if it ends, ECS ends the task and all copies"
 

@@ -7,7 +7,8 @@ been seen as MISSING.
 When a task's workers began to run, ECS does not say. It dates a task's start (``startedAt``) once every container has
 started, and a container that waits for the worker's end (``dependsOn`` COMPLETE) starts hours later; containers have no
 dates. So a start is known as well as the looks at the task allow: ``started_at`` is when a worker had surely begun, and
-``started_after``, where ECS's date is not the workers', until when none had. The same goes for their end.
+``started_after``, where ECS's date is not the workers', until when none had. The same goes for their end:
+``stopped_at`` is when they had surely ended, ``ran_until`` until when one surely ran.
 """
 
 from __future__ import annotations
@@ -54,18 +55,24 @@ class LiveTask:
     """When a worker had begun to run; None: none has. As described: ECS's date of the task."""
     started_after: float | None = None
     """The last look that saw no worker run; None: there was none, or ``started_at`` is the very moment."""
+    ran_until: float | None = None
+    """The last look that saw a worker run."""
+    timed: bool = False
+    """Whether ``started_at`` is close enough to measure how long the start took."""
     ended_at: float | None = None
     """The first look that saw all its workers ended, while others of its containers went on."""
     missing_since: float | None = None
     """Since when ECS says that it does not know the task."""
 
+    company: bool = False
+    """Whether it has containers beside workers and keeper: they may start later and end later than the workers."""
     proven: bool = False
     """It has run for long enough to be a good sign."""
 
     @property
     def start_took(self) -> float | None:
         """Seconds from RunTask until a worker ran; None: none has, or nobody looked closely enough to tell."""
-        return _start_took(self)
+        return None if self.started_at is None or not self.timed else self.started_at - self.created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,11 @@ class StoppedTask:
     """When its workers had stopped, as far as known; ECS takes longer to call the task stopped."""
     cause: str | None = None
     """Why it stopped, in ECS's words."""
+    company: bool = False
+    """As of a live task; so are the three that follow."""
     started_after: float | None = None
-    """As of a live task."""
+    ran_until: float | None = None
+    timed: bool = False
 
     @property
     def sign(self) -> Sign | None:
@@ -98,12 +108,13 @@ class StoppedTask:
     @property
     def start_took(self) -> float | None:
         """As of a live task."""
-        return _start_took(self)
+        return None if self.started_at is None or not self.timed else self.started_at - self.created_at
 
     @property
     def _ran_long(self) -> bool | None:
         """Whether its workers ended no sooner than SOON after their start; None: that cannot be told."""
-        if self.started_at is not None and self.stopped_at - self.started_at >= SOON:
+        ran_until = self.ran_until if self.company else self.stopped_at
+        if self.started_at is not None and ran_until is not None and ran_until - self.started_at >= SOON:
             return True
         earliest = self.started_at if self.started_after is None else self.started_after
         soon = self.stopped_at - (self.created_at if earliest is None else earliest) < SOON
@@ -151,15 +162,22 @@ def ended(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
     if before is not None and before.ended_at is not None:
         task = replace(task, stopped_at=min(task.stopped_at, before.ended_at))
     if before is not None and before.started_at is not None:
-        return replace(task, started_at=before.started_at, started_after=before.started_after)
+        return replace(
+            task,
+            started_at=before.started_at,
+            started_after=before.started_after,
+            ran_until=before.ran_until,
+            timed=before.timed,
+        )
     after = _none_ran_until(task, before)
+    task = replace(task, timed=_is_timed(task, task.started_at, after))
     return task if _is_workers(task.started_at, after) else replace(task, started_after=after)
 
 
 def _seen(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
     """Return a live task as described at ``now``, with what is known of it beyond that."""
     if before is not None and before.started_at is not None:
-        task = replace(task, started_at=before.started_at, started_after=before.started_after)
+        task = replace(task, started_at=before.started_at, started_after=before.started_after, timed=before.timed)
     elif task.started_at is None and not task.running and not task.exited:
         task = replace(task, started_after=now)
     else:
@@ -167,8 +185,10 @@ def _seen(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
         # While a worker runs, whoever waits for its end has not started: a date is then that of the workers' start.
         dated = _is_workers(task.started_at, after) or (task.running > 0 and task.started_at is not None)
         known_by = now if task.started_at is None else task.started_at
-        task = replace(task, started_at=known_by, started_after=None if dated else after)
-    return replace(task, proven=_proven(before, task, now), ended_at=_ended_at(before, task, now))
+        timed = _is_timed(task, known_by, after)
+        task = replace(task, started_at=known_by, started_after=None if dated else after, timed=timed)
+    ran_until = now if task.running else (before.ran_until if before else None)
+    return replace(task, ran_until=ran_until, proven=_proven(before, task, now), ended_at=_ended_at(before, task, now))
 
 
 def _ended_at(before: LiveTask | None, task: LiveTask, now: float) -> float | None:
@@ -187,11 +207,15 @@ def _is_workers(started_at: float | None, after: float) -> bool:
     return started_at is not None and started_at - after <= SLOWEST_START
 
 
-def _start_took(task: LiveTask | StoppedTask) -> float | None:
-    if task.started_at is None:
-        return None
-    vague = task.started_after is not None and task.started_at - task.started_after > CLOSE
-    return None if vague else max(0.0, task.started_at - task.created_at)
+def _is_timed(task: LiveTask | StoppedTask, started_at: float | None, after: float) -> bool:
+    """Say whether the start of a described task's workers is known closely: ECS dates nothing else, or looks tell.
+
+    A clock that was set back between two looks makes nonsense of them.
+    """
+    if started_at is None or started_at < task.created_at:
+        return False
+    dated_by_ecs = task.started_at is not None and not task.company
+    return dated_by_ecs or started_at - after <= CLOSE
 
 
 def _proven(before: LiveTask | None, task: LiveTask, now: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies import copy_names
 from controller.core.template import CannotCopy
@@ -15,11 +15,16 @@ MAX_OVERRIDES: Final = 8192
 """Characters of a RunTask call's overrides as JSON (ECS API reference, RunTask)."""
 
 
+def container_overrides(worker: str, environment: Mapping[str, str], k: int) -> dict[str, Any]:
+    """Return RunTask's ``overrides`` that give k copies the environment: the same for the same, in whatever order."""
+    ordered = sorted(environment.items(), key=lambda variable: str(variable[0]))
+    variables = [{"name": name, "value": value} for name, value in ordered]
+    return {"containerOverrides": [{"name": name, "environment": variables} for name in copy_names(worker, k)]}
+
+
 def overrides_size(worker: str, environment: Mapping[str, str], k: int) -> int:
     """Return the characters that the environment of k copies takes in a RunTask call, as JSON."""
-    variables = [{"name": name, "value": value} for name, value in environment.items()]
-    overrides = [{"name": name, "environment": variables} for name in copy_names(worker, k)]
-    return len(json.dumps({"containerOverrides": overrides}, separators=(",", ":")))
+    return len(json.dumps(container_overrides(worker, environment, k), separators=(",", ":")))
 
 
 def within_overrides(worker: str, environment: Mapping[str, str], most: int, why: str) -> tuple[int, str]:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-_ON_WINDOWS = re.compile(r"attribute:ecs\.os-type\s*==\s*windows", re.IGNORECASE)
+_ON_WINDOWS = re.compile(r"\s*attribute:ecs\.os-(type|family)\s*(==|=~|in)\s*\[?\s*windows", re.IGNORECASE)
+"""A constraint of its own; what is joined with others or negated is not read."""
 
 
 class CannotCopy(ValueError):  # noqa: N818  reads as what is said: this cannot be copied
@@ -67,7 +68,7 @@ class Template:
         constraints = self.definition.get("placementConstraints") or ()
         return (
             family.startswith("WINDOWS")
-            or any(_ON_WINDOWS.search(each.get("expression") or "") for each in constraints)
+            or any(_ON_WINDOWS.match(each.get("expression") or "") for each in constraints)
             or any("fsxWindowsFileServerVolumeConfiguration" in each for each in self.definition.get("volumes") or ())
         )
 

@@ -125,6 +125,8 @@ class ContainerRunner:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
+            # What ECS has stopped since the last look was stopped by ECS, not by us.
+            self.look()
         at_work = self._at_work()
         for container in at_work:
             container.switched_off = not container.program.killed

@@ -134,9 +134,8 @@ def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock
     cluster, arn = run(timed_aws, COPIES, start_delay=40.0)
     for passed in (0.0, 20.0, 39.0):
         clock.now = 1_000_000.0 + passed
-        assert (LiveTask(arn, SCALER, running=0, starting=2, created_at=1_000_000.0),) == observe(
-            timed_aws, cluster
-        ).tasks
+        expected = LiveTask(arn, SCALER, running=0, starting=2, created_at=1_000_000.0, company=True)
+        assert (expected,) == observe(timed_aws, cluster).tasks
 
 
 def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Clock) -> None:
@@ -148,7 +147,8 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Clock)
         if name:
             timed_aws.ecs.exit_container(arn, name, 0)
         (task,) = observe(timed_aws, cluster).tasks
-        assert LiveTask(arn, SCALER, task.running, 0, 1_000_000.0, 2 - task.running, 1_000_040.0) == task
+        expected = LiveTask(arn, SCALER, task.running, 0, 1_000_000.0, 2 - task.running, 1_000_040.0, company=True)
+        assert expected == task
         running.append(task.running)
     assert [2, 1, 0] == running
 
@@ -372,3 +372,19 @@ def test_an_agent_that_aws_adds_is_nobodys_failure() -> None:
             ended = read_task(STOPPED | {"containers": containers}, worker)
             assert isinstance(ended, StoppedTask)
             assert (StopOutcome.SUCCEEDED, "Essential container in task exited") == (ended.outcome, ended.cause)
+
+
+@pytest.mark.parametrize(
+    ("names", "company"),
+    [
+        (["worker"], False),
+        ([KEEPER, "worker-1", "worker-2"], False),
+        (["worker", "aws-guardduty-agent-x1"], False),
+        ([KEEPER, "worker-1", "upload"], True),
+    ],
+    ids=["alone", "copies", "with aws's own", "with an uploader"],
+)
+def test_who_may_outlive_the_workers_is_told(names, *, company) -> None:
+    """Where there is such a container, ECS's dates of the task may not be those of its workers."""
+    ended = read_task(STOPPED | {"containers": [{"name": name, "exitCode": 0} for name in names]}, "worker")
+    assert company == ended.company

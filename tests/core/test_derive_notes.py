@@ -35,7 +35,8 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             template(container("worker", essential=False), container("server")),
-            "server is essential and worker is not: the task ends with it alone, as in the template",
+            "server is essential and worker is not, as in the template: the task ends with it, early or never, and not "
+            "with the copies",
             id="a task that does not end with its worker",
         ),
         pytest.param(

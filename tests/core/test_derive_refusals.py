@@ -81,10 +81,13 @@ def limit(given: Template) -> tuple[int, str]:
         pytest.param(template(container(LONG)), "shorten its name", id="a container's name too long"),
         pytest.param(template(family=LONG), "shorten the family, or set", id="a family's name too long"),
         pytest.param(template(taskDefinitionArn=f"{ARN[:-2]}{LONG}:7"), "its ARN has", id="an ARN too long for a tag"),
-        pytest.param(
-            ec2(placementConstraints=[{"type": "memberOf", "expression": "attribute:ecs.os-type == windows"}]),
-            "it runs on Windows",
-            id="Windows by its instances",
+        *(
+            pytest.param(
+                ec2(placementConstraints=[{"type": "memberOf", "expression": f"attribute:ecs.{constraint}"}]),
+                "it runs on Windows",
+                id=constraint,
+            )
+            for constraint in ("os-type == windows", "os-type in [windows]", "os-family == WINDOWS_SERVER_2022_CORE")
         ),
         pytest.param(
             ec2(volumes=[{"name": "share", "fsxWindowsFileServerVolumeConfiguration": {"fileSystemId": "fs-1"}}]),
@@ -148,6 +151,11 @@ def test_what_cannot_be_copied_is_refused_with_the_reason(given: Template, part_
         pytest.param(ec2(container("worker", memory=100_000)), 9, id="EC2 without task figures has no size to fit"),
         pytest.param(
             template(container("worker", restartPolicy={"enabled": False})), 9, id="a restart policy that is off"
+        ),
+        pytest.param(
+            ec2(placementConstraints=[{"type": "memberOf", "expression": "not(attribute:ecs.os-type == windows)"}]),
+            9,
+            id="anything but Windows",
         ),
         pytest.param(template(WORKER, container("worker-10")), 8, id="a name that no copy takes"),
         pytest.param(

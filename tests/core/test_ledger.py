@@ -42,7 +42,7 @@ def test_a_task_that_no_description_mentions_stays_live() -> None:
 def test_a_description_replaces_what_was_known() -> None:
     """A task found in a listing enters the same way."""
     runs, waits = task("a", running=2, starting=0, started_at=NOW + 40), task("b")
-    seen = ledger_of(runs, replace(waits, started_after=NOW))
+    seen = ledger_of(replace(runs, ran_until=NOW, timed=True), replace(waits, started_after=NOW))
     assert described(ledger_of(task("a")), [runs, waits], [], NOW) == (seen, ())
 
 
@@ -90,6 +90,8 @@ def test_the_ledger_given_is_left_alone() -> None:
 
 WAITS, RUNS, ENDED = {"starting": 1}, {"starting": 0, "running": 1}, {"starting": 0, "exited": 1}
 """A task before its worker runs, while it runs, and after, where a container that waits for its end goes on."""
+BESIDE = {"starting": 0, "running": 1, "company": True}
+"""A worker that runs beside another container."""
 LATE = 7200.0
 
 
@@ -109,6 +111,10 @@ LATE = 7200.0
         ([(LATE, ENDED, 40)], (40, None), 40),
         ([(LATE, ENDED, LATE - 1)], (LATE - 1, 0), None),
         ([(10, WAITS, None), (LATE, RUNS, None)], (LATE, 10), None),
+        ([(LATE, BESIDE, 50)], (50, None), 50),
+        ([(LATE, BESIDE, 245)], (245, None), None),
+        ([(290, ENDED, 289)], (289, None), None),
+        ([(10, WAITS, None), (20, RUNS, -3000)], (-3000, None), None),
     ],
     ids=[
         "none runs",
@@ -124,13 +130,17 @@ LATE = 7200.0
         "a restart, another container goes on",
         "a restart, a container waited for its end",
         "nobody looked for hours",
+        "a restart, a quick start beside another container",
+        "a restart, a date that may be another container's",
+        "a first look after its end",
+        "a date before the task",
     ],
 )
 def test_a_start_is_that_of_the_first_worker(looks, started, took) -> None:
     """As ECS dates it where that is the workers', else by the look that first showed one."""
     ledger = {}
     for at, state, dated in looks:
-        seen = task("a", started_at=dated and NOW + dated, **state)
+        seen = task("a", started_at=dated and NOW + dated, **({"company": ENDED in [s for _, s, _ in looks]} | state))
         ledger, _ = described(ledger, [seen], [], NOW + at)
     known = ledger["a"]
     after = known.started_after
@@ -140,44 +150,57 @@ def test_a_start_is_that_of_the_first_worker(looks, started, took) -> None:
 
 
 @pytest.mark.parametrize(
-    ("looks", "dated", "stopped", "good"),
+    ("looks", "dated", "stopped", "company", "good"),
     [
-        ([(10, WAITS, None), (20, RUNS, None), (LATE, RUNS, None)], LATE + 5, LATE + 10, True),
-        ([(10, WAITS, None), (20, RUNS, None), (LATE, ENDED, None)], None, LATE + 10, True),
-        ([(10, WAITS, None), (20, RUNS, None)], 30, 40, False),
-        ([(10, WAITS, None), (20, RUNS, None), (30, ENDED, 25)], 25, LATE, False),
-        ([(10, WAITS, None)], None, 50, False),
-        ([(10, WAITS, None)], LATE, LATE + 5, None),
-        ([(LATE, RUNS, None)], LATE + 5, LATE + 10, None),
-        ([], 40, 45, False),
-        ([], 200, 205, False),
-        ([], 40, 40 + SOON, True),
-        ([], LATE, LATE + 5, None),
-        ([], None, LATE, None),
-        ([], None, 50, False),
+        ([(10, WAITS, None), (20, RUNS, None), (LATE, RUNS, None)], LATE + 5, LATE + 10, True, True),
+        ([(10, WAITS, None), (20, RUNS, None), (79, RUNS, None), (LATE, ENDED, None)], None, LATE + 10, True, None),
+        ([(10, WAITS, None), (20, RUNS, None), (80, RUNS, None), (LATE, ENDED, None)], None, LATE + 10, True, True),
+        ([(10, WAITS, None), (20, RUNS, None)], 30, 40, True, False),
+        ([(10, WAITS, None), (20, RUNS, None), (30, ENDED, 25)], 25, LATE, True, False),
+        ([(10, WAITS, None), (20, RUNS, None), (30, ENDED, 25), (LATE, ENDED, 25)], 25, LATE, True, False),
+        ([(60, RUNS, None), (120, ENDED, 62)], 62, 400, True, None),
+        ([(1200, ENDED, 42)], 42, 1800, True, None),
+        ([(10, WAITS, None)], None, 50, True, False),
+        ([(10, WAITS, None)], LATE, LATE + 5, True, None),
+        ([(LATE, RUNS, None)], LATE + 5, LATE + 10, True, None),
+        ([], 40, 45, True, False),
+        ([], 200, 205, True, False),
+        ([], 42, 132, True, None),
+        ([], 301, 306, True, None),
+        ([], 40, 40 + SOON, False, True),
+        ([], LATE, LATE + 5, True, None),
+        ([], None, LATE, True, None),
+        ([], None, 50, True, False),
     ],
     ids=[
         "hours, and then a container that waited for it",
-        "hours, and that container never started",
+        "a look too few to know",
+        "a minute of looks, and that container never started",
         "a crash, seen to run before",
         "a crash, and then a container that works for hours",
+        "the same, looked at again",
+        "a crash between rare looks",
+        "a crash before the first look",
         "a crash between two looks that ECS does not date",
         "nobody looked while it ran",
         "a restart while it ran",
         "a restart after a crash",
         "a restart after a slow start and a crash",
+        "a restart after a crash, and then a container that works for a while",
+        "a restart after what may have been work",
         "a restart after a minute of work",
         "a restart, a container waited for its end",
         "a restart, ECS never dated the start",
         "a restart, it lived for less than a minute",
     ],
 )
-def test_only_what_surely_failed_soon_is_a_bad_end(looks, dated, stopped, good) -> None:
+def test_only_what_surely_failed_soon_is_a_bad_end(looks, dated, stopped, company, good) -> None:
     """What ran for long tells of its message; of what cannot be told nothing is told."""
     ledger = {}
     for at, state, said in looks:
-        ledger, _ = described(ledger, [task("a", started_at=said and NOW + said, **state)], [], NOW + at)
-    end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, dated and NOW + dated, NOW + stopped)
+        seen = task("a", started_at=said and NOW + said, company=company, **state)
+        ledger, _ = described(ledger, [seen], [], NOW + at)
+    end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, dated and NOW + dated, NOW + stopped, company=company)
     end = described(ledger, [end], [], NOW + stopped)[1][0] if ledger else ended(end)
     assert good == (end.sign and end.sign.good)
 
