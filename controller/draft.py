@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol
@@ -62,6 +63,9 @@ class DefinitionStore(Protocol):
     def template(self, definition: str) -> Template:
         """Return what a family, family:revision or ARN means now."""
 
+    def others(self, family: str) -> str | None:
+        """Return the newest revision of a family that somebody else registers; None: it is ours, or nobody's."""
+
     def find(self, family: str, fingerprint: str) -> str | None:
         """Return the ARN of an active revision that carries the fingerprint."""
 
@@ -97,10 +101,27 @@ class Drafts:
         except CannotCopy as error:
             raise AwsError(Fault.INVALID, str(error), "task.environment") from error
         plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
+        while (taken := self._taken(template, [group.containers for group in plan.groups])) is not None:
+            most, why = taken
+            plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
         return Draft(template, worker, plan, most, why, held_back=_fullest(containers, spec.packing) > most)
+
+    def _taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
+        """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
+        for k in sorted(size for size in sizes if size > 1):
+            family = derived_family(template, k)
+            if (arn := self._store.others(family)) is not None:
+                why = f"{k} workers a task would be registered as {family}, but {arn} is not the controller's"
+                return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
+        return None
 
     def derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
         """Return what is registered for k workers a task, 2 or more. Raises AwsError when that cannot be."""
+        if (taken := self._taken(draft.template, [k])) is not None:
+            raise AwsError(Fault.CANNOT_COPY, f"task definition {draft.template.label}: {taken[1]}")
+        return self._derived(spec, draft, k)
+
+    def _derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
         try:
             return derive(draft.template, draft.worker, k, spec.task.keeper_image, self._store.registrable)
         except CannotCopy as error:
@@ -126,7 +147,7 @@ class Drafts:
             found = self._store.find(derived_family(draft.template, k), print_)
             if found is not None:
                 return found
-            derived = self.derived(spec, draft, k)
+            derived = self._derived(spec, draft, k)
             if not self._registrations.wait(1, last_send):
                 raise AwsError(
                     Fault.THROTTLED,

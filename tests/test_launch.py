@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from threading import Event
 from time import time
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from controller import launch
-from controller.aws import tasks
+from controller.aws import definitions, tasks
 from controller.aws.definitions import Definitions
 from controller.aws.errors import Fault as Kind
 from controller.aws.pace import Pacer
@@ -180,6 +181,19 @@ def test_a_derived_revision_is_found_again_after_a_restart(
     restarted.launch(spec, 2, coming_slot() + 1)
     assert (1, 0.0) == (registrations(aws), restarted.registered())
     assert [2, 1] == [len(arns(aws)), len({task.definition_arn for task in aws.ecs.tasks()})]
+
+
+def test_a_family_of_somebody_else_bounds_the_copies(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they run by its name stays what it is; work goes on with fewer copies a task, and why is said."""
+    monkeypatch.setattr(definitions, "TAGS_LATE", timedelta(0))
+    theirs = register_template(aws, f"{template.partition(':')[0]}-x3")
+    result = process.launch(scaler_spec(cluster, template, max_tasks_per_launch=3), 9)
+    assert (Outcome.LAUNCHED, 6) == (result.outcome, result.containers)
+    assert {template.partition(":")[0] + "-x2"} == {task.family for task in aws.ecs.tasks()}
+    told = f"{theirs} is not the controller's: rename that family, or set max_containers_per_task to 2"
+    assert told in str(result.limit)
 
 
 def test_the_template_is_looked_up_at_each_launch(aws: EmbeddedAws, process: Process, cluster: str) -> None:
@@ -716,7 +730,8 @@ def test_a_dry_run_reads_and_writes_nothing(aws: EmbeddedAws, cluster: str, temp
     process = Process(aws, dry_run=True)
     result = process.launch(scaler_spec(cluster, template, max_tasks_per_launch=3), 7)
     assert (Outcome.DRY_RUN, Plan((TaskGroup(1, 3), TaskGroup(2, 2)))) == (result.outcome, result.plan)
-    assert {"DescribeTaskDefinition"} == {call.operation for call in aws.journal.calls(client=f"ecsq-{CONTROLLER}")}
+    asked = {call.operation for call in aws.journal.calls(client=f"ecsq-{CONTROLLER}")}
+    assert {"DescribeTaskDefinition", "ListTaskDefinitions"} == asked
     assert ([], (), 0) == (process.entered, result.arns, result.containers)
 
 

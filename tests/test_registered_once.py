@@ -167,7 +167,7 @@ def test_a_conflict_over_revisions_does_not_last(aws: EmbeddedAws, spec: ScalerS
     """If the listing hides one from the other they do conflict, once: at their next launch both run the oldest."""
     first, second, slot = Process(aws), Process(aws), coming_slot()
     first.launch(spec, slot)
-    aws.faults.add(Fault("ecs", "ListTaskDefinitions", "replace", times=2, body={"taskDefinitionArns": []}))
+    aws.faults.add(Fault("ecs", "ListTaskDefinitions", "replace", times=3, body={"taskDefinitionArns": []}))
     assert Kind.CONFLICT == second.launch(spec, slot).fault
     assert ["worker-x3:1", "worker-x3:2"] == derived(aws)
     for offset in (1, 2):

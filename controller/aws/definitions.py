@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -34,16 +34,24 @@ PAGE = 100
 """Revisions that ListTaskDefinitions names at a time, at most."""
 CLOCKS_DIFFER = timedelta(minutes=1)
 """By how much the moments at which ECS says that it registered two revisions may be in the wrong order."""
+TAGS_LATE = timedelta(minutes=5)
+"""How long the tags of a revision may take to show, at most: ECS is eventually consistent."""
 _UNKNOWN_OUTCOME = frozenset({Fault.UNREACHABLE, Fault.SERVER_ERROR})
 
 
 @dataclass(frozen=True, slots=True)
 class _Revision:
-    """What a search has to know of a revision; none of it ever changes."""
+    """What a search has to know of a revision; none of it ever changes, though its tags may show late."""
 
     fingerprint: str | None
-    """None: the controller did not register it."""
+    """None: it carries none of our tags."""
     registered_at: datetime | None
+
+    @property
+    def may_be_late(self) -> bool:
+        """Whether it may be one that another controller has just registered, whose tags do not show yet."""
+        young = self.registered_at is not None and datetime.now(UTC) - self.registered_at < TAGS_LATE
+        return self.fingerprint is None and young
 
 
 class Definitions:
@@ -56,7 +64,9 @@ class Definitions:
         self._registered: dict[str, str] = {}
         """Those registered here and not looked for since: another controller may have registered the same."""
         self._described: dict[str, _Revision] = {}
-        """Those of the controller by ARN, so that each is described once."""
+        """By ARN, so that each is described once."""
+        self._ours: set[str] = set()
+        """Derived families in which a revision of the controller was seen."""
         self._asked_since: dict[str, datetime] = {}
         """By template family: when the oldest revision was registered that was asked for."""
 
@@ -89,8 +99,7 @@ class Definitions:
     def find(self, family: str, fingerprint: str) -> str | None:
         """Return the ARN of an active revision of ``family`` that carries the fingerprint; None if there is none.
 
-        Of several it is the oldest, for every controller the same. Raises AwsError when that cannot be told, and
-        when the family is somebody else's: a revision of ours would become its newest, which others run by name.
+        Of several it is the oldest, for every controller the same. Raises AwsError when that cannot be told.
         """
         if fingerprint not in self._known:
             try:
@@ -102,6 +111,29 @@ class Definitions:
             self._known[fingerprint] = arn
             self._registered.pop(fingerprint, None)
         return self._known[fingerprint]
+
+    def others(self, family: str) -> str | None:
+        """Return the newest active revision of a family that somebody else registers; None: it is ours, or nobody's.
+
+        A revision of ours would become its newest, which others run by the family's name. Raises AwsError when
+        that cannot be told.
+        """
+        if family in self._ours:
+            return None
+        try:
+            listed = self._clients.ecs().list_task_definitions(
+                familyPrefix=family, status="ACTIVE", sort="DESC", maxResults=1
+            )
+            newest = next(iter(listed["taskDefinitionArns"]), None)
+            revision = None if newest is None else self._revision(newest)
+        except AWS_ERRORS as error:
+            raise translate(error, f'task definition family "{family}"', "task.definition") from error
+        if revision is None or revision.may_be_late:
+            return None
+        if revision.fingerprint is None:
+            return newest
+        self._ours.add(family)
+        return None
 
     def register(self, definition: dict[str, Any], fingerprint: str) -> str:
         """Register a derived revision; return its ARN, or that of an older one which another controller registered.
@@ -122,6 +154,7 @@ class Definitions:
         arn = registered["taskDefinitionArn"]
         self._described[arn] = _Revision(fingerprint, registered.get("registeredAt"))
         self._registered[fingerprint] = arn
+        self._ours.add(family)
         return self._look_again(family, fingerprint) or arn
 
     def forget(self, arn: str) -> None:
@@ -140,22 +173,13 @@ class Definitions:
 
     def _oldest(self, family: str, fingerprint: str) -> str | None:
         """Return the oldest active revision with the fingerprint, our own counted though the listing may lag."""
-        looked_at = dict(self._newest(family))
-        found = {arn for arn, revision in looked_at.items() if revision.fingerprint == fingerprint}
+        found = {arn for arn, revision in self._newest(family) if revision.fingerprint == fingerprint}
         if fingerprint in self._registered:
             found.add(self._registered[fingerprint])
-        if looked_at and not found and not any(revision.fingerprint for revision in looked_at.values()):
-            newest = next(iter(looked_at))
-            raise AwsError(
-                Fault.CANNOT_COPY,
-                f'task definition family "{family}" is where copies would be registered, but {newest} is not the '
-                "controller's: rename that family, or set task.max_containers_per_task to 1",
-                "task.max_containers_per_task",
-            )
         return min(found, key=_revision_number, default=None)
 
     def _newest(self, family: str) -> Iterator[tuple[str, _Revision]]:
-        """Yield active revisions, newest first, to the first that is older than any template asked for."""
+        """Yield active revisions, newest first, as far back as one of an asked-for template can be."""
         since = self._asked_since.get(template_family(family))
         pages = self._clients.ecs().get_paginator("list_task_definitions")
         listed = pages.paginate(
@@ -167,22 +191,19 @@ class Definitions:
         for page in listed:
             for arn in page["taskDefinitionArns"]:
                 revision = self._revision(arn)
-                yield arn, revision
                 if since and revision.registered_at and revision.registered_at < since - CLOCKS_DIFFER:
                     return
+                yield arn, revision
 
     def _revision(self, arn: str) -> _Revision:
-        """Return what a search has to know of a revision; one without our tags is described anew each time.
-
-        They may only be late: a revision that another controller has just registered is ours for ever.
-        """
-        if arn not in self._described:
-            described = self._describe(arn)
-            revision = _Revision(fingerprint_of(described.tags), _registered_at(described))
-            if revision.fingerprint is None:
-                return revision
+        """Return what is to be known of a revision; one whose tags may only be late is described anew each time."""
+        if arn in self._described:
+            return self._described[arn]
+        described = self._describe(arn)
+        revision = _Revision(fingerprint_of(described.tags), _registered_at(described))
+        if not revision.may_be_late:
             self._described[arn] = revision
-        return self._described[arn]
+        return revision
 
     def _note_age(self, template: Template) -> None:
         """Note how far back a search has to go: no derived revision is older than its template."""

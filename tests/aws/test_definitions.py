@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -295,35 +296,52 @@ def test_a_refused_registration_names_the_way_out(aws: EmbeddedAws, family: str)
     assert str(caught.value).endswith("; set task.max_containers_per_task lower; 1 runs the template as it is")
 
 
-def test_a_family_of_somebody_else_is_left_alone(aws: EmbeddedAws, family: str) -> None:
-    """A revision of ours would be its newest: whoever runs that family by its name would run copies."""
-    for older_than_the_template in (False, True):
-        register_template(aws, family)
-        definitions = Definitions(clients_of(aws))
-        if older_than_the_template:
-            register_template(aws, family.removesuffix("-x2"))
-            definitions.template(family.removesuffix("-x2"))
-        with pytest.raises(AwsError, match=f'family "{family}" .*task-definition/{family}:. is not'):
-            definitions.find(family, "a")
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tags show at once, so that a revision without ours is nobody's of ours."""
+    monkeypatch.setattr(definitions_module, "TAGS_LATE", timedelta(0))
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_family_of_somebody_else_is_told_from_ours(aws: EmbeddedAws, family: str) -> None:
+    """By its newest revision; nobody's is free, and one that was ours once is not asked about again."""
+    definitions, free, ours = Definitions(clients_of(aws)), family, f"{unique('family')}-x2"
+    assert None is definitions.others(free)
+    theirs = register_template(aws, f"{unique('family')}-x2")
+    assert str(definitions.others(theirs.partition(":")[0])).endswith(f"task-definition/{theirs}")
+    definitions.register(definition(ours, "a"), "a")
+    register_template(aws, ours)
+    aws.journal.clear()
+    assert None is definitions.others(ours)
+    assert [] == requests(aws)
+    assert str(Definitions(clients_of(aws)).others(ours)).endswith(f"task-definition/{ours}:2")
 
 
 def test_a_revision_that_somebody_adds_to_our_family_is_passed_over(aws: EmbeddedAws, family: str) -> None:
-    """One that was made by hand from a derived revision harms nobody: ours go on being found and registered."""
-    definitions = Definitions(clients_of(aws))
-    ours = definitions.register(definition(family, "a"), "a")
+    """Ours go on being found beside it."""
+    ours = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
     register_template(aws, family)
     assert [ours, None] == [Definitions(clients_of(aws)).find(family, print_) for print_ in ("a", "b")]
 
 
 def test_tags_that_come_late_are_looked_for_again(aws: EmbeddedAws, family: str) -> None:
-    """A revision that another controller has just registered is found as soon as it can be told."""
+    """A revision that another controller has just registered is nobody else's, and found as soon as it can be told."""
     arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
     ecs, definitions = aws.client("ecs"), Definitions(clients_of(aws))
     ecs.untag_resource(resourceArn=arn, tagKeys=[tag["key"] for tag in our_tags("a", TEMPLATE, 2)])
-    with pytest.raises(AwsError, match="is not the controller's"):
-        definitions.find(family, "a")
+    assert (None, None) == (definitions.others(family), definitions.find(family, "a"))
     ecs.tag_resource(resourceArn=arn, tags=our_tags("a", TEMPLATE, 2))
     assert arn == definitions.find(family, "a")
+
+
+@pytest.mark.usefixtures("settled")
+def test_each_revision_of_somebody_else_is_described_once(aws: EmbeddedAws, family: str) -> None:
+    """However often a fingerprint is looked for among them."""
+    for _ in range(3):
+        register_template(aws, family)
+    definitions = Definitions(clients_of(aws))
+    assert [None, None] == [definitions.find(family, print_) for print_ in ("a", "b")]
+    assert 3 == requests(aws).count("DescribeTaskDefinition")
 
 
 def test_what_may_be_registered_is_botocores_own_model(aws: EmbeddedAws) -> None:

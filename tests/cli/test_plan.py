@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import EmbeddedAws
 
-READS = {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTasks", "DescribeTaskDefinition"}
+READS = {
+    "GetQueueUrl",
+    "GetQueueAttributes",
+    "ListTasks",
+    "DescribeTasks",
+    "DescribeTaskDefinition",
+    "ListTaskDefinitions",
+}
 WINDOW = 600.0
 """L, seconds: slots of an hour, so that a window which is open, or closed, stays so during a test."""
 TIMEOUT = 10.0

@@ -203,7 +203,8 @@ def test_a_number_that_is_none(plan: Callable[..., Result], orders: Configuratio
     assert 2 == plan("--definition", k, scalers=(orders,)).exit_code
 
 
-def test_only_the_template_is_looked_up(aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration) -> None:
+def test_only_definitions_are_looked_up(aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration) -> None:
     """Neither queue nor cluster is asked, and nothing is written."""
     plan("--definition", "3", scalers=(orders,))
-    assert ["DescribeTaskDefinition"] == [call.operation for call in aws.journal.calls(client=CLIENT)]
+    expected = ["DescribeTaskDefinition", "ListTaskDefinitions"]
+    assert expected == [call.operation for call in aws.journal.calls(client=CLIENT)]

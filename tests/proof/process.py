@@ -189,6 +189,9 @@ class _Seams:
         self._process.meet("template")
         return self._account.template(definition)
 
+    def others(self, _family: str) -> str | None:
+        return None
+
     def find(self, _family: str, fingerprint: str) -> str | None:
         return self._account.find(fingerprint)
 
