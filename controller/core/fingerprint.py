@@ -1,7 +1,8 @@
 """Fingerprints: what makes two derived revisions the same, so that each is registered once.
 
-The template counts by the ARN of its revision, which is immutable, and not by what ECS answers about it:
-whatever ECS fills in by itself changes nothing.
+The template counts by the ARN of its revision, which is immutable, and not by what ECS answers about it: whatever
+ECS fills in by itself changes nothing, as long as botocore knows it. The names of members that it does not know count,
+for they may be parts of the template that could not be passed on: at worst a revision is registered once more.
 """
 
 from __future__ import annotations

@@ -222,6 +222,8 @@ def test_a_task_that_does_not_end_with_its_worker_does_not_end_with_the_copies()
     """The keeper waits for the essential containers then: whichever of them ends first ends the task, as before."""
     given = template(container("worker", essential=False), container("uploader"), container("agent", essential=False))
     assert ["worker-1", "worker-2", "uploader"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
+    with_router = template(container("worker"), container("router"))
+    assert ["worker-1", "worker-2"] == named(derived(with_router, 2), "ecsq-keeper")["command"][2:]
 
 
 def test_sidecars_wait_for_each_other_as_in_the_template() -> None:
