@@ -67,6 +67,17 @@ def timed_aws(clock: Clock) -> Iterator[EmbeddedAws]:
         yield aws
 
 
+@pytest.fixture(scope="module")
+def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
+    """One AWS for a module's scenes, and the clock that it goes by."""
+    from controller.sandbox.aws import EmbeddedAws  # noqa: PLC0415 - a second of import, for those who use it
+    from tests.support.scene import NOW  # noqa: PLC0415
+
+    clock = Clock(NOW)
+    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
+        yield aws, clock
+
+
 @pytest.fixture
 def cluster(aws: EmbeddedAws) -> str:
     """Name of a new cluster."""

@@ -16,21 +16,11 @@ from tests.support.clock import Clock
 from tests.support.scene import NEXT, NOW, POLL, Scene, build, last, numbers, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from controller.reconcile import Reconciler
 
 HOUR = 3600.0
 PULL_FAILS_AFTER = 20.0
 """Seconds from RunTask to the end of a task whose image cannot be pulled."""
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
-    """One AWS for the module, and the clock that it goes by."""
-    clock = Clock(NOW)
-    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
-        yield aws, clock
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ from controller.core.copies import KEEPER
 from controller.sandbox.aws import EmbeddedAws
 from tests.support.aws import container, register_template
 from tests.support.clock import Clock
-from tests.support.scene import NOW, POLL, Scene, build, last
+from tests.support.scene import POLL, Scene, build, last
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from controller.reconcile import Reconciler
 
 HOURS = 7200.0
@@ -24,14 +22,6 @@ UPLOADING = [
     container("worker", essential=False),
     container("uploader", dependsOn=[{"containerName": "worker", "condition": "COMPLETE"}]),
 ]
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
-    """One AWS for the module, and the clock that it goes by."""
-    clock = Clock(NOW)
-    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
-        yield aws, clock
 
 
 @pytest.fixture

@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
-    """One AWS for the module, and the clock that it goes by."""
-    clock = Clock(NOW)
-    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
-        yield aws, clock
-
-
 @pytest.fixture
 def scene(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give a scene where nothing is in doubt, at a moment within a slot's window."""

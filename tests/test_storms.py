@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,19 +18,8 @@ from tests.support.clock import Clock
 from tests.support.controller import CONTROLLER
 from tests.support.scene import APP, NOW, POLL, Scene, build, last, reasons
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 STORM = 300.0
 """Seconds that a storm lasts."""
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
-    """One AWS for the module, and the clock that it goes by."""
-    clock = Clock(NOW)
-    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
-        yield aws, clock
 
 
 @pytest.fixture

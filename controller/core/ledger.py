@@ -72,7 +72,7 @@ class LiveTask:
     @property
     def start_took(self) -> float | None:
         """Seconds from RunTask until a worker ran; None: none has, or nobody looked closely enough to tell."""
-        return None if self.started_at is None or not self.timed else self.started_at - self.created_at
+        return _start_took(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class StoppedTask:
     @property
     def start_took(self) -> float | None:
         """As of a live task."""
-        return None if self.started_at is None or not self.timed else self.started_at - self.created_at
+        return _start_took(self)
 
     @property
     def _ran_long(self) -> bool | None:
@@ -182,7 +182,7 @@ def _seen(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
         task = replace(task, started_after=now)
     else:
         after = _none_ran_until(task, before)
-        # While a worker runs, whoever waits for its end has not started: a date is then that of the workers' start.
+        # While a worker runs, whoever waits for its end has not started, and cannot have put the date off.
         dated = _is_workers(task.started_at, after) or (task.running > 0 and task.started_at is not None)
         known_by = now if task.started_at is None else task.started_at
         timed = _is_timed(task, known_by, after)
@@ -216,6 +216,10 @@ def _is_timed(task: LiveTask | StoppedTask, started_at: float | None, after: flo
         return False
     dated_by_ecs = task.started_at is not None and not task.company
     return dated_by_ecs or started_at - after <= CLOSE
+
+
+def _start_took(task: LiveTask | StoppedTask) -> float | None:
+    return None if task.started_at is None or not task.timed else task.started_at - task.created_at
 
 
 def _proven(before: LiveTask | None, task: LiveTask, now: float) -> bool:
