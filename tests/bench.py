@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import yaml
 
-from controller.app import connect
 from controller.aws.queue import COUNTS
 from controller.config import ControllerSpec, LogSpec, load
-from controller.reconcile import Reconciler
+from controller.daemon.app import connect
+from controller.daemon.schedule import Schedule
 from controller.sandbox.aws import EmbeddedAws
-from controller.schedule import Schedule
+from controller.scaling.reconcile import Reconciler
 from controller.telemetry import log
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 

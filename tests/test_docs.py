@@ -11,13 +11,13 @@ import click
 import pytest
 import yaml
 
-from controller.app import OPERATIONS
 from controller.aws.errors import Fault
 from controller.aws.session import REQUEST_OUTCOMES
 from controller.cli import COMMANDS, main
 from controller.config import json_schema, load
-from controller.core.model import Outcome, Reason
-from controller.reload import NEEDS_RESTART
+from controller.core.decision.model import Outcome, Reason
+from controller.daemon.app import OPERATIONS
+from controller.daemon.reload import NEEDS_RESTART
 from controller.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:

@@ -41,20 +41,24 @@ def test_the_layers_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "line", "complaint"),
+    ("module", "imported"),
     [
-        ("core/limits.py", "from controller.config import load", "controller.core.limits -> controller.config"),
-        ("core/limits.py", "import time", "controller.core.limits -> time"),
-        ("fleet.py", "from controller.launch import Launcher", "controller.fleet -> controller.launch"),
-        ("reconcile.py", "import boto3", "controller.reconcile -> boto3"),
-        ("telemetry/log.py", "from botocore.config import Config", "controller.telemetry.log -> botocore"),
-        ("web.py", "from controller import sandbox", "controller.web -> controller.sandbox"),
+        pytest.param("core.record", "controller.config.spec", id="floor upward"),
+        pytest.param("aws.pace", "controller.telemetry.log", id="floor beside"),
+        pytest.param("daemon.web", "controller.daemon.app", id="daemon"),
+        pytest.param("scaling.fleet", "controller.scaling.launch", id="reconcile"),
+        pytest.param("core.copies.packing", "controller.core.decision.slots", id="copies to decision"),
+        pytest.param("core.decision.slots", "controller.core.copies.packing", id="decision to copies"),
+        pytest.param("core.words", "controller.core.decision.slots", id="words"),
+        pytest.param("core.decision.limits", "time", id="core impure"),
+        pytest.param("sandbox.run", "controller.aws.errors", id="sandbox"),
+        pytest.param("scaling.reconcile", "boto3", id="boto3"),
+        pytest.param("telemetry.log", "botocore", id="botocore"),
     ],
-    ids=["core upward", "core impure", "beside", "boto3", "botocore", "sandbox"],
 )
-def test_a_broken_layer_is_reported(copy: Path, module: str, line: str, complaint: str) -> None:
+def test_a_broken_layer_is_reported(copy: Path, module: str, imported: str) -> None:
     """An import that a contract forbids fails the check, which names it."""
-    path = copy / "controller" / module
-    path.write_text(f"{path.read_text()}\n{line}\n")
+    path = (copy / "controller" / module.replace(".", "/")).with_suffix(".py")
+    path.write_text(f"{path.read_text()}\nimport {imported}\n")
     code, report = contracts(copy)
-    assert (1, True) == (code, complaint in report), report
+    assert (1, True) == (code, f"controller.{module} -> {imported}" in report), report

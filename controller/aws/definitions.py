@@ -19,10 +19,10 @@ from botocore.model import ListShape, Shape, StructureShape
 from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, translate
 from controller.aws.session import Clients
 from controller.aws.unknown import UNKNOWN
-from controller.core.copies import template_family
-from controller.core.derive import Allowed
-from controller.core.fingerprint import fingerprint_of
-from controller.core.template import Template
+from controller.core.copies.copies import template_family
+from controller.core.copies.derive import Allowed
+from controller.core.copies.fingerprint import fingerprint_of
+from controller.core.copies.template import Template
 
 LOOK_BACK = 200
 """Revisions of a derived family, newest first, among which a fingerprint is looked for.

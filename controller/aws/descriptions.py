@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from controller.aws.errors import AwsError, Fault
-from controller.core.copies import KEEPER, MOST_COPIES, copy_names
-from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.core.copies.copies import KEEPER, MOST_COPIES, copy_names
+from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
 
 _RUNNING = "RUNNING"
 _STOPPED = frozenset({"STOPPED", "DELETED"})

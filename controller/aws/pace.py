@@ -8,7 +8,7 @@ from time import monotonic
 
 from controller.aws.errors import AwsError, Fault
 from controller.clock import Clock
-from controller.core.rate import Bucket, Rate, take
+from controller.core.decision.rate import Bucket, Rate, take
 
 FIRST_BACK_OFF = 1.0
 """Seconds for which an operation rests after it was throttled once."""

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, translate
 from controller.aws.session import Clients
-from controller.core.model import QueueCounts
+from controller.core.decision.model import QueueCounts
 
 COUNTS = (
     "ApproximateNumberOfMessages",

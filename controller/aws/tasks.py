@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, MetadataRe
 from controller.aws.descriptions import read_task
 from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, error_code, translate
 from controller.aws.session import Clients, StoppingError, TooLateError
-from controller.core.ledger import LiveTask, StoppedTask
+from controller.core.decision.ledger import LiveTask, StoppedTask
 
 MOST_A_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
-from controller.core.copy_notes import notes
-from controller.core.difference import difference
-from controller.core.explain import counted
-from controller.draft import Draft, Drafts
+from controller.core.copies.copy_notes import notes
+from controller.core.copies.difference import difference
+from controller.core.words import counted
+from controller.scaling.draft import Draft, Drafts
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,23 +14,24 @@ from typing import Any, TypeVar
 
 import click
 
-from controller.app import connect
 from controller.aws.errors import AwsError
 from controller.cli import definition
 from controller.cli.options import config_option
 from controller.config import ConfigError, ControllerSpec, ScalerSpec, load
-from controller.core.breaker import CLOSED, heed
-from controller.core.copies import KEEPER, copy_names, derived_family
-from controller.core.copy_notes import notes, paid
-from controller.core.decide import decide
-from controller.core.explain import Line, counted, explain
-from controller.core.model import Outcome, ScalerState
-from controller.core.packing import TaskGroup
+from controller.core.copies.copies import KEEPER, copy_names, derived_family
+from controller.core.copies.copy_notes import notes, paid
+from controller.core.copies.packing import TaskGroup
+from controller.core.decision.breaker import CLOSED, heed
+from controller.core.decision.decide import decide
+from controller.core.decision.explain import Line, explain
+from controller.core.decision.model import Outcome, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
-from controller.draft import Draft
-from controller.launch import described, named
-from controller.observe import Observation, could_launch, observe, recall
-from controller.reconcile import Services
+from controller.core.words import counted
+from controller.daemon.app import connect
+from controller.scaling.draft import Draft
+from controller.scaling.launch import described, named
+from controller.scaling.observe import Observation, could_launch, observe, recall
+from controller.scaling.reconcile import Services
 from controller.telemetry.series import Series
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from controller.app import run
 from controller.cli.options import config_option
 from controller.config import ConfigError
-from controller.reload import Configuration
-from controller.web import CannotListenError
+from controller.daemon.app import run
+from controller.daemon.reload import Configuration
+from controller.daemon.web import CannotListenError
 
 
 @click.command("run")

@@ -11,8 +11,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import click
 
-from controller.core.explain import clock, counted, span
-from controller.core.model import Outcome
+from controller.core.decision.model import Outcome
+from controller.core.words import clock, counted, span
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = 5.0

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from controller.config.durations import format_duration
 from controller.config.problems import Fault
-from controller.core.demand import UNKNOWN_START_DELAY
-from controller.core.policy import DrainWithin, MessageState, Steps
-from controller.core.slots import slot_numbered
+from controller.core.decision.demand import UNKNOWN_START_DELAY
+from controller.core.decision.policy import DrainWithin, MessageState, Steps
+from controller.core.decision.slots import slot_numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
-from controller.core.policy import (
+from controller.core.copies.packing import Packing, PackingPolicy
+from controller.core.decision.policy import (
     CooldownPolicy,
     DemandPolicy,
     DrainWithin,
     HysteresisPolicy,
     MessageState,
-    Packing,
-    PackingPolicy,
     PerContainer,
     Policy,
     SlotPolicy,
     Step,
     Steps,
 )
-from controller.core.rate import Rate
-from controller.core.slots import slot_length
+from controller.core.decision.rate import Rate
+from controller.core.decision.slots import slot_length
 
 if TYPE_CHECKING:
     from controller.config.schema import Aws, Configuration, Cooldown, Demand, Hysteresis, Scaler, Task

@@ -13,8 +13,8 @@ from controller.config.durations import format_duration, parse_duration
 from controller.config.problems import Fault, KeyPath, quote
 from controller.config.regions import contradictions
 from controller.config.schema import MAX_COPIES, Aws, Scaler
-from controller.core.overrides import MAX_OVERRIDES, overrides_size
-from controller.core.slots import WINDOWS_PER_SLOT
+from controller.core.copies.overrides import MAX_OVERRIDES, overrides_size
+from controller.core.decision.slots import WINDOWS_PER_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from controller.core.rate import Rate
+from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from controller.core.policy import PackingPolicy, Policy
+    from controller.core.copies.packing import PackingPolicy
+    from controller.core.decision.policy import Policy
 
 ACCOUNT_RATE = Rate(20.0, 100)
 """Tasks that Fargate starts for an account and region by default (AWS Fargate quotas)."""

@@ -1,1 +1,1 @@
-"""The rules, pure: standard library only, no clock, no log, no AWS. Everything else carries them out."""
+"""Every rule, pure: frozen records in, frozen records out, and time as an argument."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.core.explain import in_one_line
-from controller.core.model import Decision, Numbers, Outcome, Reason
-from controller.core.packing import Plan
-from controller.core.sizing import TaskSize
+from controller.core.copies.packing import Plan
+from controller.core.copies.sizing import TaskSize
+from controller.core.decision.explain import in_one_line
+from controller.core.decision.model import Decision, Numbers, Outcome, Reason
 
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "breaker")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.core.explain import counted
-from controller.core.model import Outcome
+from controller.core.decision.model import Outcome
+from controller.core.words import counted
 
 RECENT_LAUNCHES = 4
 """How many launches are kept in view."""

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from controller.core.copies import KEEPER
+from controller.core.copies.copies import KEEPER
 from controller.sandbox.keepers import KeeperError
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE, GaveUpError, Worker
 

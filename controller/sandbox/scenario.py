@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.config.durations import format_duration
-from controller.core.slots import WINDOWS_PER_SLOT
+from controller.core.decision.slots import WINDOWS_PER_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

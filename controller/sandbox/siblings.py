@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.core.copies import KEEPER
+from controller.core.copies.copies import KEEPER
 from controller.sandbox.messages import Mishap
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE
 

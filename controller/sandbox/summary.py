@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.core.explain import counted
+from controller.core.words import counted
 from controller.sandbox.census import Census
 from controller.sandbox.messages import MessageTotals
 from controller.sandbox.siblings import KeeperTotals

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.core.explain import counted
+from controller.core.words import counted
 from controller.sandbox.aws import METADATA
 from controller.sandbox.disruptions import Blow
 from controller.sandbox.memory import MEBIBYTE, MOST_GROWTH, MemoryUse

@@ -10,7 +10,7 @@ import structlog
 from structlog.typing import EventDict
 
 from controller.config import LogSpec
-from controller.core.model import Outcome
+from controller.core.decision.model import Outcome
 from controller.core.record import Reconciled, record
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -9,7 +9,7 @@ from controller.aws import definitions as definitions_module
 from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
-from controller.core.fingerprint import our_tags
+from controller.core.copies.fingerprint import our_tags
 from controller.sandbox.aws import Fault
 from tests.support.aws import container, register_template, unique
 from tests.support.controller import clients_of

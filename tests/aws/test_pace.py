@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import LONGEST_BACK_OFF, BackOff, Pacer
 from controller.clock import Clock
-from controller.core.rate import Rate
+from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
     from tests.support.clock import Clock as SetClock

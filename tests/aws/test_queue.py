@@ -9,7 +9,7 @@ from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.queue import Queue
 from controller.aws.session import Clients
-from controller.core.model import QueueCounts
+from controller.core.decision.model import QueueCounts
 from controller.sandbox.aws import Fault
 from tests.support.aws import CreatedQueue, create_queue, send_messages
 from tests.support.controller import aws_spec, clients_of, ignore_request

@@ -9,8 +9,8 @@ from controller.aws.descriptions import read_task
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.tasks import Round, Tasks
-from controller.core.copies import KEEPER
-from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.core.copies.copies import KEEPER
+from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
 from controller.sandbox.aws import Fault
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of

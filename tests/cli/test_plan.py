@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli import main
-from controller.core.policy import SlotPolicy
-from controller.core.slots import slot_at
+from controller.core.decision.policy import SlotPolicy
+from controller.core.decision.slots import slot_at
 from controller.sandbox.aws import Fault
 from tests.support.aws import container, create_queue, register_template, run_tasks, send_messages
 from tests.support.daemon import CLIENT, Configuration, configuration, scaler

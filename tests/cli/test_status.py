@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from controller.cli import main
 from controller.config import ServerSpec
-from controller.core.explain import clock
-from controller.web import bind
+from controller.core.words import clock
+from controller.daemon.web import bind
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.daemon import SOON, Daemon, configuration, running, scaler
 

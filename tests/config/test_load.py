@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
-from controller.core.policy import (
+from controller.core.copies.packing import Packing, PackingPolicy
+from controller.core.decision.policy import (
     CooldownPolicy,
     DrainWithin,
     HysteresisPolicy,
     MessageState,
-    Packing,
-    PackingPolicy,
     PerContainer,
     Policy,
     SlotPolicy,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.keeper import keeper_container
-from controller.core.template import Template
+from controller.core.copies.keeper import keeper_container
+from controller.core.copies.template import Template
 from tests.keeper.metadata import PATIENCE
 
 Keeper = subprocess.Popen[str]

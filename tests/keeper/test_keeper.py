@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.derive import derive
-from tests.core.templates import KEEPER_IMAGE, after, allowed, container, template
+from controller.core.copies.derive import derive
+from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, template
 from tests.keeper.conftest import Start, children, command, ending
 from tests.keeper.metadata import Answer, Endpoint, cut, reset, says, silence, statuses
 

@@ -8,9 +8,9 @@ from enum import Enum
 from typing import Any
 
 from controller.aws.tasks import Answer, ConflictError, Round
-from controller.core.ledger import LiveTask, StopOutcome, StoppedTask
-from controller.core.model import QueueCounts
-from controller.core.template import Template
+from controller.core.copies.template import Template
+from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.core.decision.model import QueueCounts
 
 ALMOST = 1e-6
 """Seconds by which "at most L" stays below L: the times of slots are rounded."""

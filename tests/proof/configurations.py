@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from controller.config import ScalerSpec
-from controller.core.policy import Packing
-from controller.core.slots import SlotPolicy, slot_length
+from controller.core.copies.packing import Packing
+from controller.core.decision.slots import SlotPolicy, slot_length
 from tests.support.controller import SLOTS, scaler_spec
 
 L = SLOTS.consistency_window

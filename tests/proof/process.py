@@ -10,19 +10,19 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
 from controller.aws.session import TooLateError
 from controller.aws.tasks import Answer, OutcomeUnknownError, Round
-from controller.budget import SharedBudget
 from controller.clock import Clock
 from controller.config import ScalerSpec
-from controller.core.derive import Allowed
-from controller.core.ledger import StoppedTask
-from controller.core.limits import SIGNATURE_LIFETIME
-from controller.core.model import Decision, QueueCounts
-from controller.core.rate import Rate
+from controller.core.copies.derive import Allowed
+from controller.core.copies.template import Template
+from controller.core.decision.ledger import StoppedTask
+from controller.core.decision.limits import SIGNATURE_LIFETIME
+from controller.core.decision.model import Decision, QueueCounts
+from controller.core.decision.rate import Rate
 from controller.core.record import LaunchResult
-from controller.core.template import Template
-from controller.fleet import Clusters
-from controller.launch import Enter, Launcher
-from controller.reconcile import Reconciler, Services
+from controller.scaling.budget import SharedBudget
+from controller.scaling.fleet import Clusters
+from controller.scaling.launch import Enter, Launcher
+from controller.scaling.reconcile import Reconciler, Services
 from controller.telemetry.series import Series
 from tests.proof.configurations import capacity
 from tests.proof.stepped import Seam, Stepped

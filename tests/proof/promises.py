@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from controller.core.slots import slot_numbered
+from controller.core.decision.slots import slot_numbered
 from tests.proof.account import ALMOST, Account, Task
 from tests.proof.configurations import S
 from tests.proof.process import Process, Request

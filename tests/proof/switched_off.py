@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from controller import launch
 from controller.aws.errors import Fault
 from controller.aws.session import TooLateError
 from controller.aws.tasks import Answer
 from controller.config import ScalerSpec
-from controller.core import decide, limits, slots
-from controller.core.model import Decision
-from controller.core.policy import SlotPolicy
+from controller.core.decision import decide, limits, slots
+from controller.core.decision.model import Decision
+from controller.core.decision.policy import SlotPolicy
+from controller.core.decision.slots import Slot, open_slot, slot_at, slot_numbered
 from controller.core.record import LaunchResult
-from controller.core.slots import Slot, open_slot, slot_at, slot_numbered
-from controller.launch import Enter, Launcher
+from controller.scaling import launch
+from controller.scaling.launch import Enter, Launcher
 from controller.telemetry.series import Series
 
 Run = Callable[[Mapping[str, Any], float], Answer]

@@ -9,8 +9,8 @@ from math import ceil
 from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import ConflictError, OutcomeUnknownError
 from controller.config import ScalerSpec
-from controller.core.limits import SIGNATURE_LIFETIME
-from controller.core.slots import Slot, slot_at, slot_numbered
+from controller.core.decision.limits import SIGNATURE_LIFETIME
+from controller.core.decision.slots import Slot, slot_at, slot_numbered
 from tests.proof.account import ALMOST, Account, Starts
 from tests.proof.configurations import SLOT, L, capacity
 from tests.proof.process import PAUSES, Process, Request

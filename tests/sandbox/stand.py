@@ -2,8 +2,8 @@
 
 import time
 
-from controller.core.copies import KEEPER, copy_names
-from controller.core.keeper import SCRIPT
+from controller.core.copies.copies import KEEPER, copy_names
+from controller.core.copies.keeper import SCRIPT
 from controller.sandbox.messages import Message, MessageRecords, MessageTotals, Mishap
 from controller.sandbox.runner import ContainerRunner
 from controller.sandbox.scenario import CLUSTER, SUBNET

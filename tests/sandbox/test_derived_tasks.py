@@ -1,10 +1,10 @@
 """What is really derived, run by the real keeper on the embedded ECS: it lives as long as the template's task would."""
 
-from controller.core.copies import KEEPER
-from controller.core.derive import derive
-from controller.core.template import Template
+from controller.core.copies.copies import KEEPER
+from controller.core.copies.derive import derive
+from controller.core.copies.template import Template
 from controller.sandbox.aws import METADATA
-from tests.core.templates import KEEPER_IMAGE, after, allowed
+from tests.core.copies.templates import KEEPER_IMAGE, after, allowed
 from tests.support.aws import container, eventually
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.copies import KEEPER, copy_names
+from controller.core.copies.copies import KEEPER, copy_names
 from controller.sandbox.aws import METADATA, Fault
 from controller.sandbox.keepers import TOOLS, Keepers
 from controller.sandbox.process_group import SetupError

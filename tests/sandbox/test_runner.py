@@ -1,6 +1,6 @@
 import pytest
 
-from controller.core.copies import KEEPER, copy_names
+from controller.core.copies.copies import KEEPER, copy_names
 from controller.sandbox.census import Census, take_census
 from controller.sandbox.messages import Mishap
 from controller.sandbox.siblings import Siblings, siblings

@@ -1,9 +1,9 @@
 import pytest
 
 from controller.config import load
-from controller.core.derive import copies_limit
-from controller.core.policy import PerContainer, Steps
-from controller.core.template import Template
+from controller.core.copies.derive import copies_limit
+from controller.core.copies.template import Template
+from controller.core.decision.policy import PerContainer, Steps
 from controller.sandbox.daemon import write_configuration
 from controller.sandbox.load import plan_load
 from controller.sandbox.log_router import LOG_ROUTER

@@ -10,7 +10,8 @@ from controller.aws.errors import Fault
 from controller.aws.pace import BackOff
 from controller.aws.session import REQUEST_OUTCOMES, Clients
 from controller.config import AwsSpec, ScalerSpec, TaskSpec
-from controller.core.policy import CooldownPolicy, MessageState, PackingPolicy, PerContainer, Policy, SlotPolicy
+from controller.core.copies.packing import PackingPolicy
+from controller.core.decision.policy import CooldownPolicy, MessageState, PerContainer, Policy, SlotPolicy
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.support.aws import NETWORK

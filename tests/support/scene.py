@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from controller import app
 from controller.aws import tasks
 from controller.clock import Clock as ClockOfAll
 from controller.config import ControllerSpec, LogSpec, ServerSpec
-from controller.core.slots import slot_numbered
-from controller.reconcile import Reconciler
+from controller.core.decision.slots import slot_numbered
+from controller.daemon import app
+from controller.scaling.reconcile import Reconciler
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template, run_tasks, send_messages
 from tests.support.controller import CONTROLLER, SCALER, SLOTS, aws_spec, scaler_spec
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import pytest
 
     from controller.config import ScalerSpec
-    from controller.core.model import Numbers, Reason
+    from controller.core.decision.model import Numbers, Reason
     from controller.core.record import Reconciled
-    from controller.reconcile import Services
     from controller.sandbox.aws import EmbeddedAws
+    from controller.scaling.reconcile import Services
     from tests.support.clock import Clock
 
 APP = f"ecsq-{CONTROLLER}"

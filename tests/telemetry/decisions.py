@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.core.decide import decide
-from controller.core.model import ScalerState
+from controller.core.decision.decide import decide
+from controller.core.decision.model import ScalerState
 
 if TYPE_CHECKING:
-    from controller.core.model import Decision, Fleet, QueueCounts
-    from controller.core.policy import Policy
+    from controller.core.decision.model import Decision, Fleet, QueueCounts
+    from controller.core.decision.policy import Policy
 
 NOW = 2_000_000_000.0
 

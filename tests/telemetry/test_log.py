@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from controller.config import LogSpec
-from controller.core.model import Fleet, Outcome, QueueCounts
-from controller.core.packing import Plan
+from controller.core.copies.packing import Plan
+from controller.core.decision.model import Fleet, Outcome, QueueCounts
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.telemetry import log
 from tests.support.controller import SCALER, scaler_spec

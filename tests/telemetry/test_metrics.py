@@ -8,13 +8,13 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from controller.app import OPERATIONS, VERSION
 from controller.aws.errors import Fault
 from controller.aws.session import REQUEST_OUTCOMES
-from controller.core.ledger import StopOutcome
-from controller.core.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
-from controller.core.packing import Plan
+from controller.core.copies.packing import Plan
+from controller.core.decision.ledger import StopOutcome
+from controller.core.decision.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.record import LaunchResult, Reconciled
+from controller.daemon.app import OPERATIONS, VERSION
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of

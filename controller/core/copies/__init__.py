@@ -1,0 +1,1 @@
+"""What a task of k copies of a worker is."""

@@ -1,0 +1,1 @@
+"""What to launch now, and why."""

@@ -1,0 +1,204 @@
+"""Explaining a decision in words, with every number, for whoever is on call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from controller.core.decision.breaker import probing
+from controller.core.decision.demand import UNKNOWN_START_DELAY
+from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
+from controller.core.decision.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
+from controller.core.decision.slots import slot_numbered
+from controller.core.words import clock, counted, span
+
+Line = tuple[str, str]
+"""What a line is about, and what it says."""
+
+_ASLEEP = "hold: asleep, the backlog has not woken it yet"
+_AT_MAX_IN_DOUBT = "hold: max_containers is reached with what calls of unknown outcome may yet start"
+_NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
+_VERDICTS = {
+    Reason.LAUNCH: "launch {launch}",
+    Reason.SATISFIED: "hold: enough containers live",
+    Reason.IDLE: "hold: nothing to do",
+    Reason.RISING: "hold: {demand} are asked for, but not for enough polls in a row yet",
+    Reason.COOLDOWN: "hold: {missing} short, but the last launch was too recent",
+    Reason.SLOT: "hold: {missing} short, but the launch window is closed",
+    Reason.AT_MAX: "hold: max_containers is reached",
+    Reason.NOTHING_WAITING: "hold: {missing} short, but live containers are about to take every visible message",
+    Reason.PAUSED: "hold: paused in the configuration",
+    Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing",
+    Reason.BUDGET: "hold: {missing} short, but the budget of all scalers leaves none",
+}
+
+
+def in_one_line(decision: Decision) -> str:
+    """Return the decision and its cause in one line."""
+    numbers, fleet = decision.numbers, decision.fleet
+    if decision.queue is None:
+        return "hold: the queue could not be read, so the backlog is unknown"
+    if numbers is None or fleet is None:
+        return "hold: the cluster could not be read, so what lives is unknown"
+    seen = f"{counted(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
+    said = _verdict(decision.reason, decision.queue, numbers, asleep=bool(decision.backlog)).format(
+        launch=counted(decision.launch, "container"),
+        missing=counted(numbers.shortfall, "container"),
+        demand=numbers.demand,
+    )
+    return f"{said} ({seen})"
+
+
+def _verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bool) -> str:
+    """Return what a reason reads as; some read differently where the difference matters."""
+    if reason is Reason.IDLE and asleep:
+        return _ASLEEP
+    if reason is Reason.NOTHING_WAITING and not queue.visible:
+        return _NOTHING_VISIBLE
+    if reason is Reason.AT_MAX and numbers.in_doubt:
+        return _AT_MAX_IN_DOUBT
+    return _VERDICTS[reason]
+
+
+def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:
+    """Return the decision line by line, in the order of its steps."""
+    return tuple(_lines(policy, decision))
+
+
+def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
+    queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+    yield "queue", _queue(policy, queue)
+    yield "fleet", _fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
+    if queue and fleet and numbers:
+        yield "demand", _demand(policy, queue, fleet, decision.backlog or 0, numbers)
+        yield "level", _level(policy, numbers, decision.at)
+        yield "desired", _desired(policy, numbers, fleet)
+        if numbers.shortfall > 0:
+            yield "limits", _limits(policy, queue, fleet, numbers)
+            yield "cooldown", _cooldown(policy, numbers, decision.at)
+        if numbers.breaker.open_until is not None:
+            yield "breaker", _breaker(numbers, fleet, decision.at)
+        if numbers.granted is not None and numbers.granted < numbers.wanted:
+            yield "budget", f"{numbers.granted} of {numbers.wanted} granted: the budget of all scalers has no more room"
+        if decision.slot is not None or decision.look_again_at is not None:
+            yield "slot", _slot(policy, decision)
+    yield "decision", in_one_line(decision)
+
+
+def _queue(policy: Policy, queue: QueueCounts | None) -> str:
+    if queue is None:
+        return "unknown: it could not be read"
+    states = [state for state in MessageState if state in policy.counted]
+    parts = " + ".join(f"{getattr(queue, state.value)} {_words(state)}" for state in states)
+    left_out = [
+        f"{getattr(queue, state.value)} {_words(state)}" for state in MessageState if state not in policy.counted
+    ]
+    rest = f"; not counted: {', '.join(left_out)}" if left_out else ""
+    return f"{counted(queue.backlog(policy.counted), 'message')} of backlog = {parts}{rest}"
+
+
+def _words(state: MessageState) -> str:
+    return state.value.replace("_", " ")
+
+
+def _fleet(fleet: Fleet | None) -> str:
+    if fleet is None:
+        return "unknown: the cluster could not be read"
+    tasks = counted(fleet.running_tasks + fleet.starting_tasks, "task")
+    live = counted(fleet.live, "live container")
+    return f"{live} = {fleet.running} running + {len(fleet.starting)} starting, in {tasks}"
+
+
+def _demand(policy: Policy, queue: QueueCounts, fleet: Fleet, backlog: int, numbers: Numbers) -> str:
+    asked = counted(numbers.asked, "container")
+    match policy.demand:
+        case Steps(steps):
+            reached = [step.backlog for step in steps if step.backlog <= backlog]
+            why = f"the step at {counted(max(reached), 'message')}" if reached else "no step is reached"
+        case PerContainer(messages_per_container):
+            why = f"one for every {counted(messages_per_container, 'message')} of {backlog}"
+        case DrainWithin() as goal:
+            why = _drain(goal, queue, fleet)
+    return f"{asked}: {why}{_gate(policy, numbers)}"
+
+
+def _gate(policy: Policy, numbers: Numbers) -> str:
+    """Say what makes demand differ from what the strategy asks for."""
+    if numbers.demand == numbers.asked:
+        return ""
+    rules = policy.hysteresis
+    if numbers.demand > numbers.asked:
+        return (
+            f"; but {counted(numbers.demand, 'container')}, for some messages have waited {span(rules.activate_within)}"
+        )
+    if numbers.demand:
+        return f"; but at most {numbers.demand} (max_containers)"
+    late = f" or at {clock(numbers.waiting_since + rules.activate_within)}" if numbers.waiting_since else ""
+    return f"; but it sleeps until there are {counted(rules.activate_at, 'message')}{late}"
+
+
+def _drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
+    measured = "measured" if fleet.start_delay is not None else "assumed until one was seen"
+    delay = fleet.start_delay if fleet.start_delay is not None else UNKNOWN_START_DELAY
+    return (
+        f"{queue.visible} visible x {span(goal.seconds_per_message)} of work, to be started within "
+        f"{span(goal.drain_within)} by {counted(fleet.live, 'live container')} and new ones, "
+        f"which take {span(delay)} to start ({measured})"
+    )
+
+
+def _level(policy: Policy, numbers: Numbers, now: float) -> str:
+    if isinstance(policy.demand, DrainWithin):
+        return f"{numbers.level}: the demand itself, for drain_within is not held"
+    if numbers.demand > numbers.level:
+        polls = counted(policy.hysteresis.rise_after, "poll")
+        return f"{numbers.level}: it rises when {polls} in a row have asked for more"
+    if numbers.demand == numbers.level:
+        return f"{numbers.level}: the demand"
+    until = numbers.fall_cooldown_until
+    held = f", from {clock(until)} on (fall cooldown)" if until is not None and until > now else ""
+    polls = counted(policy.hysteresis.fall_after, "poll")
+    return f"{numbers.level}: it falls when {polls} in a row have asked for less{held}"
+
+
+def _desired(policy: Policy, numbers: Numbers, fleet: Fleet) -> str:
+    bounds = f"the level within {policy.min_containers} and {policy.max_containers}"
+    if numbers.shortfall > 0:
+        return f"{numbers.desired}: {bounds}; {numbers.shortfall} more than the {fleet.live} live"
+    return f"{numbers.desired}: {bounds}; {fleet.live} live are enough"
+
+
+def _limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) -> str:
+    doubt = f", {numbers.in_doubt} in doubt" if numbers.in_doubt else ""
+    room = f"room for {numbers.room} below max_containers {policy.max_containers} ({fleet.live} live{doubt})"
+    taken = queue.visible - numbers.unclaimed
+    waits = f"{numbers.unclaimed} of {counted(queue.visible, 'visible message')} wait for a container"
+    return f"{room}; {waits} ({taken} are about to be taken)"
+
+
+def _cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
+    until = numbers.launch_cooldown_until
+    if until is None:
+        return "none: nothing was launched yet"
+    state = "over since" if now >= until - policy.poll_interval / 2 else "until"
+    return f"launch: {state} {clock(until)}"
+
+
+def _breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
+    breaker = numbers.breaker
+    bad = f"{counted(breaker.bad_ends, 'task')} in a row failed to start or soon after"
+    cause = f", the last: {breaker.cause}" if breaker.cause else ""
+    if probing(breaker, fleet.newest_task_at):
+        return f"{bad}{cause}; waiting for what becomes of the one task launched as a probe"
+    until = breaker.open_until or 0.0
+    if now >= until and numbers.in_doubt:
+        return f"{bad}{cause}; a single task probes once nothing is in doubt"
+    when = "a single task may probe now" if now >= until else f"a single task probes at {clock(until)}"
+    return f"{bad}{cause}; {when}"
+
+
+def _slot(policy: Policy, decision: Decision) -> str:
+    if decision.slot is not None:
+        last_send = slot_numbered(policy.slots, decision.slot).last_send
+        return f"{decision.slot}: its window is open until {clock(last_send)}"
+    again = f"looks again at {clock(decision.look_again_at)}" if decision.look_again_at is not None else ""
+    return f"the launch window is closed; {again}"

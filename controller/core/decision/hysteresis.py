@@ -1,0 +1,64 @@
+"""Hysteresis: from what each poll asks for to a level that does not flutter.
+
+An idle scaler sleeps until its backlog reaches ``activate_at``; a smaller one is served once it has waited for
+``activate_within``, with at least one container until the backlog is 0. The level rises to the lowest demand of the
+last ``rise_after`` polls and falls to the highest of the last ``fall_after``, the latter measured with the dead band's
+allowance and not before the fall cooldown is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.core.decision.cooldown import may_fall
+from controller.core.decision.model import LevelState
+from controller.core.decision.policy import Policy
+
+
+def cold(policy: Policy, live: int) -> LevelState:
+    """Return what a restarted controller starts from: what lives beyond the minimum was woken once."""
+    return LevelState(level=live, awake=live > policy.min_containers)
+
+
+def wake(policy: Policy, state: LevelState, backlog: int, now: float) -> LevelState:
+    """Return the state awake if the backlog is large enough, or has waited long enough for a level above 0."""
+    if backlog == 0:
+        return replace(state, tail=False)
+    waited = 0.0 if state.waiting_since is None else now - state.waiting_since
+    tail = state.tail or (state.level == 0 and waited >= policy.hysteresis.activate_within)
+    awake = state.awake or tail or backlog >= policy.hysteresis.activate_at
+    return replace(state, awake=awake, tail=tail)
+
+
+def settle(state: LevelState, backlog: int, now: float) -> LevelState:
+    """Return the state after a poll: asleep if idle, and waiting since when if a backlog meets the level 0."""
+    if state.level > 0 or backlog == 0:
+        return replace(state, awake=state.level > 0, waiting_since=None)
+    # The clock may have stepped back: what began in the future begins now.
+    since = now if state.waiting_since is None else min(now, state.waiting_since)
+    return replace(state, waiting_since=since)
+
+
+def heeded(state: LevelState, asked: int) -> int:
+    """Return what counts of a demand: nothing while asleep, at least 1 for a late tail."""
+    return max(asked if state.awake else 0, 1 if state.tail else 0)
+
+
+def advance(policy: Policy, state: LevelState, demand: int, padded: int, now: float) -> LevelState:
+    """Return the state after a poll that asks for ``demand``, or with the dead band for ``padded``.
+
+    A look between two polls (less than half an interval after the last) changes nothing: rises and falls are counted
+    in polls.
+    """
+    if state.polled_at is not None and 0 <= now - state.polled_at < policy.poll_interval / 2:
+        return state
+    rules = policy.hysteresis
+    kept = max(rules.rise_after, rules.fall_after)
+    asked = (*state.asked, demand)[-kept:]
+    asked_padded = (*state.asked_padded, padded)[-kept:]
+    state = replace(state, asked=asked, asked_padded=asked_padded, polled_at=now)
+    if len(asked) >= rules.rise_after and (lowest := min(asked[-rules.rise_after :])) > state.level:
+        return replace(state, level=lowest, rose_at=now)
+    if len(asked) < rules.fall_after or not may_fall(policy, state, now):
+        return state
+    return replace(state, level=min(state.level, max(asked_padded[-rules.fall_after :])))

@@ -1,0 +1,29 @@
+"""Limits: what keeps a launch smaller than the shortfall."""
+
+from __future__ import annotations
+
+from controller.core.decision.model import Doubt, Fleet, QueueCounts
+from controller.core.decision.policy import Policy
+from controller.core.decision.slots import SKEW_SHARE
+
+SIGNATURE_LIFETIME = 300.0
+"""Seconds after which AWS refuses a signed request that arrives late."""
+
+
+def pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) -> tuple[Doubt, ...]:
+    """Return the doubts that a listing, begun at ``listed_at``, need not show although they come true.
+
+    A request can arrive until AWS refuses its signature, by a clock that is S apart from ours, and is listed within L.
+    As with the window, when the listing *began* counts, and not when it is used.
+    """
+    lifetime = SIGNATURE_LIFETIME + policy.slots.consistency_window * (1 + SKEW_SHARE)
+    return tuple(doubt for doubt in doubts if listed_at < doubt.last_sent_at + lifetime)
+
+
+def unclaimed(queue: QueueCounts, fleet: Fleet) -> int:
+    """Return the visible messages that no live container is about to take.
+
+    A container that starts will take one; so will one that lives while nothing is in flight for it.
+    """
+    about_to_take = max(len(fleet.starting), fleet.live - queue.in_flight)
+    return max(0, queue.visible - about_to_take)

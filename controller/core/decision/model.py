@@ -1,0 +1,179 @@
+"""The records that the rules speak in: what was observed, what is remembered, what was decided.
+
+Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers. All
+records are immutable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.core.decision.breaker import CLOSED, Breaker
+from controller.core.decision.policy import MessageState
+
+
+class Reason(StrEnum):
+    """Why a decision launches or holds: the closed set, one per decision."""
+
+    LAUNCH = "launch"
+    SATISFIED = "satisfied"
+    IDLE = "idle"
+    RISING = "rising"
+    COOLDOWN = "cooldown"
+    SLOT = "slot"
+    AT_MAX = "at_max"
+    NOTHING_WAITING = "nothing_waiting"
+    BACKING_OFF = "backing_off"
+    BUDGET = "budget"
+    PAUSED = "paused"
+    UNKNOWN_BACKLOG = "unknown_backlog"
+    UNKNOWN_FLEET = "unknown_fleet"
+
+
+class Outcome(StrEnum):
+    """What became of a launch."""
+
+    LAUNCHED = "launched"
+    PARTLY_LAUNCHED = "partly_launched"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """The three approximate counts of a queue, messages."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    def backlog(self, counted: frozenset[MessageState]) -> int:
+        """Return the messages that count as work."""
+        return sum(getattr(self, state.value) for state in counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The scaler's own live tasks: a listing that began at ``listed_at``, and our own answers."""
+
+    listed_at: float
+    """When the listing began that this stands on."""
+    running: int = 0
+    """Worker containers that run."""
+    starting: tuple[float, ...] = ()
+    """For each worker container that does not run yet: when its task was created."""
+    running_tasks: int = 0
+    starting_tasks: int = 0
+    newest_task_at: float | None = None
+    """When the newest live task was created."""
+    oldest_task_at: float | None = None
+    start_delay: float | None = None
+    """Measured median from RunTask until a worker runs, seconds; None until one was seen."""
+
+    @property
+    def live(self) -> int:
+        """Worker containers that run or start."""
+        return self.running + len(self.starting)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelState:
+    """What hysteresis remembers from poll to poll."""
+
+    level: int = 0
+    """Demand after hysteresis, containers."""
+    awake: bool = False
+    """Woken by its backlog, and not idle since."""
+    tail: bool = False
+    """A late tail is being served: at least one container until the backlog is 0."""
+    waiting_since: float | None = None
+    """Since when a backlog has waited with the level at 0."""
+    polled_at: float | None = None
+    """The last poll that counted; a look between two polls does not."""
+    asked: tuple[int, ...] = ()
+    """The demands of the last polls, newest last."""
+    asked_padded: tuple[int, ...] = ()
+    """The same with the dead band's allowance."""
+    rose_at: float | None = None
+    """When the level last rose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Containers that a RunTask call of unknown outcome may yet start."""
+
+    containers: int
+    last_sent_at: float
+    """When the call last left."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalerState:
+    """What a scaler remembers from one reconcile to the next; none of it outlives the process."""
+
+    level: LevelState | None = None
+    """None until the fleet was known once: a cold start takes the level from what lives."""
+    launched_at: float | None = None
+    """The last decision whose launch started something."""
+    last_slot: int | None = None
+    """The slot of the last plan that was carried out; neither it nor an earlier one is used again."""
+    doubts: tuple[Doubt, ...] = ()
+    """Calls of unknown outcome; they count against max while they may still arrive."""
+    breaker: Breaker = CLOSED
+    """What tasks that failed lately add up to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers that a decision went through, in this order; containers unless noted."""
+
+    asked: int
+    """What the strategy asks for, not limited."""
+    demand: int
+    """What counts of it: nothing while the scaler sleeps, at least 1 for a late tail, at most max."""
+    level: int
+    """Demand after hysteresis."""
+    desired: int
+    """The level within min and max."""
+    shortfall: int
+    """desired - live; negative when more live than desired."""
+    in_doubt: int
+    """What calls of unknown outcome may yet start."""
+    room: int
+    """max - live - in doubt: what the hard limit leaves."""
+    unclaimed: int
+    """Visible messages that no live container is about to take."""
+    wanted: int
+    """What of the shortfall these two leave; not above 0: nothing is launched."""
+    waiting_since: float | None
+    """Since when a backlog has waited with the level at 0; None: none waits so."""
+    launch_cooldown_until: float | None
+    """None: nothing was launched yet."""
+    fall_cooldown_until: float | None
+    """None: the level has not risen yet."""
+    breaker: Breaker
+    """What tasks that failed lately add up to."""
+    granted: int | None
+    """What of ``wanted`` the budget of all scalers allows; None: it was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision with everything that it stands on; None is unknown."""
+
+    at: float
+    reason: Reason
+    queue: QueueCounts | None = None
+    fleet: Fleet | None = None
+    backlog: int | None = None
+    """Messages counted as work."""
+    numbers: Numbers | None = None
+    """None when the queue or the fleet is unknown."""
+    launch: int = 0
+    """Containers to launch now."""
+    slot: int | None = None
+    """The slot that this launch belongs to."""
+    look_again_at: float | None = None
+    """When a decision that fell outside the window looks again, without waiting for its poll."""

@@ -1,0 +1,1 @@
+"""The daemon around the reconciles: wiring, schedule, reload, and what is served over HTTP."""

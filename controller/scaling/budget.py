@@ -1,0 +1,109 @@
+"""The budget's account: what every scaler has and wants, shared by the threads that reconcile them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from controller.config import ScalerSpec
+from controller.core.decision.budget import Claim, granted
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """One scaler's."""
+
+    priority: int
+    most: int
+    """Its max_containers: what it counts for until it is known what it has, for unknown is not 0."""
+    held: int | None = None
+    """Containers that live or are in doubt; None before the first report."""
+    reserved: int = 0
+    """Granted to the decision under way, or to one that waits for its slot."""
+    wanted: int = 0
+    """Containers that it wants beyond those."""
+    held_since: float | None = None
+    """Its place in the line: since when it has waited for a launch; None: it wants nothing."""
+
+    @property
+    def taken(self) -> int:
+        """What it takes of the budget."""
+        return (self.most if self.held is None else self.held) + self.reserved
+
+
+class SharedBudget:
+    """Grants launches so that all scalers together stay within the budget, as far as this controller knows."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._limit: int | None = None
+        self._accounts: dict[str, _Account] = {}
+
+    def configure(self, limit: int | None, scalers: Iterable[ScalerSpec]) -> None:
+        """Take a configuration; None is no limit. What is known of a scaler that stays is kept."""
+        with self._lock:
+            self._limit = limit
+            self._accounts = {
+                scaler.name: replace(
+                    self._accounts.get(scaler.name, _Account(0, 0)),
+                    priority=scaler.priority,
+                    most=scaler.policy.max_containers,
+                )
+                for scaler in scalers
+            }
+
+    def report(self, scaler: str, held: int) -> None:
+        """Take down what a scaler has."""
+        with self._lock:
+            self._change(scaler, held=held)
+
+    def content(self, scaler: str) -> None:
+        """Drop a scaler's claim: it wants nothing now, or cannot launch it."""
+        with self._lock:
+            self._change(scaler, reserved=0, wanted=0, held_since=None)
+
+    def unsure(self, scaler: str) -> None:
+        """Let a scaler that could not observe want nothing this time, but keep its place in the line."""
+        with self._lock:
+            self._change(scaler, reserved=0, wanted=0)
+
+    def grant(self, scaler: str, wanted: int, now: float) -> int:
+        """Return what of ``wanted`` containers may be launched, and reserve it.
+
+        The scaler keeps its place in the line until it has launched: it may have to wait for its slot. One that a
+        reload has just removed is granted nothing.
+        """
+        with self._lock:
+            if self._limit is None:
+                return wanted
+            if (account := self._accounts.get(scaler)) is None:
+                return 0
+            since = now if account.held_since is None else account.held_since
+            self._change(scaler, reserved=0, wanted=wanted, held_since=since)
+            room = self._limit - sum(each.taken for each in self._accounts.values())
+            share = granted(room, self._claims(), scaler, now)
+            self._change(scaler, reserved=share, wanted=wanted - share)
+            return share
+
+    def launched(self, scaler: str, containers: int, now: float) -> None:
+        """Turn what was granted into what was started, or may yet be; the scaler goes to the end of the line.
+
+        Even if that is nothing: one whose launches fail must not keep the others from theirs.
+        """
+        with self._lock:
+            if account := self._accounts.get(scaler):
+                held = None if account.held is None else account.held + containers
+                self._change(scaler, held=held, reserved=0, held_since=now if account.wanted else None)
+
+    def _change(self, scaler: str, **changes: int | float | None) -> None:
+        """Change an account; one that a reload has removed stays so."""
+        if account := self._accounts.get(scaler):
+            self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
+
+    def _claims(self) -> dict[str, Claim]:
+        return {
+            name: Claim(account.priority, account.wanted, account.held_since)
+            for name, account in self._accounts.items()
+            if account.held_since is not None
+        }

@@ -1,0 +1,169 @@
+"""Drafts: how a launch is laid out with the template as it is now, and the task definitions that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Protocol
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.pace import Pacer
+from controller.clock import Clock
+from controller.config import ScalerSpec
+from controller.core.copies.copies import derived_family
+from controller.core.copies.derive import Allowed, copies_limit, derive, derived_fingerprint, permitted
+from controller.core.copies.overrides import within_overrides
+from controller.core.copies.packing import PackingPolicy, Plan, pack
+from controller.core.copies.sizing import TaskSize, task_size
+from controller.core.copies.template import CannotCopy, Template, worker_container
+from controller.core.decision.rate import Rate
+from controller.telemetry.series import Series
+
+REGISTER_RATE = Rate(1.0, 20)
+"""Registrations that an account may make (ECS API throttling: RegisterTaskDefinition)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a launch starts, before anything is written."""
+
+    template: Template
+    worker: str
+    """The container that is copied."""
+    plan: Plan
+    most: int
+    """The most workers that a task of this template may hold."""
+    why_not_more: str
+    held_back: bool = False
+    """Whether tasks would hold more workers, if only the configuration had a say."""
+
+    @property
+    def sizes(self) -> dict[int, TaskSize]:
+        """What a task of each group is paid, by its worker containers."""
+        sizes = {
+            group.containers: task_size(self.template, self.worker, group.containers) for group in self.plan.groups
+        }
+        return {k: size for k, size in sizes.items() if size is not None}
+
+    @property
+    def limit(self) -> str | None:
+        """Why tasks hold fewer workers than they would by the configuration, and the way out; None: they do not."""
+        return f"at most {self.most} a task: {self.why_not_more}" if self.held_back else None
+
+
+class DefinitionStore(Protocol):
+    """Task definitions; ``controller.aws.definitions.Definitions`` is the one of AWS. All may raise AwsError."""
+
+    @property
+    def registrable(self) -> Allowed:
+        """The members that RegisterTaskDefinition takes."""
+
+    def template(self, definition: str) -> Template:
+        """Return what a family, family:revision or ARN means now."""
+
+    def others(self, family: str) -> str | None:
+        """Return the newest revision of a family that somebody else registers; None: it is ours, or nobody's."""
+
+    def find(self, family: str, fingerprint: str) -> str | None:
+        """Return the ARN of an active revision that carries the fingerprint."""
+
+    def register(self, definition: dict[str, Any], fingerprint: str) -> str:
+        """Register a derived revision and return its ARN."""
+
+    def forget(self, arn: str) -> None:
+        """Look a derived revision up again next time."""
+
+
+class Drafts:
+    """Lays launches out, and finds or registers what they run, for all scalers of one controller."""
+
+    def __init__(self, store: DefinitionStore, clock: Clock) -> None:
+        self._store = store
+        self._registrations = Pacer(REGISTER_RATE, clock)
+        self._turns: dict[str, Lock] = {}
+        """By fingerprint: scalers of one template register it once."""
+
+    def draft(self, spec: ScalerSpec, containers: int) -> Draft:
+        """Return how ``containers`` workers would be laid out, with the template as it is now; writes nothing.
+
+        Raises AwsError when the template is missing, or cannot run as configured.
+        """
+        template = self._store.template(spec.task.definition)
+        try:
+            worker = worker_container(template, spec.task.container)
+        except CannotCopy as error:
+            raise AwsError(Fault.MISSING, str(error), "task.container") from error
+        most, why = copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
+        try:
+            most, why = within_overrides(worker, spec.task.environment, most, why)
+        except CannotCopy as error:
+            raise AwsError(Fault.INVALID, str(error), "task.environment") from error
+        plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
+        while (taken := self._taken(template, [group.containers for group in plan.groups])) is not None:
+            most, why = taken
+            plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
+        return Draft(template, worker, plan, most, why, held_back=_fullest(containers, spec.packing) > most)
+
+    def _taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
+        """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
+        for k in sorted(size for size in sizes if size > 1):
+            family = derived_family(template, k)
+            if (arn := self._store.others(family)) is not None:
+                why = f"{k} workers a task would be registered as {family}, but {arn} is not the controller's"
+                return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
+        return None
+
+    def derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
+        """Return what is registered for k workers a task, 2 or more. Raises AwsError when that cannot be."""
+        if (taken := self._taken(draft.template, [k])) is not None:
+            raise AwsError(Fault.CANNOT_COPY, f"task definition {draft.template.label}: {taken[1]}")
+        return self._derived(spec, draft, k)
+
+    def _derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
+        try:
+            return derive(draft.template, draft.worker, k, spec.task.keeper_image, self._store.registrable)
+        except CannotCopy as error:
+            raise AwsError(Fault.CANNOT_COPY, str(error), "task.max_containers_per_task") from error
+
+    def as_registered(self, draft: Draft) -> dict[str, Any]:
+        """Return what registers the template again: without what ECS has filled in by itself."""
+        template = draft.template
+        definition = {**template.definition, "tags": [*template.tags]}
+        registrable: dict[str, Any] = permitted(definition, self._store.registrable)
+        return registrable
+
+    def definition(self, spec: ScalerSpec, draft: Draft, k: int, last_send: float, series: Series) -> str:
+        """Return the ARN to run for k workers a task: the template itself, or a derived revision.
+
+        One that is registered nowhere is registered now, if the account's rate leaves room before ``last_send``.
+        Raises AwsError when it cannot be.
+        """
+        if k == 1:
+            return draft.template.arn
+        print_ = derived_fingerprint(draft.template, draft.worker, k, spec.task.keeper_image)
+        with self._turns.setdefault(print_, Lock()):
+            found = self._store.find(derived_family(draft.template, k), print_)
+            if found is not None:
+                return found
+            derived = self._derived(spec, draft, k)
+            if not self._registrations.wait(1, last_send):
+                raise AwsError(
+                    Fault.THROTTLED,
+                    f'task definition "{derived["family"]}" has to wait: an account may '
+                    f"register {REGISTER_RATE.burst} at once and {REGISTER_RATE.per_second:g} a second after that",
+                )
+            arn = self._store.register(derived, print_)
+        series.registered()
+        return arn
+
+
+def _rounding(template: Template, worker: str, k: int) -> float:
+    size = task_size(template, worker, k)
+    return size.rounding if size else 0.0
+
+
+def _fullest(containers: int, packing: PackingPolicy) -> int:
+    """Return the worker containers of the fullest task that the configuration alone would give."""
+    groups = pack(containers, packing, packing.max_containers_per_task).groups
+    return max((group.containers for group in groups), default=0)

@@ -1,0 +1,430 @@
+from typing import Any
+
+import pytest
+
+from controller.core.copies.derive import copies_limit, derive, permitted
+from controller.core.copies.fingerprint import fingerprint, fingerprint_of
+from controller.core.copies.keeper import SCRIPT
+from controller.core.copies.template import CannotCopy, Template, worker_container
+from tests.core.copies.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, faults, template
+
+FIRELENS = {"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true"}}
+AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/w", "awslogs-stream-prefix": "w"}}
+
+RICH = container(
+    "worker",
+    secrets=[{"name": "TOKEN", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/token"}],
+    environmentFiles=[{"value": "arn:aws:s3:::bucket/worker.env", "type": "s3"}],
+    environment=[{"name": "MODE", "value": "drain"}],
+    mountPoints=[{"sourceVolume": "efs", "containerPath": "/data", "readOnly": True}],
+    ulimits=[{"name": "nofile", "softLimit": 1024, "hardLimit": 4096}],
+    healthCheck={"command": ["CMD", "true"], "interval": 30, "timeout": 5, "retries": 3},
+    linuxParameters={"initProcessEnabled": True, "capabilities": {"add": ["SYS_PTRACE"], "drop": []}},
+    dockerLabels={"team": "ingest"},
+    logConfiguration=AWSLOGS,
+    stopTimeout=120,
+    versionConsistency="disabled",
+)
+REALISTIC = {
+    "one container": template(),
+    "everything a worker may have": template(
+        RICH,
+        volumes=[{"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "transitEncryption": "ENABLED"}}],
+        ephemeralStorage={"sizeInGiB": 21},
+        runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+        pidMode="task",
+        placementConstraints=[],
+        executionRoleArn="arn:aws:iam::123456789012:role/execution",
+        tags=({"key": "team", "value": "ingest"}, {"key": "aws:cloudformation:stack-name", "value": "s"}),
+    ),
+    "FireLens": template(
+        container("worker", logConfiguration={"logDriver": "awsfirelens", "options": {"Name": "stdout"}}),
+        container("log_router", firelensConfiguration=FIRELENS, memoryReservation=50, logConfiguration=AWSLOGS),
+        cpu="512",
+        memory="1024",
+    ),
+    "init container and proxy": template(
+        container("worker", dependsOn=[*after("init", "SUCCESS"), *after("proxy", "HEALTHY")]),
+        container("init", essential=False),
+        container("proxy", cpu=128, memory=256, healthCheck={"command": ["CMD", "true"]}),
+    ),
+    "one that runs after the worker": template(
+        container("worker", essential=False), container("upload", dependsOn=after("worker", "COMPLETE"))
+    ),
+    "an agent that starts after the worker": template(
+        container("worker"), container("agent", dependsOn=after("worker", "START"))
+    ),
+    "EC2 with bridge networking and GPU": ec2(
+        container(
+            "worker", cpu=512, memory=2048, links=["db:db"], resourceRequirements=[{"type": "GPU", "value": "1"}]
+        ),
+        container("db", memoryReservation=128, portMappings=[{"containerPort": 5432, "hostPort": 0}]),
+        ipcMode="task",
+        placementConstraints=[{"type": "memberOf", "expression": "attribute:ecs.instance-type =~ g5.*"}],
+    ),
+    "volumes of every kind": template(
+        container(
+            "worker",
+            mountPoints=[
+                {"sourceVolume": name, "containerPath": f"/{name}"} for name in ("ebs", "bind", "efs", "docker")
+            ],
+            volumesFrom=[{"sourceContainer": "agent", "readOnly": True}],
+        ),
+        container("agent", essential=False, restartPolicy={"enabled": True, "ignoredExitCodes": [0]}),
+        volumes=[
+            {"name": "ebs", "configuredAtLaunch": True},
+            {"name": "bind", "host": {}},
+            {"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+            {"name": "docker", "dockerVolumeConfiguration": {"scope": "task", "driver": "local"}},
+        ],
+    ),
+    "a service mesh": template(
+        container("worker", dependsOn=after("envoy", "HEALTHY"), portMappings=[{"containerPort": 8080}]),
+        container("envoy", user="1337", healthCheck={"command": ["CMD", "true"]}),
+        proxyConfiguration={"type": "APPMESH", "containerName": "envoy", "properties": []},
+        enableFaultInjection=False,
+    ),
+    "EC2 with host networking and a task size": ec2(
+        container("worker", memory=300), networkMode="host", cpu="300", memory="700"
+    ),
+}
+
+
+def derived(given: Template, k: int = 3) -> dict[str, Any]:
+    return derive(given, "worker", k, KEEPER_IMAGE, allowed())
+
+
+def named(definition: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in definition["containerDefinitions"] if each["name"] == name)
+
+
+def pairs(definition: dict[str, Any], name: str) -> list[tuple[str, str]]:
+    return [(on["containerName"], on["condition"]) for on in named(definition, name).get("dependsOn", [])]
+
+
+@pytest.mark.parametrize("given", REALISTIC.values(), ids=REALISTIC.keys())
+def test_what_is_derived_can_be_registered(given: Template) -> None:
+    """For every k that the template allows, botocore and ECS's own rules find no fault."""
+    most, _ = copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    assert most > 1
+    assert [[]] * (most - 1) == [faults(derived(given, k)) for k in range(2, most + 1)]
+
+
+@pytest.mark.parametrize("given", REALISTIC.values(), ids=REALISTIC.keys())
+def test_one_more_than_the_limit_is_refused_with_the_limits_reason(given: Template) -> None:
+    """The limit and the derivation are of one mind."""
+    most, why = copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    with pytest.raises(CannotCopy) as refused:
+        derived(given, most + 1)
+    assert str(refused.value) == why
+
+
+def test_copies_are_the_worker_but_for_name_and_part_in_the_task() -> None:
+    """Nothing that the worker has is lost; a copy ends alone, starts after the keeper, and maps no ports."""
+    given = REALISTIC["everything a worker may have"]
+    definition = derived(given)
+    for name in ("worker-1", "worker-2", "worker-3"):
+        own = {**RICH, "name": name, "essential": False, "dependsOn": after("ecsq-keeper", "START")}
+        own.pop("portMappings")
+        assert named(definition, name) == own
+
+
+def test_the_task_is_the_template_but_for_family_containers_size_and_tags() -> None:
+    """What ECS answers by itself (status, revision, who registered it) is not passed on."""
+    given = REALISTIC["everything a worker may have"]
+    definition = derived(given)
+    changed = {"family", "containerDefinitions", "cpu", "memory", "ephemeralStorage", "tags"}
+    kept = {
+        "requiresCompatibilities",
+        "networkMode",
+        "volumes",
+        "runtimePlatform",
+        "pidMode",
+        "placementConstraints",
+        "executionRoleArn",
+    }
+    assert changed | kept == set(definition)
+    assert {name: given.definition[name] for name in kept} == {name: definition[name] for name in kept}
+    assert ("content-worker-x3", {"sizeInGiB": 63}) == (definition["family"], definition["ephemeralStorage"])
+
+
+def test_the_keeper_is_essential_and_names_the_copies() -> None:
+    """Its script is in the definition, it needs no writable root and no user, and its log goes beside the worker's."""
+    keeper = named(derived(REALISTIC["everything a worker may have"]), "ecsq-keeper")
+    assert keeper == {
+        "name": "ecsq-keeper",
+        "image": KEEPER_IMAGE,
+        "essential": True,
+        "entryPoint": ["sh", "-c"],
+        "command": [SCRIPT, "ecsq-keeper", "worker-1", "worker-2", "worker-3"],
+        "readonlyRootFilesystem": True,
+        "user": "65534:65534",
+        "logConfiguration": AWSLOGS,
+    }
+
+
+def test_the_keeper_reserves_memory_only_where_the_task_has_no_figure() -> None:
+    """EC2 wants a figure then; a hard limit could end the task under its workers."""
+    without = named(derived(REALISTIC["EC2 with bridge networking and GPU"]), "ecsq-keeper")
+    assert (32, None) == (without["memoryReservation"], without.get("memory"))
+    assert "memoryReservation" not in named(derived(template()), "ecsq-keeper")
+
+
+def test_the_keeper_does_not_log_through_the_router() -> None:
+    """The router would have to be there before it and after it."""
+    assert "logConfiguration" not in named(derived(REALISTIC["FireLens"]), "ecsq-keeper")
+
+
+@pytest.mark.parametrize(
+    ("image", "keeper_image", "same"),
+    [
+        ("registry.example/worker:1", "registry.example/worker:1", True),
+        ("registry.example/worker:1", "registry.example/tools/busybox", True),
+        ("registry.example:5000/worker:1", "registry.example/busybox", False),
+        ("registry.example/worker:1", KEEPER_IMAGE, False),
+        ("team/worker:1", "busybox", True),
+        ("team/worker:1", "localhost/busybox", False),
+    ],
+    ids=["the worker's own", "beside it", "another port", "a public one", "Docker Hub", "this host"],
+)
+def test_the_keeper_is_pulled_with_the_workers_credentials_from_the_same_registry(
+    image: str, keeper_image: str, *, same: bool
+) -> None:
+    """What opens the worker's registry opens it for the keeper, and is shown to no other."""
+    credentials = {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry"}
+    given = template(container("worker", image=image, repositoryCredentials=credentials))
+    keeper = named(derive(given, "worker", 2, keeper_image, allowed()), "ecsq-keeper")
+    assert (credentials if same else None) == keeper.get("repositoryCredentials")
+
+
+def test_the_keeper_waits_for_what_the_worker_waits_for() -> None:
+    """If the init container fails, the keeper, essential as the worker was, cannot start and ECS ends the task."""
+    definition = derived(REALISTIC["init container and proxy"])
+    assert [("init", "SUCCESS"), ("proxy", "HEALTHY")] == pairs(definition, "ecsq-keeper")
+    assert [("init", "SUCCESS"), ("proxy", "HEALTHY"), ("ecsq-keeper", "START")] == pairs(definition, "worker-2")
+
+
+def test_the_keeper_starts_no_sooner_than_the_copies_may() -> None:
+    """Else it would count them as missing while something is prepared, or log to a router that is not there yet."""
+    given = template(
+        container("worker", dependsOn=after("server", "START")),
+        container("server", dependsOn=after("download", "SUCCESS")),
+        container("download", essential=False),
+        container("agent", essential=False, dependsOn=after("worker", "START")),
+    )
+    definition = derived(given, 2)
+    assert [("server", "START"), ("ecsq-keeper", "START")] == pairs(definition, "worker-1")
+    assert [("server", "START")] == pairs(definition, "ecsq-keeper")
+    assert [("ecsq-keeper", "START")] == pairs(definition, "agent")
+
+
+def test_a_task_that_does_not_end_with_its_worker_does_not_end_with_the_copies() -> None:
+    """The keeper waits for the essential containers then: whichever of them ends first ends the task, as before."""
+    given = template(container("worker", essential=False), container("uploader"), container("agent", essential=False))
+    assert ["worker-1", "worker-2", "uploader"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
+    with_router = template(container("worker"), container("router"))
+    assert ["worker-1", "worker-2"] == named(derived(with_router, 2), "ecsq-keeper")["command"][2:]
+
+
+def test_sidecars_wait_for_each_other_as_in_the_template() -> None:
+    """Only what names the worker is turned to the copies."""
+    given = template(
+        container("worker", essential=False),
+        container("a", dependsOn=after("b", "HEALTHY")),
+        container("b", dependsOn=[*after("worker", "COMPLETE"), *after("c", "START")]),
+        container("c"),
+    )
+    definition = derived(given, 2)
+    assert [("b", "HEALTHY")] == pairs(definition, "a")
+    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE"), ("c", "START")] == pairs(definition, "b")
+
+
+def test_each_copy_takes_the_devices_of_the_worker() -> None:
+    """A GPU belongs to one container; the keeper takes none."""
+    definition = derived(REALISTIC["EC2 with bridge networking and GPU"], 4)
+    needs = {each["name"]: each.get("resourceRequirements") for each in definition["containerDefinitions"]}
+    one = [{"type": "GPU", "value": "1"}]
+    assert {"ecsq-keeper": None, **{f"worker-{n}": one for n in range(1, 5)}, "db": None} == needs
+
+
+def test_volumes_are_passed_on_whole() -> None:
+    """One that RunTask configures stays so: its volumeConfigurations find it by the same name."""
+    given = REALISTIC["volumes of every kind"]
+    definition = derived(given)
+    assert given.definition["volumes"] == definition["volumes"]
+    worker = given.container("worker")
+    for name in ("worker-1", "worker-2", "worker-3"):
+        mounted = named(definition, name)
+        assert (worker["mountPoints"], worker["volumesFrom"]) == (mounted["mountPoints"], mounted["volumesFrom"])
+
+
+def test_what_runs_after_the_worker_runs_after_all_copies() -> None:
+    """And the keeper waits for it too: its own end would end the task before that container has run."""
+    definition = derived(REALISTIC["one that runs after the worker"], 2)
+    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE")] == pairs(definition, "upload")
+    assert ["worker-1", "worker-2", "upload"] == named(definition, "ecsq-keeper")["command"][2:]
+
+
+def test_the_keeper_waits_for_a_chain_that_runs_after_the_worker() -> None:
+    """What follows the follower counts; what only starts beside it does not, unless the task ends with it."""
+    given = template(
+        container("report", dependsOn=after("upload", "SUCCESS")),
+        container("worker", essential=False),
+        container("upload", essential=False, dependsOn=after("worker", "COMPLETE")),
+        container("agent", essential=False, dependsOn=after("upload", "START")),
+    )
+    assert ["worker-1", "worker-2", "report", "upload"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
+
+
+def test_what_starts_after_the_worker_starts_after_the_keeper() -> None:
+    """ECS counts START only while the other runs: a copy that ends at once would keep it from ever starting."""
+    definition = derived(REALISTIC["an agent that starts after the worker"])
+    assert [("ecsq-keeper", "START")] == pairs(definition, "agent")
+
+
+def test_sidecars_stay_as_they_are() -> None:
+    """Essential ones too: if the log router ends, the task ends, as in the template."""
+    given = REALISTIC["FireLens"]
+    assert given.container("log_router") == named(derived(given), "log_router")
+
+
+def test_sidecars_keep_their_ports() -> None:
+    """Only copies would share one."""
+    mapping = [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}]
+    given = template(container("worker", portMappings=mapping), container("proxy", portMappings=mapping))
+    definition = derived(given, 2)
+    assert mapping == named(definition, "proxy")["portMappings"]
+    assert [False, False] == ["portMappings" in named(definition, f"worker-{number}") for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "expected"),
+    [
+        pytest.param("awslogs", AWSLOGS["options"], AWSLOGS["options"], id="awslogs names streams by container"),
+        pytest.param("awsfirelens", {"Name": "s3"}, {"Name": "s3"}, id="FireLens tags by container"),
+        pytest.param(
+            "awsfirelens", {"log_stream_name": "w"}, {"log_stream_name": "w-2"}, id="a FireLens stream named by hand"
+        ),
+        pytest.param(
+            "awsfirelens", {"log_stream_name": "$(tag)"}, {"log_stream_name": "$(tag)"}, id="a stream named by tag"
+        ),
+        pytest.param("json-file", {"tag": "w"}, {"tag": "w"}, id="json-file has a file for each container"),
+        pytest.param("syslog", {"tag": "w"}, {"tag": "w-2"}, id="syslog tells only the tag"),
+        pytest.param("splunk", {"tag": "w/{{.Name}}"}, {"tag": "w/{{.Name}}"}, id="a tag by container"),
+    ],
+)
+def test_streams_of_copies_are_told_apart(driver: str, options: dict[str, str], expected: dict[str, str]) -> None:
+    """Most drivers tell the container by themselves; a stream named by hand gets the copy's number."""
+    given = template(container("worker", logConfiguration={"logDriver": driver, "options": options}))
+    assert expected == named(derived(given), "worker-2")["logConfiguration"]["options"]
+
+
+def test_an_unnamed_log_driver_option_is_left_alone() -> None:
+    """A log configuration without options is a log configuration."""
+    given = template(container("worker", logConfiguration={"logDriver": "syslog"}))
+    assert {"logDriver": "syslog"} == named(derived(given), "worker-1")["logConfiguration"]
+
+
+def test_tags_are_the_templates_and_the_fingerprint() -> None:
+    """AWS's own tags are reserved; ours of another derivation are replaced."""
+    given = REALISTIC["everything a worker may have"]
+    mark = fingerprint(ARN, "worker", 3, KEEPER_IMAGE, SCRIPT)
+    expected = [
+        {"key": "team", "value": "ingest"},
+        {"key": "ecsq:fingerprint", "value": mark},
+        {"key": "ecsq:template", "value": ARN},
+        {"key": "ecsq:containers", "value": "3"},
+    ]
+    assert expected == derived(given)["tags"]
+    assert (mark, None) == (fingerprint_of(expected), fingerprint_of(list(given.tags)))
+
+
+def test_the_fingerprint_ignores_what_ecs_fills_in() -> None:
+    """The same revision, described with other members, is the same derived revision."""
+    plain = template()
+    filled = Template.described({**plain.definition, "registeredBy": "x", "requiresAttributes": [{"name": "y"}]})
+    assert derived(plain)["tags"] == derived(filled)["tags"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (ARN[:-1] + "8", "worker", 3, "image", "script"),
+        (ARN, "other", 3, "image", "script"),
+        (ARN, "worker", 4, "image", "script"),
+        (ARN, "worker", 3, "other", "script"),
+        (ARN, "worker", 3, "image", "other"),
+        (ARN, "worker", 3, "image", "script", ["isolation"]),
+    ],
+    ids=["template revision", "container", "k", "keeper's image", "keeper's script", "what was left out"],
+)
+def test_every_part_counts_in_the_fingerprint(other: Any) -> None:
+    """A change in any of them is another revision."""
+    assert fingerprint(ARN, "worker", 3, "image", "script") != fingerprint(*other)
+
+
+def test_the_fingerprint_is_the_same_for_ever() -> None:
+    """Another value would make every controller register everything again."""
+    expected = "0b98aa751277c9ef4b2c2fa789e364fb92c2cece0e3ecdd2d1a8d3cba4572414"
+    assert expected == fingerprint(ARN, "worker", 3, "image", "script")
+
+
+def test_a_key_that_aws_adds_later_survives() -> None:
+    """What decides is the shape that is handed in, at every depth."""
+    newer = {**allowed(), "newKey": None}
+    newer["containerDefinitions"] = {**newer["containerDefinitions"], "newList": {"inner": None}}
+    added = container("worker", newList=[{"inner": 1, "outputOnly": 2}])
+    given = template(added, newKey={"any": "thing"})
+    definition = derive(given, "worker", 2, KEEPER_IMAGE, newer)
+    assert {"any": "thing"} == definition["newKey"]
+    assert [{"inner": 1}] == named(definition, "worker-2")["newList"]
+    assert "newKey" not in derived(given)
+
+
+def test_nothing_derived_is_shared_with_the_template() -> None:
+    """A caller may change what it gets."""
+    given = {"labels": {"a": ["b"]}}
+    copy = permitted(given, {"labels": None})
+    copy["labels"]["a"].append("c")
+    assert {"labels": {"a": ["b"]}} == given
+
+
+def test_one_worker_a_task_is_not_derived() -> None:
+    """K = 1 is the template itself, for which nothing is registered."""
+    with pytest.raises(CannotCopy, match="one worker a task is the template itself"):
+        derived(template(), 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "configured", "expected"),
+    [
+        pytest.param(template(), None, "worker", id="the only one"),
+        pytest.param(REALISTIC["FireLens"], "worker", "worker", id="the configured one"),
+    ],
+)
+def test_the_worker_container(given: Template, configured: str | None, expected: str) -> None:
+    """The container to copy may be left out if the template has one."""
+    assert expected == worker_container(given, configured)
+
+
+@pytest.mark.parametrize(
+    ("configured", "message"),
+    [
+        (
+            None,
+            "task definition content-worker:7 has 2 containers (worker, log_router): "
+            "set task.container to the one that does the work",
+        ),
+        (
+            "wroker",
+            "task definition content-worker:7 has no container 'wroker': "
+            "set task.container to one of worker, log_router",
+        ),
+    ],
+    ids=["several and none configured", "none of that name"],
+)
+def test_an_unknown_worker_container_is_named_with_those_there_are(configured: str | None, message: str) -> None:
+    """The message can be acted on without looking at the template."""
+    with pytest.raises(CannotCopy) as refused:
+        worker_container(REALISTIC["FireLens"], configured)
+    assert message == str(refused.value)

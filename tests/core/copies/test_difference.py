@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.core.copies.derive import copies_limit, derive, permitted
+from controller.core.copies.difference import LONGEST_VALUE, difference
+from controller.core.copies.template import Template
+from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, ec2, template
+
+TAGS = ({"key": "team", "value": "ingest"},)
+PORT = {"containerPort": 80}
+
+
+def changes(given: Template, k: int) -> tuple[str, ...]:
+    """Return the difference of k copies from their template."""
+    derived = derive(given, "worker", k, KEEPER_IMAGE, allowed())
+    return difference(permitted({**given.definition, "tags": list(given.tags)}, allowed()), derived, "worker", k)
+
+
+def section(lines: tuple[str, ...], title: str) -> list[str]:
+    """Return the lines below a heading."""
+    start = lines.index(f"@@ {title} @@") + 1
+    rest = [number for number, line in enumerate(lines) if line.startswith("@@") and number >= start]
+    return list(lines[start : min(rest, default=len(lines))])
+
+
+def test_the_template_does_not_differ_from_itself() -> None:
+    """One worker a task is the template, whatever is in it."""
+    definition = permitted(template().definition, allowed())
+    assert () == difference(definition, definition, "worker", 1)
+
+
+def test_what_changes_of_the_task() -> None:
+    """Family, size and our tags; what stays is not shown."""
+    lines = section(changes(template(tags=TAGS), 3), "task")
+    assert [
+        '-family: "content-worker"',
+        '+family: "content-worker-x3"',
+        '-cpu: "1024"',
+        '+cpu: "4096"',
+        '-memory: "2048"',
+        '+memory: "8192"',
+    ] == lines[:6]
+    assert ["ecsq:fingerprint", "ecsq:template", "ecsq:containers"] == [
+        line.split('"')[3] for line in lines[6:] if line.startswith("+tags: ")
+    ]
+    assert 9 == len(lines)
+
+
+def test_a_copy_is_held_against_the_worker() -> None:
+    """So that its own name, its part in the task and what it lost are all that is left."""
+    log = {"logDriver": "syslog", "options": {"tag": "w", "syslog-format": "rfc5424"}}
+    given = template(container("worker", portMappings=[PORT], logConfiguration=log), container("agent"))
+    assert [
+        '-name: "worker"',
+        '+name: "worker-2"',
+        "-essential: true",
+        "+essential: false",
+        '-portMappings: {"containerPort": 80}',
+        '-logConfiguration.options.tag: "w"',
+        '+logConfiguration.options.tag: "w-2"',
+        '+dependsOn: {"containerName": "ecsq-keeper", "condition": "START"}',
+    ] == section(changes(given, 2), "container worker-2, a copy of worker")
+
+
+def test_the_keeper_is_new_and_its_script_is_cut() -> None:
+    """All of it is added; a value that fills a screen is shown by its beginning and its length."""
+    lines = section(changes(template(), 2), "container ecsq-keeper, new")
+    assert {"+"} == {line[0] for line in lines}
+    [script] = [line for line in lines if line.endswith("characters)")]
+    assert script.startswith('+command: "# The keeper of a task of copies')
+    assert LONGEST_VALUE < len(script) < LONGEST_VALUE + 50
+
+
+def test_sidecars_show_only_what_changed_of_them() -> None:
+    """One that waits for the worker waits for something else now; the others are named as unchanged."""
+    given = template(container("worker"), container("agent", dependsOn=after("worker", "START")), container("proxy"))
+    lines = changes(given, 2)
+    assert [
+        '-dependsOn: {"containerName": "worker", "condition": "START"}',
+        '+dependsOn: {"containerName": "ecsq-keeper", "condition": "START"}',
+    ] == section(lines, "container agent")
+    assert "@@ unchanged: proxy @@" == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param({"volumes": []}, {}, (), id="an empty list is as good as none"),
+        pytest.param({"a": {}}, {}, ("-a: {}",), id="an empty structure is not"),
+        pytest.param({}, {"a": {"b": {"c": 1}}}, ("+a.b.c: 1",), id="a path through structures"),
+        pytest.param({"a": [1, 2]}, {"a": [2, 3]}, ("-a: 1", "+a: 3"), id="items of a list"),
+        pytest.param({"a": [2, 1]}, {"a": [1, 2]}, (), id="the order of a list"),
+        pytest.param({"a": [1, 1]}, {"a": [1]}, ("-a: 1",), id="the same item twice"),
+        pytest.param({"a": "é"}, {"a": None}, ('-a: "é"', "+a: null"), id="as JSON writes it"),
+    ],
+)
+def test_values(before: dict[str, Any], after: dict[str, Any], expected: tuple[str, ...]) -> None:
+    """Each value is a line with its path; a change is one that goes and one that comes."""
+    containers = {"containerDefinitions": [{"name": "worker"}]}
+    copies = {"containerDefinitions": [{"name": "worker-1"}, {"name": "worker-2"}]}
+    lines = difference(before | containers, after | copies, "worker", 2)
+    assert list(expected) == (section(lines, "task") if "@@ task @@" in lines else [])
+
+
+def test_every_container_has_its_place() -> None:
+    """For each k that the template allows, each container of the derived revision is shown or named, once."""
+    given = ec2(container("worker", memory=64), container("db", memory=64, links=[]))
+    most, _ = copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    for k in range(2, most + 1):
+        headings = [line for line in changes(given, k) if line.startswith("@@")]
+        copies = [f"@@ container worker-{number}, a copy of worker @@" for number in range(1, k + 1)]
+        assert ["@@ task @@", "@@ container ecsq-keeper, new @@", *copies, "@@ unchanged: db @@"] == headings

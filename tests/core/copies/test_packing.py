@@ -1,0 +1,136 @@
+from collections.abc import Iterator
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core.copies.packing import Call, Packing, PackingPolicy, Plan, TaskGroup, cut_short, pack
+
+SPREAD, DENSE = Packing.SPREAD, Packing.DENSE
+policies = st.builds(PackingPolicy, st.sampled_from(Packing), st.integers(1, 150), st.integers(1, 12))
+
+
+def layout(plan: Plan) -> list[tuple[int, int]]:
+    return [(group.tasks, group.containers) for group in plan.groups]
+
+
+@pytest.mark.parametrize(
+    ("packing", "containers", "max_tasks", "max_per_task", "expected"),
+    [
+        pytest.param(SPREAD, 0, 100, 9, [], id="nothing asked, nothing planned"),
+        pytest.param(SPREAD, 7, 100, 9, [(7, 1)], id="spread: one a task while tasks last"),
+        pytest.param(SPREAD, 25, 10, 9, [(5, 3), (5, 2)], id="spread: evenly, the fullest first"),
+        pytest.param(SPREAD, 30, 10, 9, [(10, 3)], id="spread: even when it divides"),
+        pytest.param(SPREAD, 1000, 10, 9, [(10, 9)], id="spread: what does not fit waits"),
+        pytest.param(DENSE, 7, 100, 9, [(1, 7)], id="dense: one task while it holds them"),
+        pytest.param(DENSE, 18, 100, 9, [(2, 9)], id="dense: full tasks"),
+        pytest.param(DENSE, 10, 100, 9, [(2, 5)], id="dense: alike tasks save a call"),
+        pytest.param(DENSE, 11, 100, 9, [(1, 9), (1, 2)], id="dense: full tasks when calls are equal"),
+        pytest.param(DENSE, 1000, 10, 9, [(10, 9)], id="dense: what does not fit waits"),
+        pytest.param(DENSE, 5, 3, 1, [(3, 1)], id="dense: one a task when the template allows one"),
+    ],
+)
+def test_layouts(
+    packing: Packing, containers: int, max_tasks: int, max_per_task: int, expected: list[tuple[int, int]]
+) -> None:
+    """Spread takes more tasks before more containers a task; dense takes the fewest tasks."""
+    plan = pack(containers, PackingPolicy(packing, max_tasks, 9), max_per_task)
+    assert expected == layout(plan)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most", "expected"),
+    [
+        (24, 5, "planned 15 of 24: max_tasks_per_launch is 3, with at most 5 a task; the rest is for a later launch"),
+        (24, 20, "planned 18 of 24: max_tasks_per_launch is 3, with at most 6 a task; the rest is for a later launch"),
+        (15, 5, None),
+        (0, 5, None),
+    ],
+    ids=["by the template", "by the configuration", "all of it", "nothing asked"],
+)
+def test_a_plan_that_is_cut_says_by_what(asked: int, most: int, expected: str | None) -> None:
+    """By both limits, since either may be raised; a plan of all that was asked for says nothing."""
+    policy = PackingPolicy(SPREAD, 3, 6)
+    assert expected == cut_short(asked, pack(asked, policy, most), policy, most)
+
+
+def test_calls_hold_at_most_ten_tasks_the_fullest_first() -> None:
+    """A group larger than a call is sent in several, in an order that is the same for every controller."""
+    plan = Plan((TaskGroup(21, 3), TaskGroup(4, 2)))
+    assert (Call(10, 3), Call(10, 3), Call(1, 3), Call(4, 2)) == plan.calls
+    assert (plan.containers, plan.tasks, plan.revisions) == (71, 25, 2)
+
+
+def test_a_task_of_one_needs_no_revision() -> None:
+    """K = 1 runs the template itself."""
+    assert Plan((TaskGroup(1, 9), TaskGroup(3, 1))).revisions == 1
+
+
+def test_the_least_rounding_wins_over_fewer_calls() -> None:
+    """Where 5 copies round up badly, 6 and 4 are taken although they are two calls."""
+    plan = pack(10, PackingPolicy(DENSE), 9, lambda k: 1.0 if k in {5, 8, 9, 7} else 0.0)
+    assert layout(plan) == [(1, 6), (1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("containers", "policy", "most"),
+    [(-1, PackingPolicy(), 9), (1, PackingPolicy(max_tasks_per_launch=0), 9), (1, PackingPolicy(), 0)],
+    ids=["negative containers", "no tasks allowed", "no containers allowed"],
+)
+def test_impossible_limits_are_refused(containers: int, policy: PackingPolicy, most: int) -> None:
+    """A caller's mistake is named and does not become an empty plan."""
+    with pytest.raises(ValueError, match=f"cannot pack {containers} containers"):
+        pack(containers, policy, most)
+
+
+@given(containers=st.integers(0, 2000), policy=policies, most=st.integers(1, 12))
+def test_a_plan_starts_exactly_what_fits_within_both_limits(containers: int, policy: PackingPolicy, most: int) -> None:
+    """Never more than asked, never less than the limits leave; calls and groups add up to the same."""
+    plan = pack(containers, policy, most)
+    per_task = min(most, policy.max_containers_per_task)
+    assert min(containers, policy.max_tasks_per_launch * per_task) == plan.containers
+    assert plan.tasks <= policy.max_tasks_per_launch
+    assert all(1 <= group.containers <= per_task for group in plan.groups)
+    assert all(1 <= call.count <= 10 for call in plan.calls)
+    assert plan.containers == sum(call.count * call.containers for call in plan.calls)
+    assert len({group.containers for group in plan.groups}) == len(plan.groups)
+
+
+@given(containers=st.integers(1, 2000), policy=policies, most=st.integers(1, 12))
+def test_the_number_of_tasks_is_what_the_packing_says(containers: int, policy: PackingPolicy, most: int) -> None:
+    """Spread: as many tasks as may be, whose sizes differ by at most one. Dense: as few as can hold them."""
+    plan = pack(containers, policy, most)
+    if policy.packing is SPREAD:
+        assert min(containers, policy.max_tasks_per_launch) == plan.tasks
+        assert max(g.containers for g in plan.groups) - min(g.containers for g in plan.groups) <= 1
+    else:
+        assert ceil(plan.containers / min(most, policy.max_containers_per_task)) == plan.tasks
+
+
+@given(
+    containers=st.integers(1, 30),
+    max_tasks=st.integers(1, 30),
+    most=st.integers(1, 9),
+    waste=st.lists(st.integers(0, 3), min_size=10, max_size=10),
+)
+def test_dense_is_the_best_of_all_plans(containers: int, max_tasks: int, most: int, waste: list[int]) -> None:
+    """Exhaustive search over every plan within the limits finds none that is better."""
+    found = pack(containers, PackingPolicy(DENSE, max_tasks), most, waste.__getitem__)
+    every = [sizes for sizes in all_plans(min(containers, max_tasks * most), most) if len(sizes) <= max_tasks]
+    sizes = [group.containers for group in found.groups for _ in range(group.tasks)]
+    assert min(judged(sizes, waste) for sizes in every) == judged(sizes, waste)
+
+
+def all_plans(containers: int, most: int) -> Iterator[list[int]]:
+    """Yield every list of task sizes, the largest first, that sums up to ``containers``."""
+    if containers == 0:
+        yield []
+    for first in range(1, min(containers, most) + 1):
+        yield from ([first, *rest] for rest in all_plans(containers - first, first))
+
+
+def judged(sizes: list[int], waste: list[int]) -> tuple[int, int, int, int]:
+    """Return tasks, then rounding, then calls, then revisions: what a dense plan is judged by."""
+    calls = sum(ceil(sizes.count(size) / 10) for size in set(sizes))
+    return len(sizes), sum(waste[size] for size in sizes), calls, len(set(sizes) - {1})

@@ -1,0 +1,273 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core.decision.breaker import (
+    CLOCK_MARGIN,
+    CLOSED,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    SOON,
+    TRIP_AFTER,
+    Breaker,
+    Sign,
+    allowance,
+    heed,
+    probing,
+)
+from controller.core.decision.decide import decide
+from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask, described
+from controller.core.decision.model import Reason
+from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
+
+START_TAKES = 20.0
+"""Seconds that a task of these tests takes to fail to start."""
+
+
+def bad(at: float, born_at: float | None = None, cause: str = "CannotPullContainerError") -> Sign:
+    """Return a bad end, of a task that failed to start unless ``born_at`` says otherwise."""
+    return Sign(good=False, at=at, born_at=at - START_TAKES if born_at is None else born_at, cause=cause)
+
+
+def good(at: float, born_at: float) -> Sign:
+    """Return a good sign."""
+    return Sign(good=True, at=at, born_at=born_at)
+
+
+def tripped(at: float = NOW) -> Breaker:
+    """Return a breaker that has just opened."""
+    return heed(CLOSED, [bad(at)] * TRIP_AFTER)
+
+
+def after_failed_probes(probes: int) -> tuple[Breaker, list[float]]:
+    """Return a breaker after so many failed probes, each launched when it might be, and the pauses it made."""
+    breaker, pauses = tripped(), [FIRST_PAUSE]
+    for _ in range(probes):
+        born_at = breaker.open_until or 0.0
+        breaker = heed(breaker, [bad(born_at + START_TAKES, born_at)])
+        pauses.append((breaker.open_until or 0.0) - born_at - START_TAKES)
+    return breaker, pauses
+
+
+def may(breaker: Breaker, now: float, newest_task_at: float | None = None, in_doubt: int = 0) -> int | None:
+    """Return what may be launched."""
+    return allowance(breaker, newest_task_at, in_doubt, now)
+
+
+# Closed
+
+
+def test_bad_ends_in_a_row_open_it() -> None:
+    """So many, and not one fewer."""
+    assert None is may(heed(CLOSED, [bad(NOW)] * (TRIP_AFTER - 1)), NOW)
+    assert (0, NOW + FIRST_PAUSE) == (may(tripped(), NOW), tripped().open_until)
+
+
+def test_it_names_the_last_cause() -> None:
+    """In ECS's words."""
+    assert "no such secret" == heed(CLOSED, [bad(NOW), bad(NOW, cause="no such secret")]).cause
+
+
+def test_a_good_sign_ends_the_row() -> None:
+    """Of a task as young as those that failed."""
+    row = [bad(NOW)] * (TRIP_AFTER - 1)
+    assert CLOSED == heed(CLOSED, [*row, good(NOW, NOW - START_TAKES)])
+
+
+def test_what_ran_before_the_row_says_nothing() -> None:
+    """Workers of the last image that finish their work one by one do not vouch for the new one."""
+    signs = [sign for end in range(TRIP_AFTER) for sign in (bad(NOW + end), good(NOW + end, NOW - 3600))]
+    breaker = heed(CLOSED, signs)
+    assert (TRIP_AFTER, 0) == (breaker.bad_ends, may(breaker, NOW + TRIP_AFTER))
+
+
+# Open
+
+
+def test_it_holds_everything_back_until_its_pause_is_over() -> None:
+    """Then a single container may be launched."""
+    moments = [NOW, NOW + FIRST_PAUSE - 1, NOW + FIRST_PAUSE, NOW + 10 * FIRST_PAUSE]
+    assert [0, 0, 1, 1] == [may(tripped(), now) for now in moments]
+
+
+def test_more_ends_of_the_same_launch_do_not_prolong_the_pause() -> None:
+    """Only a probe tells something new."""
+    later = heed(tripped(), [bad(NOW + second, NOW - START_TAKES) for second in range(50)])
+    assert (tripped().open_until, 1) == (later.open_until, later.trips)
+
+
+def test_a_probe_that_fails_doubles_the_pause_up_to_its_limit() -> None:
+    """From a minute to half an hour."""
+    _, pauses = after_failed_probes(8)
+    assert [60.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0, 1800.0, 1800.0] == pauses
+
+
+def test_a_probe_that_lives_closes_it() -> None:
+    """And the next row begins with the shortest pause again."""
+    breaker, _ = after_failed_probes(4)
+    probe_at = breaker.open_until or 0.0
+    closed = heed(breaker, [good(probe_at + 90, probe_at)])
+    assert CLOSED == closed
+    assert FIRST_PAUSE == (heed(closed, [bad(NOW)] * TRIP_AFTER).open_until or 0.0) - NOW
+
+
+@pytest.mark.parametrize(
+    ("newest_task_at", "in_doubt", "allowed"),
+    [
+        (None, 0, 1),
+        (NOW - 600, 0, 1),
+        (NOW + FIRST_PAUSE + 1, 0, 0),
+        (NOW + FIRST_PAUSE - CLOCK_MARGIN, 0, 0),
+        (None, 1, 0),
+    ],
+    ids=["nothing lives", "older tasks live", "a probe lives", "a probe lives, dated early", "a probe may yet start"],
+)
+def test_there_is_one_probe_at_a_time(newest_task_at: float | None, in_doubt: int, allowed: int) -> None:
+    """Whoever launched it, and whether its answer came or not: ECS dates it, and so tells it from others."""
+    assert allowed == may(tripped(), NOW + FIRST_PAUSE + 30, newest_task_at, in_doubt)
+
+
+def test_a_probe_that_is_gone_without_a_sign_is_worth_another() -> None:
+    """An interruption is neutral: the pause neither ends nor grows."""
+    breaker = tripped()
+    assert (True, 0) == (probing(breaker, NOW + 70), may(breaker, NOW + 80, newest_task_at=NOW + 70))
+    assert (tripped(), 1) == (breaker, may(breaker, NOW + 90))
+
+
+def test_a_restart_comes_to_the_same_pause() -> None:
+    """The ends that ECS still lists tell of each probe by its time."""
+    breaker, ends = tripped(), [bad(NOW)] * TRIP_AFTER
+    for _ in range(4):
+        born_at = breaker.open_until or 0.0
+        ends.append(bad(born_at + START_TAKES, born_at))
+        breaker = heed(breaker, ends[-1:])
+    assert breaker == heed(CLOSED, ends)
+
+
+# Whatever happens
+
+SIGNS = st.lists(
+    st.builds(
+        lambda wait, age, is_good: (wait, age, is_good),
+        st.floats(0, 4000),
+        st.floats(0, 5000),
+        st.sampled_from([False, False, False, True]),
+    ),
+    max_size=60,
+)
+
+
+def signs_of(drawn: list[tuple[float, float, bool]]) -> list[Sign]:
+    """Return signs in the order of their times."""
+    signs, at = [], NOW
+    for wait, age, is_good in drawn:
+        at += wait
+        signs.append(Sign(good=is_good, at=at, born_at=at - age))
+    return signs
+
+
+@given(SIGNS)
+def test_its_pauses_stay_within_their_limits(drawn: list[tuple[float, float, bool]]) -> None:
+    """It opens only after a row, never for longer than the limit, and doubles at most."""
+    breaker = CLOSED
+    for sign in signs_of(drawn):
+        before, breaker = breaker, heed(breaker, [sign])
+        assert (breaker.open_until is not None) == (breaker.trips > 0)
+        assert breaker.bad_ends >= TRIP_AFTER or breaker.open_until is None
+        if breaker.open_until is not None and breaker.trips > before.trips:
+            assert 1 == breaker.trips - before.trips
+            assert min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(before.trips, 10)) == pytest.approx(
+                breaker.open_until - sign.at
+            )
+
+
+@given(SIGNS, st.integers(0, 60))
+def test_signs_may_come_in_any_number_at_once(drawn: list[tuple[float, float, bool]], cut: int) -> None:
+    """A poll that comes late sees more of them, and comes to the same."""
+    signs = signs_of(drawn)
+    assert heed(CLOSED, signs) == heed(heed(CLOSED, signs[:cut]), signs[cut:])
+
+
+@given(SIGNS)
+def test_a_good_sign_of_a_task_younger_than_all_closes_it(drawn: list[tuple[float, float, bool]]) -> None:
+    """However bad it was before: it recovers by itself."""
+    signs = signs_of(drawn)
+    youngest = max((sign.born_at for sign in signs), default=NOW)
+    assert CLOSED == heed(heed(CLOSED, signs), [good(youngest + 3600, youngest)])
+
+
+# What a task tells
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ran_for", "is_good"),
+    [
+        (StopOutcome.START_FAILED, None, False),
+        (StopOutcome.FAILED, None, False),
+        (StopOutcome.FAILED, SOON - 1, False),
+        (StopOutcome.FAILED, SOON, True),
+        (StopOutcome.SUCCEEDED, 1.0, True),
+        (StopOutcome.INTERRUPTED, 1.0, None),
+        (StopOutcome.INTERRUPTED, None, None),
+        (StopOutcome.UNKNOWN, None, None),
+    ],
+    ids=str,
+)
+def test_what_an_end_tells(outcome: StopOutcome, ran_for: float | None, *, is_good: bool | None) -> None:
+    """A worker that fails late tells of its message; an interruption and an end that nobody saw tell nothing."""
+    started_at = None if ran_for is None else NOW + 5
+    end = StoppedTask("a", "ingest", outcome, NOW, started_at, NOW + 5 + (ran_for or 0.0), "why")
+    expected = None if is_good is None else Sign(is_good, end.stopped_at, NOW, "why")
+    assert expected == end.sign
+
+
+@pytest.mark.parametrize(
+    ("running", "ran_for", "proven"),
+    [(1, SOON, True), (1, SOON - 1, False), (0, 10 * SOON, False)],
+    ids=["long enough", "not yet", "its workers have crashed, and ECS cleans up"],
+)
+def test_a_task_is_proven_while_its_worker_runs(running: int, ran_for: float, *, proven: bool) -> None:
+    """And stays so once it was."""
+    task = LiveTask("a", "ingest", running, 0, NOW - ran_for, started_at=NOW - ran_for)
+    ledger, _ = described({}, [task], [], NOW)
+    later, _ = described(ledger, [replace(task, running=0)], [], NOW + 1)
+    assert (proven, proven) == (ledger["a"].proven, later["a"].proven)
+
+
+# In a decision
+
+
+def test_while_it_is_open_a_scaler_backs_off() -> None:
+    """With everything else in favour of a launch."""
+    rules = policy(cooldown=NO_COOLDOWN)
+    decision, _ = decide(rules, queue(5), fleet(), settled(breaker=tripped()), NOW)
+    assert (Reason.BACKING_OFF, 0) == (decision.reason, decision.launch)
+
+
+def test_a_probe_is_a_single_container() -> None:
+    """However many are wanted, for a minimum as well."""
+    rules = policy(cooldown=NO_COOLDOWN, min_containers=5)
+    decision, _ = decide(rules, queue(50), fleet(), settled(breaker=tripped(NOW - 2 * FIRST_PAUSE)), NOW)
+    assert (Reason.LAUNCH, 1) == (decision.reason, decision.launch)
+
+
+def test_all_night_it_probes_at_ever_longer_intervals() -> None:
+    """An image that cannot be pulled costs 15 tasks in six hours: one every half hour in the end."""
+    rules, state = policy(cooldown=NO_COOLDOWN), settled(breaker=tripped(NOW))
+    probes: list[float] = []
+    for now in (NOW + 10 * poll for poll in range(6 * 360)):
+        ends = [bad(now, probes[-1])] if probes and probes[-1] + START_TAKES == now else []
+        lives = probes and probes[-1] + START_TAKES > now
+        seen = fleet(starting=1, listed_at=now, newest_task_at=probes[-1]) if lives else fleet(listed_at=now)
+        state = replace(state, breaker=heed(state.breaker, ends))
+        decision, state = decide(rules, queue(50), seen, state, now)
+        if decision.launch:
+            probes.append(now)
+            assert 1 == decision.launch
+    pauses = [later - earlier for earlier, later in pairwise(probes)]
+    growing, longest = pauses[:5], pauses[5:]
+    assert (growing, 15) == (sorted(growing), len(probes))
+    assert all(LONGEST_PAUSE <= pause <= LONGEST_PAUSE + 60 for pause in longest)

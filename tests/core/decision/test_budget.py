@@ -1,0 +1,103 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core.decision.budget import AGING, Claim, granted
+from tests.core.decision.builders import NOW
+
+
+def claim(wanted: int, priority: int = 0, held_for: float = 0.0) -> Claim:
+    """Return a claim that has waited for so long."""
+    return Claim(priority, wanted, NOW - held_for)
+
+
+def shares(room: int, claims: dict[str, Claim], now: float = NOW) -> dict[str, int]:
+    """Return what each would be granted."""
+    return {name: granted(room, claims, name, now) for name in claims}
+
+
+@pytest.mark.parametrize(
+    ("room", "claims", "expected"),
+    [
+        (10, {"a": claim(4), "b": claim(6)}, {"a": 4, "b": 6}),
+        (10, {"a": claim(10), "b": claim(10, priority=1)}, {"a": 0, "b": 10}),
+        (12, {"a": claim(10), "b": claim(10, priority=1)}, {"a": 2, "b": 10}),
+        (10, {"a": claim(10, held_for=20), "b": claim(10, held_for=30)}, {"a": 0, "b": 10}),
+        (10, {"b": claim(10), "a": claim(10)}, {"b": 0, "a": 10}),
+        (0, {"a": claim(10, priority=9)}, {"a": 0}),
+        (-5, {"a": claim(10), "b": claim(1)}, {"a": 0, "b": 0}),
+        (10, {"a": claim(10, held_for=AGING), "b": claim(10, priority=1)}, {"a": 10, "b": 0}),
+        (10, {"a": claim(10, held_for=AGING - 1), "b": claim(10, priority=1)}, {"a": 0, "b": 10}),
+        (10, {"a": claim(10, held_for=AGING), "b": claim(10, priority=2)}, {"a": 0, "b": 10}),
+    ],
+    ids=[
+        "room for all",
+        "the higher goes first",
+        "the rest is the lower's",
+        "of equals the one that waits longest",
+        "at the same moment by name",
+        "no room",
+        "a budget that was lowered",
+        "waiting is worth a priority",
+        "not earlier",
+        "and only one",
+    ],
+)
+def test_who_goes_first(room: int, claims: dict[str, Claim], expected: dict[str, int]) -> None:
+    """When there is not room for everyone."""
+    assert expected == shares(room, claims)
+
+
+def test_whoever_has_no_claim_is_granted_nothing() -> None:
+    """And takes nothing from the others."""
+    assert 0 == granted(10, {"a": claim(5)}, "b", NOW)
+
+
+CLAIMS = st.dictionaries(
+    st.sampled_from("abcdefgh"),
+    st.builds(claim, st.integers(0, 40), st.integers(-3, 3), st.sampled_from([-60.0, 0.0, 10.0, 400.0, 4000.0])),
+    min_size=1,
+)
+
+
+@given(room=st.integers(-20, 100), claims=CLAIMS)
+def test_no_more_than_the_room_and_all_of_it(room: int, claims: dict[str, Claim]) -> None:
+    """All shares together are what fits; nobody gets more than was wanted."""
+    given_ = shares(room, claims)
+    assert min(max(0, room), sum(each.wanted for each in claims.values())) == sum(given_.values())
+    assert all(0 <= given_[name] <= claims[name].wanted for name in claims)
+
+
+@given(room=st.integers(0, 100), claims=CLAIMS, data=st.data())
+def test_the_order_of_arrival_does_not_matter(room: int, claims: dict[str, Claim], data: st.DataObject) -> None:
+    """Nor does who asks first."""
+    names = data.draw(st.permutations(sorted(claims)))
+    assert shares(room, claims) == shares(room, {name: claims[name] for name in names})
+
+
+@given(room=st.integers(0, 60), claims=CLAIMS)
+def test_nobody_is_passed_by_one_that_comes_after(room: int, claims: dict[str, Claim]) -> None:
+    """Whoever gets less than was wanted has left nothing to those of a lower priority that wait no longer."""
+    given_ = shares(room, claims)
+    for name, mine in claims.items():
+        if given_[name] == mine.wanted:
+            continue
+        after = [
+            other
+            for other, theirs in claims.items()
+            if theirs.priority < mine.priority and theirs.held_since >= mine.held_since
+        ]
+        assert 0 == sum(given_[other] for other in after)
+
+
+@given(room=st.integers(0, 60), claims=CLAIMS, name=st.sampled_from("abcdefgh"))
+def test_a_higher_priority_is_never_worse(room: int, claims: dict[str, Claim], name: str) -> None:
+    """Nor is a longer wait."""
+    if name not in claims:
+        return
+    mine = claims[name]
+    before = granted(room, claims, name, NOW)
+    assert before <= granted(room, claims | {name: replace(mine, priority=mine.priority + 1)}, name, NOW)
+    assert before <= granted(room, claims | {name: replace(mine, held_since=mine.held_since - 100)}, name, NOW)

@@ -1,0 +1,247 @@
+from dataclasses import replace
+
+import pytest
+
+from controller.core.decision.breaker import Breaker
+from controller.core.decision.decide import decide
+from controller.core.decision.explain import explain, in_one_line
+from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
+from controller.core.decision.policy import CooldownPolicy, DrainWithin, MessageState, Policy
+from controller.core.decision.slots import slot_at
+from controller.core.words import clock, counted, span
+from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
+
+
+def decided(rules: Policy, state: ScalerState, *seen, grant=int) -> Decision:
+    """Return the decision on what was seen at NOW."""
+    return decide(rules, *seen, state, NOW, grant)[0]
+
+
+TRIPPED = Breaker(bad_ends=5, trips=1, open_until=NOW + 45, cause="CannotPullContainerError")
+USED = slot_at(SLOTS, NOW).number
+
+ONE_LINERS = {
+    Reason.LAUNCH: (
+        decided(policy(), settled(), queue(3), fleet(1)),
+        "launch 2 containers (3 messages, 1 live of 3 desired)",
+    ),
+    Reason.SATISFIED: (
+        decided(policy(), settled(2), queue(1, 1), fleet(2)),
+        "hold: enough containers live (2 messages, 2 live of 2 desired)",
+    ),
+    Reason.IDLE: (
+        decided(policy(), settled(), queue(), fleet()),
+        "hold: nothing to do (0 messages, 0 live of 0 desired)",
+    ),
+    Reason.RISING: (
+        decided(policy(hysteresis=hysteresis(rise_after=2)), settled(), queue(4), fleet()),
+        "hold: 4 are asked for, but not for enough polls in a row yet (4 messages, 0 live of 0 desired)",
+    ),
+    Reason.COOLDOWN: (
+        decided(policy(), settled(launched_at=NOW - 1), queue(1), fleet()),
+        "hold: 1 container short, but the last launch was too recent (1 message, 0 live of 1 desired)",
+    ),
+    Reason.SLOT: (
+        decided(policy(), settled(last_slot=USED), queue(1), fleet()),
+        "hold: 1 container short, but the launch window is closed (1 message, 0 live of 1 desired)",
+    ),
+    Reason.AT_MAX: (
+        decided(policy(), settled(10), queue(20), fleet(10)),
+        "hold: max_containers is reached (20 messages, 10 live of 10 desired)",
+    ),
+    Reason.NOTHING_WAITING: (
+        decided(policy(), settled(3), queue(2, 2), fleet(1, starting=2)),
+        "hold: 1 container short, but live containers are about to take every visible message "
+        "(4 messages, 3 live of 4 desired)",
+    ),
+    Reason.BACKING_OFF: (
+        decided(policy(), settled(breaker=TRIPPED), queue(2), fleet()),
+        "hold: 2 containers short, but its tasks keep failing (2 messages, 0 live of 2 desired)",
+    ),
+    Reason.BUDGET: (
+        decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),
+        "hold: 2 containers short, but the budget of all scalers leaves none (2 messages, 0 live of 2 desired)",
+    ),
+    Reason.PAUSED: (
+        decided(policy(paused=True), settled(), queue(2), fleet()),
+        "hold: paused in the configuration (2 messages, 0 live of 2 desired)",
+    ),
+    Reason.UNKNOWN_BACKLOG: (
+        decided(policy(), settled(), None, fleet()),
+        "hold: the queue could not be read, so the backlog is unknown",
+    ),
+    Reason.UNKNOWN_FLEET: (
+        decided(policy(), settled(), queue(2), None),
+        "hold: the cluster could not be read, so what lives is unknown",
+    ),
+}
+"""A decision of every reason, and how it reads."""
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
+    """Whoever is on call learns in one line what is done, why, and the numbers that matter."""
+    decision, expected = ONE_LINERS[reason]
+    assert (reason, expected) == (decision.reason, in_one_line(decision))
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        pytest.param(
+            decided(policy(hysteresis=hysteresis(activate_at=10)), settled(), queue(3), fleet()),
+            "hold: asleep, the backlog has not woken it yet (3 messages, 0 live of 0 desired)",
+            id="asleep",
+        ),
+        pytest.param(
+            decided(policy(), settled(2), queue(), fleet()),
+            "hold: 2 containers short of the level, but no message is visible (0 messages, 0 live of 2 desired)",
+            id="nothing-visible",
+        ),
+        pytest.param(
+            decided(policy(), settled(doubts=(Doubt(10, NOW),)), queue(5), fleet()),
+            "hold: max_containers is reached with what calls of unknown outcome may yet start "
+            "(5 messages, 0 live of 5 desired)",
+            id="in-doubt",
+        ),
+    ],
+)
+def test_a_hold_names_what_is_particular_about_it(decision: Decision, expected: str) -> None:
+    """The same reason reads differently where the difference matters."""
+    assert expected == in_one_line(decision)
+
+
+def lines(rules: Policy, state: ScalerState, *seen, grant=int) -> dict[str, str]:
+    """Return the explanation by what its lines are about."""
+    return dict(explain(rules, decided(rules, state, *seen, grant=grant)))
+
+
+def test_a_launch_is_explained_step_by_step() -> None:
+    """Every step has a line with its numbers, in the order in which they are taken."""
+    rules = policy(demand=steps((1, 1), (10, 8)), max_containers=9, min_containers=1)
+    explained = lines(rules, settled(launched_at=NOW - 100), queue(12, 3, 4), fleet(1, starting=2, running_tasks=1))
+    assert {
+        "queue": "15 messages of backlog = 12 visible + 3 in flight; not counted: 4 delayed",
+        "fleet": "3 live containers = 1 running + 2 starting, in 1 task",
+        "demand": "8 containers: the step at 10 messages",
+        "level": "8: the demand",
+        "desired": "8: the level within 1 and 9; 5 more than the 3 live",
+        "limits": "room for 6 below max_containers 9 (3 live); "
+        "10 of 12 visible messages wait for a container (2 are about to be taken)",
+        "cooldown": f"launch: over since {clock(NOW - 70)}",
+        "slot": f"{USED}: its window is open until {clock(NOW + 15)}",
+        "decision": "launch 5 containers (15 messages, 3 live of 8 desired)",
+    } == explained
+    assert list(explained) == ["queue", "fleet", "demand", "level", "desired", "limits", "cooldown", "slot", "decision"]
+
+
+@pytest.mark.parametrize(
+    ("about", "expected", "rules", "state", "seen"),
+    [
+        pytest.param(
+            "demand",
+            f"3 containers: one for every 1 message of 3; but it sleeps until there are 10 messages or at "
+            f"{clock(NOW + 290)}",
+            policy(hysteresis=hysteresis(activate_at=10)),
+            replace(settled(), level=replace(settled().level, waiting_since=NOW - 10)),
+            (queue(3), fleet()),
+            id="asleep",
+        ),
+        pytest.param(
+            "demand",
+            "0 containers: no step is reached; but 1 container, for some messages have waited 5m",
+            policy(demand=steps((10, 10))),
+            replace(settled(), level=replace(settled().level, waiting_since=NOW - 300)),
+            (queue(3), fleet()),
+            id="late-tail",
+        ),
+        pytest.param(
+            "demand",
+            "20 containers: one for every 1 message of 20; but at most 10 (max_containers)",
+            policy(),
+            settled(),
+            (queue(20), fleet()),
+            id="beyond-max",
+        ),
+        pytest.param(
+            "demand",
+            "1 container: 1 visible x 1m of work, to be started within 5m by 0 live containers and new ones, "
+            "which take 1m to start (assumed until one was seen)",
+            policy(demand=DrainWithin(300.0, 60.0)),
+            settled(),
+            (queue(1), fleet()),
+            id="drain-within",
+        ),
+        pytest.param(
+            "level",
+            f"5: it falls when 3 polls in a row have asked for less, from {clock(NOW + 200)} on (fall cooldown)",
+            policy(),
+            replace(settled(5), level=replace(settled(5).level, rose_at=NOW - 100)),
+            (queue(1), fleet(1)),
+            id="held-level",
+        ),
+        pytest.param(
+            "breaker",
+            "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
+            f"a single task probes at {clock(NOW + 45)}",
+            policy(),
+            settled(breaker=TRIPPED),
+            (queue(1), fleet()),
+            id="open-breaker",
+        ),
+        pytest.param(
+            "breaker",
+            "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
+            "waiting for what becomes of the one task launched as a probe",
+            policy(),
+            settled(breaker=replace(TRIPPED, open_until=NOW - 1)),
+            (queue(5), fleet(starting=1, newest_task_at=NOW)),
+            id="probing",
+        ),
+    ],
+)
+def test_what_holds_a_number_down_is_named(about: str, expected: str, rules: Policy, state: ScalerState, seen) -> None:
+    """Each number that differs from the one before it says why."""
+    assert expected == lines(rules, state, *seen)[about]
+
+
+@pytest.mark.parametrize(
+    ("granted", "expected"),
+    [
+        (0, "0 of 5 granted: the budget of all scalers has no more room"),
+        (2, "2 of 5 granted: the budget of all scalers has no more room"),
+        (5, None),
+    ],
+    ids=["nothing", "a part", "all"],
+)
+def test_a_budget_that_binds_is_named(granted: int, expected: str | None) -> None:
+    """It says what was granted and not who holds the rest: that may be the scaler itself."""
+    assert expected == lines(policy(), settled(), queue(5), fleet(), grant=lambda _: granted).get("budget")
+
+
+def test_what_is_unknown_is_called_unknown() -> None:
+    """A queue or cluster that could not be read is never shown as zero."""
+    assert "unknown: it could not be read" == lines(policy(), settled(), None, fleet())["queue"]
+    assert "unknown: the cluster could not be read" == lines(policy(), settled(), queue(1), None)["fleet"]
+
+
+def test_every_counted_state_is_in_the_sum() -> None:
+    """With all three states counted, nothing is left out."""
+    rules = policy(counted=frozenset(MessageState), cooldown=CooldownPolicy())
+    expected = "6 messages of backlog = 1 visible + 2 in flight + 3 delayed"
+    assert expected == lines(rules, settled(), queue(1, 2, 3), fleet())["queue"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.25, "250ms"), (1, "1s"), (59.6, "1m"), (90, "1m30s"), (3600, "1h"), (5400, "1h30m"), (0, "0ms")],
+)
+def test_a_span_is_written_as_in_the_configuration(seconds: float, expected: str) -> None:
+    """The same units, the largest first, nothing that is zero."""
+    assert expected == span(seconds)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 tasks"), (1, "1 task"), (2, "2 tasks")])
+def test_one_is_singular(number: int, expected: str) -> None:
+    """Numbers agree with their nouns."""
+    assert expected == counted(number, "task")

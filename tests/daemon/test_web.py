@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from controller.config import ServerSpec
+from controller.daemon.web import CannotListenError, Server, application, bind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOPBACK = ServerSpec("127.0.0.1", 0)
+
+
+class Pages:
+    """The application on a free port, and what a test tells it to show."""
+
+    def __init__(self) -> None:
+        self.ticks = True
+        self.missing: list[str] = []
+        self.status: dict[str, Any] = {}
+        self.registry = CollectorRegistry()
+        bound = bind(LOOPBACK)
+        self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        app = application(self.registry, lambda: self.ticks, lambda: self.missing, lambda: self.status)
+        self.server = Server(app, bound)
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
+        """Return status, content type and body."""
+        try:
+            with urlopen(Request(self.url + path, method=method, headers=headers), timeout=5) as answer:  # noqa: S310 - loopback
+                return answer.status, answer.headers["Content-Type"], answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Pages]:
+    """Serve on loopback for the module's tests."""
+    pages = Pages()
+    pages.server.start()
+    yield pages
+    pages.server.stop()
+
+
+@pytest.mark.parametrize(("ticks", "expected"), [(True, 200), (False, 503)], ids=["ticks", "stuck"])
+def test_health_is_the_heartbeat(served: Pages, *, ticks: bool, expected: int) -> None:
+    """/healthz is 200 exactly while the loop ticks."""
+    served.ticks = ticks
+    assert expected == served.get("/healthz")[0]
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [([], (200, "ok\n")), (["one", "two"], (503, "not observed yet: one, two\n"))],
+    ids=["all observed", "two missing"],
+)
+def test_readiness_names_who_is_missing(served: Pages, missing: list[str], expected: tuple[int, str]) -> None:
+    """/readyz is 200 once every scaler was observed, and names those that were not."""
+    served.missing = missing
+    status, _, body = served.get("/readyz")
+    assert expected == (status, body)
+
+
+def test_status_is_json(served: Pages) -> None:
+    """/status is what it is told, as JSON."""
+    served.status = {"name": "ecsq", "scalers": [{"level": None}]}
+    status, kind, body = served.get("/status")
+    assert (200, "application/json", served.status) == (status, kind, json.loads(body))
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/plain", "text/plain; version="),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics"),
+    ],
+    ids=["classic", "OpenMetrics"],
+)
+def test_metrics_in_the_scraper_s_format(served: Pages, accept: str, kind: str) -> None:
+    """/metrics speaks the format that the scraper asks for."""
+    name = f"ecsq_{kind[:4]}"
+    Counter(name, "For this test.", registry=served.registry).inc(3)
+    status, said, body = served.get("/metrics", Accept=accept)
+    assert (200, kind) == (status, said[: len(kind)])
+    assert f"{name}_total 3.0" in body.splitlines()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status"])
+def test_read_only(served: Pages, path: str) -> None:
+    """Nothing can be posted."""
+    assert 405 == served.get(path, method="POST")[0]
+
+
+def test_no_other_page(served: Pages) -> None:
+    """What is not served is not found."""
+    assert 404 == served.get("/")[0]
+
+
+def test_a_port_that_two_want() -> None:
+    """A port is taken from the moment it is bound, before anything is served on it; the message names it."""
+    with bind(LOOPBACK) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(CannotListenError) as refused:
+            bind(ServerSpec("127.0.0.1", port))
+    expected = f"cannot listen on 127.0.0.1 port {port}: Address already in use; check server.host and server.port"
+    assert expected == str(refused.value)
+
+
+def test_an_address_of_another_machine() -> None:
+    """An address that this machine does not have is refused by name."""
+    with pytest.raises(CannotListenError, match=r"^cannot listen on 192\.0\.2\.1 port 0: "):
+        bind(ServerSpec("192.0.2.1", 0))
+
+
+def test_ipv6() -> None:
+    """An IPv6 address is listened on as such."""
+    try:
+        bound = bind(ServerSpec("::1", 0))
+    except CannotListenError:
+        pytest.skip("this machine has no IPv6 loopback")
+    with bound:
+        assert (socket.AF_INET6, "::1") == (bound.family, bound.getsockname()[0])

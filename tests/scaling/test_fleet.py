@@ -1,0 +1,381 @@
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.aws.errors import AwsError
+from controller.aws.tasks import Tasks
+from controller.clock import Clock as ClusterClock
+from controller.core.decision.ledger import LiveTask
+from controller.core.decision.model import Fleet
+from controller.sandbox.aws import EmbeddedAws, Fault
+from controller.scaling.fleet import Cluster, Clusters
+from tests.support.aws import create_cluster, eventually, register_template, run_tasks
+from tests.support.clock import Clock
+from tests.support.controller import CONTROLLER, SCALER, clients_of, metrics_of_nothing, series_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.telemetry.metrics import Metrics
+
+THREADS = 8
+START = 1_000_000.0
+"""Where the tests' clock stands at first."""
+POLL = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A cluster on the test's clock, what watches it, and what that has counted."""
+
+    aws: EmbeddedAws
+    name: str
+    template: str
+    cluster: Cluster
+    metrics: Metrics
+
+    def run(self, tasks: int = 1, scaler: str = SCALER) -> list[str]:
+        """Start tasks as the controller would."""
+        return run_tasks(self.aws, self.name, self.template, tasks, startedBy=CONTROLLER, group=scaler)
+
+    def listings(self) -> int:
+        """Return how many listings were taken."""
+        return self.aws.journal.count("ecs", "ListTasks")
+
+    def live(self, scaler: str = SCALER) -> list[str]:
+        """Return the tasks of a scaler that count as live."""
+        return sorted(task.arn for task in self.cluster.tasks_of(scaler))
+
+    def stopped(self, outcome: str) -> float | None:
+        """Return how many tasks were counted as ended so."""
+        labels = {"scaler": SCALER, "outcome": outcome}
+        return self.metrics.registry.get_sample_value("ecsq_tasks_stopped_total", labels)
+
+    def started(self) -> tuple[float | None, float | None]:
+        """Return how many starts were counted, and how many seconds they took together."""
+        sample = self.metrics.registry.get_sample_value
+        name, labels = "ecsq_task_start_duration_seconds", {"scaler": SCALER}
+        return sample(f"{name}_count", labels), sample(f"{name}_sum", labels)
+
+
+def on(clock: Clock) -> ClusterClock:
+    """Return the watcher's clock: the one that the test moves."""
+    return ClusterClock(now=clock, elapsed=clock, pause=lambda _: False)
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
+    """One AWS for the module, and the clock that it goes by."""
+    clock = Clock(START)
+    with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
+        yield aws, clock
+
+
+@pytest.fixture
+def clock(own: tuple[EmbeddedAws, Clock]) -> Clock:
+    """Give the clock of ECS and of the watcher."""
+    own[1].now = START
+    return own[1]
+
+
+@pytest.fixture
+def watch(own: tuple[EmbeddedAws, Clock], clock: Clock) -> Watch:
+    """Give a cluster that is watched for one scaler."""
+    aws, _ = own
+    aws.reset()
+    name, metrics = create_cluster(aws), metrics_of_nothing()
+    cluster = Cluster(Tasks(clients_of(aws), name, CONTROLLER), on(clock))
+    cluster.enrol(SCALER, "worker", series_of(metrics))
+    return Watch(aws, name, register_template(aws), cluster, metrics)
+
+
+def launched(arn: str, workers: int = 1) -> LiveTask:
+    """Return a task as a launch enters it."""
+    return LiveTask(arn=arn, scaler=SCALER, running=0, starting=workers, created_at=START)
+
+
+def ask_at_once(cluster: Cluster, began_after: float) -> list[AwsError | None]:
+    """Let several threads ask for a listing at the same time; gives what each of them met."""
+    ready = Barrier(THREADS)
+
+    def ask() -> AwsError | None:
+        ready.wait(5)
+        try:
+            cluster.refresh(began_after)
+        except AwsError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        asked: list[Future[AwsError | None]] = [pool.submit(ask) for _ in range(THREADS)]
+        return [each.result(10) for each in asked]
+
+
+def test_one_listing_serves_all_who_ask_at_the_same_time(watch: Watch) -> None:
+    """The first takes it, the others wait for it and find it done."""
+    watch.run(3)
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "slow", delay=0.2))
+    assert [None] * THREADS == ask_at_once(watch.cluster, START)
+    assert (1, 3) == (watch.listings(), len(watch.live()))
+
+
+def test_a_failure_is_shared_with_all_who_waited(watch: Watch) -> None:
+    """One failed listing is not followed by one for each who waited for it."""
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", times=None, status=400, code="AccessDeniedException"))
+    errors = ask_at_once(watch.cluster, START)
+    assert {f'cluster "{watch.name}": AccessDeniedException: Service Unavailable. Please try again later.'} == {
+        str(error) for error in errors
+    }
+    assert 1 == watch.listings()
+
+
+def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: Clock) -> None:
+    """Who wants to know what is so later than the failure gets another try."""
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", status=400))
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(START)
+    clock.now += POLL
+    watch.cluster.refresh(clock.now)
+    assert 2 == watch.listings()
+
+
+def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: Clock) -> None:
+    """A failed listing is unknown, not empty; a listing old enough for who asks still serves."""
+    watch.run(2)
+    watch.cluster.refresh(START)
+    clock.now += POLL
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", times=None, status=400))
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(clock.now)
+    assert 2 == len(watch.live())
+    watch.cluster.refresh(START)
+
+
+@pytest.mark.parametrize(
+    ("passed", "oldest", "listings"), [(9.0, 10.0, 1), (10.0, 10.0, 1), (10.1, 10.0, 2), (0.0, 0.0, 1)]
+)
+def test_a_listing_serves_until_it_is_too_old(
+    watch: Watch, clock: Clock, passed: float, oldest: float, listings: int
+) -> None:
+    """Its age is counted from when it began."""
+    watch.cluster.refresh(clock.now)
+    clock.now += passed
+    watch.cluster.refresh(clock.now - oldest)
+    assert listings == watch.listings()
+
+
+def test_a_listing_knows_when_it_began(watch: Watch, clock: Clock) -> None:
+    """However long it took: what ECS started meanwhile may be missing in it."""
+
+    def tick(_: object) -> bool:
+        clock.now += 3
+        return False
+
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "slow", where=tick))
+    watch.cluster.refresh(START)
+    assert (START + 3, START) == (clock.now, watch.cluster.fleet(SCALER).listed_at)
+
+
+def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: Clock) -> None:
+    """When the clock stepped back, how old a listing is cannot be told: the cluster is listed anew."""
+    watch.cluster.refresh(clock.now)
+    clock.now -= 3600
+    watch.cluster.refresh(clock.now - POLL)
+    assert (2, clock.now) == (watch.listings(), watch.cluster.fleet(SCALER).listed_at)
+
+
+def test_a_failure_from_the_future_is_forgotten(watch: Watch, clock: Clock) -> None:
+    """A clock that stepped back does not leave the controller blind until it has caught up."""
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", status=400))
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(clock.now)
+    clock.now -= 3600
+    watch.cluster.refresh(clock.now - POLL)
+    assert 2 == watch.listings()
+
+
+def test_a_launched_task_lives_before_any_listing_shows_it(watch: Watch) -> None:
+    """It counts at once, without a listing, with the containers that it was launched with."""
+    watch.cluster.launched([launched("a", 3), launched("b", 3)])
+    seen = watch.cluster.fleet(SCALER)
+    assert (["a", "b"], 6, 2) == (watch.live(), seen.live, seen.starting_tasks)
+    assert 0 == watch.listings()
+
+
+def test_a_launched_task_stays_live_while_the_listing_lags(watch: Watch) -> None:
+    """It is described by its ARN, so the description counts and not the listing."""
+    (arn,) = watch.run()
+    watch.aws.ecs.hide(arn, 3600)
+    watch.cluster.launched([launched(arn)])
+    watch.cluster.refresh(START)
+    assert [arn] == watch.live()
+    assert (0, 1) == (len(watch.cluster.fleet(SCALER).starting), watch.cluster.fleet(SCALER).running)
+
+
+def test_an_answer_that_comes_late_does_not_bring_a_task_back_to_its_start(watch: Watch) -> None:
+    """A listing may have seen it RUNNING before the answer was entered."""
+    (arn,) = watch.run()
+    watch.cluster.refresh(START)
+    watch.cluster.launched([launched(arn, 5)])
+    assert Fleet(START, 1, (), 1, 0, START, START, 0.0) == watch.cluster.fleet(SCALER)
+
+
+def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, clock: Clock) -> None:
+    """Though a listing that lags shows it again and again."""
+    (arn,) = watch.run()
+    watch.cluster.refresh(START)
+    watch.aws.ecs.listing_lag = 1000.0
+    clock.now += 1
+    watch.aws.ecs.exit_container(arn, "worker", 0)
+    for _ in range(3):
+        clock.now += POLL
+        watch.cluster.refresh(clock.now)
+    assert ([], 1, 0) == (watch.live(), watch.stopped("succeeded"), watch.stopped("failed"))
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"), [(0, "succeeded"), (1, "failed"), (None, "interrupted")], ids=["success", "failure", "spot"]
+)
+def test_stops_are_counted_by_outcome(watch: Watch, clock: Clock, code: int | None, outcome: str) -> None:
+    """As the descriptions tell."""
+    (arn,) = watch.run()
+    watch.cluster.refresh(START)
+    if code is None:
+        watch.aws.ecs.interrupt(arn)
+    else:
+        watch.aws.ecs.exit_container(arn, "worker", code)
+    clock.now += POLL
+    watch.cluster.refresh(clock.now)
+    counts = {name: watch.stopped(name) for name in ("succeeded", "failed", "start_failed", "interrupted", "unknown")}
+    assert dict.fromkeys(counts, 0.0) | {outcome: 1.0} == counts
+
+
+def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: Clock) -> None:
+    """ECS has been seen to say so of a task just started; after that it is given up, once."""
+    (arn,) = watch.run()
+    watch.cluster.launched([launched(arn)])
+    watch.aws.ecs.forget(arn)
+    seen = []
+    for passed in (0.0, 299.0, 300.0, 310.0):
+        clock.now = START + passed
+        watch.cluster.refresh(clock.now)
+        seen.append((len(watch.live()), watch.stopped("unknown")))
+    assert [(1, 0), (1, 0), (0, 1), (0, 1)] == seen
+
+
+def test_a_listed_task_that_ecs_does_not_know_yet_makes_the_fleet_unknown(watch: Watch, clock: Clock) -> None:
+    """How many workers it has cannot be told, so the listing fails; what was known stays."""
+    (known,) = watch.run()
+    watch.cluster.refresh(START)
+    clock.now += POLL
+    (arn,) = watch.run()
+    watch.aws.ecs.timing.describing_lag = 5.0
+    with pytest.raises(AwsError, match=f"task {arn} is listed, but ECS does not know it yet"):
+        watch.cluster.refresh(clock.now)
+    assert [known] == watch.live()
+
+
+def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: Clock) -> None:
+    """From RunTask to RUNNING; later polls that see it run add nothing."""
+    watch.aws.ecs.timing.start_delay = 42.0
+    (arn,) = watch.run()
+    watch.cluster.launched([launched(arn)])
+    for _ in range(8):
+        clock.now += POLL
+        watch.cluster.refresh(clock.now)
+    assert (1.0, 42.0) == watch.started()
+    assert 42.0 == watch.cluster.fleet(SCALER).start_delay
+
+
+def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock: Clock) -> None:
+    """A worker that is done within a poll is never seen to run, and its start took as long as any."""
+    watch.aws.ecs.timing.start_delay = 4.0
+    (arn,) = watch.run()
+    watch.cluster.launched([launched(arn)])
+    clock.now += 5
+    watch.aws.ecs.exit_container(arn, "worker", 0)
+    for _ in range(2):
+        clock.now += POLL
+        watch.cluster.refresh(clock.now)
+    assert ((1.0, 4.0), 1.0) == (watch.started(), watch.stopped("succeeded"))
+    assert 4.0 == watch.cluster.fleet(SCALER).start_delay
+
+
+def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(watch: Watch, clock: Clock) -> None:
+    """After a restart: the process before has counted it."""
+    watch.aws.ecs.timing.start_delay = 42.0
+    watch.run()
+    clock.now += 60
+    watch.cluster.refresh(clock.now)
+    assert ((0.0, 0.0), 42.0) == (watch.started(), watch.cluster.fleet(SCALER).start_delay)
+
+
+def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: Clock) -> None:
+    """One slow start does not move it far, and old ones are forgotten."""
+    delays = []
+    for delay, tasks in ((10.0, 3), (300.0, 1), (50.0, 20)):
+        watch.aws.ecs.timing.start_delay = delay
+        watch.run(tasks)
+        clock.now += 400
+        watch.cluster.refresh(clock.now)
+        delays.append(watch.cluster.fleet(SCALER).start_delay)
+    assert [10.0, 10.0, 50.0] == delays
+
+
+def test_a_scaler_is_idle_once_a_listing_showed_nothing_of_it(watch: Watch) -> None:
+    """Before the first listing nobody knows; another scaler's tasks do not count; an own launch does."""
+    watch.run(scaler="thumbnails")
+    idle = [watch.cluster.is_idle(SCALER)]
+    watch.cluster.refresh(START)
+    idle += [watch.cluster.is_idle(SCALER), watch.cluster.is_idle("thumbnails")]
+    watch.cluster.launched([launched("a")])
+    assert [False, True, False, False] == [*idle, watch.cluster.is_idle(SCALER)]
+
+
+def test_scalers_share_a_cluster_without_sharing_tasks(watch: Watch) -> None:
+    """One listing tells of both, each sees its own."""
+    own, other = watch.run(2), watch.run(3, "thumbnails")
+    watch.cluster.enrol("thumbnails", "worker", series_of(watch.metrics, "thumbnails"))
+    watch.cluster.refresh(START)
+    assert (sorted(own), sorted(other)) == (watch.live(), watch.live("thumbnails"))
+    assert (2, 3) == (watch.cluster.fleet(SCALER).live, watch.cluster.fleet("thumbnails").live)
+    assert 1 == watch.listings()
+
+
+def test_a_dismissed_scalers_tasks_finish_uncounted(watch: Watch, clock: Clock) -> None:
+    """Nobody is left to count for, and nothing breaks."""
+    (arn,) = watch.run()
+    watch.cluster.refresh(START)
+    watch.cluster.dismiss(SCALER)
+    watch.aws.ecs.exit_container(arn, "worker", 0)
+    clock.now += POLL
+    watch.cluster.refresh(clock.now)
+    assert ([], 0.0) == (watch.live(), watch.stopped("succeeded"))
+
+
+def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
+    """A task that is entered while a listing is taken lives on, though that listing cannot know it."""
+    (arn,) = watch.run()
+    watch.aws.ecs.hide(arn, 3600)
+    watch.aws.faults.add(Fault("ecs", "ListTasks", "slow_answer", delay=5.0))
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(watch.cluster.refresh, START)
+        eventually(lambda: watch.listings() == 1)
+        watch.cluster.launched([launched(arn)])
+        watch.aws.faults.release()
+        listing.result(10)
+    assert [arn] == watch.live()
+
+
+def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: Clock) -> None:
+    """Every scaler of a cluster gets the same one, another cluster another."""
+    clusters = Clusters(lambda name: Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock))
+    with ThreadPoolExecutor(THREADS) as pool:
+        given = list(pool.map(lambda _: clusters.of("one"), range(THREADS)))
+    assert 1 == len({id(cluster) for cluster in given})
+    assert clusters.of("one") is not clusters.of("two")

@@ -1,0 +1,766 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from threading import Event
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller.aws import definitions, tasks
+from controller.aws.definitions import Definitions
+from controller.aws.errors import Fault as Kind
+from controller.aws.pace import Pacer
+from controller.aws.tasks import run_task
+from controller.clock import machine_clock
+from controller.config.spec import ACCOUNT_RATE
+from controller.core.copies.copies import KEEPER
+from controller.core.copies.packing import Packing, Plan, TaskGroup
+from controller.core.decision.model import Decision, Outcome, Reason
+from controller.core.decision.rate import Rate
+from controller.core.decision.slots import launch_token, slot_at, slot_numbered
+from controller.sandbox.aws import Fault
+from controller.scaling import launch
+from controller.scaling.launch import Launcher
+from tests.support.aws import NETWORK, container, create_cluster, register_template
+from tests.support.clock import Clock
+from tests.support.controller import (
+    CONTROLLER,
+    FARGATE,
+    SCALER,
+    SLOTS,
+    clients_of,
+    metrics_of_nothing,
+    scaler_spec,
+    series_of,
+)
+
+if TYPE_CHECKING:
+    from controller.config import ScalerSpec
+    from controller.core.decision.ledger import LiveTask
+    from controller.core.record import LaunchResult
+    from controller.sandbox.aws import EmbeddedAws
+    from controller.sandbox.aws.control import TaskView
+
+ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition"
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send a call of unknown outcome again without waiting."""
+    monkeypatch.setattr(launch, "PAUSES", (0.0,))
+
+
+def coming_slot() -> int:
+    """Return a slot whose window closes in half a minute or more."""
+    return slot_at(SLOTS, time()).number + 1
+
+
+@dataclass
+class Process:
+    """One controller process: it remembers nothing of another."""
+
+    aws: EmbeddedAws
+    dry_run: bool = False
+    call_timeout: float = 5.0
+    rate: Rate = ACCOUNT_RATE
+    stopping: Event = field(default_factory=Event)
+    entered: list[LiveTask] = field(default_factory=list)
+    """What it entered into its ledger."""
+
+    def __post_init__(self) -> None:
+        clients = clients_of(self.aws, call_timeout=self.call_timeout)
+        # The clock by which calls leave, looked up when it is asked: a test may set it later.
+        clock = replace(machine_clock(self.stopping), now=lambda: tasks.time())  # noqa: PLW0108
+        self.launcher = Launcher(
+            Definitions(clients),
+            partial(run_task, clients),
+            CONTROLLER,
+            Pacer(self.rate, clock),
+            clock,
+            dry_run=self.dry_run,
+        )
+        self.metrics = metrics_of_nothing()
+        self.series = series_of(self.metrics)
+
+    def launch(self, spec: ScalerSpec, containers: int, slot: int | None = None) -> LaunchResult:
+        """Carry a decision for so many containers out."""
+        slot = coming_slot() if slot is None else slot
+        decision = Decision(at=time(), reason=Reason.LAUNCH, launch=containers, slot=slot)
+        return self.launcher.launch(spec, decision, self.entered.extend, self.series)
+
+    def registered(self) -> float | None:
+        """Return how many derived revisions were counted."""
+        name = "ecsq_task_definitions_registered_total"
+        return self.metrics.registry.get_sample_value(name, {"scaler": SCALER})
+
+
+@pytest.fixture
+def process(aws: EmbeddedAws) -> Process:
+    """Give a controller process."""
+    return Process(aws)
+
+
+@pytest.fixture
+def spec(cluster: str, template: str) -> ScalerSpec:
+    """Give a scaler of up to 100 tasks of up to 9 containers."""
+    return scaler_spec(cluster, template)
+
+
+def calls(aws: EmbeddedAws) -> list[dict[str, Any]]:
+    """Return the parameters of every RunTask call that arrived, in order."""
+    return [call.parameters for call in aws.journal.calls("ecs", "RunTask")]
+
+
+def registrations(aws: EmbeddedAws) -> int:
+    """Return how many task definitions the controller has registered."""
+    return aws.journal.count("ecs", "RegisterTaskDefinition", client=f"ecsq-{CONTROLLER}")
+
+
+def arns(aws: EmbeddedAws) -> list[str]:
+    """Return every task that was started."""
+    return sorted(task.arn for task in aws.ecs.tasks())
+
+
+def names(task: TaskView) -> list[str]:
+    """Return the names of a task's containers."""
+    return [each.name for each in task.containers]
+
+
+def lost(after: int = 0, **changes: Any) -> Fault:
+    """Return a fault that loses the answer to a RunTask call, after so many that are spared."""
+    return Fault("ecs", "RunTask", "lost_answer", after=after, **changes)
+
+
+def refused(code: str, **changes: Any) -> Fault:
+    """Return a fault that refuses a RunTask call."""
+    return Fault("ecs", "RunTask", "error", status=400, code=code, message="no", **changes)
+
+
+def of_call(index: int) -> Callable[[dict[str, Any]], bool]:
+    """Tell a plan's ``index``-th call by its token."""
+    return lambda parameters: parameters["clientToken"].split("-")[2] == str(index)
+
+
+# What is launched
+
+
+def test_one_worker_a_task_is_the_template_itself(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """Nothing is registered for it, and nothing is searched for."""
+    result = process.launch(spec, 3)
+    assert (Outcome.LAUNCHED, 3, None, None) == (result.outcome, result.containers, result.fault, result.error)
+    assert [(f"{ARN}/{spec.task.definition}", ["worker"])] * 3 == [
+        (task.definition_arn, names(task)) for task in aws.ecs.tasks()
+    ]
+    assert (0, 0) == (registrations(aws), aws.journal.count("ecs", "ListTaskDefinitions"))
+
+
+def test_copies_run_a_derived_revision(aws: EmbeddedAws, process: Process, cluster: str, template: str) -> None:
+    """Registered once, however many calls use it, and counted."""
+    spec = scaler_spec(cluster, template, max_tasks_per_launch=12)
+    result = process.launch(spec, 36)
+    family = template.partition(":")[0]
+    assert [(f"{ARN}/{family}-x3:1", [KEEPER, "worker-1", "worker-2", "worker-3"])] * 12 == [
+        (task.definition_arn, names(task)) for task in aws.ecs.tasks()
+    ]
+    assert (Outcome.LAUNCHED, 36) == (result.outcome, result.containers)
+    assert (1, 1.0) == (registrations(aws), process.registered())
+
+
+def test_a_derived_revision_is_found_again_after_a_restart(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str
+) -> None:
+    """A new process registers nothing that is there already."""
+    spec = scaler_spec(cluster, template, max_tasks_per_launch=1)
+    process.launch(spec, 2)
+    restarted = Process(aws)
+    restarted.launch(spec, 2, coming_slot() + 1)
+    assert (1, 0.0) == (registrations(aws), restarted.registered())
+    assert [2, 1] == [len(arns(aws)), len({task.definition_arn for task in aws.ecs.tasks()})]
+
+
+def test_a_family_of_somebody_else_bounds_the_copies(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they run by its name stays what it is; work goes on with fewer copies a task, and why is said."""
+    monkeypatch.setattr(definitions, "TAGS_LATE", timedelta(0))
+    theirs = register_template(aws, f"{template.partition(':')[0]}-x3")
+    result = process.launch(scaler_spec(cluster, template, max_tasks_per_launch=3), 9)
+    assert (Outcome.LAUNCHED, 6) == (result.outcome, result.containers)
+    assert {template.partition(":")[0] + "-x2"} == {task.family for task in aws.ecs.tasks()}
+    told = f"{theirs} is not the controller's: rename that family, or set max_containers_per_task to 2"
+    assert told in str(result.limit)
+
+
+def test_the_template_is_looked_up_at_each_launch(aws: EmbeddedAws, process: Process, cluster: str) -> None:
+    """A new revision is taken at the next launch, for copies too; what runs is left alone."""
+    family, _, _ = register_template(aws).partition(":")
+    spec = scaler_spec(cluster, family, max_tasks_per_launch=1)
+    for offset, containers in enumerate((1, 2)):
+        process.launch(spec, containers, coming_slot() + 2 * offset)
+        register_template(aws, family, cpu="512", memory="1024")
+        process.launch(spec, containers, coming_slot() + 2 * offset + 1)
+    assert [f"{family}:1", f"{family}:2", f"{family}-x2:1", f"{family}-x2:2"] == [
+        task.definition_arn.rpartition("/")[2] for task in aws.ecs.tasks()
+    ]
+
+
+def test_a_derived_revision_that_is_gone_is_registered_anew(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str
+) -> None:
+    """Whoever deregisters it costs one failed launch."""
+    spec = scaler_spec(cluster, template, max_tasks_per_launch=1)
+    process.launch(spec, 2)
+    derived = aws.ecs.tasks()[0].definition_arn
+    aws.client("ecs").deregister_task_definition(taskDefinition=derived)
+    outcomes = [process.launch(spec, 2, coming_slot() + offset).outcome for offset in (1, 2)]
+    assert ([Outcome.FAILED, Outcome.LAUNCHED], 2) == (outcomes, registrations(aws))
+
+
+@pytest.mark.parametrize(
+    ("containers", "packing", "sizes"),
+    [
+        (25, {}, [(10, 1), (10, 1), (5, 1)]),
+        (10, {}, [(10, 1)]),
+        (7, {"max_tasks_per_launch": 3}, [(1, 3), (2, 2)]),
+        (6, {"packing": Packing.DENSE, "max_containers_per_task": 3}, [(2, 3)]),
+        (50, {"max_tasks_per_launch": 12, "max_containers_per_task": 3}, [(10, 3), (2, 3)]),
+    ],
+    ids=["more-than-ten", "ten", "spread", "dense", "more-than-fits"],
+)
+def test_a_call_starts_at_most_ten_tasks_that_are_alike(
+    aws: EmbeddedAws,
+    process: Process,
+    cluster: str,
+    template: str,
+    containers: int,
+    packing: dict[str, Any],
+    sizes: list[tuple[int, int]],
+) -> None:
+    """The fullest first, each with the token of its place in the plan."""
+    slot = coming_slot()
+    result = process.launch(scaler_spec(cluster, template, **packing), containers, slot)
+    sent = calls(aws)
+    by_token = {task.client_token: len([name for name in names(task) if name != KEEPER]) for task in aws.ecs.tasks()}
+    assert sizes == [(call["count"], by_token[call["clientToken"]]) for call in sent]
+    assert [launch_token(SLOTS, slot, index) for index in range(len(sizes))] == [call["clientToken"] for call in sent]
+    assert (Outcome.LAUNCHED, sum(count * each for count, each in sizes)) == (result.outcome, result.containers)
+    assert sorted(result.arns) == arns(aws)
+
+
+def test_what_an_answer_names_is_entered_at_once(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """Call by call, so that a crash in the middle of a plan forgets as little as may be."""
+    entered: list[int] = []
+
+    def enter(tasks: Any) -> None:
+        entered.extend(task.starting for task in tasks)
+        assert len(entered) == len(aws.ecs.tasks())
+
+    decision = Decision(at=time(), reason=Reason.LAUNCH, launch=25, slot=coming_slot())
+    process.launcher.launch(spec, decision, enter, process.series)
+    assert [1] * 25 == entered
+
+
+def test_tasks_carry_their_controller_and_scaler(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """By them they are found again, by whatever process."""
+    process.launch(spec, 1)
+    assert [(CONTROLLER, SCALER)] == [(task.started_by, task.group) for task in aws.ecs.tasks()]
+
+
+@pytest.mark.parametrize(("tasks_a_launch", "copies"), [(3, ["worker"]), (1, ["worker-1", "worker-2", "worker-3"])])
+def test_the_environment_reaches_every_copy_of_the_worker(
+    aws: EmbeddedAws, process: Process, cluster: str, tasks_a_launch: int, copies: list[str]
+) -> None:
+    """As overrides, the same for every k; neither keeper nor sidecar gets it."""
+    containers = [container(environment=[{"name": "MODE", "value": "template"}]), container("log")]
+    template = register_template(aws, containerDefinitions=containers)
+    spec = scaler_spec(
+        cluster,
+        template,
+        max_tasks_per_launch=tasks_a_launch,
+        container="worker",
+        environment={"MODE": "batch", "A": "1"},
+    )
+    process.launch(spec, 3)
+    given = {each.name: each.environment for task in aws.ecs.tasks() for each in task.containers}
+    assert copies == [name for name, environment in given.items() if environment.get("A") == "1"]
+    assert {"batch"} == {given[name]["MODE"] for name in copies}
+    assert {"log"} <= {name for name, environment in given.items() if not environment}
+
+
+def test_the_environment_bounds_the_copies_where_the_template_names_their_container(
+    aws: EmbeddedAws, process: Process, cluster: str
+) -> None:
+    """ECS takes 8,192 characters of overrides: fewer copies fit under a long name, and above one that is said."""
+    template = register_template(aws, containerDefinitions=[container("w" * 250)])
+    dense = scaler_spec(cluster, template, environment={"BLOB": "x" * 800}, packing=Packing.DENSE)
+    assert Outcome.LAUNCHED == process.launch(dense, 9).outcome
+    assert [7, 2] == [len(call["overrides"]["containerOverrides"]) for call in calls(aws)]
+    result = process.launch(scaler_spec(cluster, template, environment={"BLOB": "x" * 8000}), 1)
+    assert (Outcome.FAILED, Kind.INVALID) == (result.outcome, result.fault)
+    assert str(result.error).endswith("and ECS allows 8,192: shorten it; check scalers[0].task.environment")
+
+
+def test_run_task_is_passed_through(aws: EmbeddedAws, process: Process, cluster: str, template: str) -> None:
+    """In AWS's own spelling, beside what the controller sets itself, and nothing else."""
+    extra = {
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+        "networkConfiguration": NETWORK,
+        "tags": [{"key": "team", "value": "content"}],
+        "propagateTags": "TASK_DEFINITION",
+        "enableExecuteCommand": True,
+    }
+    slot = coming_slot()
+    process.launch(scaler_spec(cluster, template, run_task=extra), 2, slot)
+    ours = {
+        "cluster": cluster,
+        "taskDefinition": f"{ARN}/{template}",
+        "count": 2,
+        "clientToken": launch_token(SLOTS, slot, 0),
+        "startedBy": CONTROLLER,
+        "group": SCALER,
+    }
+    assert [extra | ours] == calls(aws)
+
+
+# A launch happens once
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lost(),
+        Fault("ecs", "RunTask", "lost_request"),
+        Fault("ecs", "RunTask", "error"),
+        Fault("ecs", "RunTask", "cut"),
+        Fault("ecs", "RunTask", "malformed"),
+        lost(after=1),
+        lost(times=3),
+    ],
+    ids=["lost-answer", "lost-request", "500", "cut", "malformed", "second-call", "three-times"],
+)
+def test_a_call_of_unknown_outcome_is_sent_again_and_starts_nothing_twice(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, fault: Fault
+) -> None:
+    """The same token with the same parameters, until there is an answer."""
+    aws.faults.add(fault)
+    result = process.launch(spec, 15)
+    assert (Outcome.LAUNCHED, 15, 0) == (result.outcome, result.containers, result.in_doubt)
+    assert sorted(result.arns) == arns(aws) == sorted(task.arn for task in process.entered)
+    sent = calls(aws)
+    assert 2 + (fault.times or 0) == len(sent)
+    assert 2 == len({str(call) for call in sent})
+
+
+def test_a_call_that_hangs_is_sent_again(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """After its time is over; the tasks that it did start are the answer to the second."""
+    aws.faults.add(Fault("ecs", "RunTask", "hang"))
+    result = Process(aws, call_timeout=0.5).launch(scaler_spec(cluster, template), 4)
+    assert (Outcome.LAUNCHED, arns(aws)) == (result.outcome, sorted(result.arns))
+    assert 4 == len(arns(aws))
+
+
+def test_a_plan_carried_out_twice_in_a_slot_starts_once(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """A process that crashed between call and record, or a second one beside it, gets the same tasks."""
+    slot = coming_slot()
+    first, again = process.launch(spec, 12, slot), Process(aws).launch(spec, 12, slot)
+    assert (first.arns, 12) == (again.arns, len(arns(aws)))
+
+
+def test_the_next_slot_starts_tasks_of_its_own(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """A token belongs to its slot."""
+    for slot in (coming_slot(), coming_slot() + 1):
+        process.launch(spec, 2, slot)
+    assert 4 == len(arns(aws))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Fault("ecs", "RunTask", "throttle"),
+        refused("AccessDeniedException"),
+        refused("ClientException"),
+        refused("InvalidParameterException"),
+    ],
+    ids=lambda fault: fault.kind if fault.kind == "throttle" else fault.code,
+)
+def test_a_refusal_does_not_resolve_an_unknown(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, refusal: Fault
+) -> None:
+    """It says nothing of the call before: the same call goes out again, and its tasks are the answer."""
+    aws.faults.add(lost(), refusal)
+    result = process.launch(spec, 3)
+    assert (Outcome.LAUNCHED, arns(aws), 3) == (result.outcome, sorted(result.arns), len(calls(aws)))
+
+
+def test_an_answer_without_tasks_does_not_resolve_an_unknown(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec
+) -> None:
+    """AWS does not say that it binds the token: the request before, if late, may yet start its tasks."""
+    aws.faults.add(Fault("ecs", "RunTask", "lost_request"))
+    aws.ecs.run_task_failures(3)
+    result = process.launch(spec, 3)
+    assert (Outcome.IN_DOUBT, Kind.CAPACITY, 3, 2) == (result.outcome, result.fault, result.in_doubt, len(calls(aws)))
+    assert result.doubtful_since is not None
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give the clock by which calls leave; it stands 20 s before the last send of the slot it falls in."""
+    clock = Clock(slot_numbered(SLOTS, coming_slot()).last_send - 20)
+    monkeypatch.setattr(tasks, "time", clock)
+    return clock
+
+
+def taking(clock: Clock, seconds: float, index: int) -> Callable[[dict[str, Any]], bool]:
+    """Tell a plan's ``index``-th call, each time moving the clock."""
+
+    def matches(parameters: dict[str, Any]) -> bool:
+        if not of_call(index)(parameters):
+            return False
+        clock.now += seconds
+        return True
+
+    return matches
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "lost_request", "error"])
+def test_a_call_still_unknown_when_the_window_closes_is_in_doubt(
+    aws: EmbeddedAws, clock: Clock, cluster: str, template: str, kind: Any
+) -> None:
+    """Only its own containers: the calls before are known, those after were not sent."""
+    process, spec = Process(aws), scaler_spec(cluster, template, max_tasks_per_launch=25)
+    aws.faults.add(Fault("ecs", "RunTask", kind, times=None, where=taking(clock, 15.0, 1)))
+    result = process.launch(spec, 50, slot_at(SLOTS, clock.now).number)
+    assert (Outcome.IN_DOUBT, Kind.IN_DOUBT) == (result.outcome, result.fault)
+    assert (20, 20, clock.now) == (result.containers, result.in_doubt, result.doubtful_since)
+    assert [0, 1, 1] == [int(call["clientToken"].split("-")[2]) for call in calls(aws)]
+    assert str(result.error).startswith(f"scaler {SCALER}: RunTask in cluster")
+
+
+def test_a_refusal_after_an_unknown_leaves_it_in_doubt(
+    aws: EmbeddedAws, clock: Clock, process: Process, spec: ScalerSpec
+) -> None:
+    """However often it comes until the window closes, it does not turn "unknown" into "not launched"."""
+    aws.faults.add(lost(), refused("AccessDeniedException", times=None, where=taking(clock, 15.0, 0)))
+    result = process.launch(spec, 3, slot_at(SLOTS, clock.now).number)
+    assert (Outcome.IN_DOUBT, 3, 3) == (result.outcome, result.in_doubt, len(arns(aws)))
+    assert 3 == len(calls(aws))
+
+
+def test_nothing_is_sent_after_the_window(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """Nothing is in doubt either, and the reason is named."""
+    result = process.launch(spec, 3, slot_at(SLOTS, time()).number - 1)
+    assert (Outcome.FAILED, Kind.WINDOW_CLOSED, 0) == (result.outcome, result.fault, result.in_doubt)
+    assert f"scaler {SCALER}: the launch window closed before the call" == result.error
+    assert [] == calls(aws)
+
+
+def test_a_window_that_closes_between_two_calls_ends_the_plan(
+    aws: EmbeddedAws, clock: Clock, process: Process, spec: ScalerSpec
+) -> None:
+    """What started counts, the rest is never sent."""
+    aws.faults.add(Fault("ecs", "RunTask", "slow", where=taking(clock, 21.0, 0)))
+    result = process.launch(spec, 15, slot_at(SLOTS, clock.now).number)
+    assert (Outcome.PARTLY_LAUNCHED, Kind.WINDOW_CLOSED, 10, 0) == (
+        result.outcome,
+        result.fault,
+        result.containers,
+        result.in_doubt,
+    )
+    assert 1 == len(calls(aws))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "containers", "outcome", "live"),
+    [(7, 0, Outcome.FAILED, 7), (15, 10, Outcome.PARTLY_LAUNCHED, 15)],
+    ids=["first-call", "second-call"],
+)
+def test_a_conflict_ends_the_plan_and_makes_the_others_tasks_known(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, theirs: int, containers: int, outcome: Outcome, live: int
+) -> None:
+    """Another controller launched other numbers in this slot: its tasks live, ours do not start beside them."""
+    slot = coming_slot()
+    Process(aws).launch(spec, theirs, slot)
+    aws.journal.clear()
+    result = process.launch(spec, 35, slot)
+    assert (outcome, Kind.CONFLICT, containers) == (result.outcome, result.fault, result.containers)
+    assert (live, 0) == (len(arns(aws)), result.in_doubt)
+    assert arns(aws) == sorted(task.arn for task in process.entered)
+    assert 1 + containers // 10 == len(calls(aws))
+
+
+def test_a_task_known_by_a_conflict_counts_as_full_as_may_be(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str
+) -> None:
+    """How many workers it holds is not told, so it is the most that there can be, until it is described."""
+    slot, spec = coming_slot(), scaler_spec(cluster, template, max_containers_per_task=4)
+    Process(aws).launch(spec, 1, slot)
+    process.launch(spec, 2, slot)
+    assert [4] == [task.starting for task in process.entered]
+
+
+def test_a_conflict_resolves_an_unknown(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """It tells that the call before started nothing: another's numbers came first."""
+    slot = coming_slot()
+    Process(aws).launch(spec, 2, slot)
+    aws.faults.add(lost())
+    result = process.launch(spec, 3, slot)
+    assert (Kind.CONFLICT, 0, 2) == (result.fault, result.in_doubt, len(arns(aws)))
+
+
+# What goes wrong
+
+
+def test_what_started_counts_and_the_rest_is_dropped(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """A shortfall needs a new token, and so a later slot."""
+    aws.ecs.run_task_failures(3)
+    result = process.launch(spec, 25)
+    assert (Outcome.PARTLY_LAUNCHED, Kind.CAPACITY, 7, 0) == (
+        result.outcome,
+        result.fault,
+        result.containers,
+        result.in_doubt,
+    )
+    assert str(result.error).startswith("7 of 10 tasks started: Capacity is unavailable at this time")
+    assert (1, sorted(result.arns)) == (len(calls(aws)), sorted(task.arn for task in process.entered))
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("RESOURCE:MEMORY", Kind.CAPACITY),
+        ("RESOURCE:ENI", Kind.CAPACITY),
+        ("Capacity is unavailable at this time.", Kind.CAPACITY),
+        ("AGENT", Kind.INVALID),
+        ("ATTRIBUTE", Kind.INVALID),
+    ],
+)
+def test_a_want_of_room_is_told_from_what_a_person_must_mend(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, reason: str, kind: Kind
+) -> None:
+    """By the reason that ECS gives; nothing started, so the launch failed."""
+    aws.ecs.run_task_failures(2, reason=reason)
+    result = process.launch(spec, 2)
+    assert (Outcome.FAILED, kind, f"0 of 2 tasks started: {reason}") == (result.outcome, result.fault, result.error)
+
+
+def test_fewer_tasks_without_a_failure_end_the_plan_too(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """An answer counts for what it names."""
+    aws.faults.add(Fault("ecs", "RunTask", "replace", body={"tasks": [], "failures": []}))
+    result = process.launch(spec, 15)
+    assert (Outcome.FAILED, Kind.CAPACITY, "0 of 10 tasks started: no reason given") == (
+        result.outcome,
+        result.fault,
+        result.error,
+    )
+    assert 1 == len(calls(aws))
+
+
+def test_failures_are_the_answer_to_a_call_sent_again(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """The token replays them; they are not tried away."""
+    aws.faults.add(lost())
+    aws.ecs.run_task_failures(1)
+    result = process.launch(spec, 4)
+    assert (Outcome.PARTLY_LAUNCHED, 3, 3) == (result.outcome, result.containers, len(arns(aws)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("ecs", "RunTask", "throttle"), Kind.THROTTLED),
+        (refused("AccessDeniedException"), Kind.ACCESS_DENIED),
+        (refused("ClusterNotFoundException"), Kind.MISSING),
+        (refused("PlatformUnknownException"), Kind.INVALID),
+    ],
+    ids=["throttled", "denied", "cluster", "platform"],
+)
+def test_a_refused_call_ends_the_plan_with_nothing_in_doubt(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, fault: Fault, kind: Kind
+) -> None:
+    """A 4xx without an unknown before it means not launched, and is not tried again in this slot."""
+    aws.faults.add(replace(fault, after=1))
+    result = process.launch(spec, 25)
+    assert (Outcome.PARTLY_LAUNCHED, kind, 10, 0) == (
+        result.outcome,
+        result.fault,
+        result.containers,
+        result.in_doubt,
+    )
+    assert 2 == len(calls(aws))
+
+
+DENIED = "AccessDeniedException: Service Unavailable. Please try again later."
+
+
+@pytest.mark.parametrize(
+    ("changes", "operation", "kind", "sentence"),
+    [
+        (
+            {"definition": "nobody"},
+            None,
+            Kind.MISSING,
+            'task definition "nobody" does not exist in us-east-1, or is not active; check scalers[2].task.definition',
+        ),
+        (
+            {"cluster": "nowhere"},
+            None,
+            Kind.MISSING,
+            'RunTask in cluster "nowhere": ClusterNotFoundException: Cluster not found.; check scalers[2].task',
+        ),
+        (
+            {"container": "wroker"},
+            None,
+            Kind.MISSING,
+            "task definition {template} has no container 'wroker': set task.container to one of worker; "
+            "check scalers[2].task.container",
+        ),
+        (
+            {},
+            "DescribeTaskDefinition",
+            Kind.ACCESS_DENIED,
+            f'task definition "{{template}}": {DENIED}; check scalers[2].task.definition',
+        ),
+        (
+            {},
+            "ListTaskDefinitions",
+            Kind.ACCESS_DENIED,
+            f'task definition family "{{family}}-x2": {DENIED}; check scalers[2].task.definition',
+        ),
+        (
+            {},
+            "RegisterTaskDefinition",
+            Kind.ACCESS_DENIED,
+            f'registering task definition "{{family}}-x2": {DENIED}; check scalers[2].task.definition',
+        ),
+        ({}, "RunTask", Kind.ACCESS_DENIED, f'RunTask in cluster "{{cluster}}": {DENIED}; check scalers[2].task'),
+        (
+            {"run_task": {"launchType": "FARGATE"}},
+            None,
+            Kind.INVALID,
+            'RunTask in cluster "{cluster}": InvalidParameterException: Network Configuration must be provided when '
+            "networkMode 'awsvpc' is specified.; check scalers[2].task",
+        ),
+    ],
+    ids=["definition", "cluster", "container", "describe", "list", "register", "run", "network"],
+)
+def test_a_launch_that_fails_says_what_to_mend(
+    aws: EmbeddedAws,
+    process: Process,
+    spec: ScalerSpec,
+    changes: dict[str, Any],
+    operation: str | None,
+    kind: Kind,
+    sentence: str,
+) -> None:
+    """One sentence with the scaler, the resource, the reason and the key."""
+    if operation:
+        aws.faults.add(Fault("ecs", operation, "error", status=400, code="AccessDeniedException"))
+    cluster, template = spec.task.cluster, spec.task.definition
+    given = {"cluster": cluster, "definition": template, "index": 2, "max_tasks_per_launch": 1}
+    result = process.launch(scaler_spec(**given | changes), 2)
+    said = sentence.format(cluster=cluster, template=template, family=template.partition(":")[0])
+    assert (Outcome.FAILED, kind, f"scaler {SCALER}: {said}") == (result.outcome, result.fault, result.error)
+    assert ([], 0, []) == (arns(aws), result.in_doubt, process.entered)
+
+
+def test_several_containers_need_one_to_be_named(aws: EmbeddedAws, process: Process, cluster: str) -> None:
+    """The sentence lists them."""
+    template = register_template(aws, containerDefinitions=[container(), container("log")])
+    result = process.launch(scaler_spec(cluster, template), 1)
+    assert (Kind.MISSING, Outcome.FAILED) == (result.fault, result.outcome)
+    assert f"task definition {template} has 2 containers (worker, log)" in str(result.error)
+
+
+def test_nothing_is_launched_when_the_second_of_two_revisions_fails(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str
+) -> None:
+    """Every revision of a plan is there before its first call."""
+    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", "error", status=400, after=1))
+    result = process.launch(scaler_spec(cluster, template, max_tasks_per_launch=2), 5)
+    assert (Outcome.FAILED, []) == (result.outcome, calls(aws))
+
+
+# Stopping and dry runs
+
+
+def test_no_further_call_is_sent_once_the_process_stops(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """The call in flight finishes, and its tasks count."""
+
+    def stop(_: dict[str, Any]) -> bool:
+        process.stopping.set()
+        return False
+
+    aws.faults.add(Fault("ecs", "RunTask", "slow", where=stop))
+    result = process.launch(spec, 25)
+    assert (Outcome.PARTLY_LAUNCHED, 10, None) == (result.outcome, result.containers, result.fault)
+    assert "stopping: the rest of the plan is dropped" == result.error
+    assert (1, arns(aws)) == (len(calls(aws)), sorted(result.arns))
+
+
+def test_a_process_that_stops_before_its_first_call_sends_none(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec
+) -> None:
+    """Nothing started, nothing is in doubt."""
+    process.stopping.set()
+    result = process.launch(spec, 3)
+    assert (Outcome.FAILED, 0, []) == (result.outcome, result.in_doubt, calls(aws))
+
+
+def test_an_unknown_is_not_resolved_by_a_process_that_stops(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec
+) -> None:
+    """It does not send the call again; the listing tells the next process."""
+
+    def stop(_: dict[str, Any]) -> bool:
+        process.stopping.set()
+        return True
+
+    aws.faults.add(lost(where=stop))
+    result = process.launch(spec, 3)
+    assert (Outcome.IN_DOUBT, 3, 1) == (result.outcome, result.in_doubt, len(calls(aws)))
+
+
+def test_a_dry_run_reads_and_writes_nothing(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """It says what it would have launched."""
+    process = Process(aws, dry_run=True)
+    result = process.launch(scaler_spec(cluster, template, max_tasks_per_launch=3), 7)
+    assert (Outcome.DRY_RUN, Plan((TaskGroup(1, 3), TaskGroup(2, 2)))) == (result.outcome, result.plan)
+    asked = {call.operation for call in aws.journal.calls(client=f"ecsq-{CONTROLLER}")}
+    assert {"DescribeTaskDefinition", "ListTaskDefinitions"} == asked
+    assert ([], (), 0) == (process.entered, result.arns, result.containers)
+
+
+def test_a_dry_run_meets_what_a_launch_would_meet(aws: EmbeddedAws, cluster: str) -> None:
+    """A missing template is as missing as it is."""
+    result = Process(aws, dry_run=True).launch(scaler_spec(cluster, "nobody"), 7)
+    assert (Outcome.FAILED, Kind.MISSING) == (result.outcome, result.fault)
+
+
+def test_a_cluster_may_be_given_by_its_arn(aws: EmbeddedAws, process: Process, template: str) -> None:
+    """It is the same cluster."""
+    cluster = create_cluster(aws)
+    arn = f"arn:aws:ecs:us-east-1:123456789012:cluster/{cluster}"
+    result = process.launch(scaler_spec(arn, template, run_task=FARGATE), 1)
+    assert (Outcome.LAUNCHED, [cluster]) == (result.outcome, [task.cluster for task in aws.ecs.tasks()])
+
+
+class StopsInPause(Event):
+    """A stop that comes while somebody waits."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Come, if there is time to."""
+        if timeout:
+            self.set()
+        return super().wait(0)
+
+
+def test_a_stop_while_a_call_keeps_to_the_pace_is_no_failure(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """What was sent counts; the rest is dropped, not throttled."""
+    process = Process(aws, rate=Rate(1.0, 10), stopping=StopsInPause())
+    result = process.launch(scaler_spec(cluster, template), 20)
+    assert (Outcome.PARTLY_LAUNCHED, 10, None) == (result.outcome, result.containers, result.fault)
+    assert "stopping: the rest of the plan is dropped" == result.error
