@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,13 +53,13 @@ def aws(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> ManualClock:
     """Give a clock that stands still until the test moves it."""
-    return Clock(1_000_000.0)
+    return ManualClock(1_000_000.0)
 
 
 @pytest.fixture
-def timed_aws(clock: Clock) -> Iterator[EmbeddedAws]:
+def timed_aws(clock: ManualClock) -> Iterator[EmbeddedAws]:
     """Give an AWS of the test's own, in another region, whose tasks live on the test's clock."""
     from controller.sandbox.aws import EmbeddedAws  # noqa: PLC0415 - a second of import, for those who use it
 
@@ -68,12 +68,12 @@ def timed_aws(clock: Clock) -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
+def own() -> Iterator[tuple[EmbeddedAws, ManualClock]]:
     """One AWS for a module's scenes, and the clock that it goes by."""
     from controller.sandbox.aws import EmbeddedAws  # noqa: PLC0415 - a second of import, for those who use it
     from tests.support.scene import NOW  # noqa: PLC0415
 
-    clock = Clock(NOW)
+    clock = ManualClock(NOW)
     with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
         yield aws, clock
 

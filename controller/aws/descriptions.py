@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.aws.errors import AwsError, Fault
-from controller.core.copies.copies import KEEPER, MOST_COPIES, copy_names
+from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
 from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
 
 _RUNNING = "RUNNING"
@@ -77,7 +77,7 @@ def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[st
     if worker is None:
         return containers
     itself = [container for container in containers if container["name"] == worker]
-    copies = copy_names(worker, MOST_COPIES)
+    copies = copy_names(worker, MAX_COPIES)
     return itself or [container for container in containers if container["name"] in copies] or containers
 
 

@@ -12,7 +12,7 @@ from controller.core.decision.rate import Bucket, Rate, take
 
 FIRST_BACK_OFF = 1.0
 """Seconds for which an operation rests after it was throttled once."""
-LONGEST_BACK_OFF = 30.0
+MAX_BACK_OFF = 30.0
 NEVER = float("-inf")
 
 
@@ -42,7 +42,7 @@ class BackOff:
             if throttled and now >= until:
                 times = self._throttled.get(operation, 0)
                 self._throttled[operation] = times + 1
-                self._rests[operation] = (now, now + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10)))
+                self._rests[operation] = (now, now + min(MAX_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10)))
             # What left before the rest began, as many do at the same time, says nothing new: one storm is one throttle.
             elif not throttled and sent_at >= began:
                 self._throttled.pop(operation, None)

@@ -26,7 +26,7 @@ CONNECT_SHARE = 0.4
 """What of a call's time connecting may take; the rest is for the answer."""
 READ_ATTEMPTS = 2
 """Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
-MOST_CONNECTIONS = 32
+MAX_CONNECTIONS = 32
 """As many as there are threads that reconcile."""
 
 RequestObserver = Callable[[str, str, str, float], None]
@@ -110,7 +110,7 @@ class Clients:
             connect_timeout=timeout * CONNECT_SHARE,
             read_timeout=timeout * (1 - CONNECT_SHARE),
             retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=MOST_CONNECTIONS,
+            max_pool_connections=MAX_CONNECTIONS,
             user_agent_appid=self._appid,  # type: ignore[call-arg]
         )
         try:

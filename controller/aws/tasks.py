@@ -16,7 +16,7 @@ from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, error
 from controller.aws.session import Clients, StoppingError, TooLateError
 from controller.core.decision.ledger import LiveTask, StoppedTask
 
-MOST_A_CALL = 100
+MAX_PER_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""
 
 _SERVER_ERROR = 500
@@ -90,7 +90,7 @@ class Tasks:
         try:
             ecs = self._clients.ecs()
             listed = ecs.list_tasks(
-                cluster=self._cluster, family=family, desiredStatus="STOPPED", maxResults=MOST_A_CALL
+                cluster=self._cluster, family=family, desiredStatus="STOPPED", maxResults=MAX_PER_CALL
             )
             answers = list(self._describe(listed["taskArns"]))
         except AWS_ERRORS as error:
@@ -114,8 +114,8 @@ class Tasks:
             yield from page["taskArns"]
 
     def _describe(self, arns: list[str]) -> Iterator[Mapping[str, Any]]:
-        for first in range(0, len(arns), MOST_A_CALL):
-            yield self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns[first : first + MOST_A_CALL])
+        for first in range(0, len(arns), MAX_PER_CALL):
+            yield self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns[first : first + MAX_PER_CALL])
 
 
 def _missing(failure: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.copies.copy_notes import notes
 from controller.core.copies.difference import difference
-from controller.core.words import counted
+from controller.core.words import format_count
 from controller.scaling.draft import Draft, Drafts
 
 
@@ -43,7 +43,7 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
     draft = drafts.draft(spec, 0)
     if k > draft.most:
         # No key: the number was asked for, not configured.
-        most = counted(draft.most, "worker")
+        most = format_count(draft.most, "worker")
         raise AwsError(Fault.CANNOT_COPY, f"a task of this template holds at most {most}: {draft.why_not_more}")
     template = drafts.as_registered(draft)
     definition = template if k == 1 else drafts.derived(spec, draft, k)

@@ -26,7 +26,7 @@ from controller.core.decision.decide import decide
 from controller.core.decision.explain import Line, explain
 from controller.core.decision.model import Outcome, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
-from controller.core.words import counted
+from controller.core.words import format_count
 from controller.daemon.app import connect
 from controller.scaling.draft import Draft
 from controller.scaling.launch import described, named
@@ -178,9 +178,10 @@ def _lines(plan: _Planned) -> Iterator[str]:
 def _drawing(draft: Draft, result: LaunchResult | None, *, now: bool) -> Iterator[str]:
     """Draw the tasks x containers of a plan, and say what copies change."""
     plan = draft.plan
-    calls = counted(len(plan.calls), "RunTask call")
+    calls = format_count(len(plan.calls), "RunTask call")
     when = "would launch now" if now else "would launch when it may"
-    yield f"plan      {when}: {counted(plan.containers, 'container')} in {counted(plan.tasks, 'task')}, {calls}"
+    layout = f"{format_count(plan.containers, 'container')} in {format_count(plan.tasks, 'task')}"
+    yield f"plan      {when}: {layout}, {calls}"
     for group in plan.groups:
         yield f"          {_boxes(draft, group)}"
     yield from (f"          {line}" for line in _paid(draft))

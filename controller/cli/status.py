@@ -12,7 +12,7 @@ from urllib.request import ProxyHandler, build_opener
 import click
 
 from controller.core.decision.model import Outcome
-from controller.core.words import clock, counted, span
+from controller.core.words import format_clock, format_count, format_span
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT = 5.0
@@ -44,16 +44,17 @@ def command(url: str) -> None:
 
 
 def _lines(status: Mapping[str, Any]) -> Iterator[str]:
-    up = span(status["now"] - status["started_at"])
+    up = format_span(status["now"] - status["started_at"])
     dry = ", dry run" if status["dry_run"] else ""
-    scalers = counted(len(status["scalers"]), "scaler")
+    scalers = format_count(len(status["scalers"]), "scaler")
     yield f"{status['name']} {status['version']}, up {up}{dry}: {scalers}"
     config = status["config"]
     reload = config["last_reload"]
     if reload["successful"]:
-        yield f"configuration {config['path']}, taken at {clock(reload['at'])}, hash {config['hash'][:12]}"
+        yield f"configuration {config['path']}, taken at {format_clock(reload['at'])}, hash {config['hash'][:12]}"
     else:
-        yield f"configuration {config['path']}: the reload at {clock(reload['at'])} was not taken, an earlier one stays"
+        at = format_clock(reload["at"])
+        yield f"configuration {config['path']}: the reload at {at} was not taken, an earlier one stays"
         yield from (f"  {line}" for line in reload["error"].splitlines())
     for scaler in status["scalers"]:
         yield ""
@@ -79,7 +80,7 @@ def _scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
 
 
 def _ago(decision: Mapping[str, Any], now: float) -> str:
-    return f"{span(max(0.0, now - decision['at']))} ago, at {clock(decision['at'])}"
+    return f"{format_span(max(0.0, now - decision['at']))} ago, at {format_clock(decision['at'])}"
 
 
 def _came_of(launch: Mapping[str, Any]) -> str:
@@ -89,10 +90,10 @@ def _came_of(launch: Mapping[str, Any]) -> str:
         tasks = sum(group["tasks"] for group in launch["plan"])
         containers = sum(group["tasks"] * group["containers"] for group in launch["plan"])
     cut = f"; {launch['plan_cut']}" if launch.get("plan_cut") else ""
-    return f"{launch['outcome']}: {counted(containers, 'container')} in {counted(tasks, 'task')}{cut}"
+    return f"{launch['outcome']}: {format_count(containers, 'container')} in {format_count(tasks, 'task')}{cut}"
 
 
 def _repeated(last: Mapping[str, Any]) -> str:
     if not last["repeated"]:
         return ""
-    return f"; the same since {clock(last['since'])}, {counted(last['repeated'] + 1, 'poll')} in a row"
+    return f"; the same since {format_clock(last['since'])}, {format_count(last['repeated'] + 1, 'poll')} in a row"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from controller.config.durations import format_duration
 from controller.config.problems import Fault
 from controller.core.decision.demand import UNKNOWN_START_DELAY
 from controller.core.decision.policy import DrainWithin, MessageState, Steps
 from controller.core.decision.slots import slot_numbered
+from controller.core.words import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

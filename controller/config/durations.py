@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from controller.core.words import format_duration
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATTERN = r"^(?=[0-9])([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?$"
 """Hours, minutes, seconds and milliseconds, in this order, each at most once (also for the JSON Schema)."""
-LONGEST = 366 * 86_400.0
+MAX_DURATION = 366 * 86_400.0
 """A year: longer ones are a slip of the pen."""
 FORMS = "write it as 10s, 5m, 1h30m, 500ms, or as whole seconds"
 
@@ -37,7 +39,7 @@ def parse_argument(text: str) -> float:
 def parse_seconds(value: object) -> float:
     """Return a positive number of seconds, fractions allowed, or the seconds that a duration says."""
     seconds = value if isinstance(value, float) else parse_duration(value)
-    if not 0 < seconds <= LONGEST:
+    if not 0 < seconds <= MAX_DURATION:
         raise ValueError("must be more than 0 seconds and at most one year")
     return seconds
 
@@ -55,7 +57,7 @@ def between(least: str, most: str) -> Callable[[float], float]:
 
 
 def _within_a_year(seconds: float) -> float:
-    if not 0 <= seconds <= LONGEST:
+    if not 0 <= seconds <= MAX_DURATION:
         raise ValueError("must be between 0 and one year")
     return float(seconds)
 
@@ -89,12 +91,3 @@ def _without_fraction(text: str) -> str | None:
     scaled = int(whole + decimals) * _UNITS[_NAMES.index(unit or "s")]
     milliseconds, rest = divmod(scaled, 10 ** len(decimals))
     return None if rest else f"write it as {format_duration(milliseconds / 1000)}"
-
-
-def format_duration(seconds: float) -> str:
-    """Write seconds as a duration of whole milliseconds that :func:`parse_duration` reads back."""
-    rest, parts = round(seconds * 1000), ""
-    for unit, name in zip(_UNITS, _NAMES, strict=True):
-        amount, rest = divmod(rest, unit)
-        parts += f"{amount}{name}" if amount else ""
-    return parts or "0s"

@@ -16,7 +16,7 @@ KeyPath = tuple[str | int, ...]
 """The way from the top of the file to a value: ``("scalers", 0, "queue")``."""
 
 _PLAIN_KEY = re.compile(r"[^\s.\[\]\"']{1,80}")
-_LONGEST_QUOTE = 60
+_MAX_QUOTE_LENGTH = 60
 NO_VALUE = "has no value: give it one, or remove the key"
 MAX_PROBLEMS = 1000
 """More than a person reads, and too few to fill a disk when a daemon logs them."""
@@ -96,7 +96,7 @@ def quote(value: object) -> str:
     """Write a scalar for a message: one line, in double quotes if it is text, cut if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 4]}...{text[-1]}"
+    return text if len(text) <= _MAX_QUOTE_LENGTH else f"{text[: _MAX_QUOTE_LENGTH - 4]}...{text[-1]}"
 
 
 def describe(value: object) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
-from controller.config.durations import format_duration, parse_duration
+from controller.config.durations import parse_duration
 from controller.config.problems import Fault, KeyPath, quote
 from controller.config.regions import contradictions
-from controller.config.schema import MAX_COPIES, Aws, Scaler
+from controller.config.schema import Aws, Scaler
+from controller.core.copies.copies import MAX_COPIES
 from controller.core.copies.overrides import MAX_OVERRIDES, overrides_size
 from controller.core.decision.slots import WINDOWS_PER_SLOT
+from controller.core.words import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -27,14 +27,12 @@ from controller.config.fields import (
     VariableName,
     written,
 )
+from controller.core.copies.copies import MAX_COPIES, MAX_TAGS
 
 MAX_SCALERS = 2000
-MAX_TAGS = 50
 MAX_SUBNETS = 16
 MAX_SECURITY_GROUPS = 5
 MAX_PROVIDERS = 20
-MAX_COPIES = 9
-"""A task definition holds 10 containers, and the keeper is one."""
 
 
 class Section(BaseModel):

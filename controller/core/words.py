@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+_UNITS = ((3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
+"""Milliseconds, and how they are written."""
 
-def counted(number: int, thing: str) -> str:
+
+def format_count(number: int, thing: str) -> str:
     """Return ``1 container`` or ``2 containers``."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def clock(at: float) -> str:
-    """Return a time of day as people on call write it, UTC."""
+def format_clock(at: float) -> str:
+    """Return the time of day of ``at``, seconds since the epoch, in UTC: ``09:41:07Z``."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%SZ")
 
 
-def span(seconds: float) -> str:
-    """Return a duration as it is written in the configuration: ``45s``, ``5m``, ``1h30m``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+def format_duration(seconds: float) -> str:
+    """Return a duration to the millisecond, as the configuration takes it: ``45s``, ``1h30m``, ``1s500ms``."""
+    rest, text = round(seconds * 1000), ""
+    for unit, name in _UNITS:
+        amount, rest = divmod(rest, unit)
+        text += f"{amount}{name}" if amount else ""
+    return text or "0s"
+
+
+def format_span(seconds: float) -> str:
+    """Return a duration for reading: in whole seconds from one second on, in milliseconds below."""
+    return format_duration(round(seconds) if seconds >= 1 else seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
-MOST_GROWTH = 5 * MEBIBYTE
+MAX_GROWTH = 5 * MEBIBYTE
 """How much more a controller may hold at the end of a soak than when it had settled, bytes."""
 
 

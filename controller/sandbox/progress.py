@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.core.decision.model import Outcome
-from controller.core.words import counted
+from controller.core.words import format_count
 
 RECENT_LAUNCHES = 4
 """How many launches are kept in view."""
@@ -61,7 +61,7 @@ def line(queue: QueueProgress) -> str:
     """Return a queue's moment as one line."""
     return (
         f"{queue.name}: {queue.visible} visible, {queue.in_flight} in flight; "
-        f"{queue.running} running, {queue.starting} starting in {counted(queue.tasks, 'task')}; "
+        f"{queue.running} running, {queue.starting} starting in {format_count(queue.tasks, 'task')}; "
         f"{queue.done} of {queue.sent} done"
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from controller.config.durations import format_duration
 from controller.core.decision.slots import WINDOWS_PER_SLOT
+from controller.core.words import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

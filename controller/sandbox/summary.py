@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.core.words import counted
+from controller.core.words import format_count
 from controller.sandbox.census import Census
 from controller.sandbox.messages import MessageTotals
 from controller.sandbox.siblings import KeeperTotals
@@ -96,14 +96,14 @@ class Summary:
         problems = list(self.faults)
         total = self.total
         if total.lost:
-            problems.append(f"{counted(total.lost, 'message')} lost: neither done nor in the queue any more.")
+            problems.append(f"{format_count(total.lost, 'message')} lost: neither done nor in the queue any more.")
         problems.extend(_killed(kill) for kill in self.kills)
         for part in self.judged_by:
             problems.extend(part.problems)
         problems.extend(self.outlived)
         # Whatever ended the run before its time is said already, and is why something was left.
         if total.left and not self.interrupted and not self.faults:
-            problems.append(f"{counted(total.left, 'message')} not done in time.")
+            problems.append(f"{format_count(total.left, 'message')} not done in time.")
         return tuple(problems)
 
     @property
@@ -175,7 +175,7 @@ def _verdict(summary: Summary) -> Iterator[str]:
         if summary.kept:
             yield f"  The configuration and the logs of controller and keepers are kept: {summary.kept}"
     elif left := summary.total.left:
-        yield f"Ended on request with {counted(left, 'message')} left in the queues: none lost, no worker killed."
+        yield f"Ended on request with {format_count(left, 'message')} left in the queues: none lost, no worker killed."
     else:
         yield "Every message was done: none lost, no worker killed in the middle of its work."
 

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.core.words import counted
+from controller.core.words import format_count
 from controller.sandbox.aws import METADATA
 from controller.sandbox.disruptions import Blow
-from controller.sandbox.memory import MEBIBYTE, MOST_GROWTH, MemoryUse
+from controller.sandbox.memory import MAX_GROWTH, MEBIBYTE, MemoryUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,12 +38,13 @@ class Trial:
         """Why the controllers have failed, in sentences; none if they have not."""
         for scaler, above in self.above_max.items():
             if above:
-                yield f"Scaler {scaler} had {counted(above, 'live container')} more than its max_containers allows."
+                containers = format_count(above, "live container")
+                yield f"Scaler {scaler} had {containers} more than its max_containers allows."
         for scaler, beyond in self.beyond_plans.items():
             if beyond:
-                yield f"Scaler {scaler} launched {counted(beyond, 'task')} beyond the largest plan of a slot."
+                yield f"Scaler {scaler} launched {format_count(beyond, 'task')} beyond the largest plan of a slot."
         growth = self.memory.growth if self.memory else None
-        if growth is not None and growth > MOST_GROWTH:
+        if growth is not None and growth > MAX_GROWTH:
             yield f"The controller holds {_mebibytes(growth)} more memory than at first: it may hold 5 MiB more."
 
     def rows(self) -> Iterator[Row]:

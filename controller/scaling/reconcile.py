@@ -30,7 +30,7 @@ DECISIONS_KEPT = 50
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
 polls, and one beside others does not list again what they have just seen."""
-SLOWEST_RETRY = 60.0
+MAX_RETRY_PAUSE = 60.0
 """Seconds between two tries, at most, while something is wrong that is tried slowly."""
 TRIED_SLOWLY = FOR_A_PERSON | {Fault.CAPACITY}
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
@@ -215,6 +215,6 @@ class Reconciler:
             self._failures = 0
             return
         self._failures += 1
-        pause = min(poll_interval * 2 ** min(self._failures, 10), max(SLOWEST_RETRY, poll_interval))
+        pause = min(poll_interval * 2 ** min(self._failures, 10), max(MAX_RETRY_PAUSE, poll_interval))
         # Half a poll of tolerance, so that the poll which is due then is not missed by the blink of an eye.
         self._not_before = self._services.clock.elapsed() + pause - poll_interval / 2

@@ -17,7 +17,7 @@ from tests.support.controller import clients_of
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
     from controller.sandbox.aws.faults import Kind as Kinds
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 APP = "ecsq-ecsq"
 TEMPLATE = "arn:aws:ecs:us-east-1:123456789012:task-definition/content-worker:7"
@@ -210,7 +210,7 @@ def test_a_search_reads_on_over_many_pages(aws: EmbeddedAws, family: str, monkey
     assert 3 == requests(aws).count("ListTaskDefinitions")
 
 
-def test_a_search_ends_where_revisions_are_older_than_the_template(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_search_ends_where_revisions_are_older_than_the_template(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """What was derived before the template existed is of another one: after a deployment one look tells."""
     register_template(timed_aws, "worker")
     before = Definitions(clients_of(timed_aws))

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.aws.errors import AwsError, Fault
-from controller.aws.pace import LONGEST_BACK_OFF, BackOff, Pacer
+from controller.aws.pace import MAX_BACK_OFF, BackOff, Pacer
 from controller.clock import Clock
 from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
-    from tests.support.clock import Clock as SetClock
+    from tests.support.clock import ManualClock
 
 RATE = Rate(20.0, 100)
 FOREVER = float("inf")
@@ -30,7 +30,7 @@ def rests(back_off: BackOff, operation: str = "ListTasks") -> bool:
     return False
 
 
-def rest_of(back_off: BackOff, clock: SetClock) -> float:
+def rest_of(back_off: BackOff, clock: ManualClock) -> float:
     """Let the operation's rest pass; gives how many seconds it took."""
     began = clock.now
     while rests(back_off):
@@ -41,7 +41,7 @@ def rest_of(back_off: BackOff, clock: SetClock) -> float:
 # An operation that is throttled
 
 
-def test_an_operation_rests_after_a_throttle(clock: SetClock) -> None:
+def test_an_operation_rests_after_a_throttle(clock: ManualClock) -> None:
     """And no other with it."""
     back_off = BackOff(clock)
     back_off.note("ListTasks", clock.now, throttled=True)
@@ -51,23 +51,23 @@ def test_an_operation_rests_after_a_throttle(clock: SetClock) -> None:
     assert Fault.THROTTLED is caught.value.fault
 
 
-def test_it_rests_twice_as_long_each_time(clock: SetClock) -> None:
+def test_it_rests_twice_as_long_each_time(clock: ManualClock) -> None:
     """Up to a limit."""
     back_off, found = BackOff(clock), []
     for _ in range(8):
         back_off.note("ListTasks", clock.now, throttled=True)
         found.append(rest_of(back_off, clock))
-    assert [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST_BACK_OFF, LONGEST_BACK_OFF, LONGEST_BACK_OFF] == found
+    assert [1.0, 2.0, 4.0, 8.0, 16.0, MAX_BACK_OFF, MAX_BACK_OFF, MAX_BACK_OFF] == found
 
 
-def test_a_success_makes_the_next_rest_short_again(clock: SetClock) -> None:
+def test_a_success_makes_the_next_rest_short_again(clock: ManualClock) -> None:
     """Of that operation alone."""
     back_off = BackOff(clock)
     for operation in ("ListTasks", "DescribeTasks"):
         for _ in range(3):
-            clock.now += LONGEST_BACK_OFF
+            clock.now += MAX_BACK_OFF
             back_off.note(operation, clock.now, throttled=True)
-    clock.now += LONGEST_BACK_OFF
+    clock.now += MAX_BACK_OFF
     back_off.note("ListTasks", clock.now, throttled=False)
     back_off.note("ListTasks", clock.now, throttled=True)
     back_off.note("DescribeTasks", clock.now, throttled=True)
@@ -75,7 +75,7 @@ def test_a_success_makes_the_next_rest_short_again(clock: SetClock) -> None:
     assert (False, True) == (rests(back_off), rests(back_off, "DescribeTasks"))
 
 
-def test_throttles_that_come_together_count_as_one(clock: SetClock) -> None:
+def test_throttles_that_come_together_count_as_one(clock: ManualClock) -> None:
     """Requests that left before the rest began say nothing new."""
     back_off = BackOff(clock)
     for _ in range(8):
@@ -83,7 +83,7 @@ def test_throttles_that_come_together_count_as_one(clock: SetClock) -> None:
     assert 1.0 == rest_of(back_off, clock)
 
 
-def test_a_success_ends_the_rest_only_if_it_was_asked_for_in_it(clock: SetClock) -> None:
+def test_a_success_ends_the_rest_only_if_it_was_asked_for_in_it(clock: ManualClock) -> None:
     """A retry of botocore shows that AWS answers again; what left before the throttle shows nothing."""
     back_off, began = BackOff(clock), clock.now
     clock.now += 0.1

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.sandbox.aws import EmbeddedAws
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 OURS = {"startedBy": CONTROLLER, "group": SCALER}
 COPIES = [
@@ -129,7 +129,7 @@ def test_a_known_task_that_ecs_does_not_know_is_missing(aws: EmbeddedAws, cluste
     assert ([here], (gone,)) == ([task.arn for task in seen.tasks], seen.missing)
 
 
-def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """Until it is RUNNING nothing in it runs, and it has no start."""
     cluster, arn = run(timed_aws, COPIES, start_delay=40.0)
     for passed in (0.0, 20.0, 39.0):
@@ -138,7 +138,7 @@ def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock
         assert (expected,) == observe(timed_aws, cluster).tasks
 
 
-def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """One that has ended is neither running nor starting, though its task lives on; the keeper never counts."""
     cluster, arn = run(timed_aws, COPIES, start_delay=40.0)
     clock.now += 50
@@ -177,7 +177,7 @@ def test_workers_are_told_from_other_containers(
     assert (workers, 0) == (task.running, task.starting)
 
 
-def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """ListTasks drops it at once; its description tells when it is over."""
     cluster, arn = run(timed_aws, [container()], stop_delay=30.0)
     timed_aws.ecs.exit_container(arn, "worker", 0)
@@ -277,7 +277,7 @@ def test_why_a_task_stopped_is_told(
     assert cause == ended.cause
 
 
-def test_a_task_has_run_until_its_containers_stopped(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_task_has_run_until_its_containers_stopped(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """What ECS takes to clean up after a worker that crashed at once does not make it one that ran for long."""
     cluster, arn = run(timed_aws, [container()], stop_delay=90.0)
     clock.now += 5

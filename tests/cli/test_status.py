@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from controller.cli import main
 from controller.config import ServerSpec
-from controller.core.words import clock
+from controller.core.words import format_clock
 from controller.daemon.web import bind
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.daemon import SOON, Daemon, configuration, running, scaler
@@ -74,7 +74,7 @@ def test_a_scaler_that_launched(shown: dict[str, list[str]]) -> None:
 def test_the_last_launch(daemon: Daemon, shown: dict[str, list[str]]) -> None:
     """A scaler that holds says when it last launched and what came of it; one that never has says nothing."""
     launch = daemon.scaler("busy")["last_launch"]
-    pattern = rf"  launch    the last \w+ ago, at {clock(launch['at'])}, launched: 2 containers in 2 tasks"
+    pattern = rf"  launch    the last \w+ ago, at {format_clock(launch['at'])}, launched: 2 containers in 2 tasks"
     assert re.fullmatch(pattern, shown["busy"][-1])
     assert [] == [line for line in shown["idle"] if line.startswith("  launch ")]
 

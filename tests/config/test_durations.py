@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.config.durations import FORMS, format_duration, parse_argument, parse_duration
+from controller.config.durations import FORMS, parse_argument, parse_duration
+from controller.core.words import format_duration
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from controller.sandbox.aws import EmbeddedAws
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 SOON = 15.0
 
@@ -149,7 +149,7 @@ def test_an_interval_that_changes(
     eventually(lambda: polls(aws, changed) >= 3, within=SOON)
 
 
-def test_heartbeat(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeat(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop counts as stuck once no beat has come for a while, and as alive again with the next one."""
     monkeypatch.setattr(schedule_module, "monotonic", clock)
     schedule = Schedule()

@@ -11,7 +11,7 @@ from tests.support.aws import container, create_cluster, register_template, run_
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 STATUSES = ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]
 KEEPER_AND_WORKERS = [
@@ -54,7 +54,7 @@ def states(aws: EmbeddedAws, arn: str) -> dict[str, tuple[str, int | None]]:
     ],
 )
 def test_a_task_starts_in_time_not_by_being_looked_at(
-    timed_aws: EmbeddedAws, clock: Clock, elapsed: float, status: str
+    timed_aws: EmbeddedAws, clock: ManualClock, elapsed: float, status: str
 ) -> None:
     """Where a task is depends on the time since RunTask; its containers run when it does."""
     arn = start(timed_aws, [container()])
@@ -66,7 +66,7 @@ def test_a_task_starts_in_time_not_by_being_looked_at(
     assert states(timed_aws, arn) == {"worker": ("RUNNING" if status == "RUNNING" else "PENDING", None)}
 
 
-def test_a_stopping_task_is_told_at_once_and_stops_in_time(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_stopping_task_is_told_at_once_and_stops_in_time(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """DesiredStatus flips with the order, lastStatus goes its way, stoppedAt comes with STOPPED."""
     timed_aws.ecs.timing.stop_delay = 3.0
     arn = start(timed_aws, [container()])
@@ -85,7 +85,7 @@ def test_a_stopping_task_is_told_at_once_and_stops_in_time(timed_aws: EmbeddedAw
     ]
 
 
-def test_an_essential_exit_kills_its_siblings(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_an_essential_exit_kills_its_siblings(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """Exit code 0 included; who had ended keeps its code, and the task's stop code says why."""
     arn = start(timed_aws, [container("a"), container("b"), container("c", essential=False)])
     clock.now += 10
@@ -99,7 +99,7 @@ def test_an_essential_exit_kills_its_siblings(timed_aws: EmbeddedAws, clock: Clo
     assert states(timed_aws, arn)["b"] == ("STOPPED", 137)
 
 
-def test_a_container_tells_when_it_ended(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_container_tells_when_it_ended(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """By its own exit or with its task, and a task that stops before it has started anything ends all at once."""
     arn = start(timed_aws, [container("a"), container("b", essential=False)])
     timed_aws.ecs.timing.start_delay = 60.0
@@ -114,7 +114,7 @@ def test_a_container_tells_when_it_ended(timed_aws: EmbeddedAws, clock: Clock) -
     assert [view.stopped_at for view in timed_aws.ecs.task(late).containers] == [1_000_011.0]
 
 
-def test_a_keeper_outlives_its_workers(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_keeper_outlives_its_workers(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """The task stays RUNNING while only non-essential containers end, and stops with its keeper."""
     arn = start(timed_aws, KEEPER_AND_WORKERS)
     clock.now += 10
@@ -127,7 +127,7 @@ def test_a_keeper_outlives_its_workers(timed_aws: EmbeddedAws, clock: Clock) -> 
     assert set(states(timed_aws, arn).values()) == {("STOPPED", 0)}
 
 
-def test_dependents_start_after_what_they_depend_on(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_dependents_start_after_what_they_depend_on(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """With a delay between them, workers are PENDING while their keeper runs already."""
     timed_aws.ecs.timing.dependency_delay = 1.0
     arn = start(timed_aws, KEEPER_AND_WORKERS)
@@ -138,7 +138,7 @@ def test_dependents_start_after_what_they_depend_on(timed_aws: EmbeddedAws, cloc
     assert {status for status, _ in states(timed_aws, arn).values()} == {"RUNNING"}
 
 
-def test_a_complete_dependency_keeps_the_task_pending(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_complete_dependency_keeps_the_task_pending(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """A waiter that depends on a worker's end starts after it; until then the task is not RUNNING."""
     waiter = container("waiter", dependsOn=[{"containerName": "job", "condition": "COMPLETE"}])
     arn = start(timed_aws, [waiter, container("job", essential=False)])
@@ -150,7 +150,7 @@ def test_a_complete_dependency_keeps_the_task_pending(timed_aws: EmbeddedAws, cl
     assert timed_aws.ecs.task(arn).started_at == clock.now
 
 
-def test_a_task_that_cannot_start_says_so(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_task_that_cannot_start_says_so(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """It stops where it would have begun to run, with no exit code; the next one runs."""
     timed_aws.ecs.fail_starts(1)
     failed, fine = start(timed_aws, [container()]), start(timed_aws, [container()])
@@ -165,7 +165,7 @@ def test_a_task_that_cannot_start_says_so(timed_aws: EmbeddedAws, clock: Clock) 
     assert timed_aws.ecs.task(fine).last_status == "RUNNING"
 
 
-def test_starts_can_fail_for_one_family_until_taken_back(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_starts_can_fail_for_one_family_until_taken_back(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """``when`` chooses by cluster and family."""
     cluster, broken, sound = (
         create_cluster(timed_aws),
@@ -182,7 +182,7 @@ def test_starts_can_fail_for_one_family_until_taken_back(timed_aws: EmbeddedAws,
     assert [timed_aws.ecs.task(arn).last_status for arn in running] == ["RUNNING"] * 2
 
 
-def test_an_interrupted_task_is_killed(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_an_interrupted_task_is_killed(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """A Spot interruption stops the task and kills what ran; before the start nothing had run."""
     running, starting = start(timed_aws, [container()]), None
     clock.now += 10

@@ -9,7 +9,7 @@ from tests.support.aws import create_cluster, register_template, run_tasks
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 
 def listed(aws: EmbeddedAws, cluster: str, **filters: Any) -> set[str]:
@@ -81,7 +81,7 @@ def test_a_stopped_task_leaves_the_listing_of_running_ones(aws: EmbeddedAws, clu
     ]
 
 
-def test_a_stopped_task_is_known_for_an_hour(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_stopped_task_is_known_for_an_hour(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """After that it is neither listed nor described."""
     cluster = create_cluster(timed_aws)
     [arn] = run_tasks(timed_aws, cluster, register_template(timed_aws))
@@ -94,7 +94,7 @@ def test_a_stopped_task_is_known_for_an_hour(timed_aws: EmbeddedAws, clock: Cloc
     assert [{"arn": arn, "reason": "MISSING"}] == answer["failures"]
 
 
-def test_a_listing_lags_behind_starts_and_stops(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_listing_lags_behind_starts_and_stops(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """With a lag of 5 s a task appears 5 s after its start and goes 5 s after its stop; describing is not late."""
     cluster = create_cluster(timed_aws)
     definition = register_template(timed_aws)
@@ -113,7 +113,7 @@ def test_a_listing_lags_behind_starts_and_stops(timed_aws: EmbeddedAws, clock: C
     assert described["lastStatus"] == "STOPPED"
 
 
-def test_each_task_can_lag_on_its_own(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_each_task_can_lag_on_its_own(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """The lag may be drawn by ARN, and a single task hidden."""
     cluster = create_cluster(timed_aws)
     late, early, hidden = run_tasks(timed_aws, cluster, register_template(timed_aws), 3)
@@ -126,7 +126,7 @@ def test_each_task_can_lag_on_its_own(timed_aws: EmbeddedAws, clock: Clock) -> N
     assert seen == [{early}, {early, late}, {early, late, hidden}]
 
 
-def test_a_task_just_started_can_be_missing(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_task_just_started_can_be_missing(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """DescribeTasks may not know a task yet that RunTask has just answered."""
     cluster = create_cluster(timed_aws)
     timed_aws.ecs.timing.describing_lag = 2.0

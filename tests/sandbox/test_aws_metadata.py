@@ -11,7 +11,7 @@ from controller.sandbox.aws import METADATA, EmbeddedAws, Fault
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 
 if TYPE_CHECKING:
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 CONTAINERS = [
     container("keeper"),
@@ -99,7 +99,7 @@ def test_it_answers_in_plain_json(aws: EmbeddedAws) -> None:
         assert answer.headers["x-amzn-RequestId"] is None
 
 
-def test_the_tasks_own_status_is_in_the_agents_words(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_the_tasks_own_status_is_in_the_agents_words(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """RUNNING once every container runs, and STOPPED as soon as they have been stopped; never PENDING or STOPPING."""
     timed_aws.ecs.timing.stop_delay = 10.0
     arn = run_tasks(
@@ -117,7 +117,7 @@ def test_the_tasks_own_status_is_in_the_agents_words(timed_aws: EmbeddedAws, clo
     assert statuses() == ("STOPPED", "DEACTIVATING")
 
 
-def test_the_order_of_the_containers_is_any(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_the_order_of_the_containers_is_any(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """Another one from answer to answer."""
     arn = start(timed_aws)
     timed_aws.ecs.exit_container(arn, "worker", 0)
@@ -142,7 +142,7 @@ def test_what_it_does_not_serve_is_404(aws: EmbeddedAws, path: str) -> None:
         ask(f"{address}/task")
 
 
-def test_nobody_can_ask_before_there_is_a_container(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_nobody_can_ask_before_there_is_a_container(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """As long as images are pulled no container has an endpoint; one that no definition has never gets one."""
     timed_aws.ecs.timing.start_delay = 10.0
     arn = start(timed_aws)

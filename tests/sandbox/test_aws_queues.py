@@ -12,7 +12,7 @@ from tests.support.aws import create_queue, eventually, send_messages
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
     from tests.support.aws import CreatedQueue
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 NAMES = [
     "ApproximateNumberOfMessages",
@@ -93,7 +93,7 @@ def test_a_message_comes_back_after_its_visibility_timeout(aws: EmbeddedAws) -> 
     assert [a["ApproximateReceiveCount"] for a in attributes] == ["1", "2"]
 
 
-def test_counts_can_be_late(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_counts_can_be_late(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """With a lag of a minute counts show what was: new messages come late into them, and old ones go late."""
     timed_aws.sqs.counts_lag = 60.0
     url = create_queue(timed_aws).url

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.sandbox.aws import EmbeddedAws
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 
 def calls_until_throttled(call: Callable[[], Any], *, most: int = 200) -> int:
@@ -33,7 +33,7 @@ def ecs(timed_aws: EmbeddedAws) -> Any:
     return timed_aws.client("ecs", config=Config(retries={"total_max_attempts": 1}))
 
 
-def test_fargate_starts_100_tasks_at_once_and_20_a_second(timed_aws: EmbeddedAws, clock: Clock, ecs: Any) -> None:
+def test_fargate_starts_100_tasks_at_once_and_20_a_second(timed_aws: EmbeddedAws, clock: ManualClock, ecs: Any) -> None:
     """A call asks for as many permits as tasks, and a throttled call starts nothing."""
     cluster, definition = create_cluster(timed_aws), register_template(timed_aws)
     timed_aws.rates.enforce()
@@ -54,7 +54,7 @@ def test_fargate_starts_100_tasks_at_once_and_20_a_second(timed_aws: EmbeddedAws
     assert len(timed_aws.ecs.tasks()) == 120
 
 
-def test_registrations_are_rare(timed_aws: EmbeddedAws, clock: Clock, ecs: Any) -> None:
+def test_registrations_are_rare(timed_aws: EmbeddedAws, clock: ManualClock, ecs: Any) -> None:
     """20 at once, one a second; other operations have buckets of their own."""
     arn = register_template(timed_aws)
     timed_aws.rates.enforce()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from controller.sandbox.aws import EmbeddedAws
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 
 HOUR = 3600.0
@@ -98,7 +98,7 @@ def test_a_refused_call_leaves_its_token_free(aws: EmbeddedAws, cluster: str, te
     assert len(run(aws, cluster, template, "a")) == 2
 
 
-def test_a_token_lives_24_hours_while_its_tasks_run(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_token_lives_24_hours_while_its_tasks_run(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """After a day the same call starts tasks again."""
     cluster, definition = create_cluster(timed_aws), register_template(timed_aws)
     first = run(timed_aws, cluster, definition, "a")
@@ -108,7 +108,7 @@ def test_a_token_lives_24_hours_while_its_tasks_run(timed_aws: EmbeddedAws, cloc
     assert set(first).isdisjoint(run(timed_aws, cluster, definition, "a"))
 
 
-def test_a_token_dies_an_hour_after_its_last_task_stopped(timed_aws: EmbeddedAws, clock: Clock) -> None:
+def test_a_token_dies_an_hour_after_its_last_task_stopped(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """It counts from the last stop, not from the first."""
     cluster, definition = create_cluster(timed_aws), register_template(timed_aws)
     first = run(timed_aws, cluster, definition, "a")

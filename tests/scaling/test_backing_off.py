@@ -12,7 +12,7 @@ from controller.core.decision.policy import CooldownPolicy
 from controller.daemon import status
 from controller.sandbox.aws import EmbeddedAws, Fault
 from tests.support.aws import create_queue
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 from tests.support.scene import NEXT, NOW, POLL, Scene, build, last, numbers, reasons
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PULL_FAILS_AFTER = 20.0
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give a scene with ten messages, where no image can be pulled."""
     scene = build(own, monkeypatch, dry_run=False)
     scene.aws.ecs.timing.start_delay = PULL_FAILS_AFTER

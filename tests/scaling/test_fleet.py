@@ -9,13 +9,13 @@ import pytest
 
 from controller.aws.errors import AwsError
 from controller.aws.tasks import Tasks
-from controller.clock import Clock as ClusterClock
+from controller.clock import Clock
 from controller.core.decision.ledger import LiveTask
 from controller.core.decision.model import Fleet
 from controller.sandbox.aws import EmbeddedAws, Fault
 from controller.scaling.fleet import Cluster, Clusters
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 from tests.support.controller import CONTROLLER, SCALER, clients_of, metrics_of_nothing, series_of
 
 if TYPE_CHECKING:
@@ -63,28 +63,28 @@ class Watch:
         return sample(f"{name}_count", labels), sample(f"{name}_sum", labels)
 
 
-def on(clock: Clock) -> ClusterClock:
+def on(clock: ManualClock) -> Clock:
     """Return the watcher's clock: the one that the test moves."""
-    return ClusterClock(now=clock, elapsed=clock, pause=lambda _: False)
+    return Clock(now=clock, elapsed=clock, pause=lambda _: False)
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[tuple[EmbeddedAws, Clock]]:
+def own() -> Iterator[tuple[EmbeddedAws, ManualClock]]:
     """One AWS for the module, and the clock that it goes by."""
-    clock = Clock(START)
+    clock = ManualClock(START)
     with EmbeddedAws(region="eu-west-1", clock=clock) as aws:
         yield aws, clock
 
 
 @pytest.fixture
-def clock(own: tuple[EmbeddedAws, Clock]) -> Clock:
+def clock(own: tuple[EmbeddedAws, ManualClock]) -> ManualClock:
     """Give the clock of ECS and of the watcher."""
     own[1].now = START
     return own[1]
 
 
 @pytest.fixture
-def watch(own: tuple[EmbeddedAws, Clock], clock: Clock) -> Watch:
+def watch(own: tuple[EmbeddedAws, ManualClock], clock: ManualClock) -> Watch:
     """Give a cluster that is watched for one scaler."""
     aws, _ = own
     aws.reset()
@@ -134,7 +134,7 @@ def test_a_failure_is_shared_with_all_who_waited(watch: Watch) -> None:
     assert 1 == watch.listings()
 
 
-def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: Clock) -> None:
+def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: ManualClock) -> None:
     """Who wants to know what is so later than the failure gets another try."""
     watch.aws.faults.add(Fault("ecs", "ListTasks", "error", status=400))
     with pytest.raises(AwsError):
@@ -144,7 +144,7 @@ def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: 
     assert 2 == watch.listings()
 
 
-def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: Clock) -> None:
+def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: ManualClock) -> None:
     """A failed listing is unknown, not empty; a listing old enough for who asks still serves."""
     watch.run(2)
     watch.cluster.refresh(START)
@@ -160,7 +160,7 @@ def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: Clock) 
     ("passed", "oldest", "listings"), [(9.0, 10.0, 1), (10.0, 10.0, 1), (10.1, 10.0, 2), (0.0, 0.0, 1)]
 )
 def test_a_listing_serves_until_it_is_too_old(
-    watch: Watch, clock: Clock, passed: float, oldest: float, listings: int
+    watch: Watch, clock: ManualClock, passed: float, oldest: float, listings: int
 ) -> None:
     """Its age is counted from when it began."""
     watch.cluster.refresh(clock.now)
@@ -169,7 +169,7 @@ def test_a_listing_serves_until_it_is_too_old(
     assert listings == watch.listings()
 
 
-def test_a_listing_knows_when_it_began(watch: Watch, clock: Clock) -> None:
+def test_a_listing_knows_when_it_began(watch: Watch, clock: ManualClock) -> None:
     """However long it took: what ECS started meanwhile may be missing in it."""
 
     def tick(_: object) -> bool:
@@ -181,7 +181,7 @@ def test_a_listing_knows_when_it_began(watch: Watch, clock: Clock) -> None:
     assert (START + 3, START) == (clock.now, watch.cluster.fleet(SCALER).listed_at)
 
 
-def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: Clock) -> None:
+def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: ManualClock) -> None:
     """When the clock stepped back, how old a listing is cannot be told: the cluster is listed anew."""
     watch.cluster.refresh(clock.now)
     clock.now -= 3600
@@ -189,7 +189,7 @@ def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: Clock) ->
     assert (2, clock.now) == (watch.listings(), watch.cluster.fleet(SCALER).listed_at)
 
 
-def test_a_failure_from_the_future_is_forgotten(watch: Watch, clock: Clock) -> None:
+def test_a_failure_from_the_future_is_forgotten(watch: Watch, clock: ManualClock) -> None:
     """A clock that stepped back does not leave the controller blind until it has caught up."""
     watch.aws.faults.add(Fault("ecs", "ListTasks", "error", status=400))
     with pytest.raises(AwsError):
@@ -225,7 +225,7 @@ def test_an_answer_that_comes_late_does_not_bring_a_task_back_to_its_start(watch
     assert Fleet(START, 1, (), 1, 0, START, START, 0.0) == watch.cluster.fleet(SCALER)
 
 
-def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, clock: Clock) -> None:
+def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, clock: ManualClock) -> None:
     """Though a listing that lags shows it again and again."""
     (arn,) = watch.run()
     watch.cluster.refresh(START)
@@ -241,7 +241,7 @@ def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, cloc
 @pytest.mark.parametrize(
     ("code", "outcome"), [(0, "succeeded"), (1, "failed"), (None, "interrupted")], ids=["success", "failure", "spot"]
 )
-def test_stops_are_counted_by_outcome(watch: Watch, clock: Clock, code: int | None, outcome: str) -> None:
+def test_stops_are_counted_by_outcome(watch: Watch, clock: ManualClock, code: int | None, outcome: str) -> None:
     """As the descriptions tell."""
     (arn,) = watch.run()
     watch.cluster.refresh(START)
@@ -255,7 +255,7 @@ def test_stops_are_counted_by_outcome(watch: Watch, clock: Clock, code: int | No
     assert dict.fromkeys(counts, 0.0) | {outcome: 1.0} == counts
 
 
-def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: Clock) -> None:
+def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: ManualClock) -> None:
     """ECS has been seen to say so of a task just started; after that it is given up, once."""
     (arn,) = watch.run()
     watch.cluster.launched([launched(arn)])
@@ -268,7 +268,7 @@ def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: Clock) -> No
     assert [(1, 0), (1, 0), (0, 1), (0, 1)] == seen
 
 
-def test_a_listed_task_that_ecs_does_not_know_yet_makes_the_fleet_unknown(watch: Watch, clock: Clock) -> None:
+def test_a_listed_task_that_ecs_does_not_know_yet_makes_the_fleet_unknown(watch: Watch, clock: ManualClock) -> None:
     """How many workers it has cannot be told, so the listing fails; what was known stays."""
     (known,) = watch.run()
     watch.cluster.refresh(START)
@@ -280,7 +280,7 @@ def test_a_listed_task_that_ecs_does_not_know_yet_makes_the_fleet_unknown(watch:
     assert [known] == watch.live()
 
 
-def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: Clock) -> None:
+def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: ManualClock) -> None:
     """From RunTask to RUNNING; later polls that see it run add nothing."""
     watch.aws.ecs.timing.start_delay = 42.0
     (arn,) = watch.run()
@@ -292,7 +292,7 @@ def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: Cloc
     assert 42.0 == watch.cluster.fleet(SCALER).start_delay
 
 
-def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock: Clock) -> None:
+def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock: ManualClock) -> None:
     """A worker that is done within a poll is never seen to run, and its start took as long as any."""
     watch.aws.ecs.timing.start_delay = 4.0
     (arn,) = watch.run()
@@ -306,7 +306,7 @@ def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock:
     assert 4.0 == watch.cluster.fleet(SCALER).start_delay
 
 
-def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(watch: Watch, clock: Clock) -> None:
+def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(watch: Watch, clock: ManualClock) -> None:
     """After a restart: the process before has counted it."""
     watch.aws.ecs.timing.start_delay = 42.0
     watch.run()
@@ -315,7 +315,7 @@ def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(wa
     assert ((0.0, 0.0), 42.0) == (watch.started(), watch.cluster.fleet(SCALER).start_delay)
 
 
-def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: Clock) -> None:
+def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: ManualClock) -> None:
     """One slow start does not move it far, and old ones are forgotten."""
     delays = []
     for delay, tasks in ((10.0, 3), (300.0, 1), (50.0, 20)):
@@ -347,7 +347,7 @@ def test_scalers_share_a_cluster_without_sharing_tasks(watch: Watch) -> None:
     assert 1 == watch.listings()
 
 
-def test_a_dismissed_scalers_tasks_finish_uncounted(watch: Watch, clock: Clock) -> None:
+def test_a_dismissed_scalers_tasks_finish_uncounted(watch: Watch, clock: ManualClock) -> None:
     """Nobody is left to count for, and nothing breaks."""
     (arn,) = watch.run()
     watch.cluster.refresh(START)
@@ -372,7 +372,7 @@ def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
     assert [arn] == watch.live()
 
 
-def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: Clock) -> None:
+def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: ManualClock) -> None:
     """Every scaler of a cluster gets the same one, another cluster another."""
     clusters = Clusters(lambda name: Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock))
     with ThreadPoolExecutor(THREADS) as pool:

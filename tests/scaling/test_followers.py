@@ -10,7 +10,7 @@ from controller.core.copies.copies import KEEPER
 from controller.core.decision.breaker import CLOSED, TRIP_AFTER
 from controller.sandbox.aws import EmbeddedAws
 from tests.support.aws import container, register_template
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 from tests.support.scene import POLL, Scene, build, last
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ UPLOADING = [
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give a scene with ten messages, whose template has an uploader that waits for the worker's end."""
     scene = build(own, monkeypatch, dry_run=False)
     scene.template = register_template(scene.aws, containerDefinitions=UPLOADING)

@@ -26,7 +26,7 @@ from controller.sandbox.aws import Fault
 from controller.scaling import launch
 from controller.scaling.launch import Launcher
 from tests.support.aws import NETWORK, container, create_cluster, register_template
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 from tests.support.controller import (
     CONTROLLER,
     FARGATE,
@@ -408,14 +408,14 @@ def test_an_answer_without_tasks_does_not_resolve_an_unknown(
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """Give the clock by which calls leave; it stands 20 s before the last send of the slot it falls in."""
-    clock = Clock(slot_numbered(SLOTS, coming_slot()).last_send - 20)
+    clock = ManualClock(slot_numbered(SLOTS, coming_slot()).last_send - 20)
     monkeypatch.setattr(tasks, "time", clock)
     return clock
 
 
-def taking(clock: Clock, seconds: float, index: int) -> Callable[[dict[str, Any]], bool]:
+def taking(clock: ManualClock, seconds: float, index: int) -> Callable[[dict[str, Any]], bool]:
     """Tell a plan's ``index``-th call, each time moving the clock."""
 
     def matches(parameters: dict[str, Any]) -> bool:
@@ -429,7 +429,7 @@ def taking(clock: Clock, seconds: float, index: int) -> Callable[[dict[str, Any]
 
 @pytest.mark.parametrize("kind", ["lost_answer", "lost_request", "error"])
 def test_a_call_still_unknown_when_the_window_closes_is_in_doubt(
-    aws: EmbeddedAws, clock: Clock, cluster: str, template: str, kind: Any
+    aws: EmbeddedAws, clock: ManualClock, cluster: str, template: str, kind: Any
 ) -> None:
     """Only its own containers: the calls before are known, those after were not sent."""
     process, spec = Process(aws), scaler_spec(cluster, template, max_tasks_per_launch=25)
@@ -442,7 +442,7 @@ def test_a_call_still_unknown_when_the_window_closes_is_in_doubt(
 
 
 def test_a_refusal_after_an_unknown_leaves_it_in_doubt(
-    aws: EmbeddedAws, clock: Clock, process: Process, spec: ScalerSpec
+    aws: EmbeddedAws, clock: ManualClock, process: Process, spec: ScalerSpec
 ) -> None:
     """However often it comes until the window closes, it does not turn "unknown" into "not launched"."""
     aws.faults.add(lost(), refused("AccessDeniedException", times=None, where=taking(clock, 15.0, 0)))
@@ -460,7 +460,7 @@ def test_nothing_is_sent_after_the_window(aws: EmbeddedAws, process: Process, sp
 
 
 def test_a_window_that_closes_between_two_calls_ends_the_plan(
-    aws: EmbeddedAws, clock: Clock, process: Process, spec: ScalerSpec
+    aws: EmbeddedAws, clock: ManualClock, process: Process, spec: ScalerSpec
 ) -> None:
     """What started counts, the rest is never sent."""
     aws.faults.add(Fault("ecs", "RunTask", "slow", where=taking(clock, 21.0, 0)))

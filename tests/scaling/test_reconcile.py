@@ -14,7 +14,7 @@ from controller.core.decision.policy import CooldownPolicy
 from controller.sandbox.aws import EmbeddedAws, Fault
 from controller.scaling.reconcile import DECISIONS_KEPT, Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 from tests.support.controller import SCALER
 from tests.support.scene import APP, NEXT, NOW, POLL, SLOT, Scene, build, last, numbers, reasons
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give a scene where nothing is in doubt, at a moment within a slot's window."""
     return build(own, monkeypatch, dry_run=False)
 
 
 @pytest.fixture
-def dry_scene(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def dry_scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give the same for a dry run."""
     return build(own, monkeypatch, dry_run=True)
 

@@ -14,7 +14,7 @@ from controller.daemon import status
 from controller.sandbox.aws import EmbeddedAws, Fault
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_queue, run_tasks, send_messages
-from tests.support.clock import Clock
+from tests.support.clock import ManualClock
 from tests.support.controller import CONTROLLER
 from tests.support.scene import APP, NOW, POLL, Scene, build, last, reasons
 
@@ -23,7 +23,7 @@ STORM = 300.0
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give a scene in which botocore's own retries do not wait."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     return build(own, monkeypatch, dry_run=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Clock:
+class ManualClock:
     """Calling it gives ``now``, in seconds since the epoch; the test moves it."""
 
     now: float

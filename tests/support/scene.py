@@ -7,7 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from controller.aws import tasks
-from controller.clock import Clock as ClockOfAll
+from controller.clock import Clock
 from controller.config import ControllerSpec, LogSpec, ServerSpec
 from controller.core.decision.slots import slot_numbered
 from controller.daemon import app
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from controller.core.record import Reconciled
     from controller.sandbox.aws import EmbeddedAws
     from controller.scaling.reconcile import Services
-    from tests.support.clock import Clock
+    from tests.support.clock import ManualClock
 
 APP = f"ecsq-{CONTROLLER}"
 SLOT = slot_numbered(SLOTS, 56_000_000)
@@ -38,7 +38,7 @@ class Scene:
     """A queue, a cluster and a template on the test's clock, and a controller that watches them."""
 
     aws: EmbeddedAws
-    clock: Clock
+    clock: ManualClock
     queue: CreatedQueue
     cluster: str
     template: str
@@ -98,12 +98,12 @@ class Scene:
         return [sample.name for each in metrics for sample in each.samples if sample.labels.get("scaler") == SCALER]
 
 
-def build(own: tuple[EmbeddedAws, Clock], monkeypatch: pytest.MonkeyPatch, *, dry_run: bool) -> Scene:
+def build(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch, *, dry_run: bool) -> Scene:
     """Return a new scene; AWS and the controller go by the same clock."""
     aws, clock = own
     aws.reset()
     clock.now = NOW
-    monkeypatch.setattr(app, "machine_clock", lambda stopping: ClockOfAll(clock, clock, lambda _: stopping.is_set()))
+    monkeypatch.setattr(app, "machine_clock", lambda stopping: Clock(clock, clock, lambda _: stopping.is_set()))
     monkeypatch.setattr(tasks, "time", clock)
     return Scene(
         aws, clock, create_queue(aws), create_cluster(aws), register_template(aws), services(aws, dry_run=dry_run)

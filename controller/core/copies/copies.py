@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from controller.core.copies.template import Template
 
 KEEPER: Final = "ecsq-keeper"
-MOST_CONTAINERS: Final = 10
+MAX_CONTAINERS: Final = 10
 """Containers that a task definition may hold; not adjustable."""
-MOST_COPIES: Final = MOST_CONTAINERS - 1
+MAX_COPIES: Final = MAX_CONTAINERS - 1
 """Copies that a task may hold: one container is the keeper."""
-LONGEST_NAME: Final = 255
+MAX_NAME_LENGTH: Final = 255
 """Characters of a container's or a family's name."""
-MOST_TAGS: Final = 50
-LONGEST_TAG: Final = 256
+MAX_TAGS: Final = 50
+MAX_TAG_LENGTH: Final = 256
 """Characters of a tag's value."""
 OUR_TAGS: Final = ("ecsq:fingerprint", "ecsq:template", "ecsq:containers")
 WAY_OUT: Final = "or set max_containers_per_task to 1"
@@ -137,26 +137,26 @@ def _sidecars(template: Template, worker: str) -> Iterator[str]:
 
 
 def _names(template: Template, worker: str) -> Iterator[str]:
-    ours = {KEEPER, *copy_names(worker, MOST_COPIES)}
+    ours = {KEEPER, *copy_names(worker, MAX_COPIES)}
     for sidecar in template.sidecars(worker):
         if sidecar["name"] in ours:
             yield (
                 f"container {sidecar['name']} has a name that the copies of {worker} or their keeper take: "
                 f"rename it, {WAY_OUT}"
             )
-    if max(map(len, ours)) > LONGEST_NAME:
-        yield f"copies of {worker} would have names above {LONGEST_NAME} characters: shorten its name, {WAY_OUT}"
-    if len(derived_family(template, MOST_COPIES)) > LONGEST_NAME:
-        yield f"the derived family's name would be above {LONGEST_NAME} characters: shorten the family, {WAY_OUT}"
-    if len(template.arn) > LONGEST_TAG:
+    if max(map(len, ours)) > MAX_NAME_LENGTH:
+        yield f"copies of {worker} would have names above {MAX_NAME_LENGTH} characters: shorten its name, {WAY_OUT}"
+    if len(derived_family(template, MAX_COPIES)) > MAX_NAME_LENGTH:
+        yield f"the derived family's name would be above {MAX_NAME_LENGTH} characters: shorten the family, {WAY_OUT}"
+    if len(template.arn) > MAX_TAG_LENGTH:
         yield (
-            f"its ARN has {len(template.arn)} characters, and the tag that keeps it holds {LONGEST_TAG}: "
+            f"its ARN has {len(template.arn)} characters, and the tag that keeps it holds {MAX_TAG_LENGTH}: "
             f"shorten the family, {WAY_OUT}"
         )
     tags = len(user_tags(template))
-    if tags + len(OUR_TAGS) > MOST_TAGS:
+    if tags + len(OUR_TAGS) > MAX_TAGS:
         yield (
-            f"it has {tags} tags, and the derived revision needs {len(OUR_TAGS)} of the {MOST_TAGS} that "
+            f"it has {tags} tags, and the derived revision needs {len(OUR_TAGS)} of the {MAX_TAGS} that "
             f"there may be: remove some, {WAY_OUT}"
         )
 

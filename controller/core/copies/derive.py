@@ -12,7 +12,7 @@ import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from controller.core.copies.copies import KEEPER, MOST_CONTAINERS, copy_names, derived_family, refusal, user_tags
+from controller.core.copies.copies import KEEPER, MAX_CONTAINERS, copy_names, derived_family, refusal, user_tags
 from controller.core.copies.fingerprint import fingerprint, our_tags
 from controller.core.copies.keeper import SCRIPT, keeper_container
 from controller.core.copies.sizing import task_size
@@ -29,9 +29,9 @@ Allowed: TypeAlias = "Mapping[str, Allowed | None]"
 ``{"family": None, "containerDefinitions": {"name": None, "dependsOn": {"containerName": None, ...}, ...}}``
 """
 
-MOST_BYTES: Final = 64_000
+MAX_DEFINITION_BYTES: Final = 64_000
 """Of a task definition; ECS says "64 KB", so this is the smaller reading."""
-MOST_STORAGE: Final = 200
+MAX_STORAGE: Final = 200
 """GiB of ephemeral storage that Fargate gives a task."""
 
 _STREAM_OPTION: Final = {"awsfirelens": "log_stream_name", "splunk": "tag", "syslog": "tag"}
@@ -89,7 +89,7 @@ def _obstacle(template: Template, worker: str, k: int, keeper_image: str, allowe
     if (why := refusal(template, worker)) is not None:
         return why
     why = next(_limits(template, worker, k), None)
-    if why is None and len(_json(_derived(template, worker, k, keeper_image, allowed))) > MOST_BYTES:
+    if why is None and len(_json(_derived(template, worker, k, keeper_image, allowed))) > MAX_DEFINITION_BYTES:
         why = f"the definition would be above 64 KB: move environment into environmentFiles, or {_fewer(k)}"
     return None if why is None else f"task definition {template.label} with {k} workers a task: {why}"
 
@@ -97,21 +97,20 @@ def _obstacle(template: Template, worker: str, k: int, keeper_image: str, allowe
 def _limits(template: Template, worker: str, k: int) -> Iterator[str]:
     """Yield what k copies go beyond."""
     sidecars = len(template.sidecars(worker))
-    if k + sidecars + 1 > MOST_CONTAINERS:
+    if k + sidecars + 1 > MAX_CONTAINERS:
         others = {0: "", 1: " and the template's other container"}.get(
             sidecars, f" and the template's {sidecars} other containers"
         )
-        yield f"a task holds {MOST_CONTAINERS} containers, the keeper{others} among them: {_fewer(k)}"
+        yield f"a task holds {MAX_CONTAINERS} containers, the keeper{others} among them: {_fewer(k)}"
     try:
         if task_size(template, worker, k) is None:
             yield f"no task size is large enough for them: lower the worker's CPU or memory, or {_fewer(k)}"
     except CannotCopy as without_figures:
         yield str(without_figures)
     storage = shared_storage(template, k)
-    if storage is not None and template.is_fargate and storage > MOST_STORAGE:
+    if storage is not None and template.is_fargate and storage > MAX_STORAGE:
         yield (
-            f"ephemeralStorage would be {storage} GiB, and Fargate gives a task {MOST_STORAGE}: "
-            f"lower it, or {_fewer(k)}"
+            f"ephemeralStorage would be {storage} GiB, and Fargate gives a task {MAX_STORAGE}: lower it, or {_fewer(k)}"
         )
 
 

@@ -15,7 +15,7 @@ from controller.core.copies.copies import copy_names
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LONGEST_VALUE: Final = 160
+MAX_VALUE_LENGTH: Final = 160
 """Characters of a value that are shown; the keeper's script, say, is cut."""
 
 _CONTAINERS: Final = "containerDefinitions"
@@ -83,6 +83,6 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    if len(text) <= LONGEST_VALUE:
+    if len(text) <= MAX_VALUE_LENGTH:
         return text
-    return f"{text[:LONGEST_VALUE]}... ({len(text)} characters)"
+    return f"{text[:MAX_VALUE_LENGTH]}... ({len(text)} characters)"

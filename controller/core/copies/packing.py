@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MOST_TASKS_PER_CALL: Final = 10
+MAX_TASKS_PER_CALL: Final = 10
 """RunTask's own limit on ``count``; not adjustable."""
 
 
@@ -78,9 +78,9 @@ class Plan:
     def calls(self) -> tuple[Call, ...]:
         """The RunTask calls in the order they are sent: at most 10 tasks each, the fullest tasks first."""
         return tuple(
-            Call(min(MOST_TASKS_PER_CALL, group.tasks - sent), group.containers)
+            Call(min(MAX_TASKS_PER_CALL, group.tasks - sent), group.containers)
             for group in self.groups
-            for sent in range(0, group.tasks, MOST_TASKS_PER_CALL)
+            for sent in range(0, group.tasks, MAX_TASKS_PER_CALL)
         )
 
     @property

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from controller.core.copies.template import Template
 
-LEAST_CPU: Final = 128
-MOST_CPU: Final = 196_608
+MIN_CPU: Final = 128
+MAX_CPU: Final = 196_608
 """CPU units that ECS takes at task level outside Fargate (RegisterTaskDefinition's ``cpu``)."""
 
 _FIGURE = re.compile(r"\s*(?P<number>\d+|\d*\.\d+)\s*(?P<unit>vcpu|gb)?\s*", re.IGNORECASE)
@@ -95,9 +95,9 @@ def task_size(template: Template, worker: str, k: int) -> TaskSize | None:
     if template.is_fargate:
         size = round_up(cpu or 0, memory or 0)
         return TaskSize(size.cpu, size.memory, cpu, memory) if size else None
-    if cpu is not None and cpu > MOST_CPU:
+    if cpu is not None and cpu > MAX_CPU:
         return None
-    return TaskSize(None if cpu is None else max(LEAST_CPU, cpu), memory, cpu, memory)
+    return TaskSize(None if cpu is None else max(MIN_CPU, cpu), memory, cpu, memory)
 
 
 def _needed_cpu(template: Template, worker: str, k: int) -> int | None:

@@ -28,7 +28,7 @@ SOON = 60.0
 """Seconds after its start within which a worker that fails tells of the task, and not of its message."""
 FIRST_PAUSE = 60.0
 """Seconds for which the breaker opens at first."""
-LONGEST_PAUSE = 1800.0
+MAX_PAUSE = 1800.0
 """Seconds for which it opens at most."""
 
 CLOCK_MARGIN = 5.0
@@ -100,7 +100,7 @@ def _after_bad_end(breaker: Breaker, sign: Sign) -> Breaker:
     trips = breaker.open_until is None and breaker.bad_ends >= TRIP_AFTER
     if not (trips or _is_probe(breaker, sign.born_at)):
         return breaker
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(breaker.trips, 10))
+    pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(breaker.trips, 10))
     return replace(breaker, trips=breaker.trips + 1, open_until=sign.at + pause)
 
 

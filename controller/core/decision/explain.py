@@ -9,7 +9,7 @@ from controller.core.decision.demand import UNKNOWN_START_DELAY
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
 from controller.core.decision.slots import slot_numbered
-from controller.core.words import clock, counted, span
+from controller.core.words import format_clock, format_count, format_span
 
 Line = tuple[str, str]
 """What a line is about, and what it says."""
@@ -39,10 +39,10 @@ def in_one_line(decision: Decision) -> str:
         return "hold: the queue could not be read, so the backlog is unknown"
     if numbers is None or fleet is None:
         return "hold: the cluster could not be read, so what lives is unknown"
-    seen = f"{counted(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
+    seen = f"{format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
     said = _verdict(decision.reason, decision.queue, numbers, asleep=bool(decision.backlog)).format(
-        launch=counted(decision.launch, "container"),
-        missing=counted(numbers.shortfall, "container"),
+        launch=format_count(decision.launch, "container"),
+        missing=format_count(numbers.shortfall, "container"),
         demand=numbers.demand,
     )
     return f"{said} ({seen})"
@@ -93,7 +93,7 @@ def _queue(policy: Policy, queue: QueueCounts | None) -> str:
         f"{getattr(queue, state.value)} {_words(state)}" for state in MessageState if state not in policy.counted
     ]
     rest = f"; not counted: {', '.join(left_out)}" if left_out else ""
-    return f"{counted(queue.backlog(policy.counted), 'message')} of backlog = {parts}{rest}"
+    return f"{format_count(queue.backlog(policy.counted), 'message')} of backlog = {parts}{rest}"
 
 
 def _words(state: MessageState) -> str:
@@ -103,19 +103,19 @@ def _words(state: MessageState) -> str:
 def _fleet(fleet: Fleet | None) -> str:
     if fleet is None:
         return "unknown: the cluster could not be read"
-    tasks = counted(fleet.running_tasks + fleet.starting_tasks, "task")
-    live = counted(fleet.live, "live container")
+    tasks = format_count(fleet.running_tasks + fleet.starting_tasks, "task")
+    live = format_count(fleet.live, "live container")
     return f"{live} = {fleet.running} running + {len(fleet.starting)} starting, in {tasks}"
 
 
 def _demand(policy: Policy, queue: QueueCounts, fleet: Fleet, backlog: int, numbers: Numbers) -> str:
-    asked = counted(numbers.asked, "container")
+    asked = format_count(numbers.asked, "container")
     match policy.demand:
         case Steps(steps):
             reached = [step.backlog for step in steps if step.backlog <= backlog]
-            why = f"the step at {counted(max(reached), 'message')}" if reached else "no step is reached"
+            why = f"the step at {format_count(max(reached), 'message')}" if reached else "no step is reached"
         case PerContainer(messages_per_container):
-            why = f"one for every {counted(messages_per_container, 'message')} of {backlog}"
+            why = f"one for every {format_count(messages_per_container, 'message')} of {backlog}"
         case DrainWithin() as goal:
             why = _drain(goal, queue, fleet)
     return f"{asked}: {why}{_gate(policy, numbers)}"
@@ -127,22 +127,21 @@ def _gate(policy: Policy, numbers: Numbers) -> str:
         return ""
     rules = policy.hysteresis
     if numbers.demand > numbers.asked:
-        return (
-            f"; but {counted(numbers.demand, 'container')}, for some messages have waited {span(rules.activate_within)}"
-        )
+        waited = format_span(rules.activate_within)
+        return f"; but {format_count(numbers.demand, 'container')}: some messages have waited {waited}"
     if numbers.demand:
         return f"; but at most {numbers.demand} (max_containers)"
-    late = f" or at {clock(numbers.waiting_since + rules.activate_within)}" if numbers.waiting_since else ""
-    return f"; but it sleeps until there are {counted(rules.activate_at, 'message')}{late}"
+    late = f" or at {format_clock(numbers.waiting_since + rules.activate_within)}" if numbers.waiting_since else ""
+    return f"; but it sleeps until there are {format_count(rules.activate_at, 'message')}{late}"
 
 
 def _drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
     measured = "measured" if fleet.start_delay is not None else "assumed until one was seen"
     delay = fleet.start_delay if fleet.start_delay is not None else UNKNOWN_START_DELAY
     return (
-        f"{queue.visible} visible x {span(goal.seconds_per_message)} of work, to be started within "
-        f"{span(goal.drain_within)} by {counted(fleet.live, 'live container')} and new ones, "
-        f"which take {span(delay)} to start ({measured})"
+        f"{queue.visible} visible x {format_span(goal.seconds_per_message)} of work, to be started within "
+        f"{format_span(goal.drain_within)} by {format_count(fleet.live, 'live container')} and new ones, "
+        f"which take {format_span(delay)} to start ({measured})"
     )
 
 
@@ -150,13 +149,13 @@ def _level(policy: Policy, numbers: Numbers, now: float) -> str:
     if isinstance(policy.demand, DrainWithin):
         return f"{numbers.level}: the demand itself, for drain_within is not held"
     if numbers.demand > numbers.level:
-        polls = counted(policy.hysteresis.rise_after, "poll")
+        polls = format_count(policy.hysteresis.rise_after, "poll")
         return f"{numbers.level}: it rises when {polls} in a row have asked for more"
     if numbers.demand == numbers.level:
         return f"{numbers.level}: the demand"
     until = numbers.fall_cooldown_until
-    held = f", from {clock(until)} on (fall cooldown)" if until is not None and until > now else ""
-    polls = counted(policy.hysteresis.fall_after, "poll")
+    held = f", from {format_clock(until)} on (fall cooldown)" if until is not None and until > now else ""
+    polls = format_count(policy.hysteresis.fall_after, "poll")
     return f"{numbers.level}: it falls when {polls} in a row have asked for less{held}"
 
 
@@ -171,7 +170,7 @@ def _limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) 
     doubt = f", {numbers.in_doubt} in doubt" if numbers.in_doubt else ""
     room = f"room for {numbers.room} below max_containers {policy.max_containers} ({fleet.live} live{doubt})"
     taken = queue.visible - numbers.unclaimed
-    waits = f"{numbers.unclaimed} of {counted(queue.visible, 'visible message')} wait for a container"
+    waits = f"{numbers.unclaimed} of {format_count(queue.visible, 'visible message')} wait for a container"
     return f"{room}; {waits} ({taken} are about to be taken)"
 
 
@@ -180,25 +179,25 @@ def _cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
     if until is None:
         return "none: nothing was launched yet"
     state = "over since" if now >= until - policy.poll_interval / 2 else "until"
-    return f"launch: {state} {clock(until)}"
+    return f"launch: {state} {format_clock(until)}"
 
 
 def _breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
     breaker = numbers.breaker
-    bad = f"{counted(breaker.bad_ends, 'task')} in a row failed to start or soon after"
+    bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start or soon after"
     cause = f", the last: {breaker.cause}" if breaker.cause else ""
     if probing(breaker, fleet.newest_task_at):
         return f"{bad}{cause}; waiting for what becomes of the one task launched as a probe"
     until = breaker.open_until or 0.0
     if now >= until and numbers.in_doubt:
         return f"{bad}{cause}; a single task probes once nothing is in doubt"
-    when = "a single task may probe now" if now >= until else f"a single task probes at {clock(until)}"
+    when = "a single task may probe now" if now >= until else f"a single task probes at {format_clock(until)}"
     return f"{bad}{cause}; {when}"
 
 
 def _slot(policy: Policy, decision: Decision) -> str:
     if decision.slot is not None:
         last_send = slot_numbered(policy.slots, decision.slot).last_send
-        return f"{decision.slot}: its window is open until {clock(last_send)}"
-    again = f"looks again at {clock(decision.look_again_at)}" if decision.look_again_at is not None else ""
+        return f"{decision.slot}: its window is open until {format_clock(last_send)}"
+    again = f"looks again at {format_clock(decision.look_again_at)}" if decision.look_again_at is not None else ""
     return f"the launch window is closed; {again}"

@@ -22,7 +22,7 @@ from controller.core.decision.model import Fleet
 
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""
-SLOWEST_START = 300.0
+MAX_START_TIME = 300.0
 """Seconds from the last look that saw no worker run to ECS's date beyond which that is not taken for the workers'."""
 CLOSE = 60.0
 """Seconds between two looks, at most, between which a start is dated well enough to measure how long it took."""
@@ -204,7 +204,7 @@ def _none_ran_until(task: LiveTask | StoppedTask, before: LiveTask | None) -> fl
 
 def _is_workers(started_at: float | None, after: float) -> bool:
     """Say whether ECS's date of a task's start may be taken for that of its workers."""
-    return started_at is not None and started_at - after <= SLOWEST_START
+    return started_at is not None and started_at - after <= MAX_START_TIME
 
 
 def _is_timed(task: LiveTask | StoppedTask, started_at: float | None, after: float) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controller.core.copies.derive import copies_limit, derive, permitted
-from controller.core.copies.difference import LONGEST_VALUE, difference
+from controller.core.copies.difference import MAX_VALUE_LENGTH, difference
 from controller.core.copies.template import Template
 from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, ec2, template
 
@@ -71,7 +71,7 @@ def test_the_keeper_is_new_and_its_script_is_cut() -> None:
     assert {"+"} == {line[0] for line in lines}
     [script] = [line for line in lines if line.endswith("characters)")]
     assert script.startswith('+command: "# The keeper of a task of copies')
-    assert LONGEST_VALUE < len(script) < LONGEST_VALUE + 50
+    assert MAX_VALUE_LENGTH < len(script) < MAX_VALUE_LENGTH + 50
 
 
 def test_sidecars_show_only_what_changed_of_them() -> None:

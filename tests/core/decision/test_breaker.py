@@ -9,7 +9,7 @@ from controller.core.decision.breaker import (
     CLOCK_MARGIN,
     CLOSED,
     FIRST_PAUSE,
-    LONGEST_PAUSE,
+    MAX_PAUSE,
     SOON,
     TRIP_AFTER,
     Breaker,
@@ -179,7 +179,7 @@ def test_its_pauses_stay_within_their_limits(drawn: list[tuple[float, float, boo
         assert breaker.bad_ends >= TRIP_AFTER or breaker.open_until is None
         if breaker.open_until is not None and breaker.trips > before.trips:
             assert 1 == breaker.trips - before.trips
-            assert min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(before.trips, 10)) == pytest.approx(
+            assert min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(before.trips, 10)) == pytest.approx(
                 breaker.open_until - sign.at
             )
 
@@ -270,4 +270,4 @@ def test_all_night_it_probes_at_ever_longer_intervals() -> None:
     pauses = [later - earlier for earlier, later in pairwise(probes)]
     growing, longest = pauses[:5], pauses[5:]
     assert (growing, 15) == (sorted(growing), len(probes))
-    assert all(LONGEST_PAUSE <= pause <= LONGEST_PAUSE + 60 for pause in longest)
+    assert all(MAX_PAUSE <= pause <= MAX_PAUSE + 60 for pause in longest)

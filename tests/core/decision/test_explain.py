@@ -8,7 +8,7 @@ from controller.core.decision.explain import explain, in_one_line
 from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
 from controller.core.decision.policy import CooldownPolicy, DrainWithin, MessageState, Policy
 from controller.core.decision.slots import slot_at
-from controller.core.words import clock, counted, span
+from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
 
 
@@ -128,8 +128,8 @@ def test_a_launch_is_explained_step_by_step() -> None:
         "desired": "8: the level within 1 and 9; 5 more than the 3 live",
         "limits": "room for 6 below max_containers 9 (3 live); "
         "10 of 12 visible messages wait for a container (2 are about to be taken)",
-        "cooldown": f"launch: over since {clock(NOW - 70)}",
-        "slot": f"{USED}: its window is open until {clock(NOW + 15)}",
+        "cooldown": f"launch: over since {format_clock(NOW - 70)}",
+        "slot": f"{USED}: its window is open until {format_clock(NOW + 15)}",
         "decision": "launch 5 containers (15 messages, 3 live of 8 desired)",
     } == explained
     assert list(explained) == ["queue", "fleet", "demand", "level", "desired", "limits", "cooldown", "slot", "decision"]
@@ -141,7 +141,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         pytest.param(
             "demand",
             f"3 containers: one for every 1 message of 3; but it sleeps until there are 10 messages or at "
-            f"{clock(NOW + 290)}",
+            f"{format_clock(NOW + 290)}",
             policy(hysteresis=hysteresis(activate_at=10)),
             replace(settled(), level=replace(settled().level, waiting_since=NOW - 10)),
             (queue(3), fleet()),
@@ -149,7 +149,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "demand",
-            "0 containers: no step is reached; but 1 container, for some messages have waited 5m",
+            "0 containers: no step is reached; but 1 container: some messages have waited 5m",
             policy(demand=steps((10, 10))),
             replace(settled(), level=replace(settled().level, waiting_since=NOW - 300)),
             (queue(3), fleet()),
@@ -174,7 +174,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "level",
-            f"5: it falls when 3 polls in a row have asked for less, from {clock(NOW + 200)} on (fall cooldown)",
+            f"5: it falls when 3 polls in a row have asked for less, from {format_clock(NOW + 200)} on (fall cooldown)",
             policy(),
             replace(settled(5), level=replace(settled(5).level, rose_at=NOW - 100)),
             (queue(1), fleet(1)),
@@ -183,7 +183,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         pytest.param(
             "breaker",
             "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
-            f"a single task probes at {clock(NOW + 45)}",
+            f"a single task probes at {format_clock(NOW + 45)}",
             policy(),
             settled(breaker=TRIPPED),
             (queue(1), fleet()),
@@ -230,18 +230,3 @@ def test_every_counted_state_is_in_the_sum() -> None:
     rules = policy(counted=frozenset(MessageState), cooldown=CooldownPolicy())
     expected = "6 messages of backlog = 1 visible + 2 in flight + 3 delayed"
     assert expected == lines(rules, settled(), queue(1, 2, 3), fleet())["queue"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0.25, "250ms"), (1, "1s"), (59.6, "1m"), (90, "1m30s"), (3600, "1h"), (5400, "1h30m"), (0, "0ms")],
-)
-def test_a_span_is_written_as_in_the_configuration(seconds: float, expected: str) -> None:
-    """The same units, the largest first, nothing that is zero."""
-    assert expected == span(seconds)
-
-
-@pytest.mark.parametrize(("number", "expected"), [(0, "0 tasks"), (1, "1 task"), (2, "2 tasks")])
-def test_one_is_singular(number: int, expected: str) -> None:
-    """Numbers agree with their nouns."""
-    assert expected == counted(number, "task")
