@@ -10,7 +10,7 @@ from threading import Event
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What tells the time, and what passes it."""
+    """The time, and the way to let it pass."""
 
     now: Callable[[], float]
     """Seconds since the epoch: what slots, cooldowns and the ledger go by. It may step."""
@@ -18,6 +18,10 @@ class Clock:
     """Seconds since some moment; never steps."""
     pause: Callable[[float], bool]
     """Wait so many seconds; True at once when the process is to stop."""
+
+    def is_stopping(self) -> bool:
+        """Say whether the process is to stop."""
+        return self.pause(0)
 
 
 def machine_clock(stopping: Event) -> Clock:

@@ -12,7 +12,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -26,6 +25,7 @@ from controller.sandbox.aws import EmbeddedAws
 from controller.scaling.reconcile import Reconciler
 from controller.telemetry import log
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
+from tests.support.clock import MACHINE_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,9 +183,9 @@ def _scheduled(spec: ControllerSpec) -> float:
     """Return the CPU seconds of one idle reconcile as the daemon does it, from the tick to the record."""
     scaler = spec.scalers[0]
     quick = replace(scaler, policy=replace(scaler.policy, poll_interval=PACE))
-    services = connect(spec, Event(), dry_run=False)
+    services = connect(spec, MACHINE_CLOCK, dry_run=False)
     reconciler = Reconciler(quick, services)
-    schedule = Schedule()
+    schedule = Schedule(MACHINE_CLOCK)
     done = services.metrics.reconciles.labels(scaler.name, "held")._value.get
     reconciler.reconcile()
     reconciler.reconcile()

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from controller.aws.errors import Fault
+from controller.aws.operations import ANSWERS
 from controller.aws.session import REQUEST_OUTCOMES
 from controller.cli import COMMANDS, main
 from controller.config import json_schema, load
 from controller.core.decision.model import Outcome, Reason
-from controller.daemon.app import OPERATIONS
 from controller.daemon.reload import NEEDS_RESTART
 from controller.telemetry.metrics import Metrics
 
@@ -175,7 +175,7 @@ def test_every_default_is_true() -> None:
 
 def test_every_metric_is_described() -> None:
     """The README's table and the registry have the same metrics, of the same types, with the same labels."""
-    metrics = Metrics("0", OPERATIONS, REQUEST_OUTCOMES)
+    metrics = Metrics("0", ANSWERS, REQUEST_OUTCOMES)
     of_ours = [value for value in vars(metrics).values() if hasattr(value, "_labelnames")]
     expected = {}
     for metric in of_ours:

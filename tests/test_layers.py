@@ -33,6 +33,12 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def add_import(directory: Path, module: str, imported: str) -> None:
+    """Add an import to a module of a project's tree."""
+    path = (directory / "controller" / module.replace(".", "/")).with_suffix(".py")
+    path.write_text(f"{path.read_text()}\nimport {imported}\n")
+
+
 def test_the_layers_hold() -> None:
     """Every module imports only what stands below it."""
     code, report = contracts(ROOT)
@@ -50,7 +56,9 @@ def test_the_layers_hold() -> None:
         pytest.param("core.copies.packing", "controller.core.decision.slots", id="copies to decision"),
         pytest.param("core.decision.slots", "controller.core.copies.packing", id="decision to copies"),
         pytest.param("core.words", "controller.core.decision.slots", id="words"),
+        pytest.param("scaling.cycle", "controller.scaling.fleet", id="cycle"),
         pytest.param("core.decision.limits", "time", id="core impure"),
+        pytest.param("daemon.schedule", "time", id="a clock of its own"),
         pytest.param("sandbox.run", "controller.aws.errors", id="sandbox"),
         pytest.param("scaling.reconcile", "boto3", id="boto3"),
         pytest.param("telemetry.log", "botocore", id="botocore"),
@@ -58,7 +66,20 @@ def test_the_layers_hold() -> None:
 )
 def test_a_broken_layer_is_reported(copy: Path, module: str, imported: str) -> None:
     """An import that a contract forbids fails the check, which names it."""
-    path = (copy / "controller" / module.replace(".", "/")).with_suffix(".py")
-    path.write_text(f"{path.read_text()}\nimport {imported}\n")
+    add_import(copy, module, imported)
     code, report = contracts(copy)
     assert (1, True) == (code, f"controller.{module} -> {imported}" in report), report
+
+
+def test_a_circle_is_reported(copy: Path) -> None:
+    """Two modules of one floor that import each other fail the check, which names the import to take away."""
+    add_import(copy, "config.spec", "controller.config.build")
+    code, report = contracts(copy)
+    assert (1, True) == (code, ".spec -> .build" in report), report
+
+
+def test_a_module_without_a_floor_is_reported(copy: Path) -> None:
+    """A new module at the top of the package has to be given its place first."""
+    (copy / "controller" / "helpers.py").write_text('"""Loose."""\n')
+    code, report = contracts(copy)
+    assert (1, True) == (code, "helpers" in report), report

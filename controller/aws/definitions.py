@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,7 @@ from controller.aws.session import Clients
 from controller.aws.unknown import UNKNOWN
 from controller.core.copies.copies import template_family
 from controller.core.copies.derive import Allowed
-from controller.core.copies.fingerprint import fingerprint_of
+from controller.core.copies.fingerprint import read_fingerprint
 from controller.core.copies.template import Template
 
 LOOK_BACK = 200
@@ -41,16 +41,15 @@ _UNKNOWN_OUTCOME = frozenset({Fault.UNREACHABLE, Fault.SERVER_ERROR})
 
 @dataclass(frozen=True, slots=True)
 class _Revision:
-    """What a search has to know of a revision; none of it ever changes, though its tags may show late."""
+    """The facts by which a search judges a revision. They never change, though its tags may show late."""
 
     fingerprint: str | None
     """None: it carries none of our tags."""
     registered_at: datetime | None
 
-    @property
-    def may_be_late(self) -> bool:
-        """Whether it may be one that another controller has just registered, whose tags do not show yet."""
-        young = self.registered_at is not None and datetime.now(UTC) - self.registered_at < TAGS_LATE
+    def may_be_late(self, now: float) -> bool:
+        """Say whether it may be one that another controller has just registered, whose tags do not show yet."""
+        young = self.registered_at is not None and now - self.registered_at.timestamp() < TAGS_LATE.total_seconds()
         return self.fingerprint is None and young
 
 
@@ -112,8 +111,8 @@ class Definitions:
             self._registered.pop(fingerprint, None)
         return self._known[fingerprint]
 
-    def others(self, family: str) -> str | None:
-        """Return the newest active revision of a family that somebody else registers; None: it is ours, or nobody's.
+    def find_foreign(self, family: str) -> str | None:
+        """Return the newest active revision of a family if somebody else registers it; None: it is ours, or empty.
 
         A revision of ours would become its newest, which others run by the family's name. Raises AwsError when
         that cannot be told.
@@ -128,7 +127,7 @@ class Definitions:
             revision = None if newest is None else self._revision(newest)
         except AWS_ERRORS as error:
             raise translate(error, f'task definition family "{family}"', "task.definition") from error
-        if revision is None or revision.may_be_late:
+        if revision is None or revision.may_be_late(self._clients.clock.now()):
             return None
         if revision.fingerprint is None:
             return newest
@@ -196,12 +195,12 @@ class Definitions:
                 yield arn, revision
 
     def _revision(self, arn: str) -> _Revision:
-        """Return what is to be known of a revision; one whose tags may only be late is described anew each time."""
+        """Return the facts of a revision; one whose tags may only be late is described anew each time."""
         if arn in self._described:
             return self._described[arn]
         described = self._describe(arn)
-        revision = _Revision(fingerprint_of(described.tags), _registered_at(described))
-        if not revision.may_be_late:
+        revision = _Revision(read_fingerprint(described.tags), _registered_at(described))
+        if not revision.may_be_late(self._clients.clock.now()):
             self._described[arn] = revision
         return revision
 
@@ -215,7 +214,11 @@ class Definitions:
     def _describe(self, definition: str) -> Template:
         answer = self._clients.ecs().describe_task_definition(taskDefinition=definition, include=["TAGS"])
         tags = [{"key": tag["key"], "value": tag["value"]} for tag in answer.get("tags", ())]
-        return Template.described(answer["taskDefinition"], tags, answer.get(UNKNOWN, ()))  # type: ignore[arg-type]
+        return Template.from_description(
+            answer["taskDefinition"],
+            tags,
+            answer.get(UNKNOWN, ()),  # type: ignore[arg-type]
+        )
 
 
 def _refusal(error: AwsFailure, family: str) -> AwsError:

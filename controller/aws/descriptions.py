@@ -1,4 +1,4 @@
-"""What DescribeTasks says, in the ledger's words: which worker containers of a task run, and how a task ended."""
+"""From DescribeTasks to the ledger's records: which worker containers of a task run, and how a task ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
-from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 
 _RUNNING = "RUNNING"
 _STOPPED = frozenset({"STOPPED", "DELETED"})
@@ -39,7 +39,7 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
             scaler=scaler,
             outcome=outcome,
             created_at=task["createdAt"].timestamp(),
-            started_at=_moment(task, "startedAt"),
+            start=Start(_moment(task, "startedAt")),
             # What comes after the execution is ECS's own: taking the network interface away, above all.
             stopped_at=_moment(task, "executionStoppedAt")
             or _moment(task, "stoppedAt")
@@ -58,7 +58,7 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
         created_at=task["createdAt"].timestamp(),
         company=_has_company(task, workers),
         exited=sum(container.get("exitCode") is not None for container in workers),
-        started_at=_moment(task, "startedAt"),
+        start=Start(_moment(task, "startedAt")),
     )
 
 

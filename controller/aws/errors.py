@@ -1,4 +1,4 @@
-"""What AWS refuses, in the user's words: each error names the resource, what is wrong, and which key to check."""
+"""Errors of AWS in the user's words: each names the resource, what is wrong, and the key to check."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Fault(StrEnum):
 
 
 FOR_A_PERSON = frozenset({Fault.MISSING, Fault.ACCESS_DENIED, Fault.INVALID, Fault.CANNOT_COPY})
-"""What does not mend itself: said once, tried again slowly."""
+"""The kinds that last until a person mends them. They are reported once, and tried again slowly."""
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""What a boto3 call raises; a parser error is an answer that makes no sense."""
+"""The exceptions of a boto3 call. A parser error is an answer that makes no sense."""
 
 AwsFailure = BotoCoreError | ClientError | ResponseParserError
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import Lock
-from time import monotonic
 
 from controller.aws.errors import AwsError, Fault
 from controller.clock import Clock
+from controller.core.decision.pause import doubling_pause
 from controller.core.decision.rate import Bucket, Rate, take
 
 FIRST_BACK_OFF = 1.0
@@ -19,16 +18,15 @@ NEVER = float("-inf")
 class BackOff:
     """Lets an operation rest after it was throttled, twice as long each time, until it succeeds."""
 
-    def __init__(self, elapsed: Callable[[], float] = monotonic) -> None:
-        """Go by ``elapsed``: seconds since some moment, without steps."""
-        self._elapsed = elapsed
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = Lock()
         self._throttled: dict[str, int] = {}
         self._rests: dict[str, tuple[float, float]] = {}
 
     def check(self, operation: str) -> None:
         """Raise AwsError while the operation rests: asking a throttled account for more makes it worse."""
-        rest = self._rest(operation)[1] - self._elapsed()
+        rest = self._rest(operation)[1] - self._clock.elapsed()
         if rest > 0:
             raise AwsError(Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {rest:.1f} s")
 
@@ -38,11 +36,11 @@ class BackOff:
             return
         with self._lock:
             began, until = self._rest(operation)
-            now = self._elapsed()
+            now = self._clock.elapsed()
             if throttled and now >= until:
                 times = self._throttled.get(operation, 0)
                 self._throttled[operation] = times + 1
-                self._rests[operation] = (now, now + min(MAX_BACK_OFF, FIRST_BACK_OFF * 2 ** min(times, 10)))
+                self._rests[operation] = (now, now + doubling_pause(FIRST_BACK_OFF, MAX_BACK_OFF, times))
             # What left before the rest began, as many do at the same time, says nothing new: one storm is one throttle.
             elif not throttled and sent_at >= began:
                 self._throttled.pop(operation, None)

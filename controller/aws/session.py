@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from threading import Event, Lock
-from time import monotonic, perf_counter
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,8 +12,10 @@ from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError, Fault, fault_of_answer, translate
+from controller.aws.operations import ANSWERS
 from controller.aws.pace import BackOff
 from controller.aws.unknown import note_unknown
+from controller.clock import Clock
 from controller.config import AwsSpec
 
 if TYPE_CHECKING:
@@ -23,26 +24,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CONNECT_SHARE = 0.4
-"""What of a call's time connecting may take; the rest is for the answer."""
+"""The share of a call's time that connecting may take; the rest is for the answer."""
 READ_ATTEMPTS = 2
 """Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
 MAX_CONNECTIONS = 32
 """As many as there are threads that reconcile."""
 
 RequestObserver = Callable[[str, str, str, float], None]
-"""Told of every request: service, operation, outcome, seconds."""
+"""Is called for every request with its service, operation, outcome and seconds."""
 
-ALWAYS_ANSWERED = {
-    "GetQueueUrl": ("QueueUrl",),
-    "GetQueueAttributes": ("Attributes",),
-    "ListTasks": ("taskArns",),
-    "DescribeTasks": ("tasks", "failures"),
-    "DescribeTaskDefinition": ("taskDefinition",),
-    "ListTaskDefinitions": ("taskDefinitionArns",),
-    "RegisterTaskDefinition": ("taskDefinition",),
-    "RunTask": ("tasks", "failures"),
-}
-"""What each operation that we use answers with, empty or not."""
 REQUEST_OUTCOMES = ("success", "throttled", "client_error", "server_error", "network_error")
 _OUTCOME_OF_FAULT = {Fault.THROTTLED: "throttled", Fault.SERVER_ERROR: "server_error"}
 
@@ -61,24 +51,16 @@ class Clients:
     Making one raises AwsError when there is no region; that is then tried again at the next use.
     """
 
-    def __init__(
-        self,
-        spec: AwsSpec,
-        controller: str,
-        observe: RequestObserver,
-        elapsed: Callable[[], float] = monotonic,
-        stopping: Event | None = None,
-    ) -> None:
-        """Make none yet; ``elapsed`` is what a rest after a throttle goes by, ``stopping`` ends all further calls."""
-        self._stopping = stopping or Event()
+    def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver, clock: Clock) -> None:
+        """Make none yet. No call is made any more once the clock's pauses say that the process is to stop."""
+        self.clock = clock
         self._spec = spec
         self._appid = f"ecsq-{controller}"
         self._observe = observe
         self._session: boto3.session.Session | None = None
         self._made: dict[str, Any] = {}
         self._lock = Lock()
-        self._elapsed = elapsed
-        self._back_off = BackOff(elapsed)
+        self._back_off = BackOff(clock)
 
     @property
     def region(self) -> str:
@@ -94,7 +76,7 @@ class Clients:
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
     def launcher(self) -> ECSClient:
-        """Return the client of what writes: one attempt a call, for only its caller may decide to send again."""
+        """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
 
     def _client(self, role: str, service: str, attempts: int) -> Any:
@@ -114,7 +96,7 @@ class Clients:
             user_agent_appid=self._appid,  # type: ignore[call-arg]
         )
         try:
-            # A session is not safe to share while clients are made; the lock held here makes it so.
+            # A session must not make two clients at the same time: the caller holds the lock.
             self._session = self._session or boto3.session.Session(region_name=self._spec.region)
             client = self._session.client(service, endpoint_url=self._spec.endpoint_url, config=config)  # type: ignore[call-overload]
         except (BotoCoreError, ValueError) as error:
@@ -129,22 +111,22 @@ class Clients:
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:
-        if self._stopping.is_set():
+        if self.clock.is_stopping():
             raise StoppingError
         self._back_off.check(model.name)
 
     def _note_start(self, request: Any, **_: object) -> None:
-        request.context["ecsq_sent"] = perf_counter()
-        request.context["ecsq_sent_at"] = self._elapsed()
+        request.context["ecsq_sent_at"] = self.clock.elapsed()
 
     def _note_end(self, event_name: str, **event: Any) -> None:
-        """Tell the observer of one request; of one that never left there is nothing to tell."""
+        """Report one request to the observer, unless it never left."""
         if isinstance(event["exception"], TooLateError):
             return
         _, service, operation = event_name.split(".")
-        outcome = _outcome(operation, event["parsed_response"])
-        self._back_off.note(operation, event["context"]["ecsq_sent_at"], throttled=outcome == "throttled")
-        self._observe(service, operation, outcome, perf_counter() - event["context"]["ecsq_sent"])
+        outcome = _outcome(service, operation, event["parsed_response"])
+        sent_at: float = event["context"]["ecsq_sent_at"]
+        self._back_off.note(operation, sent_at, throttled=outcome == "throttled")
+        self._observe(service, operation, outcome, self.clock.elapsed() - sent_at)
 
 
 def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
@@ -152,22 +134,22 @@ def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object
 
     botocore takes an answer that was cut short or garbled for an empty one; "no tasks" and "unknown" are not the same.
     """
-    if missing := _missing(model.name, parsed):
+    if missing := _find_missing(model.service_model.service_name, model.name, parsed):
         raise ResponseParserError(f"the answer to {model.name} is broken: it lacks {', '.join(missing)}")
 
 
-def _missing(operation: str, answer: Mapping[str, Any]) -> list[str]:
-    """Return what a success lacks; an answer that tells of a failure lacks nothing."""
+def _find_missing(service: str, operation: str, answer: Mapping[str, Any]) -> list[str]:
+    """Return the members that a success lacks; an answer that tells of a failure lacks nothing."""
     if fault_of_answer(answer) is not None:
         return []
-    return [name for name in ALWAYS_ANSWERED[operation] if name not in answer]
+    return [name for name in ANSWERS[service, operation] if name not in answer]
 
 
-def _outcome(operation: str, answer: dict[str, Any] | None) -> str:
-    """Return the outcome of a request; no answer is the network's doing, a broken one the server's."""
+def _outcome(service: str, operation: str, answer: dict[str, Any] | None) -> str:
+    """Return the outcome of a request. Without an answer the network is to blame, with a broken one the server."""
     if answer is None:
         return "network_error"
-    if _missing(operation, answer):
+    if _find_missing(service, operation, answer):
         return "server_error"
     fault = fault_of_answer(answer)
     return "success" if fault is None else _OUTCOME_OF_FAULT.get(fault, "client_error")

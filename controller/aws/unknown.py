@@ -1,4 +1,4 @@
-"""What ECS answers about a task definition and the installed botocore does not know: its parser drops it silently."""
+"""Members of a task definition that the installed botocore does not know: its parser drops them without a word."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import click
 
 from controller.cli.options import config_option
 from controller.config import ConfigError, load
+from controller.core.words import format_count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,5 +30,4 @@ def command(context: click.Context, config: Path) -> None:
         context.exit(1)
     for warning in loaded.warnings:
         click.echo(f"{warning.place}: warning: {warning.key}: {warning.message}", err=True)
-    count = len(loaded.spec.scalers)
-    click.echo(f"{config}: valid, {count} {'scaler' if count == 1 else 'scalers'}")
+    click.echo(f"{config}: valid, {format_count(len(loaded.spec.scalers), 'scaler')}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
-from controller.core.copies.copy_notes import notes
-from controller.core.copies.difference import difference
+from controller.core.copies.copy_notes import describe_changes
+from controller.core.copies.difference import compare_definitions
 from controller.core.words import format_count
 from controller.scaling.draft import Draft, Drafts
 
@@ -47,7 +47,7 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
         raise AwsError(Fault.CANNOT_COPY, f"a task of this template holds at most {most}: {draft.why_not_more}")
     template = drafts.as_registered(draft)
     definition = template if k == 1 else drafts.derived(spec, draft, k)
-    changed = difference(template, definition, draft.worker, k)
+    changed = compare_definitions(template, definition, draft.worker, k)
     return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
 
 
@@ -85,6 +85,6 @@ def lines(shown: Shown, document: str) -> Iterator[str]:
 
 
 def _notes(shown: Shown) -> Iterator[str]:
-    yield from notes(shown.draft.template, shown.draft.worker, shown.k)
+    yield from describe_changes(shown.draft.template, shown.draft.worker, shown.k)
     if shown.k > shown.configured:
         yield f"never planned: max_containers_per_task is {shown.configured}"

@@ -9,7 +9,6 @@ import click
 from controller.cli.options import config_option
 from controller.config import ConfigError
 from controller.daemon.app import run
-from controller.daemon.reload import Configuration
 from controller.daemon.web import CannotListenError
 
 
@@ -20,7 +19,7 @@ from controller.daemon.web import CannotListenError
 def command(config: Path, *, dry_run: bool, watch: bool) -> None:
     """Watch the queues and launch tasks, until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
     try:
-        run(Configuration(config), dry_run=dry_run, watch=watch)
+        run(config, dry_run=dry_run, watch=watch)
     except (ConfigError, CannotListenError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from error

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, build_opener
 
 import click
 
+from controller.cli.daemon_status import fetch_status, not_a_daemon
 from controller.core.decision.model import Outcome
 from controller.core.words import format_clock, format_count, format_span
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-TIMEOUT = 5.0
-"""Seconds that a daemon has to answer."""
-_DIRECTLY = build_opener(ProxyHandler({}))
-"""A proxy knows neither this machine's loopback nor addresses inside a VPC."""
 
 
 @click.command("status")
 @click.argument("url", default=DEFAULT_URL)
 def command(url: str) -> None:
     """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, and why."""
-    if not url.startswith(("http://", "https://")):
-        url = f"http://{url}"
-    url = url.rstrip("/").removesuffix("/status")
+    status = fetch_status(url)
     try:
-        with _DIRECTLY.open(f"{url}/status", timeout=TIMEOUT) as answer:
-            status = json.load(answer)
         text = "\n".join(_lines(status))
-    except HTTPError as error:
-        with error:
-            raise click.ClickException(f"{url} answers, but {error.url} is {error.code} {error.reason}") from error
-    except (URLError, OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise click.ClickException(f"no daemon answers at {url}: {' '.join(str(reason).split())}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise click.ClickException(f"what answers at {url}/status is not ecsq") from error
+        raise not_a_daemon(url) from error
     click.echo(text)
 
 

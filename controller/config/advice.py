@@ -1,11 +1,14 @@
-"""Warnings: configurations that work, though hardly as their author means."""
+"""Warnings about configurations that work, but probably not as their author intends.
+
+To add one, write a function that yields it and call it from ``find_warnings``. What must not run is an error: rules.py.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from controller.config.problems import Fault
+from controller.config.problems import Finding
 from controller.core.decision.demand import UNKNOWN_START_DELAY
 from controller.core.decision.policy import DrainWithin, MessageState, Steps
 from controller.core.decision.slots import slot_numbered
@@ -17,109 +20,117 @@ if TYPE_CHECKING:
     from controller.config.spec import AwsSpec, ControllerSpec, ScalerSpec
 
 
-def warnings(spec: ControllerSpec) -> Iterator[Fault]:
-    """Find what is worth a second look."""
-    yield from _budget(spec)
-    yield from _shared_queues(spec)
+def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
+    """Find what deserves a second look."""
+    yield from _warn_of_needless_budget(spec)
+    yield from _warn_of_priority_without_budget(spec)
+    yield from _warn_of_shared_queues(spec)
     for scaler in spec.scalers:
-        yield from _launch_rate(spec.aws, scaler)
-        yield from _top_step(scaler)
-        yield from _step_above_most(scaler)
-        yield from _busy_containers(scaler)
-        yield from _minimum(scaler)
-        yield from _drain_goal(scaler)
+        yield from _warn_of_slow_launch_rate(spec.aws, scaler)
+        yield from _warn_of_low_top_step(scaler)
+        yield from _warn_of_step_above_maximum(scaler)
+        yield from _warn_of_uncounted_busy_containers(scaler)
+        yield from _warn_of_minimum(scaler)
+        yield from _warn_of_short_drain(scaler)
 
 
-def _budget(spec: ControllerSpec) -> Iterator[Fault]:
+def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
     most = sum(scaler.policy.max_containers for scaler in spec.scalers)
     if spec.budget is not None and spec.budget >= most:
-        yield Fault(
+        yield Finding(
             ("budget", "max_containers"),
-            f"never holds anyone back: the scalers' max_containers add up to {most}",
+            f"has no effect: the scalers' max_containers add up to {most}; lower it, or remove the budget",
         )
+
+
+def _warn_of_priority_without_budget(spec: ControllerSpec) -> Iterator[Finding]:
     for scaler in spec.scalers:
         if spec.budget is None and scaler.priority:
-            yield Fault(("scalers", scaler.index, "priority"), "has no effect: there is no budget to go first in")
+            yield Finding(
+                ("scalers", scaler.index, "priority"),
+                "has no effect without a budget: set budget.max_containers, or remove the priority",
+            )
 
 
-def _shared_queues(spec: ControllerSpec) -> Iterator[Fault]:
+def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
     first: dict[tuple[str, str], ScalerSpec] = {}
     for scaler in spec.scalers:
         if scaler.policy.paused:
             continue
-        other = first.setdefault(_account_and_name(scaler.queue), scaler)
+        other = first.setdefault(_split_queue(scaler.queue), scaler)
         if other is not scaler:
-            yield Fault(
+            yield Finding(
                 ("scalers", scaler.index, "queue"),
-                f"is read by scalers[{other.index}] ({other.name}), too: both count the same messages and launch for "
-                "all of them; give each its own queue, or make one scaler of the two",
+                f"is also the queue of scalers[{other.index}] ({other.name}): both count the same messages and launch "
+                "for all of them; give each its own queue, or make one scaler of the two",
             )
 
 
-def _account_and_name(queue: str) -> tuple[str, str]:
-    """Return what tells queues apart within the controller's one region; the account is empty for a bare name."""
+def _split_queue(queue: str) -> tuple[str, str]:
+    """Return account and name, which tell the queues of the controller's region apart. A bare name has no account."""
     *before, name = re.split("[:/]", queue)
     return (before[-1] if before else "", name)
 
 
-def _launch_rate(aws: AwsSpec, scaler: ScalerSpec) -> Iterator[Fault]:
+def _warn_of_slow_launch_rate(aws: AwsSpec, scaler: ScalerSpec) -> Iterator[Finding]:
     slot = slot_numbered(scaler.policy.slots, 0)
     most = int(aws.launch_rate.burst + aws.launch_rate.per_second * (slot.last_send - slot.opens))
     asked = min(scaler.packing.max_tasks_per_launch, scaler.policy.max_containers)
     if asked > most:
-        yield Fault(
+        yield Finding(
             ("scalers", scaler.index, "task", "max_tasks_per_launch"),
-            f"allows plans of {asked} tasks, but aws.launch_rate lets at most {most} go in one launch window: "
-            "the rest waits for the next slot, and counts as throttled",
+            f"allows plans of {asked} tasks, but aws.launch_rate lets only {most} start in one launch window: the rest "
+            "waits for the next slot, and counts as throttled; lower it, or raise aws.launch_rate",
         )
 
 
-def _top_step(scaler: ScalerSpec) -> Iterator[Fault]:
+def _warn_of_low_top_step(scaler: ScalerSpec) -> Iterator[Finding]:
     demand, most = scaler.policy.demand, scaler.policy.max_containers
     if isinstance(demand, Steps) and demand.steps[-1].containers < most:
         top = demand.steps[-1].containers
-        yield Fault(
+        yield Finding(
             ("scalers", scaler.index, "demand", "steps", len(demand.steps) - 1, "containers"),
-            f"the top step asks for {top} containers, so max_containers ({most}) is never reached",
+            f"the top step asks for {top} containers, so max_containers ({most}) is never reached; lower "
+            "max_containers, or add a step",
         )
 
 
-def _step_above_most(scaler: ScalerSpec) -> Iterator[Fault]:
+def _warn_of_step_above_maximum(scaler: ScalerSpec) -> Iterator[Finding]:
     demand, most = scaler.policy.demand, scaler.policy.max_containers
     steps = demand.steps if isinstance(demand, Steps) else ()
     above = next((index for index, step in enumerate(steps) if step.containers > most), None)
     if above is not None:
-        yield Fault(
+        yield Finding(
             ("scalers", scaler.index, "demand", "steps", above, "containers"),
-            f"asks for {steps[above].containers} containers, but max_containers is {most}: what is above is never "
+            f"asks for {steps[above].containers} containers, but max_containers is {most}: the rest is never "
             "launched; raise max_containers, or lower the step",
         )
 
 
-def _busy_containers(scaler: ScalerSpec) -> Iterator[Fault]:
-    """Tell of a level of visible work only: live containers are deducted from it, the busy ones too."""
+def _warn_of_uncounted_busy_containers(scaler: ScalerSpec) -> Iterator[Finding]:
+    # All live containers are deducted from the level, the busy ones, too: it must count the messages that they work on.
     policy = scaler.policy
     if not isinstance(policy.demand, DrainWithin) and MessageState.IN_FLIGHT not in policy.counted:
-        yield Fault(
+        yield Finding(
             ("scalers", scaler.index, "backlog"),
-            "leaves in_flight out, yet busy containers are deducted from the visible messages: new work waits while "
-            "they are busy; add in_flight",
+            "does not count the messages in flight, but the containers that work on them are deducted from the visible "
+            "ones: new work waits while they are busy; add in_flight",
         )
 
 
-def _minimum(scaler: ScalerSpec) -> Iterator[Fault]:
+def _warn_of_minimum(scaler: ScalerSpec) -> Iterator[Finding]:
     if scaler.policy.min_containers > 0:
-        yield Fault(
+        yield Finding(
             ("scalers", scaler.index, "min_containers"),
             "is above 0: workers that exit on an empty queue are replaced for ever",
         )
 
 
-def _drain_goal(scaler: ScalerSpec) -> Iterator[Fault]:
+def _warn_of_short_drain(scaler: ScalerSpec) -> Iterator[Finding]:
     demand = scaler.policy.demand
     if isinstance(demand, DrainWithin) and demand.drain_within < 2 * UNKNOWN_START_DELAY:
-        yield Fault(
+        yield Finding(
             ("scalers", scaler.index, "demand", "drain_within"),
             f"is below two start delays ({format_duration(UNKNOWN_START_DELAY)} each until measured): "
-            "most of the goal passes before a worker runs",
+            "most of this time passes before a worker runs",
         )

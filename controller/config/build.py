@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
+    MAX_CALL_WINDOWS,
     CooldownPolicy,
     DemandPolicy,
     DrainWithin,
@@ -22,32 +23,35 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
 
 if TYPE_CHECKING:
-    from controller.config.schema import Aws, Configuration, Cooldown, Demand, Hysteresis, Scaler, Task
+    from controller.config.schema import Aws, Configuration, Cooldown, Demand, Hysteresis, Scaler
+    from controller.config.task_schema import Task
 
 
 def build(configuration: Configuration) -> ControllerSpec:
-    """Return the specification that a configuration without faults describes."""
+    """Return the specification that a valid configuration describes."""
     server, log = configuration.server, configuration.log
-    aws = _aws(configuration.aws)
+    aws = _build_aws(configuration.aws)
     return ControllerSpec(
         name=configuration.name,
         aws=aws,
         server=ServerSpec(server.host, server.port),
         log=LogSpec(log.level, log.format),
-        scalers=tuple(_scaler(index, scaler, configuration, aws) for index, scaler in enumerate(configuration.scalers)),
+        scalers=tuple(
+            _build_scaler(index, scaler, configuration, aws) for index, scaler in enumerate(configuration.scalers)
+        ),
         budget=None if configuration.budget is None else configuration.budget.max_containers,
     )
 
 
-def _aws(aws: Aws) -> AwsSpec:
+def _build_aws(aws: Aws) -> AwsSpec:
     timeout = aws.call_timeout
     if "call_timeout" not in aws.model_fields_set:
-        timeout = min(timeout, 2 * aws.consistency_window)
+        timeout = min(timeout, MAX_CALL_WINDOWS * aws.consistency_window)
     rate = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
     return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, rate)
 
 
-def _scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
+def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
     slots = SlotPolicy(configuration.name, scaler.name, aws.consistency_window, aws.call_timeout)
     interval = scaler.poll_interval if scaler.poll_interval is not None else configuration.poll_interval
     task = scaler.task
@@ -57,22 +61,22 @@ def _scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSp
         queue=scaler.queue,
         policy=Policy(
             slots=slots,
-            demand=_demand(scaler.demand),
+            demand=_build_demand(scaler.demand),
             counted=frozenset(MessageState(state) for state in scaler.backlog),
             poll_interval=interval,
             min_containers=scaler.min_containers,
             max_containers=scaler.max_containers,
-            hysteresis=_hysteresis(scaler.hysteresis),
-            cooldown=_cooldown(scaler.cooldown, slots),
+            hysteresis=_build_hysteresis(scaler.hysteresis),
+            cooldown=_build_cooldown(scaler.cooldown, slots),
             paused=scaler.paused,
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
-        task=_task(task),
+        task=_build_task(task),
         priority=scaler.priority,
     )
 
 
-def _demand(demand: Demand) -> DemandPolicy:
+def _build_demand(demand: Demand) -> DemandPolicy:
     if demand.steps is not None:
         return Steps(tuple(Step(step.backlog, step.containers) for step in demand.steps))
     if demand.messages_per_container is not None:
@@ -82,26 +86,26 @@ def _demand(demand: Demand) -> DemandPolicy:
     return DrainWithin(demand.drain_within, demand.seconds_per_message)
 
 
-def _hysteresis(hysteresis: Hysteresis) -> HysteresisPolicy:
+def _build_hysteresis(hysteresis: Hysteresis) -> HysteresisPolicy:
     return HysteresisPolicy(**hysteresis.model_dump())
 
 
-def _cooldown(cooldown: Cooldown, slots: SlotPolicy) -> CooldownPolicy:
+def _build_cooldown(cooldown: Cooldown, slots: SlotPolicy) -> CooldownPolicy:
     return CooldownPolicy(launch=max(cooldown.launch, slot_length(slots)), fall=cooldown.fall)
 
 
-def _task(task: Task) -> TaskSpec:
+def _build_task(task: Task) -> TaskSpec:
     return TaskSpec(
         cluster=task.cluster,
         definition=task.definition,
         container=task.container,
         keeper_image=task.keeper_image,
-        run_task={**task.run_task, **_placement(task), **_network(task), **_tags(task)},
+        run_task={**task.run_task, **_build_placement(task), **_build_network(task), **_build_tags(task)},
         environment=dict(task.environment),
     )
 
 
-def _placement(task: Task) -> dict[str, Any]:
+def _build_placement(task: Task) -> dict[str, Any]:
     if not task.capacity_providers:
         return {"launchType": task.launch_type}
     strategy = [
@@ -111,7 +115,7 @@ def _placement(task: Task) -> dict[str, Any]:
     return {"capacityProviderStrategy": strategy}
 
 
-def _network(task: Task) -> dict[str, Any]:
+def _build_network(task: Task) -> dict[str, Any]:
     if not task.subnets:
         return {}
     vpc = {
@@ -122,5 +126,5 @@ def _network(task: Task) -> dict[str, Any]:
     return {"networkConfiguration": {"awsvpcConfiguration": {key: value for key, value in vpc.items() if value}}}
 
 
-def _tags(task: Task) -> dict[str, Any]:
+def _build_tags(task: Task) -> dict[str, Any]:
     return {"tags": [{"key": key, "value": value} for key, value in task.tags.items()]} if task.tags else {}

@@ -1,13 +1,25 @@
-"""What a single value may be: durations, counts, names, and what of AWS is given by its own format."""
+"""What the schema is made of: the base of its sections, and the types of their values.
+
+A duration, a count, a name, or something of AWS's own that has a format: what a single value may be is said here.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from controller.config import formats
-from controller.config.durations import PATTERN, between, parse_duration, parse_seconds
+from controller.config.durations import PATTERN, parse_duration, parse_seconds, require_between
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: it takes known keys only, each of its own type."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
+
 
 _DURATION_TEXT = {"type": "string", "pattern": PATTERN}
 
@@ -21,19 +33,19 @@ Seconds = Annotated[
     BeforeValidator(parse_seconds),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_TEXT]}),
 ]
-PollInterval = Annotated[Duration, AfterValidator(between("1s", "1h"))]
-ProtocolTime = Annotated[Duration, AfterValidator(between("100ms", "10m"))]
+PollInterval = Annotated[Duration, AfterValidator(require_between("1s", "1h"))]
+ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"))]
 
 Name = Annotated[str, Field(pattern=formats.NAME)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
 Subnet = Annotated[str, Field(pattern=formats.SUBNET)]
 SecurityGroup = Annotated[str, Field(pattern=formats.SECURITY_GROUP)]
-TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(formats.tag_text)]
-TagValue = Annotated[str, Field(max_length=256), AfterValidator(formats.tag_text)]
+TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(formats.check_tag_text)]
+TagValue = Annotated[str, Field(max_length=256), AfterValidator(formats.check_tag_text)]
 VariableName = Annotated[str, Field(pattern=formats.VARIABLE)]
 
 
-def written(text: str) -> Any:
-    """Return a default in the form that users write; it is validated as what they write is."""
-    return Field(default=text)
+def default_to(value: Any) -> Any:
+    """Give a field a default in the form that users write, such as ``5s``. It is validated as theirs are."""
+    return Field(default=value)

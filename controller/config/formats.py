@@ -1,14 +1,14 @@
-"""The forms of text that AWS and we allow, and the words for them in messages.
+"""The forms of text that AWS and the controller allow, and how messages describe them.
 
-Names and ids follow the ECS, SQS and EC2 API references. The patterns are in the common part of Rust's, Python's and
-ECMAScript's syntax: pydantic checks by them and the JSON Schema shows them.
+Names and ids follow the ECS, SQS and EC2 API references. The patterns use only the syntax that Rust, Python and
+ECMAScript share, because pydantic checks with them and the JSON Schema shows them to editors.
 """
 
 from __future__ import annotations
 
 import unicodedata
 
-from controller.config.problems import quote
+from controller.config.wording import quote
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 QUEUE = (
@@ -32,22 +32,25 @@ WORDS = {
     QUEUE: "must be the name, the URL or the ARN of an SQS queue",
     CLUSTER: "must be the name or the ARN of an ECS cluster",
     DEFINITION: "must be a task definition: family, family:revision or ARN",
-    CONTAINER: "must be a container's name: 1 to 255 letters, digits, hyphens and underscores",
+    CONTAINER: "must be the name of a container: 1 to 255 letters, digits, hyphens and underscores",
     IMAGE: "must be the name of a container image",
-    REGION: "must be an AWS region, as eu-west-1",
+    REGION: "must be an AWS region, such as eu-west-1",
     ENDPOINT: "must be an http or https URL",
     HOST: "must be an address or a host name",
-    PROVIDER: "must be a capacity provider's name: 1 to 255 letters, digits, hyphens and underscores",
-    SUBNET: "must be a subnet's id, as subnet-0123456789abcdef0",
-    SECURITY_GROUP: "must be a security group's id, as sg-0123456789abcdef0",
-    VARIABLE: "must be a variable's name: not empty, without =",
+    PROVIDER: "must be the name of a capacity provider: 1 to 255 letters, digits, hyphens and underscores",
+    SUBNET: "must be the id of a subnet, such as subnet-0123456789abcdef0",
+    SECURITY_GROUP: "must be the id of a security group, such as sg-0123456789abcdef0",
+    VARIABLE: "must be the name of a variable: not empty, and without =",
 }
-"""What each pattern demands, to follow "<key>:" in a message."""
+"""What each pattern asks for, in the words that follow "<key>:" in a message."""
 
 
-def tag_text(text: str) -> str:
-    """Pass a tag's key or value on; ValueError if a character is not of those that AWS allows (of any script)."""
+def check_tag_text(text: str) -> str:
+    """Pass the key or value of a tag on. Raises ValueError if AWS does not allow one of its characters.
+
+    AWS allows letters, digits and spaces of any script.
+    """
     for character in text:
         if character not in "_.:/=+-@" and unicodedata.category(character)[0] not in "LNZ":
-            raise ValueError(f"may hold letters, digits, spaces and _.:/=+-@ only, not {quote(character)}")
+            raise ValueError(f"may contain only letters, digits, spaces and _.:/=+-@, not {quote(character)}")
     return text

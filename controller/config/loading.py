@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from controller.config import advice, messages, rules
+from controller.config.advice import find_warnings
 from controller.config.build import build
-from controller.config.problems import ConfigError, Fault, Problem, in_order
+from controller.config.messages import translate_errors
+from controller.config.problems import ConfigError, Finding, Problem, sort_problems
+from controller.config.rules import find_contradictions
 from controller.config.run_task import RunTaskShape
 from controller.config.schema import Configuration
 from controller.config.source import Source, read
@@ -26,49 +28,50 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration without errors."""
+    """A valid configuration."""
 
     path: Path
     hash: str
-    """SHA-256, hexadecimal, of what it says with every default filled in: layout and comments do not count."""
+    """SHA-256, in hexadecimal digits, of the specification. It is the same whatever the file's layout and comments."""
     spec: ControllerSpec
     warnings: tuple[Problem, ...]
     _source: Source = field(repr=False, compare=False)
 
-    def problem(self, key: str, message: str) -> Problem:
-        """Return a problem at a dotted key, as ``scalers[0].queue``; at the nearest parent if the key is absent."""
-        return self._source.problem_at(key, message)
+    def locate(self, key: str, message: str) -> Problem:
+        """Return a problem with the place of a dotted key such as ``scalers[0].queue``, or of its nearest parent."""
+        return self._source.locate_key(key, message)
 
 
 def load(path: Path) -> Loaded:
-    """Read, check and build the configuration; raises ConfigError with every problem found."""
+    """Read, check and build the configuration. Raises ConfigError with every problem found."""
     source = read(path)
     spelling = Spelling()
-    data = spelling.corrected(source.data())
-    configuration, wrong = _validate(data)
-    ill_formed = {fault.path for fault in wrong}
-    contradictions = [fault for fault in rules.faults(data) if fault.path not in ill_formed]
-    others = spelling.others([*wrong, *contradictions, *RunTaskShape().faults(data)])
-    found = [*source.faults, *source.problems([*spelling.faults, *others])]
-    if found or configuration is None:
-        raise ConfigError(found)
+    data = spelling.correct(source.to_plain())
+    configuration, invalid = _validate(data)
+    invalid_paths = {finding.path for finding in invalid}
+    contradictions = [finding for finding in find_contradictions(data) if finding.path not in invalid_paths]
+    parameters = RunTaskShape().find_wrong_parameters(data)
+    findings = [*spelling.findings, *spelling.drop_guessed([*invalid, *contradictions, *parameters])]
+    problems = [*source.problems, *source.locate(findings)]
+    if problems or configuration is None:
+        raise ConfigError(problems)
     spec = build(configuration)
-    return Loaded(path, _hash(spec), spec, in_order(source.problems(advice.warnings(spec))), source)
+    return Loaded(path, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
 
 
-def _validate(data: Any) -> tuple[Configuration | None, list[Fault]]:
+def _validate(data: Any) -> tuple[Configuration | None, list[Finding]]:
     try:
         return Configuration.model_validate(data), []
     except ValidationError as error:
-        return None, list(messages.faults(error))
+        return None, list(translate_errors(error))
 
 
 def _hash(spec: ControllerSpec) -> str:
-    text = json.dumps(spec, default=_plain, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(spec, default=_to_plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: object) -> Any:
+def _to_plain(value: object) -> Any:
     if is_dataclass(value):
         return {item.name: getattr(value, item.name) for item in fields(value)}
     if isinstance(value, frozenset):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.config import formats
-from controller.config.problems import MAX_PROBLEMS, NO_VALUE, Fault, KeyPath, describe, quote
+from controller.config.problems import MAX_PROBLEMS, Finding, KeyPath
 from controller.config.schema import Configuration
-from controller.config.spelling import known_keys, sections_of, unknown_key
+from controller.config.spelling import describe_unknown_key, list_keys, list_sections
+from controller.config.wording import MISSING, NO_VALUE, Kind, explain_bound, explain_length, explain_wrong_kind, quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,90 +17,78 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _KEY = "[key]"
-"""What pydantic appends to a location to say that a mapping's key is meant."""
+"""What pydantic appends to a location when it means a mapping's key and not the value under it."""
 MAX_SUGGESTED = 5 * MAX_PROBLEMS
-"""Finding the nearest word is slow: it is not looked for beyond so many unknown keys, most of which nobody is told."""
+"""How many different unknown keys are compared with the known ones. It is slow, and most of so many are never shown."""
 
 _WANTED = {
-    "bool_type": "must be true or false",
-    "dict_type": "must be a mapping of key: value",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "list_type": "must be a list",
-    "model_type": "must be a mapping of key: value",
-    "string_type": "must be text",
+    "bool_type": Kind.BOOLEAN,
+    "dict_type": Kind.MAPPING,
+    "float_type": Kind.NUMBER,
+    "int_type": Kind.INTEGER,
+    "list_type": Kind.LIST,
+    "model_type": Kind.MAPPING,
+    "string_type": Kind.TEXT,
 }
 
 
-def faults(error: ValidationError) -> Iterator[Fault]:
-    """Translate everything that pydantic found."""
-    suggested: set[str | int] = set()
+def translate_errors(error: ValidationError) -> Iterator[Finding]:
+    """Yield a finding for each of pydantic's errors."""
+    compared: set[str | int] = set()
     for detail in error.errors(include_url=False):
         path: KeyPath = detail["loc"]
-        at_key = detail["type"] == "extra_forbidden" or path[-1:] == (_KEY,)
-        if detail["type"] == "extra_forbidden" and path[-1] not in suggested:
-            if len(suggested) == MAX_SUGGESTED:
-                yield Fault(path, "is not a known key", at_key)
+        is_unknown, is_key = detail["type"] == "extra_forbidden", path[-1:] == (_KEY,)
+        if is_unknown and path[-1] not in compared:
+            if len(compared) == MAX_SUGGESTED:
+                yield Finding(path, "is not a known key", at_key=True)
                 continue
-            suggested.add(path[-1])
-        yield Fault(path[:-1] if path[-1:] == (_KEY,) else path, _message(detail), at_key)
+            compared.add(path[-1])
+        yield Finding(path[:-1] if is_key else path, _translate(detail), at_key=is_unknown or is_key)
 
 
-def _message(detail: ErrorDetails) -> str:
+def _translate(detail: ErrorDetails) -> str:
     kind, value = detail["type"], detail["input"]
     if value is None:
         return NO_VALUE
     if kind in _WANTED:
-        return f"{_WANTED[kind]}, not {describe(value)}{_advice(kind, value)}"
+        return explain_wrong_kind(_WANTED[kind], value)
     if kind in _BY_KIND:
         return _BY_KIND[kind](detail)
     return detail["msg"][:1].lower() + detail["msg"][1:]
 
 
-def _advice(kind: str, value: Any) -> str:
-    if kind == "string_type" and not isinstance(value, dict | list):
-        return "; put it in quotes if it is meant as text"
-    if kind == "int_type" and isinstance(value, str) and value.strip("+-").replace("_", "").isalnum():
-        return "; write it in plain decimal digits, without quotes, leading zeros or underscores"
-    return ""
-
-
-def _unknown(detail: ErrorDetails) -> str:
+def _explain_unknown_key(detail: ErrorDetails) -> str:
     *path, key = detail["loc"]
     model: type[BaseModel] = Configuration
     for part in path:
         if isinstance(part, str):
-            model, _ = sections_of(model)[part]
-    return unknown_key(str(key), known_keys(model))
+            model, _ = list_sections(model)[part]
+    return describe_unknown_key(str(key), list_keys(model))
 
 
-def _not_one_of(detail: ErrorDetails) -> str:
+def _explain_choice(detail: ErrorDetails) -> str:
     return f"must be {detail['ctx']['expected'].replace(chr(39), '')}, not {quote(detail['input'])}"
 
 
-def _bound(words: str, name: str) -> Callable[[ErrorDetails], str]:
-    return lambda detail: f"must be {words} {detail['ctx'][name]:,}, not {quote(detail['input'])}"
+def _explain_bound_with(words: str, name: str) -> Callable[[ErrorDetails], str]:
+    return lambda detail: explain_bound(words, detail["ctx"][name], detail["input"])
 
 
-def _length(words: str, name: str) -> Callable[[ErrorDetails], str]:
-    return lambda detail: f"must have {words} {detail['ctx'][name]}, not {len(detail['input'])}"
-
-
-def _bound_length(words: str, name: str) -> Callable[[ErrorDetails], str]:
-    return lambda detail: f"must have {words} {detail['ctx'][name]} characters, not {len(detail['input'])}"
+def _explain_length_with(words: str, name: str, unit: str) -> Callable[[ErrorDetails], str]:
+    return lambda detail: explain_length(words, detail["ctx"][name], unit, len(detail["input"]))
 
 
 _BY_KIND: dict[str, Callable[[ErrorDetails], str]] = {
-    "missing": lambda _: "is required and missing",
-    "extra_forbidden": _unknown,
-    "literal_error": _not_one_of,
-    "greater_than": _bound("above", "gt"),
-    "greater_than_equal": _bound("at least", "ge"),
-    "less_than_equal": _bound("at most", "le"),
-    "string_too_short": _bound_length("at least", "min_length"),
-    "string_too_long": _bound_length("at most", "max_length"),
-    "too_short": _length("at least", "min_length"),
-    "too_long": _length("at most", "max_length"),
+    "missing": lambda _: MISSING,
+    "extra_forbidden": _explain_unknown_key,
+    "literal_error": _explain_choice,
+    "greater_than": _explain_bound_with("above", "gt"),
+    "greater_than_equal": _explain_bound_with("at least", "ge"),
+    "less_than_equal": _explain_bound_with("at most", "le"),
+    "string_too_short": _explain_length_with("at least", "min_length", "character"),
+    "string_too_long": _explain_length_with("at most", "max_length", "character"),
+    "too_short": _explain_length_with("at least", "min_length", "item"),
+    "too_long": _explain_length_with("at most", "max_length", "item"),
     "value_error": lambda detail: str(detail["ctx"]["error"]),
     "string_pattern_mismatch": lambda detail: (
         f"{formats.WORDS[detail['ctx']['pattern']]}; this is {quote(detail['input'])}"

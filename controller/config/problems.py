@@ -1,40 +1,37 @@
-"""What can be wrong with a configuration, and where."""
+"""What is found wrong with a configuration: findings about a key, and problems with their place in the file."""
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from controller.config.wording import quote
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
 KeyPath = tuple[str | int, ...]
 """The way from the top of the file to a value: ``("scalers", 0, "queue")``."""
+MAX_PROBLEMS = 1000
+"""More than a person reads, and few enough that a daemon that logs them does not fill a disk."""
 
 _PLAIN_KEY = re.compile(r"[^\s.\[\]\"']{1,80}")
-_MAX_QUOTE_LENGTH = 60
-NO_VALUE = "has no value: give it one, or remove the key"
-MAX_PROBLEMS = 1000
-"""More than a person reads, and too few to fill a disk when a daemon logs them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong with one key, not yet located in the file."""
+class Finding:
+    """Something found wrong with one key, or a warning about it, not yet located in the file."""
 
     path: KeyPath
     message: str
     at_key: bool = False
-    """The key itself is wrong (unknown, duplicate), not its value."""
+    """Whether the key itself is wrong (unknown, duplicate) and not its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong, or a warning, with its place."""
+    """A finding with its place in the file."""
 
     file: str
     line: int
@@ -47,7 +44,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """``FILE:LINE:COL``, as editors and terminals make clickable."""
+        """``FILE:LINE:COL``, which editors and terminals turn into a link."""
         return f"{self.file}:{self.line}:{self.column}"
 
     def __str__(self) -> str:
@@ -55,25 +52,25 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; carries every problem found, in the order of the file.
+    """A configuration cannot be used; carries every problem found, in the order of the file.
 
-    Beyond MAX_PROBLEMS the last one tells how many more there are.
+    Of more than MAX_PROBLEMS problems only the first are kept, and a last one says how many more there are.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = _capped(in_order(problems))
+        self.problems = _cut(sort_problems(problems))
         super().__init__(*self.problems)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
 
 
-def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort by place."""
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems in the order of their places in the file."""
     return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
 
 
-def _capped(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _cut(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     more = problems[MAX_PROBLEMS:]
     if not more:
         return problems
@@ -81,8 +78,11 @@ def _capped(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     return (*problems[:MAX_PROBLEMS], rest)
 
 
-def dotted(path: KeyPath) -> str:
-    """Write a path as users read it; keys that are not plain words are quoted, so that it stays one line."""
+def format_path(path: KeyPath) -> str:
+    """Return a path as users read it: ``scalers[0].queue``.
+
+    Keys that are not plain words are quoted, so that a message stays on one line.
+    """
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -90,34 +90,3 @@ def dotted(path: KeyPath) -> str:
         else:
             text += ("." if text else "") + (part if _PLAIN_KEY.fullmatch(part) else quote(part))
     return text
-
-
-def quote(value: object) -> str:
-    """Write a scalar for a message: one line, in double quotes if it is text, cut if it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return text if len(text) <= _MAX_QUOTE_LENGTH else f"{text[: _MAX_QUOTE_LENGTH - 4]}...{text[-1]}"
-
-
-def describe(value: object) -> str:
-    """Say what a value is, where another kind of value was wanted."""
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    kind = "" if isinstance(value, bool) else "the text " if isinstance(value, str) else "the number "
-    return f"{kind}{quote(value)}"
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """End a message on an unknown word: the nearest known one, or all of them."""
-    meant = nearest(word, frozenset(known))
-    return f"did you mean {meant}?" if meant else f"known here: {', '.join(sorted(known))}"
-
-
-@lru_cache(maxsize=10_000)
-def nearest(word: str, known: frozenset[str]) -> str | None:
-    """Return the known word that a misspelt one is most like, whatever its case; None if it is like none."""
-    by_lower_case = {name.lower(): name for name in sorted(known)}
-    found = difflib.get_close_matches(word[:100].lower(), by_lower_case, n=1)
-    return by_lower_case[found[0]] if found else None

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller.config import formats
-from controller.config.problems import Fault, KeyPath
+from controller.config.document import get
+from controller.config.problems import Finding, KeyPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ARN = re.compile(r"arn:aws[a-z-]*:(?:ecs|sqs):([a-z0-9-]+):")
 _QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?(?::\d+)?/")
-"""As SQS gives URLs, and as it once did (SQS developer guide, queue identifiers)."""
+"""The form in which SQS gives URLs, and its older one (SQS developer guide, queue identifiers)."""
+_NAMED = (("queue",), ("task", "cluster"), ("task", "definition"))
+"""The keys of a scaler whose values may name a region."""
 
 
-def region_of(name: str) -> str | None:
-    """Return the region that an ARN or the URL of a queue names; None: it names none."""
-    found = _ARN.match(name) or _QUEUE_URL.match(name.lower())
-    return next(filter(None, found.groups()), None) if found else None
-
-
-def contradictions(region: str | None, named: dict[KeyPath, str | None]) -> Iterator[Fault]:
-    """Find what is named by its place and in another region than the controller's; None: that is not configured."""
+def find_other_regions(data: Any, scaler: Any, path: KeyPath) -> Iterator[Finding]:
+    """Find what a scaler names in another region than the controller's, where the configuration sets that."""
+    if get(data, str, "aws", "endpoint_url") is not None:
+        return  # the endpoint may be of any region
+    region = get(data, str, "aws", "region")
     if region is None or not re.match(formats.REGION, region):
         return
-    for path, name in named.items():
-        found = region_of(name or "")
+    for keys in _NAMED:
+        found = find_region(get(scaler, str, *keys) or "")
         if found not in {None, region}:
-            yield Fault(
-                path,
+            yield Finding(
+                (*path, *keys),
                 f"is in {found}, but aws.region is {region}: "
                 f"change one of the two, or run another controller for {found}",
             )
+
+
+def find_region(name: str) -> str | None:
+    """Return the region that an ARN or the URL of a queue names, or None if it names none."""
+    found = _ARN.match(name) or _QUEUE_URL.match(name.lower())
+    return next(filter(None, found.groups()), None) if found else None

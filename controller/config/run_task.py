@@ -1,6 +1,6 @@
-"""``task.run_task``: free parameters of RunTask, checked against botocore's own shape of the call.
+"""``task.run_task``: any other parameter of RunTask, checked against botocore's own model of the call.
 
-botocore is used as data only: its service model says which parameters there are in the installed version.
+botocore is used as data only: its service model says which parameters the installed version knows.
 """
 
 from __future__ import annotations
@@ -11,41 +11,52 @@ from typing import TYPE_CHECKING, Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
-from controller.config.problems import NO_VALUE, Fault, KeyPath, describe, did_you_mean, nearest, quote
+from controller.config.document import get
+from controller.config.problems import Finding, KeyPath
+from controller.config.wording import (
+    MISSING,
+    Kind,
+    explain_bound,
+    explain_length,
+    explain_wrong_kind,
+    find_nearest,
+    quote,
+    suggest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SET_BY_CONTROLLER = {
     "capacityProviderStrategy": "use task.capacity_providers",
-    "clientToken": "the controller makes one for every call, so that a launch happens once",
+    "clientToken": "every call has a token of its own, so that a launch happens once",
     "cluster": "use task.cluster",
-    "count": "the controller decides it; limit it with max_containers and task.max_tasks_per_launch",
-    "group": "it names the scaler; use the scaler's name",
+    "count": "limit it with max_containers and task.max_tasks_per_launch",
+    "group": "it is the scaler's name",
     "launchType": "use task.launch_type",
     "networkConfiguration": "use task.subnets, task.security_groups and task.assign_public_ip",
     "overrides": "use task.environment",
-    "startedBy": "it names the controller; use name at the top of the file",
+    "startedBy": "it is the controller's name, which is name at the top of the file",
     "tags": "use task.tags",
     "taskDefinition": "use task.definition",
 }
 """The parameters that the controller sets itself, and what to use instead."""
 
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "structure": ((dict,), "a mapping of key: value"),
-    "map": ((dict,), "a mapping of key: value"),
-    "list": ((list,), "a list"),
-    "string": ((str,), "text, in quotes if it looks like something else"),
-    "boolean": ((bool,), "true or false"),
-    "integer": ((int,), "a whole number"),
-    "long": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "double": ((int, float), "a number"),
+_KINDS: dict[str, tuple[tuple[type, ...], Kind]] = {
+    "structure": ((dict,), Kind.MAPPING),
+    "map": ((dict,), Kind.MAPPING),
+    "list": ((list,), Kind.LIST),
+    "string": ((str,), Kind.TEXT),
+    "boolean": ((bool,), Kind.BOOLEAN),
+    "integer": ((int,), Kind.INTEGER),
+    "long": ((int,), Kind.INTEGER),
+    "float": ((int, float), Kind.NUMBER),
+    "double": ((int, float), Kind.NUMBER),
 }
 
 
 class RunTaskShape:
-    """The parameters that RunTask takes; the service model is read once, when it is first needed."""
+    """The parameters that RunTask takes. The service model is read once, when it is first needed."""
 
     @cached_property
     def _parameters(self) -> dict[str, Shape]:
@@ -53,64 +64,67 @@ class RunTaskShape:
         shape = model.operation_model("RunTask").input_shape
         return dict(shape.members) if shape else {}
 
-    def faults(self, data: Any) -> Iterator[Fault]:
+    def find_wrong_parameters(self, data: Any) -> Iterator[Finding]:
         """Find what is wrong in the ``run_task`` of every scaler of a document."""
-        scalers = data.get("scalers") if isinstance(data, dict) else None
-        for index, scaler in enumerate(scalers if isinstance(scalers, list) else []):
-            task = scaler.get("task") if isinstance(scaler, dict) else None
-            parameters = task.get("run_task") if isinstance(task, dict) else None
-            if parameters and isinstance(parameters, dict):
-                yield from self._faults_in(parameters, ("scalers", index, "task", "run_task"))
+        for index, scaler in enumerate(get(data, list, "scalers") or []):
+            parameters = get(scaler, dict, "task", "run_task")
+            if parameters:
+                yield from self._check(parameters, ("scalers", index, "task", "run_task"))
 
-    def _faults_in(self, parameters: dict[str, Any], path: KeyPath) -> Iterator[Fault]:
+    def _check(self, parameters: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
         free = {name: shape for name, shape in self._parameters.items() if name not in SET_BY_CONTROLLER}
         for name, value in parameters.items():
             if name in SET_BY_CONTROLLER:
-                yield Fault((*path, name), f"is set by the controller: {SET_BY_CONTROLLER[name]}", at_key=True)
+                yield Finding((*path, name), f"is set by the controller: {SET_BY_CONTROLLER[name]}", at_key=True)
             elif name not in free:
-                message = f"is not a parameter of RunTask; {did_you_mean(name, free)}"
-                yield Fault((*path, name), message, at_key=True)
+                message = f"is not a parameter of RunTask; {suggest(name, free)}"
+                yield Finding((*path, name), message, at_key=True)
             else:
-                yield from _value(value, free[name], (*path, name))
+                yield from _check_value(value, free[name], (*path, name))
 
 
-def _value(value: Any, shape: Shape, path: KeyPath) -> Iterator[Fault]:
-    kinds, words = _KINDS[shape.type_name]
-    if type(value) not in kinds:
-        yield Fault(path, NO_VALUE if value is None else f"must be {words}, not {describe(value)}")
+def _check_value(value: Any, shape: Shape, path: KeyPath) -> Iterator[Finding]:
+    types, kind = _KINDS[shape.type_name]
+    if type(value) not in types:
+        yield Finding(path, explain_wrong_kind(kind, value))
     elif isinstance(shape, StructureShape):
-        yield from _members(value, shape, path)
+        yield from _check_members(value, shape, path)
     elif isinstance(shape, ListShape):
         for index, item in enumerate(value):
-            yield from _value(item, shape.member, (*path, index))
+            yield from _check_value(item, shape.member, (*path, index))
     elif isinstance(shape, MapShape):
         for key, item in value.items():
-            yield from _value(item, shape.value, (*path, key))
+            yield from _check_value(item, shape.value, (*path, key))
     elif isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
-        yield Fault(path, f"must be one of {', '.join(shape.enum)}, not {quote(value)}")
+        yield Finding(path, f"must be one of {', '.join(shape.enum)}, not {quote(value)}")
     else:
-        yield from _bounds(value, shape, path)
+        yield from _check_bounds(value, shape, path)
 
 
-def _members(value: dict[str, Any], shape: StructureShape, path: KeyPath) -> Iterator[Fault]:
+def _check_members(value: dict[str, Any], shape: StructureShape, path: KeyPath) -> Iterator[Finding]:
     known = frozenset(shape.members)
-    misspelt = {nearest(name, known) for name in value if name not in known}
+    misspelt = {find_nearest(name, known) for name in value if name not in known}
     for name in shape.required_members:
         if name not in value and name not in misspelt:
-            yield Fault((*path, name), "is required and missing")
+            yield Finding((*path, name), MISSING)
     for name, item in value.items():
         if name in shape.members:
-            yield from _value(item, shape.members[name], (*path, name))
+            yield from _check_value(item, shape.members[name], (*path, name))
         else:
-            message = f"is not a known key of {shape.name}; {did_you_mean(name, known)}"
-            yield Fault((*path, name), message, at_key=True)
+            message = f"is not a known key of {shape.name}; {suggest(name, known)}"
+            yield Finding((*path, name), message, at_key=True)
 
 
-def _bounds(value: Any, shape: Shape, path: KeyPath) -> Iterator[Fault]:
+def _check_bounds(value: Any, shape: Shape, path: KeyPath) -> Iterator[Finding]:
     size = len(value) if isinstance(value, str) else value
-    what = "characters" if isinstance(value, str) else ""
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
-        yield Fault(path, f"must be at least {least} {what}".rstrip())
+        yield Finding(path, _explain_bound("at least", least, value))
     if most is not None and size > most:
-        yield Fault(path, f"must be at most {most} {what}".rstrip())
+        yield Finding(path, _explain_bound("at most", most, value))
+
+
+def _explain_bound(words: str, bound: int, value: Any) -> str:
+    if isinstance(value, str):
+        return explain_length(words, bound, "character", len(value))
+    return explain_bound(words, bound, value)

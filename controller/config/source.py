@@ -1,4 +1,7 @@
-"""A configuration file as text: read, capped, decoded and parsed, with the place of every key."""
+"""From a configuration file to a document in which every key knows its place.
+
+A file that is too large, is not UTF-8 or is not YAML is refused here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import yaml
 from yaml.reader import Reader
 
 from controller.config.nodes import Entry, Mark, Node, TreeBuilder, UnreadableError
-from controller.config.problems import ConfigError, Fault, KeyPath, Problem, dotted
+from controller.config.problems import ConfigError, Finding, KeyPath, Problem, format_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,60 +21,60 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20
 
-# libyaml's parser where PyYAML was built with it: a tenth of the time. Both give the same events.
+# libyaml's parser takes a tenth of the time, where PyYAML was built with it. Both give the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEY_PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A parsed file: its data, and where each key of it stands."""
+    """A parsed file: what it says, and where each key is."""
 
     file: str
     root: Node
-    faults: tuple[Problem, ...]
-    """What is wrong with the YAML, though it could be read."""
+    problems: tuple[Problem, ...]
+    """What is wrong with the YAML although it could be read, such as duplicate keys."""
 
-    def data(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the document as dictionaries, lists and scalars."""
-        return self.root.plain()
+        return self.root.to_plain()
 
-    def problems(self, faults: Iterable[Fault]) -> Iterator[Problem]:
-        """Locate faults: at the value, at the key of a collection, or at the nearest parent that is there.
+    def locate(self, findings: Iterable[Finding]) -> Iterator[Problem]:
+        """Yield the findings with their places: the value, the key of a collection, or the nearest parent that exists.
 
-        What is wrong inside an anchor is told once, where it is first met, and not again for its aliases.
+        What is wrong inside an anchor is reported once, at its first use, and not again for each alias.
         """
-        told: set[tuple[int, KeyPath, str]] = set()
-        for fault in faults:
-            entry, absent = self._find(fault.path)
-            if (this := (id(entry.node), absent, fault.message)) not in told:
-                told.add(this)
-                mark = _mark(entry, at_key=fault.at_key and not absent)
-                yield Problem(self.file, mark.line, mark.column, dotted(fault.path), fault.message)
+        reported: set[tuple[int, KeyPath, str]] = set()
+        for finding in findings:
+            entry, absent = self._find(finding.path)
+            if (this := (id(entry.node), absent, finding.message)) not in reported:
+                reported.add(this)
+                mark = _choose_mark(entry, at_key=finding.at_key and not absent)
+                yield Problem(self.file, mark.line, mark.column, format_path(finding.path), finding.message)
 
-    def problem_at(self, key: str, message: str) -> Problem:
-        """Locate a problem by its dotted key, as ``scalers[0].queue``."""
+    def locate_key(self, key: str, message: str) -> Problem:
+        """Return a problem with the place of its dotted key, as ``scalers[0].queue``."""
         path = tuple(int(index) if index else name for index, name in _KEY_PARTS.findall(key))
-        mark = _mark(self._find(path)[0], at_key=False)
+        mark = _choose_mark(self._find(path)[0], at_key=False)
         return Problem(self.file, mark.line, mark.column, key, message)
 
     def _find(self, path: KeyPath) -> tuple[Entry, KeyPath]:
-        """Return the deepest entry on a path, and the rest of the path, which is not there."""
+        """Return the deepest entry on a path that exists, and the rest of the path, which does not."""
         entry = Entry(self.root.mark, self.root)
         for depth, part in enumerate(path):
-            below = _child(entry.node, part)
+            below = _get_child(entry.node, part)
             if below is None:
                 return entry, path[depth:]
             entry = below
         return entry, ()
 
 
-def _mark(entry: Entry, *, at_key: bool) -> Mark:
+def _choose_mark(entry: Entry, *, at_key: bool) -> Mark:
     is_scalar = not isinstance(entry.node.value, dict | list)
     return entry.node.mark if is_scalar and not at_key else entry.mark
 
 
-def _child(node: Node, part: str | int) -> Entry | None:
+def _get_child(node: Node, part: str | int) -> Entry | None:
     if isinstance(node.value, dict):
         return node.value.get(part)
     if isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
@@ -80,7 +83,7 @@ def _child(node: Node, part: str | int) -> Entry | None:
 
 
 def read(path: Path) -> Source:
-    """Read and parse a file; raises ConfigError if there is nothing that could be checked further."""
+    """Read and parse a file. Raises ConfigError if it cannot be checked any further."""
     return parse(_read_text(path), str(path))
 
 
@@ -89,15 +92,15 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _failure(path, "does not exist; name the configuration with --config or ECSQ_CONFIG") from None
+        raise _make_error(path, "does not exist; name the configuration with --config or ECSQ_CONFIG") from None
     except IsADirectoryError:
-        raise _failure(path, "is a directory, not a configuration file") from None
+        raise _make_error(path, "is a directory, not a configuration file") from None
     except OSError as error:
-        raise _failure(path, f"cannot be read: {error.strerror or error}") from error
+        raise _make_error(path, f"cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise _failure(path, f"cannot be read: {error}") from error
+        raise _make_error(path, f"cannot be read: {error}") from error
     if len(content) > MAX_BYTES:
-        raise _failure(path, f"is larger than {MAX_BYTES:,} bytes; no configuration is")
+        raise _make_error(path, f"is larger than {MAX_BYTES:,} bytes, the most that a configuration may have")
     return _decode(content, path)
 
 
@@ -106,48 +109,48 @@ def _decode(content: bytes, path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
-        message = f"is not UTF-8: the byte 0x{content[error.start]:02x} cannot stand here"
-        raise ConfigError([_at_end_of(before, str(path), message)]) from error
+        message = f"is not UTF-8: the byte 0x{content[error.start]:02x} is not valid here; save the file as UTF-8"
+        raise ConfigError([_locate_after(before, str(path), message)]) from error
 
 
-def _failure(path: Path, message: str) -> ConfigError:
+def _make_error(path: Path, message: str) -> ConfigError:
     return ConfigError([Problem(str(path), 1, 1, "", message)])
 
 
-def _at_end_of(before: str, file: str, message: str) -> Problem:
+def _locate_after(before: str, file: str, message: str) -> Problem:
     return Problem(file, before.count("\n") + 1, len(before) - before.rfind("\n"), "", message)
 
 
 def parse(text: str, file: str) -> Source:
-    """Parse YAML text; ``file`` is its name in messages. Raises ConfigError as :func:`read` does."""
+    """Parse YAML text. ``file`` is its name in messages. Raises ConfigError as :func:`read` does."""
     unprintable = Reader.NON_PRINTABLE.search(text)
     if unprintable:
-        message = f"is not YAML: the character U+{ord(unprintable.group()):04X} cannot stand here"
-        raise ConfigError([_at_end_of(text[: unprintable.start()], file, message)])
+        message = f"is not YAML: the character U+{ord(unprintable.group()):04X} is not allowed; remove it"
+        raise ConfigError([_locate_after(text[: unprintable.start()], file, message)])
     builder = TreeBuilder(iter(yaml.parse(text, Loader=_LOADER)))
     try:
         root = builder.build()
     except UnreadableError as stop:
-        last = Problem(file, stop.mark.line, stop.mark.column, dotted(stop.path), stop.message)
-        raise ConfigError([*_located(builder, file), last]) from None
+        last = Problem(file, stop.mark.line, stop.mark.column, format_path(stop.path), stop.message)
+        raise ConfigError([*_locate_findings(builder, file), last]) from None
     except yaml.YAMLError as error:
-        raise ConfigError([*_located(builder, file), _syntax_problem(error, file)]) from error
+        raise ConfigError([*_locate_findings(builder, file), _describe_syntax_error(error, file)]) from error
     if root is None or root.value is None:
         raise ConfigError([Problem(file, 1, 1, "", "is empty; start from the commented example config.yaml")])
-    return Source(file, root, tuple(_located(builder, file)))
+    return Source(file, root, tuple(_locate_findings(builder, file)))
 
 
-def _located(builder: TreeBuilder, file: str) -> Iterable[Problem]:
-    for mark, fault in builder.faults:
-        yield Problem(file, mark.line, mark.column, dotted(fault.path), fault.message)
+def _locate_findings(builder: TreeBuilder, file: str) -> Iterator[Problem]:
+    for mark, finding in builder.findings:
+        yield Problem(file, mark.line, mark.column, format_path(finding.path), finding.message)
 
 
-def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
-    """Tell what libyaml tells: what it stumbled over, and where the construct begins that it was reading."""
+def _describe_syntax_error(error: yaml.YAMLError, file: str) -> Problem:
+    """Say what libyaml says: what it did not expect, and where the construct begins that it was reading."""
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or "it cannot be parsed"
     context = getattr(error, "context", None)
     if context and begin:
-        reason += f" ({context}, begun in line {begin.line + 1})"
+        reason += f" ({context}, which begins in line {begin.line + 1})"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return Problem(file, line, column, "", f"is not YAML: {reason}")

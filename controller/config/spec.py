@@ -1,6 +1,6 @@
-"""What a configuration says once it is checked: the records that the rest of the program starts from.
+"""The configuration once it is checked: the records that the rest of the program works with.
 
-Durations are seconds. Every default is filled in and every inherited value stands where it applies.
+Durations are seconds. The records are complete: build.py fills in every default and every inherited value.
 """
 
 from __future__ import annotations
@@ -8,32 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from controller.core.decision.rate import Rate
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from controller.core.copies.packing import PackingPolicy
     from controller.core.decision.policy import Policy
-
-ACCOUNT_RATE = Rate(20.0, 100)
-"""Tasks that Fargate starts for an account and region by default (AWS Fargate quotas)."""
+    from controller.core.decision.rate import Rate
 
 
 @dataclass(frozen=True, slots=True)
 class AwsSpec:
-    """How AWS is reached, and what is assumed of it."""
+    """How AWS is reached, and what is assumed about it."""
 
     region: str | None
-    """None: boto3's own chain."""
+    """None: boto3 looks for it in its usual places."""
     endpoint_url: str | None
     """None: AWS's own endpoints."""
     consistency_window: float
     """L: how long ECS may take to list a task that it has started, seconds."""
     call_timeout: float
-    """T: a whole RunTask call, seconds; at most 2 L."""
-    launch_rate: Rate = ACCOUNT_RATE
-    """How fast tasks are started, over all scalers."""
+    """T: how long a whole RunTask call may take, seconds; at most 2 L."""
+    launch_rate: Rate
+    """How fast all scalers together may start tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,9 @@ class TaskSpec:
     definition: str
     """The template: family, family:revision or ARN."""
     container: str | None
-    """The container to copy; None: the only one of the template."""
+    """The container to copy; None: the template has only one."""
     keeper_image: str
+    """The image of the container that keeps a task of copies alive."""
     run_task: Mapping[str, Any]
     """The parameters of RunTask that are the same in every call, in AWS's spelling; never ``cluster``,
     ``taskDefinition``, ``count``, ``clientToken``, ``startedBy``, ``group`` or ``overrides``."""
@@ -79,14 +76,14 @@ class ScalerSpec:
 
     name: str
     index: int
-    """Its place in ``scalers``, from 0, for messages."""
+    """Its index in ``scalers``, which messages name."""
     queue: str
     """Name, URL or ARN."""
     policy: Policy
     packing: PackingPolicy
     task: TaskSpec
-    priority: int = 0
-    """Who goes first when the budget is short: the higher."""
+    priority: int
+    """When the budget is short, the scaler with the higher priority goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +95,5 @@ class ControllerSpec:
     server: ServerSpec
     log: LogSpec
     scalers: tuple[ScalerSpec, ...]
-    budget: int | None = None
-    """Live containers over all scalers; None: no such limit."""
+    budget: int | None
+    """The most live containers of all scalers together; None: no such limit."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.core.copies.packing import Plan
 from controller.core.copies.sizing import TaskSize
-from controller.core.decision.explain import in_one_line
+from controller.core.decision.explain import summarize
 from controller.core.decision.model import Decision, Numbers, Outcome, Reason
 
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "breaker")
@@ -16,7 +16,7 @@ _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "break
 
 @dataclass(frozen=True, slots=True)
 class LaunchResult:
-    """What became of a launch."""
+    """How a launch went."""
 
     outcome: Outcome
     plan: Plan | None
@@ -34,7 +34,7 @@ class LaunchResult:
     error: str | None = None
     """The same as a sentence."""
     sizes: Mapping[int, TaskSize] = field(default_factory=dict)
-    """What a task of the plan is paid, by its worker containers."""
+    """The CPU and memory that are paid for a task of the plan, by its worker containers."""
     limit: str | None = None
     """Why its tasks hold fewer workers than they would by the configuration; None: they do not."""
     cut: str | None = None
@@ -90,11 +90,11 @@ def record(done: Reconciled) -> dict[str, Any]:
         "error": (launch.error if launch else None) or done.problem,
         "repeated": done.repeated,
         "since": done.since,
-        "text": in_one_line(decision),
+        "text": summarize(decision),
     }
 
 
-def same_again(before: Reconciled, done: Reconciled) -> bool:
+def is_same_again(before: Reconciled, done: Reconciled) -> bool:
     """Say whether a reconcile tells nothing new: the same hold but for its times, or the same failure to launch.
 
     A hold for the slot after such a failure has tried nothing, so the failure is what still stands.
@@ -102,6 +102,16 @@ def same_again(before: Reconciled, done: Reconciled) -> bool:
     if (failure := _failure(before)) is not None:
         return _failure(done) == failure or done.decision.reason is Reason.SLOT
     return not done.decision.launch and not before.decision.launch and _timeless(before) == _timeless(done)
+
+
+def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
+    """Return a reconcile that tells nothing new, with how often and since when it has come.
+
+    It is the newest, so that its numbers and its explanation are those of now. A failure to launch that a hold for the
+    slot follows still stands, and stays beside it.
+    """
+    since = before.decision.at if before.since is None else before.since
+    return replace(done, launch=done.launch or before.launch, repeated=before.repeated + 1, since=since)
 
 
 def _failure(done: Reconciled) -> tuple[str | None, str | None] | None:
@@ -133,7 +143,7 @@ def _groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:
 
 
 def _size(size: TaskSize | None) -> dict[str, int | None]:
-    """Return what a task is paid and how much of it is rounding; nothing where that is unknown."""
+    """Return the CPU and memory that are paid for a task, and how much of them is rounding; empty if unknown."""
     if size is None:
         return {}
     return {

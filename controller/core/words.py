@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_UNITS = ((3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
-"""Milliseconds, and how they are written."""
+UNITS = ((3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
+"""The units of a duration, the largest first: how many milliseconds each has, and how it is written."""
 
 
 def format_count(number: int, thing: str) -> str:
@@ -21,7 +21,7 @@ def format_clock(at: float) -> str:
 def format_duration(seconds: float) -> str:
     """Return a duration to the millisecond, as the configuration takes it: ``45s``, ``1h30m``, ``1s500ms``."""
     rest, text = round(seconds * 1000), ""
-    for unit, name in _UNITS:
+    for unit, name in UNITS:
         amount, rest = divmod(rest, unit)
         text += f"{amount}{name}" if amount else ""
     return text or "0s"

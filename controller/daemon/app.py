@@ -7,23 +7,26 @@ import signal
 import sys
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from time import time
 from typing import Any
 
 import structlog
 
 from controller.aws.definitions import Definitions
+from controller.aws.operations import ANSWERS
 from controller.aws.pace import Pacer
 from controller.aws.queue import Queue
+from controller.aws.run_task import run_task
 from controller.aws.session import REQUEST_OUTCOMES, Clients
-from controller.aws.tasks import Tasks, run_task
-from controller.clock import machine_clock
+from controller.aws.tasks import Tasks
+from controller.clock import Clock, machine_clock
 from controller.config import ConfigError, ControllerSpec, ScalerSpec
-from controller.daemon import status, web
-from controller.daemon.reload import Configuration
+from controller.daemon import web
+from controller.daemon.reload import ConfigurationFile
 from controller.daemon.schedule import Schedule
+from controller.daemon.status import Running
 from controller.scaling.budget import SharedBudget
 from controller.scaling.fleet import Clusters
 from controller.scaling.launch import Launcher
@@ -32,28 +35,16 @@ from controller.telemetry import log
 from controller.telemetry.metrics import Metrics
 
 VERSION = version("ecs-queue-controller")
-OPERATIONS = (
-    ("sqs", "GetQueueUrl"),
-    ("sqs", "GetQueueAttributes"),
-    ("ecs", "ListTasks"),
-    ("ecs", "DescribeTasks"),
-    ("ecs", "DescribeTaskDefinition"),
-    ("ecs", "ListTaskDefinitions"),
-    ("ecs", "RegisterTaskDefinition"),
-    ("ecs", "RunTask"),
-)
-"""All that AWS is ever asked for."""
 WATCH_EVERY = 1.0
 """Seconds between two looks at the configuration file."""
 STOP_WITHIN = 15.0
 """Seconds that reconciles under way get to finish; an exit within 20 is promised."""
 
 
-def connect(spec: ControllerSpec, stopping: Event, *, dry_run: bool) -> Services:
-    """Return what the reconciles of a controller share. Asks AWS nothing yet."""
-    clock = machine_clock(stopping)
-    metrics = Metrics(VERSION, OPERATIONS, REQUEST_OUTCOMES)
-    clients = Clients(spec.aws, spec.name, metrics.observe_request, clock.elapsed, stopping)
+def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
+    """Return the parts that the reconciles of a controller share. Asks AWS nothing yet."""
+    metrics = Metrics(VERSION, ANSWERS, REQUEST_OUTCOMES)
+    clients = Clients(spec.aws, spec.name, metrics.observe_request, clock)
     pacer = Pacer(spec.aws.launch_rate, clock)
     run = partial(run_task, clients)
     return Services(
@@ -69,22 +60,22 @@ def connect(spec: ControllerSpec, stopping: Event, *, dry_run: bool) -> Services
 class Controller:
     """Every scaler of a configuration, polled and served."""
 
-    def __init__(self, configuration: Configuration, *, dry_run: bool) -> None:
-        """Bind the port and wire everything. Raises web.CannotListenError."""
+    def __init__(self, configuration: ConfigurationFile, stopping: Event, clock: Clock, *, dry_run: bool) -> None:
+        """Bind the port and wire everything; ``stopping`` ends the clock's pauses. Raises web.CannotListenError."""
         spec = configuration.spec
         self._configuration = configuration
-        self._dry_run = dry_run
-        self._started_at = time()
-        self._stopping = Event()
-        self._services = connect(spec, self._stopping, dry_run=dry_run)
-        self._schedule = Schedule()
+        self._stopping = stopping
+        self._clock = clock
+        self._running = Running(VERSION, clock.now(), dry_run, configuration)
+        self._services = connect(spec, clock, dry_run=dry_run)
+        self._schedule = Schedule(clock)
         self._reconcilers: dict[str, Reconciler] = {}
         bound = web.bind(spec.server)
         self.address = bound.getsockname()[:2]
         pages = web.application(
-            self._services.metrics.registry, lambda: self._schedule.ticks, self._not_observed, self._status
+            self._services.metrics.registry, lambda: self._schedule.ticks, self._find_not_observed, self._status
         )
-        self._server = web.Server(pages, bound)
+        self._server = web.WebServer(pages, bound)
 
     def start(self) -> None:
         """Begin to serve and to poll."""
@@ -150,30 +141,23 @@ class Controller:
         """Return the reconcilers in the configuration's order."""
         return sorted(self._reconcilers.values(), key=lambda reconciler: reconciler.spec.index)
 
-    def _not_observed(self) -> list[str]:
+    def _find_not_observed(self) -> list[str]:
         return [reconciler.spec.name for reconciler in self._in_order() if not reconciler.observed]
 
     def _status(self) -> dict[str, Any]:
-        configuration, report = self._configuration, self._configuration.report
-        reload = {"at": report.at, "successful": report.error is None, "error": report.error}
-        return {
-            "version": VERSION,
-            "name": configuration.spec.name,
-            "started_at": self._started_at,
-            "now": time(),
-            "dry_run": self._dry_run,
-            "config": {"path": str(configuration.path), "hash": configuration.hash, "last_reload": reload},
-            "scalers": status.scalers(self._in_order()),
-        }
+        return self._running.status(self._in_order(), self._clock.now())
 
 
-def run(configuration: Configuration, *, dry_run: bool, watch: bool) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises web.CannotListenError."""
+def run(path: Path, *, dry_run: bool, watch: bool) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError."""
+    stopping = Event()
+    clock = machine_clock(stopping)
+    configuration = ConfigurationFile(path, clock.now)
     log.configure(configuration.spec.log)
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda caught, _frame: signals.put(caught))
-    controller = Controller(configuration, dry_run=dry_run)
+    controller = Controller(configuration, stopping, clock, dry_run=dry_run)
     events = structlog.get_logger()
     host, port = controller.address
     events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
@@ -201,6 +185,6 @@ def _next(signals: SimpleQueue[int], timeout: float | None) -> int | None:
         return None
 
 
-def _warn(configuration: Configuration) -> None:
+def _warn(configuration: ConfigurationFile) -> None:
     for warning in configuration.warnings:
         structlog.get_logger().warning("configuration", warning=str(warning))

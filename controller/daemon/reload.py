@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from time import time
 
 from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load
 
 NEEDS_RESTART = ("name", "aws", "server")
-"""What cannot change while it runs: who we are, what we assume of AWS (the slots stand on it), where we listen."""
+"""The parts that cannot change while it runs: who we are, how AWS is reached (slots stand on it), where we listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,13 @@ class ReloadReport:
     """None: it was taken."""
 
 
-class Configuration:
-    """A configuration file, and what of it is in force."""
+class ConfigurationFile:
+    """A configuration file, and the last good configuration that it held, which is in force."""
 
-    def __init__(self, path: Path) -> None:
-        """Load the file. Raises ConfigError when it is not valid."""
+    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+        """Load the file; ``now`` gives seconds since the epoch. Raises ConfigError when the file is not valid."""
         self.path = path
+        self._now = now
         self._seen = self._settled = _digest(path)
         self._take(load(path))
 
@@ -36,15 +37,15 @@ class Configuration:
         self._seen = self._settled = _digest(self.path)
         try:
             loaded = load(self.path)
-            _refuse(_fixed(self.spec, loaded))
+            _refuse(_find_fixed(self.spec, loaded))
         except ConfigError as error:
-            self.report = ReloadReport(time(), str(error))
+            self.report = ReloadReport(self._now(), str(error))
             raise
         self._take(loaded)
 
     def _take(self, loaded: Loaded) -> None:
         self.spec, self.hash, self.warnings = loaded.spec, loaded.hash, loaded.warnings
-        self.report = ReloadReport(time())
+        self.report = ReloadReport(self._now())
 
     def has_changed(self) -> bool:
         """Say whether the file's content differs from what was last read, and has not since the last look.
@@ -68,11 +69,11 @@ def _refuse(problems: tuple[Problem, ...]) -> None:
         raise ConfigError(problems)
 
 
-def _fixed(running: ControllerSpec, after: Loaded) -> tuple[Problem, ...]:
-    """Return what differs in a way that only a restart can take."""
+def _find_fixed(running: ControllerSpec, after: Loaded) -> tuple[Problem, ...]:
+    """Find the values that differ and that only a restart can change."""
     return tuple(
-        after.problem(
-            key, f"differs from what runs ({_said(old)}), and cannot change while it runs: restart to take it"
+        after.locate(
+            key, f"differs from what runs ({_write(old)}), and cannot change while it runs: restart to take it"
         )
         for part in NEEDS_RESTART
         for key, old, new in _values(part, getattr(running, part), getattr(after.spec, part))
@@ -88,5 +89,5 @@ def _values(key: str, before: object, after: object) -> list[tuple[str, object, 
     return [(f"{key}.{name}", getattr(before, name), getattr(after, name)) for name in names]
 
 
-def _said(value: object) -> str:
+def _write(value: object) -> str:
     return "not set" if value is None else str(value)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from math import floor
 from threading import Event
-from time import monotonic, time
 
 from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from controller.clock import Clock
+from controller.core.decision.slots import spread
 from controller.scaling.reconcile import Reconciler
 
 # A reconcile that outlasts a poll, as a launch of many calls does, is no reason for a warning: its next poll comes.
@@ -65,7 +65,8 @@ class Schedule:
     AWS answers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._stopping = Event()
         self._workers = _Threads(WORKERS)
         self._scheduler = BackgroundScheduler(
@@ -74,7 +75,7 @@ class Schedule:
             # One job late is one job: APScheduler's own default would drop it after a second.
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
-        self._beat_at = monotonic()
+        self._beat_at = clock.elapsed()
 
     def start(self) -> None:
         """Start ticking."""
@@ -90,16 +91,16 @@ class Schedule:
     @property
     def ticks(self) -> bool:
         """Whether the loop ticks."""
-        return monotonic() - self._beat_at < STILL_ALIVE
+        return self._clock.elapsed() - self._beat_at < STILL_ALIVE
 
     def add(self, reconciler: Reconciler) -> None:
         """Poll a scaler: soon for the first time, then in its own phase."""
-        trigger = _trigger(reconciler)
+        trigger = self._trigger(reconciler)
         self._scheduler.add_job(self._poll, trigger, args=[reconciler], id=reconciler.spec.name)
 
     def change(self, reconciler: Reconciler) -> None:
         """Poll a scaler at its changed interval; the next poll is at most one new interval away."""
-        self._scheduler.reschedule_job(reconciler.spec.name, trigger=_trigger(reconciler))
+        self._scheduler.reschedule_job(reconciler.spec.name, trigger=self._trigger(reconciler))
 
     def remove(self, name: str) -> None:
         """Poll a scaler no more."""
@@ -113,29 +114,23 @@ class Schedule:
         look_again_at = None if self._stopping.is_set() else reconciler.reconcile()
         if look_again_at is None:
             return
-        next_poll = time() + reconciler.spec.policy.poll_interval
+        next_poll = self._clock.now() + reconciler.spec.policy.poll_interval
         if look_again_at < next_poll:
             at = datetime.fromtimestamp(look_again_at, UTC)
             name = _look(reconciler.spec.name)
             self._scheduler.add_job(self._poll, "date", run_date=at, args=[reconciler], id=name, replace_existing=True)
 
     def _beat(self) -> None:
-        self._beat_at = monotonic()
+        self._beat_at = self._clock.elapsed()
 
-
-def _trigger(reconciler: Reconciler) -> Phased:
-    """Return when to poll: soon if the scaler has not been polled yet."""
-    name, soon = reconciler.spec.name, None
-    if reconciler.last is None:
-        soon = datetime.now(UTC) + timedelta(seconds=_phase(name) * FIRST_POLLS_WITHIN)
-    return Phased(reconciler.spec.policy.poll_interval, _phase(name), soon)
+    def _trigger(self, reconciler: Reconciler) -> Phased:
+        """Return when to poll: soon if the scaler has not been polled yet. A hash of its name spreads the polls."""
+        phase, first = spread(reconciler.spec.name), None
+        if reconciler.last is None:
+            first = datetime.fromtimestamp(self._clock.now() + phase * FIRST_POLLS_WITHIN, UTC)
+        return Phased(reconciler.spec.policy.poll_interval, phase, first)
 
 
 def _look(name: str) -> str:
     """Return the id of the job that looks again; no scaler's name has a space."""
     return f"{name} looks again"
-
-
-def _phase(name: str) -> float:
-    """Return the scaler's phase within an interval, 0 to 1: a hash of its name spreads the polls."""
-    return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / 2**64

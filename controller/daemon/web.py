@@ -1,4 +1,4 @@
-"""What is served over HTTP: metrics, health, readiness and status. Read-only; nothing here calls AWS."""
+"""The HTTP server: metrics, health, readiness and status. Read-only; nothing here calls AWS."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def application(
     return Starlette(routes=[Route(path, endpoint) for path, endpoint in served.items()])
 
 
-class Server:
+class WebServer:
     """The application on a bound socket, in a thread of its own."""
 
     def __init__(self, app: Starlette, bound: socket.socket) -> None:

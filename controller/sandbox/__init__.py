@@ -1,1 +1,1 @@
-"""Everything on this machine: an embedded AWS, workers, bursts of messages, and the real daemon on them."""
+"""The sandbox: an embedded AWS, workers, bursts of messages and the real daemon, all on this machine."""

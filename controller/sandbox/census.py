@@ -1,4 +1,4 @@
-"""The tasks of the embedded ECS, counted per queue: what lives now, and what was ever launched."""
+"""How many tasks of the embedded ECS serve each queue: those that live now, and all that were ever launched."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_VARIABLE
+from controller.sandbox.workers import QUEUE_VARIABLE, is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ class Census:
     """Worker containers of live tasks that have neither started nor stopped."""
     live_tasks: int = 0
     launched: tuple[tuple[int, int], ...] = ()
-    """What was ever launched: (tasks, worker containers in each), by the latter."""
+    """All that was ever launched: pairs of (tasks, worker containers in each), ordered by the latter."""
 
     @property
     def launched_tasks(self) -> int:
@@ -41,7 +41,7 @@ def take_census(tasks: Iterable[TaskView]) -> Mapping[str, Census]:
     """Return the census of every queue that ``tasks`` serve; tasks without a worker are left out."""
     by_queue: defaultdict[str, list[tuple[TaskView, list[ContainerView]]]] = defaultdict(list)
     for task in tasks:
-        workers = [view for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
+        workers = [view for view in task.containers if is_worker(view)]
         if workers:
             by_queue[workers[0].environment[QUEUE_VARIABLE]].append((task, workers))
     return {queue: _count(crews) for queue, crews in by_queue.items()}

@@ -1,9 +1,9 @@
-"""What must hold whatever breaks, judged from the ECS side alone: no controller is asked, and none is believed.
+"""The invariants that must hold whatever breaks, checked by the state of ECS alone, without asking a controller.
 
 A controller promises that live containers never exceed ``max_containers``, and that a slot never starts more than its
-largest plan (``docs/adr/``). The first is read off the lives of all tasks, at every moment. The second off RunTask: a
-process's calls of one slot are the part of its plan that it came to send, so what the slot started must not be more
-than what some one process asked for in it.
+largest plan (``docs/adr/``). The first is checked by the lives of all tasks, at every moment; the second by the RunTask
+calls. The calls of one process in one slot are the part of its plan that it sent, so a slot must not start more tasks
+than some single process asked for in it.
 """
 
 from __future__ import annotations
@@ -14,72 +14,75 @@ from itertools import accumulate
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE
+from controller.sandbox.workers import is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from controller.sandbox.aws import Call, TaskView
+    from controller.sandbox.aws import JournalEntry, TaskView
 
 _TOKEN = re.compile(r"ecsq-(-?\d+)-(\d+)-[0-9a-f]+")
-"""The token of a controller's call: slot, index of the call in its plan, digest."""
+"""The client token of a controller's call: slot, index of the call in its plan, digest."""
 
 
 class LaunchWatch:
-    """What each controller process asked ECS to start, by scaler and slot. Safe to use from every thread."""
+    """Records how many tasks each controller process asked for, by scaler and slot. Safe to use from every thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._asked: defaultdict[tuple[str, int], dict[tuple[str, int], int]] = defaultdict(dict)
 
-    def saw(self, call: Call) -> None:
-        """Take in a call, whatever became of it; all but RunTask calls with a controller's token are passed over."""
-        token = _TOKEN.fullmatch(call.parameters.get("clientToken", "")) if call.operation == "RunTask" else None
+    def record(self, entry: JournalEntry) -> None:
+        """Record a call, whatever its outcome; only RunTask calls with a controller's token count."""
+        token = _TOKEN.fullmatch(entry.parameters.get("clientToken", "")) if entry.operation == "RunTask" else None
         if token is None:
             return
         slot, index = map(int, token.groups())
-        key = call.parameters.get("group", ""), slot
+        key = entry.parameters.get("group", ""), slot
         with self._lock:
-            # A process has one plan a slot: were there a second, its calls would not count as another plan.
-            self._asked[key].setdefault((call.process, index), call.parameters.get("count", 1))
+            # A process has one plan for a slot. If it sends a call again, only the first counts.
+            self._asked[key].setdefault((entry.process, index), entry.parameters.get("count", 1))
 
-    def beyond_plans(self, tasks: Iterable[TaskView]) -> Counter[str]:
-        """Return how many of ``tasks`` no plan accounts for, by scaler; tasks without a slot are all of that kind."""
-        started = Counter((task.group, _slot(task)) for task in tasks)
+    def count_beyond_plans(self, tasks: Iterable[TaskView]) -> Counter[str]:
+        """Return how many of ``tasks`` exceed the largest plan of their slot, by scaler.
+
+        A task whose token names no slot belongs to no plan and always counts.
+        """
+        started = Counter((task.group, _read_slot(task)) for task in tasks)
         beyond: Counter[str] = Counter()
         with self._lock:
             for (scaler, slot), number in started.items():
-                largest = 0 if slot is None else self._largest_plan(scaler, slot)
+                largest = 0 if slot is None else self._find_largest_plan(scaler, slot)
                 beyond[scaler] += max(0, number - largest)
         return beyond
 
-    def _largest_plan(self, scaler: str, slot: int) -> int:
+    def _find_largest_plan(self, scaler: str, slot: int) -> int:
         plans: Counter[str] = Counter()
         for (process, _index), count in self._asked.get((scaler, slot), {}).items():
             plans[process] += count
         return max(plans.values(), default=0)
 
 
-def most_live(tasks: Iterable[TaskView]) -> Mapping[str, int]:
-    """Return the most worker containers of each scaler that ever lived at once.
+def count_most_live(tasks: Iterable[TaskView]) -> Mapping[str, int]:
+    """Return the largest number of worker containers that ever lived at the same time, by scaler.
 
-    A container lives from the launch of its task, when a controller must count it, to its own end.
+    A container lives from the launch of its task, from when on a controller must count it, to its own end.
     """
     changes: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
     for task in tasks:
         for view in task.containers:
-            if BEHAVIOUR_VARIABLE in view.environment:
+            if is_worker(view):
                 changes[task.group].append((task.created_at, 1))
                 if view.stopped_at is not None:
                     changes[task.group].append((view.stopped_at, -1))
-    # At the same moment ends sort before launches.
+    # At the same moment, ends sort before launches.
     return {scaler: max(accumulate(change for _, change in sorted(each))) for scaler, each in changes.items()}
 
 
-def overdue(tasks: Iterable[TaskView], now: float, patience: float) -> Iterator[str]:
-    """Say which tasks live on, over ``patience`` seconds after the last of their workers: nobody will end them."""
+def find_overdue(tasks: Iterable[TaskView], now: float, patience: float) -> Iterator[str]:
+    """Yield a sentence about each task that lives on more than ``patience`` seconds after its last worker's end."""
     for task in tasks:
-        workers = [view for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
+        workers = [view for view in task.containers if is_worker(view)]
         ends = [view.stopped_at for view in workers if view.stopped_at is not None]
         if not workers or len(ends) < len(workers) or task.stopped_at is not None:
             continue
@@ -88,6 +91,6 @@ def overdue(tasks: Iterable[TaskView], now: float, patience: float) -> Iterator[
             yield f"Task {task.arn} still lives {alone:.0f} s after its last worker has ended."
 
 
-def _slot(task: TaskView) -> int | None:
+def _read_slot(task: TaskView) -> int | None:
     token = _TOKEN.fullmatch(task.client_token)
     return int(token[1]) if token else None

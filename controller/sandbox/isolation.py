@@ -1,4 +1,4 @@
-"""The environment of the sandbox: no AWS account of the user's, no proxy between it and loopback."""
+"""Keeps the user's AWS accounts and proxies out of the environment of the sandbox."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FOREIGN = ("AWS_", "BOTO", "ECSQ_")
-"""How the variables begin that would lead boto3 or the controller elsewhere."""
+"""The prefixes of the variables that would direct boto3 or the controller to another place."""
 
 
-def isolated_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def strip_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return ``environment`` without accounts, endpoints and configurations, and with made-up credentials."""
     kept = {name: value for name, value in environment.items() if not name.startswith(FOREIGN)}
     return kept | {
@@ -28,17 +28,17 @@ def isolated_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def isolation() -> Iterator[None]:
-    """Let this process, and those that it starts, see the isolated environment for a while."""
+def isolate() -> Iterator[None]:
+    """Replace the environment of this process, and of those that it starts, by an isolated one in this context."""
     before = dict(os.environ)
-    _become(isolated_environment(before))
+    _replace_environment(strip_environment(before))
     try:
         yield
     finally:
-        _become(before)
+        _replace_environment(before)
 
 
-def _become(environment: Mapping[str, str]) -> None:
+def _replace_environment(environment: Mapping[str, str]) -> None:
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
     os.environ.update(environment)

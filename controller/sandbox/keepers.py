@@ -1,4 +1,4 @@
-"""The keepers of tasks of copies: their own script, run by a real shell, asking the task metadata endpoint."""
+"""The keepers of tasks with copies: the real script, run by a real shell against the task metadata endpoint."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from controller.sandbox.process_group import ProcessGroup
 
 TOOLS = ("sh", "wget", "sleep")
-"""What the image of a keeper must have (``docs/keeper.md``), and all that is found in the one here."""
-LOOK = 0.05
+"""The tools that the image of a keeper must have (``docs/keeper.md``). The one here has no others."""
+LOOK_INTERVAL = 0.05
 """Seconds between two looks whether a keeper has ended."""
 STOP_TIMEOUT = 2.0
-"""What a keeper is given from SIGTERM to its end, seconds."""
+"""How long a keeper may take from SIGTERM to its end, seconds."""
 NOT_STARTED = 127
-"""The exit code of a container whose command cannot be started, as shells have it."""
+"""The exit code of a container whose command cannot be started, as in shells."""
 SIGNALLED = 128
-"""What ECS, like shells, adds to the number of the signal that ended a container."""
+"""The number that ECS, like shells, adds to the number of the signal that ended a container."""
 
 _ASK = """
 import sys, urllib.request as r
@@ -39,7 +39,7 @@ sys.stdout.buffer.write(ask(sys.argv[-1]).read())
 
 
 class KeeperError(Exception):
-    """A keeper ended otherwise than it should, or could not be started."""
+    """A keeper ended with another exit code than 0, or could not be started."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(f"exit code {code}{why}")
@@ -48,9 +48,9 @@ class KeeperError(Exception):
 
 
 class Keeper:
-    """The keeper of one task, from its start to its end, as a process of the command that its container has."""
+    """The keeper of one task: a process that runs the command of its container."""
 
-    # No worker: ECS may stop it at any time, and nothing is lost.
+    # A keeper is no worker: nothing is lost when ECS stops it.
     queue = None
     holding = None
 
@@ -60,8 +60,8 @@ class Keeper:
         self._killed = threading.Event()
 
     def run(self) -> int:
-        """Run it to its end and return 0. Raises KeeperError, with its last words, if it ends otherwise."""
-        code = self._end_of(self._start())
+        """Run it to its end and return 0. Raises ``KeeperError`` with its last line of output for any other code."""
+        code = self._await_end(self._start())
         if code < 0:
             code = SIGNALLED - code
         if code:
@@ -69,9 +69,9 @@ class Keeper:
             raise KeeperError(code, f" after {said[-1] if said else ''!r}")
         return code
 
-    def _end_of(self, process: subprocess.Popen[bytes]) -> int:
-        """Wait for its end and return its code; once it is killed that is as ECS does it: SIGTERM, then SIGKILL."""
-        while not self._killed.wait(LOOK):
+    def _await_end(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for its end, and return its code. After ``kill``, end it as ECS does: SIGTERM, then SIGKILL."""
+        while not self._killed.wait(LOOK_INTERVAL):
             if (code := process.poll()) is not None:
                 return code
         process.terminate()
@@ -82,7 +82,7 @@ class Keeper:
             return process.wait()
 
     def kill(self) -> None:
-        """Let whoever runs it end it; this does not wait."""
+        """Make ``run`` end it. This does not wait for its end."""
         self._killed.set()
 
     @property
@@ -92,34 +92,34 @@ class Keeper:
 
 
 class Keepers:
-    """Makes keepers that run in ``group``, in an image with nothing but their tools.
+    """Makes keepers that run in ``group``, with nothing but their tools on PATH, as in their image.
 
-    Each leaves a log in ``directory/keepers``. Raises ``SetupError`` if this machine has not got the tools.
+    Each leaves a log in ``directory/keepers``. Raises ``SetupError`` if this machine lacks the tools.
     """
 
     def __init__(self, group: ProcessGroup, directory: Path, *, poll: float, timeout: float) -> None:
-        """``poll`` and ``timeout`` are a keeper's own settings, in seconds."""
+        """``poll`` and ``timeout`` are the settings of a keeper, seconds."""
         self._group = group
         self._image = directory / "keeper-image"
         self._logs = directory / "keepers"
         for each in (self._image, self._logs):
             each.mkdir()
-        _furnish(self._image)
+        _install_tools(self._image)
         nothing = directory / "wgetrc"
         nothing.touch()
         self._settings = {
             "PATH": str(self._image),
             "ECSQ_KEEPER_POLL": f"{poll:g}",
             "ECSQ_KEEPER_TIMEOUT": f"{timeout:g}",
-            # What the image would not have: proxies in the wgetrc of this machine or of the user. GNU wget takes no
-            # device for a file, so that /dev/null would not do.
+            # Unlike the image, this machine may have proxies in a wgetrc. GNU wget accepts only a regular file here, so
+            # /dev/null does not work.
             "WGETRC": str(nothing),
             "SYSTEM_WGETRC": str(nothing),
             "no_proxy": "127.0.0.1",
         }
 
-    def keeper(self, task: TaskView, view: ContainerView) -> Keeper:
-        """Return what the keeper's container of ``task`` runs."""
+    def make_keeper(self, task: TaskView, view: ContainerView) -> Keeper:
+        """Return the keeper of ``task``, whose container is ``view``."""
         log = self._logs / f"{task.id}.log"
         return Keeper(partial(self._start, view, log), log)
 
@@ -134,20 +134,20 @@ class Keepers:
             raise KeeperError(NOT_STARTED, f": {error}") from error
 
 
-def _furnish(image: Path) -> None:
-    """Put the tools there: busybox's, as the usual image has them, else this machine's."""
+def _install_tools(image: Path) -> None:
+    """Link the tools of busybox, as in the usual image, or else those of this machine."""
     busybox = shutil.which("busybox")
     for tool in TOOLS:
         if found := busybox or shutil.which(tool):
             (image / tool).symlink_to(Path(found).absolute())
         elif tool == "wget":
-            _stand_in(image / tool)
+            _write_wget(image / tool)
         else:
             raise SetupError(f"the sandbox needs {tool}: install it, or busybox, or put its directory on PATH")
 
 
-def _stand_in(wget: Path) -> None:
-    """Write what does for a machine without wget: prints the answer, and fails as wget does."""
+def _write_wget(wget: Path) -> None:
+    """Write a substitute for wget, which prints the answer, and fails with a code other than 0 as wget does."""
     wget.write_text(f'#!/bin/sh\nexec {quote(sys.executable)} -IS -c {quote(_ASK)} "$@"\n', encoding="utf-8")
     wget.chmod(0o755)
     try:

@@ -1,8 +1,7 @@
-"""The view of a run: a live picture on a terminal, plain lines anywhere else."""
+"""The view of a run: a picture that is redrawn on a terminal, and plain lines anywhere else."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rich import box
@@ -11,45 +10,42 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from controller.sandbox.progress import QueueProgress, clock, line
+from controller.sandbox.progress import QueueProgress, format_elapsed, format_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import RenderableType
 
     from controller.sandbox.progress import Progress
 
-LINE_EVERY = 3.0
-"""The least time between two plain lines about one queue, seconds."""
-NARROW = 62
-"""Below so many columns the table does not fit and plain lines take its place."""
+MIN_LINE_INTERVAL = 3.0
+"""The shortest time between two plain lines about one queue, seconds."""
+MIN_TABLE_WIDTH = 62
+"""The columns that the table needs. On a narrower terminal, lines take its place."""
 EVENTS_KEPT = 50
-"""Lines about launches and disruptions that are not printed a second time."""
-BAR = 56
-"""The most columns of a bar."""
+"""How many of the last lines about launches and disruptions are remembered, so that they are printed only once."""
+MAX_BAR_WIDTH = 56
+"""The largest width of a bar, columns."""
 
 
 class View(Protocol):
-    """Shows a run while the context lasts."""
+    """Shows a run, as a context manager."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
     def show(self, progress: Progress) -> None:
-        """Show this moment."""
+        """Show the present state of the run."""
 
 
-def view_for(console: Console) -> View:
-    """Return the view that suits ``console``: live on a terminal that can move its cursor."""
+def choose_view(console: Console) -> View:
+    """Return the view for ``console``: live on a terminal that can move its cursor, and else plain."""
     return LiveView(console) if console.is_terminal and not console.is_dumb_terminal else PlainView(console)
 
 
 class PlainView:
-    """For every queue that has changed, every few seconds, its numbers and its last decision; and every launch."""
+    """Prints the numbers and the last decision of queues that have changed, every few seconds, and every launch."""
 
-    def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._now = now
         self._said: dict[str, tuple[str, float]] = {}
         self._events: tuple[str, ...] = ()
         self._phase = ""
@@ -62,23 +58,24 @@ class PlainView:
 
     def show(self, progress: Progress) -> None:
         """Print what is new since the last lines."""
-        at = clock(progress.elapsed)
+        at = format_elapsed(progress.elapsed)
         if progress.phase != self._phase:
             self._phase = progress.phase
             self._print(f"{at} {progress.phase}")
-        # A controller that does not answer for a moment tells of no launch; told twice it would seem to be another.
+        # While the controller does not answer, its launches are missing; printed again, they would look like new ones.
         news = sorted({*progress.disruptions, *progress.launches}.difference(self._events))
         for event in news:
             self._print(event)
         self._events = (*self._events, *news)[-EVENTS_KEPT:]
         for queue in progress.queues:
-            self._show_queue(at, queue)
+            self._show_queue(queue, progress.elapsed)
 
-    def _show_queue(self, at: str, queue: QueueProgress) -> None:
-        text, said_at = self._said.get(queue.name, (line(QueueProgress(queue.name)), float("-inf")))
-        if line(queue) != text and self._now() >= said_at + LINE_EVERY:
-            self._said[queue.name] = (line(queue), self._now())
-            self._print(f"{at} {line(queue)}")
+    def _show_queue(self, queue: QueueProgress, elapsed: float) -> None:
+        line = format_queue(queue)
+        last_line, last_at = self._said.get(queue.name, (format_queue(QueueProgress(queue.name)), float("-inf")))
+        if line != last_line and elapsed >= last_at + MIN_LINE_INTERVAL:
+            self._said[queue.name] = line, elapsed
+            self._print(f"{format_elapsed(elapsed)} {line}")
             if queue.decision:
                 self._print(f"      {queue.decision}")
 
@@ -87,7 +84,7 @@ class PlainView:
 
 
 class LiveView:
-    """A picture that is drawn again in its place, and left there at the end."""
+    """Redraws a picture in its place, and leaves the last one there at the end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -101,21 +98,21 @@ class LiveView:
         self._live.__exit__(None, None, None)
 
     def show(self, progress: Progress) -> None:
-        """Draw this moment."""
-        self._live.update(picture(progress, self._console.width), refresh=True)
+        """Redraw the picture."""
+        self._live.update(draw(progress, self._console.width), refresh=True)
 
 
-def picture(progress: Progress, width: int) -> RenderableType:
-    """Return ``progress`` drawn for a terminal of ``width`` columns."""
-    heading = Text(f"{clock(progress.elapsed)} of {clock(progress.duration)}  ", style="bold")
+def draw(progress: Progress, width: int) -> RenderableType:
+    """Return the picture of ``progress`` for a terminal of ``width`` columns."""
+    heading = Text(f"{format_elapsed(progress.elapsed)} of {format_elapsed(progress.duration)}  ", style="bold")
     heading.append(progress.phase, style="not bold")
     parts: list[RenderableType] = [heading]
-    if width < NARROW:
-        parts += [Text(), *(Text(line(queue)) for queue in progress.queues)]
+    if width < MIN_TABLE_WIDTH:
+        parts += [Text(), *(Text(format_queue(queue)) for queue in progress.queues)]
     else:
-        bars = [bar for queue in progress.queues for bar in _bars(queue, width)]
-        parts += [_table(progress), *bars, _legend()]
-    parts += [Text(), *(_decision(queue) for queue in progress.queues if queue.decision)]
+        bars = [bar for queue in progress.queues for bar in _draw_bars(queue, width)]
+        parts += [_draw_table(progress), *bars, _draw_legend()]
+    parts += [Text(), *(_draw_decision(queue) for queue in progress.queues if queue.decision)]
     if progress.launches:
         parts += [Text(), Text("last launches (tasks x containers)", style="bold")]
         parts += [Text(f"  {launch}", overflow="ellipsis", no_wrap=True) for launch in progress.launches]
@@ -123,7 +120,7 @@ def picture(progress: Progress, width: int) -> RenderableType:
     return Group(*parts)
 
 
-def _table(progress: Progress) -> Table:
+def _draw_table(progress: Progress) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("scaler")
     for title in ("visible", "in flight", "running", "starting", "tasks", "done", "sent"):
@@ -142,12 +139,12 @@ def _table(progress: Progress) -> Table:
     return table
 
 
-def _bars(queue: QueueProgress, width: int) -> list[Text]:
-    """Draw the backlog and the containers under each other: one column a message and a container.
+def _draw_bars(queue: QueueProgress, width: int) -> list[Text]:
+    """Draw the backlog above the containers, with one column for each message and each container.
 
-    The signs differ too, for terminals and eyes without colour.
+    States differ by their signs as well as by their colours, for terminals and eyes without colour.
     """
-    room = min(BAR, width - 21)
+    room = min(MAX_BAR_WIDTH, width - 21)
     messages = Text(f"{queue.name:<8} messages    ", no_wrap=True, overflow="crop")
     messages.append("#" * min(queue.in_flight, room), style="green")
     messages.append("." * min(queue.visible, max(0, room - queue.in_flight)), style="yellow")
@@ -157,10 +154,10 @@ def _bars(queue: QueueProgress, width: int) -> list[Text]:
     return [messages, containers]
 
 
-def _legend() -> Text:
+def _draw_legend() -> Text:
     return Text(" " * 21 + "# at work   . waiting   + starting", style="dim")
 
 
-def _decision(queue: QueueProgress) -> Text:
+def _draw_decision(queue: QueueProgress) -> Text:
     text = Text(f"{queue.name}: ", style="bold")
     return text.append(queue.decision, style="not bold")

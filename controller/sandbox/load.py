@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,22 +15,23 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from controller.clock import Clock
     from controller.sandbox.messages import MessageRecords
     from controller.sandbox.scenario import QueueScenario, Scenario
 
 FIRST_BURST_AT = 0.5
-"""Seconds from the start to the first burst; each further queue begins half a second later."""
+"""Seconds from the start to the first burst; each further queue begins that much later."""
 GAP = (10.0, 14.0)
-"""The shortest and the longest time from one burst of a queue to its next, seconds."""
+"""The shortest and the longest time between two bursts of a queue, seconds."""
 SETTLING = 20.0
-"""What the last burst needs to be done, seconds: two slots, a start, and its work."""
-BATCH = 10
-"""What SQS takes in one SendMessageBatch."""
+"""How long the work of the last burst takes, seconds: two slots, a start, and the work itself."""
+MAX_BATCH = 10
+"""The most messages in one SendMessageBatch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Messages that are sent to one queue at once."""
+    """Messages that are sent to one queue at the same time."""
 
     at: float
     """Seconds after the start."""
@@ -40,19 +40,18 @@ class Burst:
 
 
 def plan_load(scenario: Scenario, *, duration: float, seed: int, settling: float = SETTLING) -> tuple[Burst, ...]:
-    """Return the bursts of a run of ``duration`` seconds in the order of their sending.
+    """Return the bursts of a run of ``duration`` seconds, in the order in which they are sent.
 
-    Every queue gets its first burst within two seconds, and its last ``settling`` seconds before the end or earlier,
-    if the run is long enough for that.
+    Every queue gets its first burst within two seconds. Further ones come until ``settling`` seconds before the end.
     """
     bursts = itertools.chain.from_iterable(
-        _bursts(queue, first_at=FIRST_BURST_AT * (index + 1), until=duration - settling, seed=seed)
+        _draw_bursts(queue, first_at=FIRST_BURST_AT * (index + 1), until=duration - settling, seed=seed)
         for index, queue in enumerate(scenario.queues)
     )
     return tuple(sorted(bursts, key=lambda burst: (burst.at, burst.queue)))
 
 
-def _bursts(queue: QueueScenario, *, first_at: float, until: float, seed: int) -> Iterator[Burst]:
+def _draw_bursts(queue: QueueScenario, *, first_at: float, until: float, seed: int) -> Iterator[Burst]:
     draw = random.Random(f"{seed}:{queue.name}")  # noqa: S311 - repeatable, not secret
     at = first_at
     for number, (least, most) in enumerate(itertools.cycle(queue.burst_sizes), start=1):
@@ -63,13 +62,13 @@ def _bursts(queue: QueueScenario, *, first_at: float, until: float, seed: int) -
             for index in range(1, draw.randint(least, most) + 1)
         )
         if number == 1:
-            messages = _with_mishaps(messages, queue, seed)
+            messages = _add_mishaps(messages, queue, seed)
         yield Burst(round(at, 2), queue.name, messages)
         at += draw.uniform(*GAP)
 
 
-def _with_mishaps(messages: tuple[Message, ...], queue: QueueScenario, seed: int) -> tuple[Message, ...]:
-    """Return the messages, a few of which do not let their first worker live."""
+def _add_mishaps(messages: tuple[Message, ...], queue: QueueScenario, seed: int) -> tuple[Message, ...]:
+    """Return the messages with the queue's mishaps, each on one message."""
     draw = random.Random(f"{seed}:{queue.name}:mishaps")  # noqa: S311 - repeatable, not secret
     unlucky = dict(zip(draw.sample(range(len(messages)), len(queue.mishaps)), queue.mishaps, strict=True))
     return tuple(replace(message, mishap=unlucky.get(index)) for index, message in enumerate(messages))
@@ -79,23 +78,30 @@ class Load:
     """Sends the planned bursts from a thread of its own."""
 
     def __init__(
-        self, bursts: Sequence[Burst], *, sqs: SQSClient, queue_urls: Mapping[str, str], records: MessageRecords
+        self,
+        bursts: Sequence[Burst],
+        *,
+        sqs: SQSClient,
+        queue_urls: Mapping[str, str],
+        records: MessageRecords,
+        clock: Clock,
     ) -> None:
         self._bursts = bursts
         self._sqs = sqs
         self._queue_urls = queue_urls
         self._records = records
+        self._clock = clock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-load", daemon=True)
         self.error: Exception | None = None
-        """Why the load ended before its last burst."""
+        """Why the load ended before its last burst; None if it did not."""
 
     def start(self) -> None:
-        """Begin; burst times count from now."""
+        """Begin to send. The times of the bursts count from now."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no further batch and wait for the one that is on its way."""
+        """Send no further batch, and wait for the one that is on its way."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -106,23 +112,23 @@ class Load:
         return self._thread.ident is not None and not self._thread.is_alive()
 
     def _run(self) -> None:
-        began = time.monotonic()
+        began = self._clock.elapsed()
         try:
             for burst in self._bursts:
-                if self._stopping.wait(max(0.0, began + burst.at - time.monotonic())):
+                if self._stopping.wait(max(0.0, began + burst.at - self._clock.elapsed())):
                     return
-                for first in range(0, len(burst.messages), BATCH):
-                    self._send(burst.queue, burst.messages[first : first + BATCH])
-        except Exception as error:  # noqa: BLE001 - it ends the run with a message of its own
+                for first in range(0, len(burst.messages), MAX_BATCH):
+                    self._send(burst.queue, burst.messages[first : first + MAX_BATCH])
+        except Exception as error:  # noqa: BLE001 - the run ends with it as its message
             self.error = error
 
     def _send(self, queue: str, batch: Sequence[Message]) -> None:
-        at = time.time()
+        at = self._clock.now()
         answer = self._sqs.send_message_batch(
             QueueUrl=self._queue_urls[queue],
-            Entries=[{"Id": str(index), "MessageBody": message.body()} for index, message in enumerate(batch)],
+            Entries=[{"Id": str(index), "MessageBody": message.to_body()} for index, message in enumerate(batch)],
         )
         for entry in answer.get("Successful", ()):
-            self._records.sent(queue, batch[int(entry["Id"])], at)
+            self._records.record_sent(queue, batch[int(entry["Id"])], at)
         if refused := answer.get("Failed"):
             raise RuntimeError(f"queue {queue} refused {len(refused)} messages: {refused[0]['Message']}")

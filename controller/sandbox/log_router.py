@@ -1,33 +1,34 @@
-"""A log router beside a worker, as AWS's own examples have it (Amazon ECS developer guide, "Send Amazon ECS logs ...").
+"""A log router beside a worker, as in the examples of AWS (Amazon ECS developer guide, "Send Amazon ECS logs ...").
 
-FireLens: the worker's output goes to the container with the ``firelensConfiguration``, which is essential, for without
-it the worker could not write a line. It never exits by itself: whoever ends the task has to end it.
+With FireLens, the worker's output goes to the container with the ``firelensConfiguration``. That container is
+essential, because without it the worker cannot log. It never exits by itself, so it runs until the task is stopped.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox.aws.arns import ACCOUNT_ID
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOG_ROUTER = "log-router"
-_ACCOUNT = "123456789012"
 
 
-def with_log_router(definition: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Return a task definition of one worker with a log router beside it; both share what the one had."""
+def add_log_router(definition: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """Return a task definition of one worker with a log router beside it; they share the worker's CPU and memory."""
     (worker,) = definition["containerDefinitions"]
     family = definition["family"]
     return {
         **definition,
-        "executionRoleArn": f"arn:aws:iam::{_ACCOUNT}:role/{family}-execution",
-        "taskRoleArn": f"arn:aws:iam::{_ACCOUNT}:role/{family}",
-        "containerDefinitions": [_router(family, region), _behind_the_router(worker, family, region)],
+        "executionRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{family}-execution",
+        "taskRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{family}",
+        "containerDefinitions": [_define_router(family, region), _route_worker(worker, family, region)],
     }
 
 
-def _router(family: str, region: str) -> dict[str, Any]:
+def _define_router(family: str, region: str) -> dict[str, Any]:
     return {
         "name": LOG_ROUTER,
         "image": "public.ecr.aws/aws-observability/aws-for-fluent-bit:stable",
@@ -47,8 +48,8 @@ def _router(family: str, region: str) -> dict[str, Any]:
     }
 
 
-def _behind_the_router(worker: Mapping[str, Any], family: str, region: str) -> dict[str, Any]:
-    router = _router(family, region)
+def _route_worker(worker: Mapping[str, Any], family: str, region: str) -> dict[str, Any]:
+    router = _define_router(family, region)
     return {
         **worker,
         "cpu": worker["cpu"] - router["cpu"],

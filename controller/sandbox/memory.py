@@ -1,4 +1,4 @@
-"""How much memory a controller holds, and whether that grows."""
+"""How much memory a controller holds, and by how much that grows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
 MAX_GROWTH = 5 * MEBIBYTE
-"""How much more a controller may hold at the end of a soak than when it had settled, bytes."""
+"""How much more memory a controller may hold at the end of a soak than after it has settled, bytes."""
 
 
-def resident(pid: int) -> int | None:
-    """Return the bytes of memory that a process holds (VmRSS); None where no ``/proc`` tells."""
+def read_resident(pid: int) -> int | None:
+    """Return the memory that a process holds (VmRSS), bytes; None if it has ended or there is no ``/proc``."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmRSS:"):
@@ -22,17 +22,17 @@ def resident(pid: int) -> int | None:
 
 @dataclass(slots=True)
 class MemoryUse:
-    """What a process holds, as it was seen in a run."""
+    """The memory that a process holds in the course of a run."""
 
     settles_at: float
-    """From when on its growth counts, seconds after the start."""
+    """When the process has settled, and from when on growth counts, seconds after the start."""
     settled: int | None = None
-    """Bytes at that time; None before it, or if nobody could tell."""
+    """The memory at that time, bytes; None before it, or if it is not known."""
     last: int | None = None
-    """Bytes when it was last looked at."""
+    """The memory at the last look, bytes; None if it is not known."""
 
-    def saw(self, elapsed: float, held: int | None) -> None:
-        """Take in what it holds, ``elapsed`` seconds after the start."""
+    def record(self, elapsed: float, held: int | None) -> None:
+        """Record the memory held ``elapsed`` seconds after the start, bytes; None if it is not known."""
         if held is None or elapsed < self.settles_at:
             return
         if self.settled is None:
@@ -41,5 +41,5 @@ class MemoryUse:
 
     @property
     def growth(self) -> int | None:
-        """Bytes more at the last look than at first; None if that is not known."""
+        """How much more memory it held at the last look than when it had settled, bytes; None if that is not known."""
         return None if self.settled is None or self.last is None else self.last - self.settled

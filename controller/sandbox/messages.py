@@ -1,4 +1,4 @@
-"""The messages of the sandbox, and what became of each."""
+"""The messages of the sandbox, and the record of when each was sent, started and done."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 FOREIGN_WORK_SECONDS = 1.0
+"""The work that a message of the user's own means, seconds."""
 
 
 class Mishap(StrEnum):
-    """What a message does to the first worker that takes it; to the next ones it is like any other."""
+    """What happens to the first worker that takes a message. Further workers do the message normally."""
 
     FAILS = "fails"
     """The worker exits with an error in the middle of its work."""
     HANGS = "hangs"
-    """The worker gets nowhere until the message has gone back to the queue; then it gives itself up."""
+    """The worker makes no progress until the message has returned to the queue, and then exits with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,15 @@ class Message:
     """How long the work takes."""
     mishap: Mishap | None = None
 
-    def body(self) -> str:
-        """Return the message as SQS carries it."""
+    def to_body(self) -> str:
+        """Return the message as the body of an SQS message."""
         return json.dumps({"id": self.id, "seconds": self.seconds, "mishap": self.mishap})
 
     @classmethod
-    def read(cls, body: str, message_id: str) -> Message:
-        """Return the message of ``body``; one that the sandbox did not send is a second's work.
+    def from_body(cls, body: str, message_id: str) -> Message:
+        """Return the message in ``body``, which may also be any message that a user has sent.
 
-        A user may put messages of their own into the queues; ``message_id`` is SQS's.
+        Such a message gets ``message_id``, the id that SQS gave it, and takes ``FOREIGN_WORK_SECONDS``.
         """
         try:
             document = json.loads(body)
@@ -57,48 +58,48 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class MessageTotals:
-    """What became of the messages of one queue, or of all."""
+    """How many messages of one queue, or of all, were sent and done, and how long they waited."""
 
     sent: int = 0
     done: int = 0
-    """Messages done at least once."""
+    """How many messages were done at least once."""
     done_twice: int = 0
-    """Messages done more than once: SQS delivers at least once."""
+    """How many messages were done more than once: SQS delivers at least once."""
     waits: tuple[float, ...] = ()
-    """For each message that a worker took: seconds from its sending to its first start."""
+    """The time from sending to the first start, seconds, of each message that a worker has taken."""
 
     @property
     def undone(self) -> int:
-        """Messages sent and not done."""
+        """How many messages were sent but not done."""
         return self.sent - self.done
 
 
 @dataclass(slots=True)
 class MessageRecords:
-    """Every message's sending, first start and ends. Safe to use from any thread."""
+    """Records when messages are sent, started and done. Safe to use from every thread."""
 
     _records: dict[str, _Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def sent(self, queue: str, message: Message, at: float) -> None:
-        """Record that ``message`` was accepted by the queue; it left at ``at``."""
+    def record_sent(self, queue: str, message: Message, at: float) -> None:
+        """Record that ``message`` was sent at ``at``, seconds since the epoch, and accepted by the queue."""
         with self._lock:
-            self._record(queue, message).sent_at = at
+            self._find_record(queue, message).sent_at = at
 
-    def started(self, queue: str, message: Message, at: float) -> None:
-        """Record that a worker has begun on ``message``. That may be seen before its sending is."""
+    def record_started(self, queue: str, message: Message, at: float) -> None:
+        """Record that a worker began ``message`` at ``at``, seconds since the epoch; perhaps before ``record_sent``."""
         with self._lock:
-            record = self._record(queue, message)
+            record = self._find_record(queue, message)
             if record.started_at is None:
                 record.started_at = at
 
-    def done(self, queue: str, message: Message) -> None:
+    def record_done(self, queue: str, message: Message) -> None:
         """Record that a worker has done ``message`` and deleted it."""
         with self._lock:
-            self._record(queue, message).times_done += 1
+            self._find_record(queue, message).times_done += 1
 
-    def totals(self, queue: str | None = None) -> MessageTotals:
-        """Return what became of the messages of ``queue``, or of all queues."""
+    def count(self, queue: str | None = None) -> MessageTotals:
+        """Return the totals of the messages of ``queue``, or of all queues."""
         with self._lock:
             records = [record for record in self._records.values() if queue in {None, record.queue}]
             return MessageTotals(
@@ -112,5 +113,5 @@ class MessageRecords:
                 ),
             )
 
-    def _record(self, queue: str, message: Message) -> _Record:
+    def _find_record(self, queue: str, message: Message) -> _Record:
         return self._records.setdefault(message.id, _Record(queue))

@@ -1,4 +1,4 @@
-"""What a user can choose to see."""
+"""The scenarios from which a user can choose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _EIGHT = {"max_tasks_per_launch": 2, "max_containers_per_task": 8, "packing": "dense"}
 
 BASIC = Scenario()
-"""Workers alone in their template."""
+"""Templates with a worker alone."""
 
 SIDECAR = Scenario(
     queues=(
@@ -44,9 +44,9 @@ SIDECAR = Scenario(
             limits=_EIGHT,
         ),
     ),
-    # Short, so that a minute shows the messages of the worker that fails and of the one that hangs come back.
+    # Short, so that within a minute the messages of the failing worker and of the hanging one return to the queue.
     visibility_timeout=8,
 )
-"""Up to eight workers a task beside a log router; one of them fails, another one hangs."""
+"""Templates with a log router beside the worker, and up to eight workers in a task; one fails and one hangs."""
 
 PRESETS: Mapping[str, Scenario] = {"basic": BASIC, "sidecar": SIDECAR}

@@ -1,4 +1,4 @@
-"""The programs that the sandbox starts: whatever way the sandbox ends, they end with it."""
+"""The programs that the sandbox starts. They end with the sandbox, however that ends."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _WARDEN = ("sh", "-c", "read -r _; kill -9 0")
-"""The first member. It reads a pipe that only this process has open to write, and into which it never writes: ``read``
-returns when this process closes it or is gone, even by SIGKILL. Then the warden kills its group, itself included."""
+"""The first member of the group. It reads from a pipe to which only this process can write, and never does. So ``read``
+returns when this process closes the pipe or ends, even by SIGKILL. The warden then kills its group, with itself."""
 
 
 class SetupError(Exception):
-    """The sandbox cannot begin on this machine as it is; the message says why, and what to do."""
+    """The sandbox cannot start on this machine. The message says why, and what to do."""
 
 
 class ProcessGroup:
-    """A process group whose every member is killed when it is closed, or when this process is gone.
+    """A process group whose members are all killed when it is closed, or when this process ends.
 
-    A context manager; it raises ``SetupError`` on a machine without a shell. Not in the terminal's foreground: a
-    Ctrl-C there is for the sandbox alone.
+    A context manager; it raises ``SetupError`` on a machine without a shell. The group is not in the terminal's
+    foreground, so that a Ctrl-C reaches the sandbox alone.
     """
 
     def __enter__(self) -> Self:
@@ -36,7 +36,7 @@ class ProcessGroup:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        # Nobody has waited for the warden yet, so its group cannot be another's by now. An empty one is no error.
+        # The warden was not waited for yet, so the id still belongs to its group. The group may already be empty.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._warden.pid, signal.SIGKILL)
         self._warden.communicate()

@@ -1,4 +1,4 @@
-"""What a viewer of the sandbox sees at one moment, and the lines that say it."""
+"""The state of a run as a view shows it, and the text of its parts."""
 
 from __future__ import annotations
 
@@ -10,55 +10,53 @@ from controller.core.decision.model import Outcome
 from controller.core.words import format_count
 
 RECENT_LAUNCHES = 4
-"""How many launches are kept in view."""
-RECENT_DISRUPTIONS = 2
-"""How many disruptions are kept in view."""
+"""How many launches are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueProgress:
-    """One queue, its containers and its scaler's last decision."""
+    """The state of one queue and its containers, and the last decision of its scaler."""
 
     name: str
     visible: int = 0
     in_flight: int = 0
     running: int = 0
-    """Worker containers that run."""
+    """Worker containers that are running."""
     starting: int = 0
-    """Worker containers that do not run yet."""
+    """Worker containers that are not running yet."""
     tasks: int = 0
     """Live tasks."""
     sent: int = 0
     done: int = 0
     decision: str = ""
-    """The last decision in words; empty if nobody tells."""
+    """The last decision in words; empty if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The whole sandbox at one moment."""
+    """The state of the whole sandbox at one moment."""
 
     elapsed: float
     """Seconds since the start."""
     duration: float
-    """Seconds that the run is meant to take."""
+    """How long the run should take, seconds."""
     phase: str
-    """What is being done or waited for."""
+    """What the run is doing or waiting for, in words."""
     queues: tuple[QueueProgress, ...] = ()
     launches: tuple[str, ...] = ()
-    """The last launches, oldest first."""
+    """A line for each of the last launches, oldest first."""
     disruptions: tuple[str, ...] = ()
-    """What was done to the controller last, oldest first."""
+    """A line for each of the last disruptions of a controller, oldest first."""
 
 
-def clock(seconds: float) -> str:
-    """Return a time within a run as ``MM:SS``."""
+def format_elapsed(seconds: float) -> str:
+    """Return the time since the start of a run as ``MM:SS``."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes:02}:{rest:02}"
 
 
-def line(queue: QueueProgress) -> str:
-    """Return a queue's moment as one line."""
+def format_queue(queue: QueueProgress) -> str:
+    """Return the state of a queue as one line."""
     return (
         f"{queue.name}: {queue.visible} visible, {queue.in_flight} in flight; "
         f"{queue.running} running, {queue.starting} starting in {format_count(queue.tasks, 'task')}; "
@@ -66,18 +64,18 @@ def line(queue: QueueProgress) -> str:
     )
 
 
-def decisions_of(status: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return every scaler's last decision in words, from the daemon's ``/status``."""
+def read_decisions(status: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the last decision of every scaler in words, from the daemon's ``/status``; empty if that is None."""
     return {
         scaler["name"]: scaler["problem"] or (scaler["last_decision"] or {}).get("text", "")
         for scaler in (status or {}).get("scalers", ())
     }
 
 
-def launches_of(status: Mapping[str, Any] | None, *, began: float) -> tuple[str, ...]:
-    """Return the last launches of all scalers, oldest first, from the daemon's ``/status``.
+def read_launches(status: Mapping[str, Any] | None, *, began: float) -> tuple[str, ...]:
+    """Return a line for each of the last launches, oldest first, from the daemon's ``/status``; empty if that is None.
 
-    ``began`` is the time of the sandbox's start, seconds since the epoch.
+    ``began`` is when the run started, seconds since the epoch.
     """
     records = [
         record
@@ -86,10 +84,10 @@ def launches_of(status: Mapping[str, Any] | None, *, began: float) -> tuple[str,
         if record["outcome"] is not None
     ]
     records.sort(key=lambda record: record["at"])
-    return tuple(_launch(record, began) for record in records[-RECENT_LAUNCHES:])
+    return tuple(_format_launch(record, began) for record in records[-RECENT_LAUNCHES:])
 
 
-def _launch(record: Mapping[str, Any], began: float) -> str:
+def _format_launch(record: Mapping[str, Any], began: float) -> str:
     outcome, launched = record["outcome"].replace("_", " "), record["launched_containers"]
     if launched and record["outcome"] != Outcome.IN_DOUBT:
         plan = ", ".join(f"{call['tasks']} x {call['containers']}" for call in record["plan"])
@@ -97,4 +95,4 @@ def _launch(record: Mapping[str, Any], began: float) -> str:
     else:
         what = f"launch of {record['launch']} {outcome}" + (f" after {launched}" if launched else "")
     error = (record["error"] or "").removeprefix(f"scaler {record['scaler']}: ")
-    return f"{clock(record['at'] - began)} {record['scaler']}: {what}{error and f': {error}'}"
+    return f"{format_elapsed(record['at'] - began)} {record['scaler']}: {what}{error and f': {error}'}"

@@ -1,29 +1,27 @@
-"""The parts of one run while it is under way: progress, end, and account."""
+"""One run while it is under way: its progress, its end and its summary."""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from controller.sandbox.aws import METADATA
 from controller.sandbox.census import Census, take_census
-from controller.sandbox.daemon import not_as_asked
-from controller.sandbox.invariants import most_live, overdue
-from controller.sandbox.progress import RECENT_DISRUPTIONS, Progress, QueueProgress, clock, decisions_of, launches_of
+from controller.sandbox.daemon import describe_bad_end
+from controller.sandbox.invariants import count_most_live, find_overdue
+from controller.sandbox.progress import Progress, QueueProgress, format_elapsed, read_decisions, read_launches
 from controller.sandbox.scenario import CONTROLLER_CLIENT
-from controller.sandbox.siblings import KeeperTotals, ended_by_keepers, siblings
-from controller.sandbox.stage import VIEW_CLIENT, derived_revisions, message_counts
-from controller.sandbox.summary import QueueSummary, Summary, account
+from controller.sandbox.siblings import KeeperTotals, count_siblings, count_tasks_ended
+from controller.sandbox.stage import VIEW_CLIENT, count_derived_revisions, count_messages
+from controller.sandbox.summary import QueueSummary, Summary, sum_up_queue
 from controller.sandbox.trial import Trial
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
 
+    from controller.clock import Clock
     from controller.sandbox.aws import EmbeddedAws, TaskView
     from controller.sandbox.chaos import Chaos
     from controller.sandbox.daemon import Daemon
@@ -35,33 +33,35 @@ if TYPE_CHECKING:
     from controller.sandbox.runner import ContainerRunner
     from controller.sandbox.scenario import Scenario
 
-REFRESH = 0.25
-"""Seconds between two looks."""
+LOOK_INTERVAL = 0.25
+"""Seconds between two looks at the run."""
 
 
 @dataclass(slots=True)
 class Run:
-    """A sandbox with everything in it, from the start of its parts to its summary."""
+    """The parts of a run of the sandbox, from their start to the summary."""
 
     aws: EmbeddedAws
     scenario: Scenario
     duration: float
-    """Seconds that it is meant to take."""
+    """How long it should take, seconds."""
     seed: int
     queue_urls: Mapping[str, str]
     records: MessageRecords
     runner: ContainerRunner
     load: Load
     daemon: Daemon | None
-    """None: the controller is the user's affair."""
+    """The controller; None if the user starts one."""
+    clock: Clock
+    """Its pauses end when the run is interrupted."""
     beside: Daemon | None = None
-    """A second controller of the same name, which chaos starts."""
+    """A second controller of the same name, which chaos starts; None if there is none."""
     chaos: Chaos | None = None
-    """None: nothing is broken."""
+    """None if nothing is broken on purpose."""
     watch: LaunchWatch | None = None
-    """What chaos is judged by."""
+    """The record of what controllers asked for; None without chaos."""
     memory: MemoryUse | None = None
-    """What ``daemon`` holds; None: nobody asks."""
+    """The memory of ``daemon``; None unless this is a soak."""
     _view_sqs: SQSClient = field(init=False)
     _began: float = field(init=False, default=0.0)
     """When it was started, seconds since the epoch."""
@@ -71,7 +71,7 @@ class Run:
 
     def start(self) -> None:
         """Start the controller, the containers and the load."""
-        self._began = time.time()
+        self._began = self.clock.now()
         if self.daemon:
             self.daemon.start()
         self.runner.start()
@@ -79,41 +79,42 @@ class Run:
         if self.chaos:
             self.chaos.start()
 
-    def follow(self, view: View, interrupted: threading.Event) -> None:
-        """Show the run until it is over or ``interrupted``."""
-        while not (self._is_over() or interrupted.is_set()):
-            view.show(self.progress())
+    def follow(self, view: View) -> None:
+        """Show the run until it is over or interrupted."""
+        interrupted = False
+        while not (interrupted or self._is_over()):
+            view.show(self.look())
             if self.memory and self.daemon:
-                self.memory.saw(self.elapsed, self.daemon.resident)
-            interrupted.wait(REFRESH)
-        view.show(self.progress())
+                self.memory.record(self.elapsed, self.daemon.resident)
+            interrupted = self.clock.pause(LOOK_INTERVAL)
+        view.show(self.look())
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return time.time() - self._began
+        return self.clock.now() - self._began
 
-    def progress(self) -> Progress:
-        """Return what there is to see now."""
-        status = self.daemon.status() if self.daemon else None
-        decisions = decisions_of(status)
+    def look(self) -> Progress:
+        """Return the present state."""
+        status = self.daemon.ask_status() if self.daemon else None
+        decisions = read_decisions(status)
         undecided = "no decision yet" if self.daemon else ""
         census = take_census(self.aws.ecs.tasks())
         return Progress(
             elapsed=self.elapsed,
             duration=self.duration,
-            phase=self._phase(status),
+            phase=self._describe_phase(status),
             queues=tuple(
-                self._queue_progress(queue.name, census.get(queue.name, Census()), decisions.get(queue.name, undecided))
+                self._look_at_queue(queue.name, census.get(queue.name, Census()), decisions.get(queue.name, undecided))
                 for queue in self.scenario.queues
             ),
-            launches=launches_of(status, began=self._began),
-            disruptions=tuple(self.chaos.said[-RECENT_DISRUPTIONS:]) if self.chaos else (),
+            launches=read_launches(status, began=self._began),
+            disruptions=self.chaos.recent if self.chaos else (),
         )
 
-    def _queue_progress(self, name: str, census: Census, decision: str) -> QueueProgress:
-        visible, in_flight, _ = message_counts(self._view_sqs, self.queue_urls[name])
-        messages = self.records.totals(name)
+    def _look_at_queue(self, name: str, census: Census, decision: str) -> QueueProgress:
+        visible, in_flight, _ = count_messages(self._view_sqs, self.queue_urls[name])
+        messages = self.records.count(name)
         return QueueProgress(
             name=name,
             visible=visible,
@@ -126,11 +127,11 @@ class Run:
             decision=decision,
         )
 
-    def _phase(self, status: Mapping[str, Any] | None) -> str:
+    def _describe_phase(self, status: Mapping[str, Any] | None) -> str:
         if self.elapsed > self.duration:
             return f"time is up: waiting at most {self.scenario.grace:.0f} s more for work under way"
         if self.chaos and not self.chaos.finished:
-            return f"bursts and faults arrive, faults until {clock(self.chaos.plan.ends_at)}"
+            return f"bursts and faults arrive, faults until {format_elapsed(self.chaos.plan.ends_at)}"
         if self.load.finished:
             return "every burst is sent: waiting for the last work"
         if self.daemon and status is None:
@@ -138,90 +139,91 @@ class Run:
         return "bursts arrive"
 
     def _is_over(self) -> bool:
-        return bool(self._faults()) or self._settled() or self.elapsed > self.duration + self.scenario.grace
+        return bool(self._find_failures()) or self._is_settled() or self.elapsed > self.duration + self.scenario.grace
 
-    def _settled(self) -> bool:
+    def _is_settled(self) -> bool:
         sent = self.load.finished and (self.chaos is None or self.chaos.finished)
-        return sent and not self.records.totals().undone and not self.runner.running
+        return sent and not self.records.count().undone and not self.runner.running
 
-    def _faults(self) -> list[str]:
-        faults = [f"The sandbox's {part} failed: {error}." for part, error in self._errors() if error]
-        for daemon in self._daemons():
+    def _find_failures(self) -> list[str]:
+        failures = [f"The sandbox's {part} failed: {error}." for part, error in self._list_errors() if error]
+        for daemon in self._list_daemons():
             if (code := daemon.exit_code) is not None:
-                tail = "".join(f"\n    {line}" for line in daemon.log_tail())
-                faults.append(f"The controller ended by itself with exit code {code}. The end of its log:{tail}")
-        return faults
+                tail = "".join(f"\n    {line}" for line in daemon.read_log_tail())
+                failures.append(f"The controller ended by itself with exit code {code}. The end of its log:{tail}")
+        return failures
 
-    def _errors(self) -> Iterator[tuple[str, Exception | None]]:
+    def _list_errors(self) -> Iterator[tuple[str, Exception | None]]:
         yield "load", self.load.error
         yield "container runner", self.runner.error
         if self.chaos:
             yield "chaos", self.chaos.error
 
-    def _daemons(self) -> Iterator[Daemon]:
+    def _list_daemons(self) -> Iterator[Daemon]:
         yield from (daemon for daemon in (self.daemon, self.beside) if daemon)
 
     def stop(self) -> list[str]:
-        """Stop every part: load and chaos, the controllers, and the containers when nobody launches any more.
+        """Stop every part: load and chaos, then the controllers, and the containers once nothing launches them.
 
-        Returns what a controller did wrong at its end.
+        Returns sentences that say what a controller did wrong at its end.
         """
         self.load.stop()
         if self.chaos:
             self.chaos.stop()
-        codes = [daemon.stop() for daemon in self._daemons()]
+        codes = [daemon.stop() for daemon in self._list_daemons()]
         self.runner.stop()
-        return [not_as_asked(code) for code in codes if code]
+        return [describe_bad_end(code) for code in codes if code]
 
     def close(self, *, interrupted: bool) -> Summary:
-        """Stop every part and return what the run has shown."""
-        seconds, outlived = self.elapsed, self._overdue()
-        faults = [*self._faults(), *self.stop()]
-        faults += self.chaos.problems if self.chaos else ()
-        faults += [f"A container failed: {failure}." for failure in self.runner.failures]
+        """Stop every part, and return the summary."""
+        seconds, outlived = self.elapsed, self._find_outlived()
+        failures = [*self._find_failures(), *self.stop()]
+        failures += self.chaos.problems if self.chaos else ()
+        failures += [f"A container failed: {failure}." for failure in self.runner.failures]
         tasks = self.aws.ecs.tasks()
         census = take_census(tasks)
         return Summary(
             seconds=seconds,
             seed=self.seed,
             queues=tuple(
-                self._queue_summary(queue.name, census.get(queue.name, Census())) for queue in self.scenario.queues
+                self._sum_up_queue(queue.name, census.get(queue.name, Census())) for queue in self.scenario.queues
             ),
-            calls=self._controller_calls(),
-            revisions=derived_revisions(self.aws.client("ecs"), self.scenario),
+            calls=self.aws.journal.count_operations(CONTROLLER_CLIENT),
+            revisions=count_derived_revisions(self.aws.client("ecs"), self.scenario),
             kills=tuple(self.runner.kills),
             interrupted=interrupted,
-            faults=tuple(faults),
+            failures=tuple(failures),
             outlived=outlived,
-            keepers=self._keeper_totals(tasks),
-            trial=self._trial(tasks),
-            siblings=siblings(tasks, self.runner.misfortunes) if self._has_company() else None,
+            keepers=self._count_keepers(tasks),
+            trial=self._judge_chaos(tasks),
+            siblings=count_siblings(tasks, self.runner.misfortunes) if self.scenario.has_siblings else None,
         )
 
-    def _overdue(self) -> tuple[str, ...]:
-        """Say which tasks nobody ends; a user's own controller may have tasks whose sidecars never end here."""
+    def _find_outlived(self) -> tuple[str, ...]:
+        """Return a sentence about each task that nobody ends.
+
+        There are none for a controller of the user's own, whose tasks may have sidecars that never end here.
+        """
         if self.daemon is None:
             return ()
-        return tuple(overdue(self.aws.ecs.tasks(), time.time(), self.scenario.keeper_patience))
+        return tuple(find_overdue(self.aws.ecs.tasks(), self.clock.now(), self.scenario.keeper_patience))
 
-    def _keeper_totals(self, tasks: Sequence[TaskView]) -> KeeperTotals:
-        spoiled = sum(number for (service, _), number in self.aws.faults.injected().items() if service == METADATA)
+    def _count_keepers(self, tasks: Sequence[TaskView]) -> KeeperTotals:
+        spoiled = sum(
+            number for (service, _), number in self.aws.disturbances.count_hits().items() if service == METADATA
+        )
         return KeeperTotals(
-            ended=ended_by_keepers(tasks),
+            ended=count_tasks_ended(tasks),
             questions=self.aws.journal.count(METADATA, ""),
             spoiled=spoiled if self.chaos else None,
         )
 
-    def _has_company(self) -> bool:
-        """Say whether the scenario is about what containers of a task do to each other."""
-        return any(queue.log_router or queue.mishaps for queue in self.scenario.queues)
-
-    def _trial(self, tasks: Sequence[TaskView]) -> Trial | None:
+    def _judge_chaos(self, tasks: Sequence[TaskView]) -> Trial | None:
         if self.chaos is None or self.watch is None:
             return None
-        beyond, live = self.watch.beyond_plans(tasks), most_live(tasks)
+        beyond, live = self.watch.count_beyond_plans(tasks), count_most_live(tasks)
         return Trial(
-            injected=self.aws.faults.injected(),
+            hits=self.aws.disturbances.count_hits(),
             blows=self.chaos.blows,
             above_max={
                 queue.name: max(0, live.get(queue.name, 0) - queue.max_containers) for queue in self.scenario.queues
@@ -230,18 +232,11 @@ class Run:
             memory=self.memory,
         )
 
-    def _queue_summary(self, name: str, census: Census) -> QueueSummary:
-        return account(
+    def _sum_up_queue(self, name: str, census: Census) -> QueueSummary:
+        return sum_up_queue(
             name,
-            self.records.totals(name),
+            self.records.count(name),
             census=census,
-            in_queue=sum(message_counts(self._view_sqs, self.queue_urls[name])),
+            in_queue=sum(count_messages(self._view_sqs, self.queue_urls[name])),
             kills=sum(kill.queue == name for kill in self.runner.kills),
         )
-
-    def _controller_calls(self) -> Mapping[str, int]:
-        calls: Counter[str] = Counter()
-        for (client, service, operation), count in self.aws.journal.counts().items():
-            if client.startswith(CONTROLLER_CLIENT):
-                calls[f"{service}:{operation}"] += count
-        return calls

@@ -1,40 +1,47 @@
-"""The stand-in for ECS's agents: runs what the containers of the embedded ECS's tasks would run.
+"""Stands in for the agents of ECS: runs the programs in the containers of the embedded ECS's tasks.
 
-    RUNNING in ECS --> its program, on a thread --> it ends --> its exit code is told to ECS
-                                |                            |
-    STOPPED in ECS without that: killed                      it was STOPPED already: that was a kill, too
+    RUNNING in ECS --> the program runs on a thread --> it ends --> ECS gets its exit code
+                                |                                |
+    STOPPED in ECS before that: the program is killed            if it was STOPPED already, this was a kill too
 
-The embedded ECS says which containers run, by ECS's own rules (states over time, ``dependsOn``, the end of every
-sibling when an essential one exits); here is only what happens inside them. A worker's program is a stand-in, the
-keeper's is the keeper itself.
+The embedded ECS decides which containers run, by the rules of ECS (states over time, ``dependsOn``, the end of every
+sibling when an essential one exits). This module only runs what is inside them: for a worker a stand-in, for a keeper
+the real keeper.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from controller.core.copies.copies import KEEPER
 from controller.sandbox.keepers import KeeperError
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE, GaveUpError, Worker
+from controller.sandbox.workers import (
+    BEHAVIOUR_VARIABLE,
+    QUEUE_URL_VARIABLE,
+    QUEUE_VARIABLE,
+    GaveUpError,
+    Worker,
+    is_worker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_sqs import SQSClient
 
+    from controller.clock import Clock
     from controller.sandbox.aws import ContainerView, EcsControl, TaskView
     from controller.sandbox.keepers import Keepers
     from controller.sandbox.messages import Message, MessageRecords, Mishap
 
-POLL = 0.05
-"""Seconds between two looks at the tasks."""
-LOOK_SHARE = 5
-"""The pause after a look is at least so many times what the look took: an hour leaves thousands of stopped tasks."""
+MIN_LOOK_INTERVAL = 0.05
+"""The shortest pause between two looks at the tasks, seconds."""
+PAUSE_FACTOR = 5
+"""The pause after a look is at least that many times as long as the look: in an hour thousands of tasks accumulate."""
 STOP_TIMEOUT = 4.0
-"""How long what is stopped may take, seconds: a worker ends its call in flight, a keeper has its time after SIGTERM."""
+"""How long ``stop`` waits for programs: a worker ends its call in flight, a keeper has its time after SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +53,14 @@ class Kill:
     container: str
     queue: str
     stop_code: str | None
-    """Why its task stopped, in ECS's words."""
+    """The ``stopCode`` of its task."""
     message: str | None
-    """The id of the message that it was working on."""
+    """The id of the message on which it was working; None if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfortune:
-    """A worker that its message did not let live."""
+    """A worker that exited because of the mishap of its message."""
 
     task: str
     """The task's ARN."""
@@ -62,118 +69,121 @@ class Misfortune:
 
 
 class Program(Protocol):
-    """What runs in a container."""
+    """A program that runs in a container."""
 
     def run(self) -> int:
-        """Run to the end and return the exit code; whoever calls it waits. Raises what it fails with."""
+        """Run to the end, and return the exit code. Raises the error with which it fails."""
 
     def kill(self) -> None:
-        """End it from outside; this does not wait for its end."""
+        """End it from outside, without waiting for its end."""
 
     @property
     def killed(self) -> bool:
-        """Whether it was told to end from outside."""
+        """Whether it was ended from outside."""
 
     @property
     def queue(self) -> str | None:
-        """Whose messages it works on; None: it is no worker, and may be stopped at any time."""
+        """The queue of its messages; None if it is no worker, and so may be stopped at any time."""
 
     @property
     def holding(self) -> Message | None:
-        """The message that it works on."""
+        """The message on which it is working; None if there is none."""
 
 
 class _Container:
-    """A container from its start until ECS has it as STOPPED and its program has ended."""
+    """A container, from its start until it is STOPPED in ECS and its program has ended."""
 
-    def __init__(self, task: TaskView, name: str, program: Program, live: Callable[[_Container], None]) -> None:
+    def __init__(self, task: TaskView, name: str, program: Program, run: Callable[[_Container], None]) -> None:
         self.task = task
         self.name = name
         self.program = program
         self.switched_off = False
-        """Whether the sandbox, and not ECS, told it to end."""
-        self.thread = threading.Thread(target=live, args=(self,), name=f"container-{name}", daemon=True)
+        """Whether it was ended by the sandbox and not by ECS."""
+        self.thread = threading.Thread(target=run, args=(self,), name=f"container-{name}", daemon=True)
         self.thread.start()
 
 
 class ContainerRunner:
-    """Runs the containers of ``ecs``'s tasks until stopped."""
+    """Runs the containers of the tasks in ``ecs`` until it is stopped."""
 
-    def __init__(self, ecs: EcsControl, *, sqs: SQSClient, records: MessageRecords, keepers: Keepers) -> None:
+    def __init__(
+        self, ecs: EcsControl, *, sqs: SQSClient, records: MessageRecords, keepers: Keepers, clock: Clock
+    ) -> None:
         self._ecs = ecs
         self._keepers = keepers
         self._sqs = sqs
         self._records = records
+        self._clock = clock
         self._containers: dict[tuple[str, str], _Container] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-runner", daemon=True)
         self.kills: list[Kill] = []
         """Workers that ECS stopped before they had ended, oldest first."""
         self.failures: list[str] = []
-        """Containers that ended with an error of their own, oldest first: container, task and error."""
+        """A line about each container that ended with an error of its own, oldest first."""
         self.misfortunes: list[Misfortune] = []
-        """Workers that ended with an error as their message has it, oldest first."""
+        """Workers that ended with an error because of a mishap, oldest first."""
         self.error: Exception | None = None
-        """Why nothing runs any more, if the runner itself failed."""
+        """Why the runner itself has failed; None if it has not."""
 
     def start(self) -> None:
         """Begin to run containers."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End every container that still runs, as a machine that is switched off would; none counts as killed."""
+        """End every container that still runs, as if the machine were switched off. None of them counts as killed."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
-            # What ECS has stopped since the last look was stopped by ECS, not by us.
+            # Containers that ECS has stopped since the last look must count as stopped by ECS, not by us.
             self.look()
-        at_work = self._at_work()
+        at_work = self._find_at_work()
         for container in at_work:
             container.switched_off = not container.program.killed
             container.program.kill()
-        deadline = time.monotonic() + STOP_TIMEOUT
+        deadline = self._clock.elapsed() + STOP_TIMEOUT
         for container in at_work:
-            container.thread.join(max(0.0, deadline - time.monotonic()))
+            container.thread.join(max(0.0, deadline - self._clock.elapsed()))
 
     @property
     def running(self) -> int:
-        """Containers whose program has not ended: workers and keepers."""
-        return len(self._at_work())
+        """How many programs have not ended, those of workers and keepers."""
+        return len(self._find_at_work())
 
-    def _at_work(self) -> list[_Container]:
+    def _find_at_work(self) -> list[_Container]:
         return [each for each in list(self._containers.values()) if each.thread.is_alive()]
 
     def _run(self) -> None:
         try:
-            pause = POLL
+            pause = MIN_LOOK_INTERVAL
             while not self._stopping.wait(pause):
-                began = time.monotonic()
+                began = self._clock.elapsed()
                 self.look()
-                pause = max(POLL, LOOK_SHARE * (time.monotonic() - began))
-        except Exception as error:  # noqa: BLE001 - it ends the run with a message of its own
+                pause = max(MIN_LOOK_INTERVAL, PAUSE_FACTOR * (self._clock.elapsed() - began))
+        except Exception as error:  # noqa: BLE001 - the run ends with it as its message
             self.error = error
 
     def look(self) -> None:
-        """Start what runs in ECS by now, and kill what ECS has stopped; the rest is done on each container's thread."""
+        """Start the containers that now run in ECS, and kill those that ECS has stopped."""
         for task in self._ecs.tasks():
             for view in task.containers:
                 if view.status == "RUNNING":
-                    self._run_container(task, view)
+                    self._start_container(task, view)
                 elif view.status == "STOPPED":
-                    self._bury(task, view)
+                    self._end_container(task, view)
 
-    def _run_container(self, task: TaskView, view: ContainerView) -> None:
+    def _start_container(self, task: TaskView, view: ContainerView) -> None:
         if (task.arn, view.name) in self._containers:
             return
-        program = self._program(task, view)
+        program = self._make_program(task, view)
         if program is not None:
-            self._containers[task.arn, view.name] = _Container(task, view.name, program, self._live)
+            self._containers[task.arn, view.name] = _Container(task, view.name, program, self._run_program)
 
-    def _program(self, task: TaskView, view: ContainerView) -> Program | None:
-        """Return what a container runs; None for a sidecar, which runs until its task stops."""
+    def _make_program(self, task: TaskView, view: ContainerView) -> Program | None:
+        """Return the program of a container; None for a sidecar, which runs until its task stops."""
         if view.name == KEEPER:
-            return self._keepers.keeper(task, view)
-        if BEHAVIOUR_VARIABLE not in view.environment:
+            return self._keepers.make_keeper(task, view)
+        if not is_worker(view):
             return None
         return Worker(
             behaviour=view.environment[BEHAVIOUR_VARIABLE],
@@ -181,17 +191,18 @@ class ContainerRunner:
             queue=view.environment[QUEUE_VARIABLE],
             queue_url=view.environment[QUEUE_URL_VARIABLE],
             records=self._records,
+            now=self._clock.now,
         )
 
-    def _live(self, container: _Container) -> None:
-        code = self._exit_code(container)
+    def _run_program(self, container: _Container) -> None:
+        code = self._await_exit(container)
         if container.switched_off:
             return
         if not self._ecs.exit_container(container.task.arn, container.name, code):
             self._note_kill(container)
 
-    def _exit_code(self, container: _Container) -> int:
-        """Run its program to the end, and note what went wrong with it by itself."""
+    def _await_exit(self, container: _Container) -> int:
+        """Run the program to its end and return its exit code; note an error of its own."""
         try:
             return container.program.run()
         except GaveUpError as error:
@@ -199,7 +210,7 @@ class ContainerRunner:
         except KeeperError as error:
             self._note_failure(container, error)
             return error.code
-        except Exception as error:  # noqa: BLE001 - a container that fails harms nobody else
+        except Exception as error:  # noqa: BLE001 - a failure ends only this container
             self._note_failure(container, error)
         return 1
 
@@ -208,7 +219,7 @@ class ContainerRunner:
             self.failures.append(f"{container.name} of task {container.task.id}: {error}")
 
     def _note_kill(self, container: _Container) -> None:
-        """Note that ECS had stopped a worker before it ended, even if it has ended by itself in the meantime."""
+        """Note that ECS stopped a worker before its end, even if it has ended by itself in the meantime."""
         program = container.program
         if program.queue is not None:
             self.kills.append(
@@ -221,7 +232,7 @@ class ContainerRunner:
                 )
             )
 
-    def _bury(self, task: TaskView, view: ContainerView) -> None:
+    def _end_container(self, task: TaskView, view: ContainerView) -> None:
         container = self._containers.get((task.arn, view.name))
         if container is None:
             return

@@ -1,4 +1,4 @@
-"""What the sandbox plays: two queues, the workers that serve them, and the controller's configuration for both."""
+"""The scenario of a run: its queues, the workers that serve them, and the configuration of the controller."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ CLUSTER = "sandbox"
 WORKER_CONTAINER = "worker"
 SUBNET = "subnet-0123456789abcdef0"
 QUESTIONS_IN_VAIN = 4
-"""How often in a row a keeper may get no usable answer before its task counts as one that nobody will end."""
+"""How many questions in a row a keeper may ask without a usable answer, until nobody is expected to end its task."""
 CONTROLLER_CLIENT = "ecsq-"
-"""How the marker in the user agent of every controller begins."""
+"""The prefix of the marker in the user agent of every controller."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueScenario:
-    """One queue, its workers and its scaler, all under one name."""
+    """One queue with its workers and its scaler."""
 
     name: str
-    """The queue, its scaler, and with ``-worker`` behind it the family of its template."""
+    """The name of the queue and of its scaler."""
     worker: str
-    """What a worker container does; a key of ``workers.BEHAVIOURS``."""
+    """The behaviour of a worker container: a key of ``workers.BEHAVIOURS``."""
     work_seconds: tuple[float, float]
-    """The shortest and the longest work that one message means, seconds."""
+    """The shortest and the longest work that a message means, seconds."""
     burst_sizes: tuple[tuple[int, int], ...]
-    """The least and the most messages of one burst, burst after burst, from the start again at the end."""
+    """The smallest and the largest number of messages in each burst; after the last one they repeat from the first."""
     scaler: Mapping[str, Any]
-    """The scaler's part of the configuration, without what names the queue and the task."""
+    """The scaler's part of the configuration, without its name, queue and task."""
     limits: Mapping[str, Any]
     """The packing limits of the scaler's ``task`` section."""
     mishaps: tuple[Mishap, ...] = ()
-    """What befalls workers in the first burst, one message each."""
+    """The mishaps in the first burst, each of one message."""
     log_router: bool = False
     """Whether the template has a log router beside the worker."""
 
@@ -74,7 +74,7 @@ DRAIN = QueueScenario(
     },
     limits={"max_tasks_per_launch": 4, "max_containers_per_task": 4},
 )
-"""Workers that take messages until the queue is empty, asked for in steps."""
+"""A queue whose workers take messages until it is empty; its demand has steps."""
 
 SINGLE = QueueScenario(
     name="single",
@@ -84,39 +84,38 @@ SINGLE = QueueScenario(
     scaler={"demand": {"messages_per_container": 1}, "max_containers": 16},
     limits={"max_tasks_per_launch": 4, "max_containers_per_task": 4},
 )
-"""Workers that take one message and exit, asked for one by one."""
+"""A queue whose workers take one message and exit; its demand is one container for each message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything that the sandbox sets up."""
+    """Everything that is set up for a run."""
 
     queues: tuple[QueueScenario, ...] = (DRAIN, SINGLE)
     controller: str = "sandbox"
     """The name of the controller."""
     consistency_window: float = 1.0
-    """L of the configuration, seconds: short, so that a minute shows ten slots."""
+    """L in the configuration, seconds. It is short, so that a minute has ten slots."""
     call_timeout: float = 2.0
-    """T of the configuration, seconds."""
+    """T in the configuration, seconds."""
     poll_interval: float = 1.0
     """Seconds between two polls of a scaler."""
     listing_lag: float = 0.3
-    """How long the embedded ECS takes to list a task that it has started, seconds; less than the window."""
+    """How long the embedded ECS takes to list a task that it has started, seconds; less than L."""
     start_delay: tuple[float, float] = (0.8, 2.5)
     """The shortest and the longest time from RunTask to RUNNING, seconds."""
     visibility_timeout: int = 30
-    """How long a message stays with the worker that took it, seconds; longer than any work."""
+    """How long a message is invisible after a worker took it, seconds; longer than any work."""
     grace: float = 30.0
     """How long after its duration a run waits for work that is still under way, seconds."""
-
     keeper_poll: float = 1
-    """Seconds between a keeper's questions: a fifth of the usual, as the consistency window is."""
+    """Seconds between a keeper's questions; a fifth of the default, as is L."""
     keeper_timeout: float = 2
-    """What a keeper gives an answer, seconds; on one machine even a slow one takes less."""
+    """How long a keeper waits for an answer, seconds; on one machine, answers take less unless they are disturbed."""
 
     @property
     def keeper_patience(self) -> float:
-        """How long after its last worker a task may live, seconds: its keeper may ask in vain a few times running."""
+        """How long a task may live after its last worker, seconds: its keeper may fail to get an answer a few times."""
         return QUESTIONS_IN_VAIN * (self.keeper_poll + self.keeper_timeout)
 
     @property
@@ -125,13 +124,18 @@ class Scenario:
         return WINDOWS_PER_SLOT * self.consistency_window
 
     @property
+    def has_siblings(self) -> bool:
+        """Whether it is about containers of one task that affect each other."""
+        return any(queue.log_router or queue.mishaps for queue in self.queues)
+
+    @property
     def client(self) -> str:
-        """The marker in the user agent of every controller of that name."""
+        """The marker in the user agent of the controllers of this scenario."""
         return f"{CONTROLLER_CLIENT}{self.controller}"
 
 
-def configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: int) -> dict[str, Any]:
-    """Return the controller's configuration file for ``scenario``, as YAML would read it.
+def build_configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: int) -> dict[str, Any]:
+    """Return the content of the controller's configuration file for ``scenario``.
 
     ``port`` is the daemon's own, on loopback.
     """
@@ -145,15 +149,15 @@ def configuration(scenario: Scenario, *, endpoint_url: str, region: str, port: i
         },
         "poll_interval": format_duration(scenario.poll_interval),
         "server": {"host": "127.0.0.1", "port": port},
-        "scalers": [_scaler(queue, scenario) for queue in scenario.queues],
+        "scalers": [_build_scaler(queue, scenario) for queue in scenario.queues],
     }
 
 
-def _scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
+def _build_scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
     return {
         "name": queue.name,
         "queue": queue.name,
-        # The least that there is, and a fall soon enough to be seen between two bursts.
+        # The shortest that is allowed, and a fall soon enough to be seen between two bursts.
         "cooldown": {"launch": format_duration(scenario.slot), "fall": format_duration(2 * scenario.slot)},
         **queue.scaler,
         "task": {

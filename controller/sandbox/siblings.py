@@ -1,4 +1,4 @@
-"""What the containers of one task did to each other: who was cut off, and who ended the task and its sidecars."""
+"""How the containers of a task affected each other: which were cut off, and how tasks and sidecars ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from controller.core.copies.copies import KEEPER
 from controller.sandbox.messages import Mishap
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE
+from controller.sandbox.workers import is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """The tasks of a run whose containers live beside others."""
+    """The containers of a run that lived beside others in their task."""
 
     failed: int = 0
-    """Workers that failed in the middle of a message."""
+    """How many workers failed in the middle of a message."""
     hung: int = 0
-    """Workers that hung until their message had come back, and then gave up."""
+    """How many workers hung until their message had returned to the queue, and then gave up."""
     ended: int = 0
-    """Siblings of these that ended by themselves."""
+    """How many of their siblings ended by themselves."""
     cut_off: int = 0
-    """Siblings of these that ECS ended."""
+    """How many of their siblings were ended by ECS."""
     sidecars: int = 0
-    """Sidecars of tasks that have stopped."""
+    """How many sidecars the stopped tasks had."""
     sidecars_stopped: int = 0
-    """Those of them that ran until ECS stopped them with their task."""
+    """How many of these ran until ECS stopped them with their task."""
 
     @property
     def problems(self) -> Iterator[str]:
-        """Why the run is a failure, in sentences; a sibling that was cut off is told as a kill already."""
+        """Sentences that say why the run is a failure. A sibling that was cut off is not here, because it is a kill."""
         if early := self.sidecars - self.sidecars_stopped:
             yield f"{early} of {self.sidecars} sidecars did not run until ECS stopped them with their task."
 
-    def rows(self) -> Iterator[Row]:
+    def to_rows(self) -> Iterator[Row]:
         """Return the lines of the summary."""
         yield "workers that failed", (self.failed,)
         yield "workers that hung, then gave up", (self.hung,)
@@ -52,16 +52,16 @@ class Siblings:
 
 @dataclass(frozen=True, slots=True)
 class KeeperTotals:
-    """What the keepers of a run did."""
+    """How the keepers of a run fared."""
 
     ended: int = 0
-    """Keepers that ended their task: exit code 0."""
+    """How many keepers ended their task, with exit code 0."""
     questions: int = 0
-    """What they asked the task metadata endpoint."""
+    """How many questions they asked the task metadata endpoint."""
     spoiled: int | None = None
-    """Answers among these that were broken on purpose; None: that was not the question."""
+    """How many of the answers were spoiled on purpose; None without chaos."""
 
-    def rows(self) -> Iterator[Row]:
+    def to_rows(self) -> Iterator[Row]:
         """Return the lines of the summary."""
         yield "keepers that ended their task", (self.ended,)
         yield "  questions asked", (self.questions,)
@@ -69,19 +69,19 @@ class KeeperTotals:
             yield "  answers spoiled on their way", (self.spoiled,)
 
 
-def siblings(tasks: Iterable[TaskView], misfortunes: Collection[Misfortune]) -> Siblings:
-    """Return what became of the containers beside the ones that ``misfortunes`` befell, and of the sidecars."""
+def count_siblings(tasks: Iterable[TaskView], misfortunes: Collection[Misfortune]) -> Siblings:
+    """Count how the siblings of workers with ``misfortunes`` ended, and how the sidecars ended."""
     unlucky = {(each.task, each.container) for each in misfortunes}
     tasks = tuple(tasks)
     beside = [
         view
         for task in tasks
         if any(arn == task.arn for arn, _ in unlucky)
-        for view in _workers(task)
-        if (task.arn, view.name) not in unlucky
+        for view in task.containers
+        if is_worker(view) and (task.arn, view.name) not in unlucky
     ]
     stopped = [task for task in tasks if task.last_status == "STOPPED"]
-    ends = [(view.stopped_at, task.stopped_at) for task in stopped for view in _sidecars(task)]
+    ends = [(view.stopped_at, task.stopped_at) for task in stopped for view in task.containers if _is_sidecar(view)]
     return Siblings(
         failed=sum(each.mishap is Mishap.FAILS for each in misfortunes),
         hung=sum(each.mishap is Mishap.HANGS for each in misfortunes),
@@ -92,14 +92,10 @@ def siblings(tasks: Iterable[TaskView], misfortunes: Collection[Misfortune]) -> 
     )
 
 
-def ended_by_keepers(tasks: Iterable[TaskView]) -> int:
-    """Count the keepers that saw all workers stopped and ended their task."""
+def count_tasks_ended(tasks: Iterable[TaskView]) -> int:
+    """Return how many keepers found that all their workers had stopped, and ended their task."""
     return sum(view.name == KEEPER and view.exit_code == 0 for task in tasks for view in task.containers)
 
 
-def _workers(task: TaskView) -> list[ContainerView]:
-    return [view for view in task.containers if BEHAVIOUR_VARIABLE in view.environment]
-
-
-def _sidecars(task: TaskView) -> list[ContainerView]:
-    return [view for view in task.containers if view.name != KEEPER and BEHAVIOUR_VARIABLE not in view.environment]
+def _is_sidecar(view: ContainerView) -> bool:
+    return view.name != KEEPER and not is_worker(view)

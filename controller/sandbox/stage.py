@@ -1,10 +1,11 @@
-"""The embedded AWS with everything on it that a user would have: cluster, queues, task definitions."""
+"""Sets up what a user would have on AWS: a cluster, queues and task definitions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from controller.sandbox.log_router import with_log_router
+from controller.sandbox.aws.queues import DELAYED, IN_FLIGHT, VISIBLE
+from controller.sandbox.log_router import add_log_router
 from controller.sandbox.scenario import CLUSTER, WORKER_CONTAINER
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
@@ -19,32 +20,28 @@ if TYPE_CHECKING:
 LOAD_CLIENT = "sandbox-load"
 WORKER_CLIENT = "sandbox-worker"
 VIEW_CLIENT = "sandbox-view"
-"""The markers in the user agents of the sandbox's own clients; the controller's begins with ``ecsq-``."""
+"""The markers in the user agents of the sandbox's own clients. That of a controller begins with ``ecsq-``."""
 
-COUNTS: tuple[QueueAttributeNameType, ...] = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
+COUNTS: tuple[QueueAttributeNameType, ...] = (VISIBLE, IN_FLIGHT, DELAYED)
 
 
 def set_stage(aws: EmbeddedAws, scenario: Scenario) -> dict[str, str]:
-    """Create the cluster, and for every queue itself and its template; return the queues' URLs by name."""
+    """Create the cluster, and every queue with its template. Return the URLs of the queues by name."""
     ecs, sqs = aws.client("ecs"), aws.client("sqs")
     ecs.create_cluster(clusterName=CLUSTER)
     urls = {}
     for queue in scenario.queues:
         attributes = {"VisibilityTimeout": str(scenario.visibility_timeout)}
         urls[queue.name] = sqs.create_queue(QueueName=queue.name, Attributes=attributes)["QueueUrl"]
-        definition = template(queue, urls[queue.name])
+        definition = build_template(queue, urls[queue.name])
         if queue.log_router:
-            definition = with_log_router(definition, aws.region)
+            definition = add_log_router(definition, aws.region)
         ecs.register_task_definition(**definition)
     return urls
 
 
-def template(queue: QueueScenario, queue_url: str) -> dict[str, Any]:
-    """Return the task definition of a queue's worker, as RegisterTaskDefinition takes it."""
+def build_template(queue: QueueScenario, queue_url: str) -> dict[str, Any]:
+    """Return the parameters of RegisterTaskDefinition for the worker of a queue."""
     environment = {
         BEHAVIOUR_VARIABLE: queue.worker,
         QUEUE_VARIABLE: queue.name,
@@ -69,14 +66,14 @@ def template(queue: QueueScenario, queue_url: str) -> dict[str, Any]:
     }
 
 
-def message_counts(sqs: SQSClient, queue_url: str) -> tuple[int, int, int]:
-    """Return the visible, in-flight and delayed messages of a queue."""
+def count_messages(sqs: SQSClient, queue_url: str) -> tuple[int, int, int]:
+    """Return how many messages of a queue are visible, in flight and delayed."""
     attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=COUNTS)["Attributes"]
     visible, in_flight, delayed = (int(attributes[name]) for name in COUNTS)
     return visible, in_flight, delayed
 
 
-def derived_revisions(ecs: ECSClient, scenario: Scenario) -> int:
-    """Return how many task definition revisions there are besides the templates of ``set_stage``."""
+def count_derived_revisions(ecs: ECSClient, scenario: Scenario) -> int:
+    """Return how many task definition revisions there are in addition to the templates of ``set_stage``."""
     pages = ecs.get_paginator("list_task_definitions").paginate()
     return sum(len(page["taskDefinitionArns"]) for page in pages) - len(scenario.queues)

@@ -1,4 +1,4 @@
-"""What the sandbox says at its end, and whether that is a success."""
+"""The summary at the end of a run, and whether the run is a success."""
 
 from __future__ import annotations
 
@@ -17,65 +17,65 @@ if TYPE_CHECKING:
 
     from controller.sandbox.runner import Kill
     from controller.sandbox.siblings import Siblings
-    from controller.sandbox.trial import Trial
+    from controller.sandbox.trial import Row, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSummary:
-    """What happened to one queue, or to all of them together."""
+    """The result for one queue, or for all of them together."""
 
     name: str
     messages: MessageTotals
     census: Census
     lost: int
-    """Messages neither done nor in the queue any more."""
+    """How many messages are neither done nor in the queue any more."""
     left: int
-    """Messages not done and still in the queue, those with a worker included: time ran out for them."""
+    """How many messages were not done in time and are still in the queue, including those with a worker."""
     kills: int
-    """Workers that were ended before they exited by themselves."""
+    """How many workers ECS ended before they exited by themselves."""
 
 
-def account(name: str, messages: MessageTotals, *, census: Census, in_queue: int, kills: int) -> QueueSummary:
-    """Return the summary of a queue that holds ``in_queue`` messages, in flight or not, at the end."""
+def sum_up_queue(name: str, messages: MessageTotals, *, census: Census, in_queue: int, kills: int) -> QueueSummary:
+    """Return the result for a queue that holds ``in_queue`` messages at the end, in flight or not."""
     left = min(messages.undone, in_queue)
     return QueueSummary(name, messages, census, lost=messages.undone - left, left=left, kills=kills)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything that a run of the sandbox has shown."""
+    """The results of a run of the sandbox."""
 
     seconds: float
-    """How long it ran."""
+    """How long it ran, seconds."""
     seed: int
     queues: tuple[QueueSummary, ...]
     calls: Mapping[str, int]
-    """The controller's own AWS calls by ``service:operation``."""
+    """How many AWS calls the controller made, by ``service:operation``."""
     revisions: int
-    """Task definition revisions that the controller registered."""
+    """How many task definition revisions the controller registered."""
     kills: tuple[Kill, ...] = ()
     interrupted: bool = False
-    """Whether it was ended early on request: what is left then is no fault."""
-    faults: tuple[str, ...] = field(default=())
-    """What else went wrong: sentences."""
+    """Whether it was ended early on request, so that messages may be left."""
+    failures: tuple[str, ...] = ()
+    """Sentences about everything else that went wrong."""
     outlived: tuple[str, ...] = ()
-    """Tasks that nobody ended after the end of their workers: sentences."""
+    """Sentences about tasks that nobody ended after the end of their workers."""
     keepers: KeeperTotals = field(default_factory=KeeperTotals)
     trial: Trial | None = None
-    """What it was judged by beyond that; None if nothing was broken on purpose."""
+    """The result of the chaos; None if nothing was broken on purpose."""
     siblings: Siblings | None = None
-    """What containers of one task did to each other; None if that was not the question."""
+    """How containers of one task affected each other; None if the scenario is not about that."""
     kept: str | None = None
-    """The directory with the configuration and all logs, kept because something went wrong."""
+    """The directory with the configuration and all logs, which is kept if something went wrong; otherwise None."""
 
     @property
-    def judged_by(self) -> list[Siblings | Trial]:
-        """What it is judged by beyond messages and kills."""
+    def special_parts(self) -> list[Siblings | Trial]:
+        """The parts that only some runs have."""
         return [part for part in (self.siblings, self.trial) if part]
 
     @property
     def total(self) -> QueueSummary:
-        """All queues together."""
+        """The result for all queues together."""
         return QueueSummary(
             name="total",
             messages=MessageTotals(
@@ -92,28 +92,28 @@ class Summary:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the run is a failure, in sentences; none when it is a success."""
-        problems = list(self.faults)
+        """Sentences that say why the run is a failure; none if it is a success."""
+        problems = list(self.failures)
         total = self.total
         if total.lost:
             problems.append(f"{format_count(total.lost, 'message')} lost: neither done nor in the queue any more.")
-        problems.extend(_killed(kill) for kill in self.kills)
-        for part in self.judged_by:
+        problems.extend(_describe_kill(kill) for kill in self.kills)
+        for part in self.special_parts:
             problems.extend(part.problems)
         problems.extend(self.outlived)
-        # Whatever ended the run before its time is said already, and is why something was left.
-        if total.left and not self.interrupted and not self.faults:
+        # If the run ended early, the reason is said already, and messages are left because of it.
+        if total.left and not self.interrupted and not self.failures:
             problems.append(f"{format_count(total.left, 'message')} not done in time.")
         return tuple(problems)
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is wrong, else 1."""
+        """0 for a success, else 1."""
         return 1 if self.problems else 0
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """Return the least of ``values`` that at least ``share`` (0 to 1) of them do not exceed; None for none."""
+    """Return the smallest of ``values`` that at least ``share`` (0 to 1) of them do not exceed; None without any."""
     if not values:
         return None
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
@@ -121,54 +121,64 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 def render(summary: Summary) -> str:
     """Return the summary as text of at most 80 columns."""
-    told = [[_row(title, cells) for title, cells in part.rows()] for part in (summary.keepers, *summary.judged_by)]
-    parts = [_heading(summary), _table(summary), _calls(summary), *told, _verdict(summary)]
+    special = [_render_rows(part.to_rows()) for part in (summary.keepers, *summary.special_parts)]
+    parts = [
+        _render_heading(summary),
+        _render_queues(summary),
+        _render_calls(summary),
+        *special,
+        _render_verdict(summary),
+    ]
     return "\n\n".join(map("\n".join, parts))
 
 
-def _heading(summary: Summary) -> Iterator[str]:
+def _render_heading(summary: Summary) -> Iterator[str]:
     ended = ", ended on request" if summary.interrupted else ""
     yield f"Summary: {summary.seconds:.0f} s, seed {summary.seed}{ended}"
 
 
-def _table(summary: Summary) -> Iterator[str]:
+def _render_queues(summary: Summary) -> Iterator[str]:
     columns = [*summary.queues, summary.total]
-    yield _row("messages", [column.name for column in columns])
-    yield _row("  sent", [column.messages.sent for column in columns])
-    yield _row("  done", [column.messages.done for column in columns])
-    yield _row("  lost", [column.lost for column in columns])
-    yield _row("  left in the queue, not done", [column.left for column in columns])
-    yield _row("  done twice", [column.messages.done_twice for column in columns])
-    yield _row("  from sent to started, median", [_seconds(column, median=True) for column in columns])
-    yield _row("  from sent to started, p95", [_seconds(column, median=False) for column in columns])
-    yield _row("launched", [])
-    yield _row("  tasks", [column.census.launched_tasks for column in columns])
-    yield _row("  containers", [column.census.launched_containers for column in columns])
-    yield _row("  killed in the middle of work", [column.kills for column in columns])
+    yield _format_row("messages", [column.name for column in columns])
+    yield _format_row("  sent", [column.messages.sent for column in columns])
+    yield _format_row("  done", [column.messages.done for column in columns])
+    yield _format_row("  lost", [column.lost for column in columns])
+    yield _format_row("  left in the queue, not done", [column.left for column in columns])
+    yield _format_row("  done twice", [column.messages.done_twice for column in columns])
+    yield _format_row("  from sent to started, median", [_format_wait(column, median=True) for column in columns])
+    yield _format_row("  from sent to started, p95", [_format_wait(column, median=False) for column in columns])
+    yield _format_row("launched", [])
+    yield _format_row("  tasks", [column.census.launched_tasks for column in columns])
+    yield _format_row("  containers", [column.census.launched_containers for column in columns])
+    yield _format_row("  killed in the middle of work", [column.kills for column in columns])
     for queue in summary.queues:
         sizes = ", ".join(f"{tasks} x {size}" for tasks, size in queue.census.launched)
         yield f"  tasks x containers, {queue.name}: {sizes or 'none'}"
-    yield _row("  task definition revisions", [summary.revisions])
+    yield _format_row("  task definition revisions", [summary.revisions])
 
 
-def _row(title: str, cells: Sequence[object]) -> str:
+def _render_rows(rows: Iterator[Row]) -> Iterator[str]:
+    return (_format_row(title, cells) for title, cells in rows)
+
+
+def _format_row(title: str, cells: Sequence[object]) -> str:
     return (f"{title:<32}" + "".join(f"{cell!s:>12}" for cell in cells)).rstrip()
 
 
-def _seconds(column: QueueSummary, *, median: bool) -> str:
+def _format_wait(column: QueueSummary, *, median: bool) -> str:
     waits = column.messages.waits
     if not waits:
         return "-"
     return f"{statistics.median(waits) if median else quantile(waits, 0.95):.1f} s"
 
 
-def _calls(summary: Summary) -> Iterator[str]:
-    yield _row("AWS calls by the controller", [sum(summary.calls.values())])
+def _render_calls(summary: Summary) -> Iterator[str]:
+    yield _format_row("AWS calls by the controller", [sum(summary.calls.values())])
     for operation, count in sorted(summary.calls.items(), key=lambda item: (-item[1], item[0])):
-        yield _row(f"  {operation}", [count])
+        yield _format_row(f"  {operation}", [count])
 
 
-def _verdict(summary: Summary) -> Iterator[str]:
+def _render_verdict(summary: Summary) -> Iterator[str]:
     if summary.problems:
         yield "FAILED"
         yield from (f"  {problem}" for problem in summary.problems)
@@ -180,6 +190,6 @@ def _verdict(summary: Summary) -> Iterator[str]:
         yield "Every message was done: none lost, no worker killed in the middle of its work."
 
 
-def _killed(kill: Kill) -> str:
+def _describe_kill(kill: Kill) -> str:
     work = f"while it worked on message {kill.message}" if kill.message else "before it exited by itself"
     return f"Container {kill.container} of {kill.task} was killed {work} ({kill.stop_code or 'no stop code'})."

@@ -1,4 +1,4 @@
-"""What a run under chaos is judged by."""
+"""The result of a run under chaos."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Row = tuple[str, tuple[object, ...]]
-"""A title, and the cells beside it."""
+"""A row of the summary: its title and its cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was broken, and what the controllers made of it."""
+    """What was broken on purpose, and which promises the controllers kept."""
 
-    injected: Mapping[tuple[str, str], int]
-    """Calls that were hit, by their service and the kind of fault."""
+    hits: Mapping[tuple[str, str], int]
+    """How many calls were hit, by (service, kind of disturbance)."""
     blows: Mapping[Blow, int]
-    """What was done to a controller process."""
+    """How often each blow hit a controller process."""
     above_max: Mapping[str, int]
-    """By how many containers each scaler's live ones ever exceeded its maximum, at worst."""
+    """The most live containers beyond ``max_containers`` at any moment, by scaler."""
     beyond_plans: Mapping[str, int]
-    """Tasks of each scaler that were started beyond the largest plan of their slot."""
+    """How many tasks were started beyond the largest plan of their slot, by scaler."""
     memory: MemoryUse | None = None
-    """What the first controller held; None if nobody asked."""
+    """The memory of the first controller; None unless it was a soak."""
 
     @property
     def problems(self) -> Iterator[str]:
-        """Why the controllers have failed, in sentences; none if they have not."""
+        """Sentences that say which promises the controllers broke; none if they kept all."""
         for scaler, above in self.above_max.items():
             if above:
                 containers = format_count(above, "live container")
@@ -45,12 +45,12 @@ class Trial:
                 yield f"Scaler {scaler} launched {format_count(beyond, 'task')} beyond the largest plan of a slot."
         growth = self.memory.growth if self.memory else None
         if growth is not None and growth > MAX_GROWTH:
-            yield f"The controller holds {_mebibytes(growth)} more memory than at first: it may hold 5 MiB more."
+            yield f"The controller holds {_format_mebibytes(growth)} more memory than at first: it may hold 5 MiB more."
 
-    def rows(self) -> Iterator[Row]:
+    def to_rows(self) -> Iterator[Row]:
         """Return the lines of the summary."""
         of_controllers: Counter[str] = Counter()
-        for (service, kind), number in self.injected.items():
+        for (service, kind), number in self.hits.items():
             if service != METADATA:
                 of_controllers[kind] += number
         yield "faults in the controller's calls", (of_controllers.total(),)
@@ -63,15 +63,15 @@ class Trial:
         yield "containers above max, at worst", (*self.above_max.values(), max(self.above_max.values(), default=0))
         yield "tasks launched beyond plans", (*self.beyond_plans.values(), sum(self.beyond_plans.values()))
         if self.memory:
-            yield from self._memory_rows(self.memory)
+            yield from self._to_memory_rows(self.memory)
 
-    def _memory_rows(self, memory: MemoryUse) -> Iterator[Row]:
+    def _to_memory_rows(self, memory: MemoryUse) -> Iterator[Row]:
         if memory.settled is None or memory.last is None:
             yield "controller memory", ("not known",)
             return
-        yield f"controller memory after {memory.settles_at:.0f} s", (_mebibytes(memory.settled),)
-        yield "  at the end", (_mebibytes(memory.last),)
+        yield f"controller memory after {memory.settles_at:.0f} s", (_format_mebibytes(memory.settled),)
+        yield "  at the end", (_format_mebibytes(memory.last),)
 
 
-def _mebibytes(size: int) -> str:
+def _format_mebibytes(size: int) -> str:
     return f"{size / MEBIBYTE:.1f} MiB"

@@ -1,9 +1,8 @@
-"""What a worker container does: take messages over HTTP, work on each for a while, delete it, exit."""
+"""The program of a worker container: takes messages over HTTP, works on each for a while, deletes it, and exits."""
 
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from controller.sandbox.messages import Message, Mishap
@@ -13,20 +12,20 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from controller.sandbox.aws import ContainerView
     from controller.sandbox.messages import MessageRecords
 
 BEHAVIOUR_VARIABLE = "SANDBOX_WORKER"
-"""The environment variable of a container that says what it does; without it, it is a sidecar."""
+"""The environment variable with the behaviour of a worker; a container without it is no worker."""
 QUEUE_VARIABLE = "SANDBOX_QUEUE"
 QUEUE_URL_VARIABLE = "SANDBOX_QUEUE_URL"
 
-
-LONGER = 1.0
-"""How long after its message has gone back a hanging worker gives up, seconds."""
+HANGS_LONGER = 1.0
+"""How long after its message has returned to the queue a hanging worker gives up, seconds."""
 
 
 class GaveUpError(Exception):
-    """The worker exits in the middle of a message, which it leaves to the queue."""
+    """The worker exits in the middle of a message, which stays in the queue."""
 
     def __init__(self, mishap: Mishap) -> None:
         super().__init__(f"the message {mishap}")
@@ -36,25 +35,35 @@ class GaveUpError(Exception):
 class Worker:
     """One worker container from its start to its exit."""
 
-    def __init__(self, *, behaviour: str, sqs: SQSClient, queue: str, queue_url: str, records: MessageRecords) -> None:
-        """``behaviour`` is a key of ``BEHAVIOURS``."""
+    def __init__(
+        self,
+        *,
+        behaviour: str,
+        sqs: SQSClient,
+        queue: str,
+        queue_url: str,
+        records: MessageRecords,
+        now: Callable[[], float],
+    ) -> None:
+        """``behaviour`` is a key of ``BEHAVIOURS``; ``now`` returns seconds since the epoch."""
         self._behave = BEHAVIOURS[behaviour]
         self.queue = queue
         """The name under which its messages are recorded."""
         self.holding: Message | None = None
-        """The message that it works on."""
+        """The message on which it is working; None if there is none."""
         self._sqs = sqs
         self._queue_url = queue_url
         self._records = records
+        self._now = now
         self._killed = threading.Event()
 
     def run(self) -> int:
-        """Do what it does, and return its exit code. Raises GaveUpError if a message does not let it live."""
+        """Behave as it should, and return the exit code. Raises ``GaveUpError`` because of a mishap."""
         self._behave(self)
         return 0
 
     def kill(self) -> None:
-        """End the container as SIGKILL would: what it holds stays in the queue, invisible until its timeout."""
+        """End the container as SIGKILL would: its message stays in the queue, invisible until its timeout."""
         self._killed.set()
 
     @property
@@ -63,37 +72,42 @@ class Worker:
         return self._killed.is_set()
 
     def serve_one(self) -> bool:
-        """Take a message, do its work and delete it; return whether there was one and it is done.
+        """Take a message, do its work and delete it. Return False if there was none, or if the worker was killed.
 
-        Raises GaveUpError if the message is one that its first worker does not survive.
+        Raises ``GaveUpError`` if the message has a mishap and this is its first worker.
         """
-        # A short poll will do: the embedded SQS, unlike the real one, always sees every message.
+        # A short poll is enough: unlike the real SQS, the embedded one always sees every message.
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url, MaxNumberOfMessages=1, AttributeNames=["ApproximateReceiveCount"]
         )
         for received in answer.get("Messages", ()):
-            message = Message.read(received["Body"], received["MessageId"])
+            message = Message.from_body(received["Body"], received["MessageId"])
             self.holding = message
-            self._records.started(self.queue, message, time.time())
+            self._records.record_started(self.queue, message, self._now())
             mishap = message.mishap if received["Attributes"]["ApproximateReceiveCount"] == "1" else None
-            if self._killed.wait(self._seconds(message, mishap)):
+            if self._killed.wait(self._choose_work_seconds(message, mishap)):
                 return False
             if mishap:
                 raise GaveUpError(mishap)
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=received["ReceiptHandle"])
-            self._records.done(self.queue, message)
+            self._records.record_done(self.queue, message)
             self.holding = None
             return True
         return False
 
-    def _seconds(self, message: Message, mishap: Mishap | None) -> float:
-        """Return how long the worker is busy with a message."""
+    def _choose_work_seconds(self, message: Message, mishap: Mishap | None) -> float:
+        """Return how long the worker is busy with a message, seconds."""
         if mishap is Mishap.FAILS:
             return message.seconds / 2
         if mishap is Mishap.HANGS:
             queue = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["VisibilityTimeout"])
-            return float(queue["Attributes"]["VisibilityTimeout"]) + LONGER
+            return float(queue["Attributes"]["VisibilityTimeout"]) + HANGS_LONGER
         return message.seconds
+
+
+def is_worker(view: ContainerView) -> bool:
+    """Return whether a container is a worker, and not a keeper or a sidecar."""
+    return BEHAVIOUR_VARIABLE in view.environment
 
 
 def drain(worker: Worker) -> None:
@@ -102,10 +116,10 @@ def drain(worker: Worker) -> None:
         pass
 
 
-def single(worker: Worker) -> None:
+def serve_one(worker: Worker) -> None:
     """Take one message."""
     worker.serve_one()
 
 
-BEHAVIOURS: Mapping[str, Callable[[Worker], None]] = {"drain": drain, "single": single}
-"""What a container may do, by the value of ``BEHAVIOUR_VARIABLE``."""
+BEHAVIOURS: Mapping[str, Callable[[Worker], None]] = {"drain": drain, "single": serve_one}
+"""The behaviours of workers, by the value of ``BEHAVIOUR_VARIABLE``."""

@@ -1,4 +1,4 @@
-"""The budget's account: what every scaler has and wants, shared by the threads that reconcile them."""
+"""The budget's accounts: how much every scaler has and wants, shared by the threads that reconcile them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from controller.config import ScalerSpec
-from controller.core.decision.budget import Claim, granted
+from controller.core.decision.budget import Claim, grant_share
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """One scaler's."""
+    """The account of one scaler."""
 
     priority: int
     most: int
-    """Its max_containers: what it counts for until it is known what it has, for unknown is not 0."""
+    """Its max_containers. It counts for as many until it is known how many it has: unknown is not 0."""
     held: int | None = None
     """Containers that live or are in doubt; None before the first report."""
     reserved: int = 0
@@ -28,7 +28,7 @@ class _Account:
 
     @property
     def taken(self) -> int:
-        """What it takes of the budget."""
+        """Containers of the budget that it takes up."""
         return (self.most if self.held is None else self.held) + self.reserved
 
 
@@ -54,40 +54,34 @@ class SharedBudget:
             }
 
     def report(self, scaler: str, held: int) -> None:
-        """Take down what a scaler has."""
+        """Take down how many containers a scaler has, those in doubt included."""
         with self._lock:
             self._change(scaler, held=held)
 
-    def content(self, scaler: str) -> None:
-        """Drop a scaler's claim: it wants nothing now, or cannot launch it."""
-        with self._lock:
-            self._change(scaler, reserved=0, wanted=0, held_since=None)
+    def grant(self, scaler: str, wanted: int | None, now: float) -> int:
+        """Return the part of ``wanted`` containers that may be launched, and reserve it.
 
-    def unsure(self, scaler: str) -> None:
-        """Let a scaler that could not observe want nothing this time, but keep its place in the line."""
-        with self._lock:
-            self._change(scaler, reserved=0, wanted=0)
-
-    def grant(self, scaler: str, wanted: int, now: float) -> int:
-        """Return what of ``wanted`` containers may be launched, and reserve it.
-
-        The scaler keeps its place in the line until it has launched: it may have to wait for its slot. One that a
-        reload has just removed is granted nothing.
+        The scaler keeps its place in the line until it has launched: it may have to wait for its slot. With 0 it wants
+        nothing, and leaves the line. With None it could not observe: it is granted nothing, and keeps its place. A
+        scaler that a reload has just removed is granted nothing.
         """
         with self._lock:
+            account = self._accounts.get(scaler)
+            if not wanted or account is None:
+                place = account.held_since if account and wanted is None else None
+                self._change(scaler, reserved=0, wanted=0, held_since=place)
+                return wanted or 0 if self._limit is None else 0
             if self._limit is None:
                 return wanted
-            if (account := self._accounts.get(scaler)) is None:
-                return 0
             since = now if account.held_since is None else account.held_since
             self._change(scaler, reserved=0, wanted=wanted, held_since=since)
             room = self._limit - sum(each.taken for each in self._accounts.values())
-            share = granted(room, self._claims(), scaler, now)
+            share = grant_share(room, self._claims(), scaler, now)
             self._change(scaler, reserved=share, wanted=wanted - share)
             return share
 
-    def launched(self, scaler: str, containers: int, now: float) -> None:
-        """Turn what was granted into what was started, or may yet be; the scaler goes to the end of the line.
+    def settle(self, scaler: str, containers: int, now: float) -> None:
+        """Turn what was granted into the containers that a launch started, or may yet; the scaler goes to the end.
 
         Even if that is nothing: one whose launches fail must not keep the others from theirs.
         """

@@ -12,11 +12,11 @@ from controller.aws.pace import Pacer
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.copies import derived_family
-from controller.core.copies.derive import Allowed, copies_limit, derive, derived_fingerprint, permitted
-from controller.core.copies.overrides import within_overrides
+from controller.core.copies.derive import Allowed, derive, find_copies_limit, fingerprint_copies, keep_allowed
+from controller.core.copies.overrides import limit_by_overrides
 from controller.core.copies.packing import PackingPolicy, Plan, pack
-from controller.core.copies.sizing import TaskSize, task_size
-from controller.core.copies.template import CannotCopy, Template, worker_container
+from controller.core.copies.sizing import TaskSize, size_task
+from controller.core.copies.template import CannotCopy, Template, find_worker
 from controller.core.decision.rate import Rate
 from controller.telemetry.series import Series
 
@@ -26,7 +26,7 @@ REGISTER_RATE = Rate(1.0, 20)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a launch starts, before anything is written."""
+    """The layout of a launch before anything is written."""
 
     template: Template
     worker: str
@@ -40,9 +40,9 @@ class Draft:
 
     @property
     def sizes(self) -> dict[int, TaskSize]:
-        """What a task of each group is paid, by its worker containers."""
+        """The CPU and memory that are paid for a task of each group, by its worker containers."""
         sizes = {
-            group.containers: task_size(self.template, self.worker, group.containers) for group in self.plan.groups
+            group.containers: size_task(self.template, self.worker, group.containers) for group in self.plan.groups
         }
         return {k: size for k, size in sizes.items() if size is not None}
 
@@ -62,8 +62,8 @@ class DefinitionStore(Protocol):
     def template(self, definition: str) -> Template:
         """Return what a family, family:revision or ARN means now."""
 
-    def others(self, family: str) -> str | None:
-        """Return the newest revision of a family that somebody else registers; None: it is ours, or nobody's."""
+    def find_foreign(self, family: str) -> str | None:
+        """Return the newest revision of a family if somebody else registers it; None: it is ours, or empty."""
 
     def find(self, family: str, fingerprint: str) -> str | None:
         """Return the ARN of an active revision that carries the fingerprint."""
@@ -91,12 +91,12 @@ class Drafts:
         """
         template = self._store.template(spec.task.definition)
         try:
-            worker = worker_container(template, spec.task.container)
+            worker = find_worker(template, spec.task.container)
         except CannotCopy as error:
             raise AwsError(Fault.MISSING, str(error), "task.container") from error
-        most, why = copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
+        most, why = find_copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
         try:
-            most, why = within_overrides(worker, spec.task.environment, most, why)
+            most, why = limit_by_overrides(worker, spec.task.environment, most, why)
         except CannotCopy as error:
             raise AwsError(Fault.INVALID, str(error), "task.environment") from error
         plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
@@ -109,13 +109,13 @@ class Drafts:
         """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
         for k in sorted(size for size in sizes if size > 1):
             family = derived_family(template, k)
-            if (arn := self._store.others(family)) is not None:
+            if (arn := self._store.find_foreign(family)) is not None:
                 why = f"{k} workers a task would be registered as {family}, but {arn} is not the controller's"
                 return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
         return None
 
     def derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
-        """Return what is registered for k workers a task, 2 or more. Raises AwsError when that cannot be."""
+        """Return the definition to register for k workers a task, 2 or more. Raises AwsError when there is none."""
         if (taken := self._taken(draft.template, [k])) is not None:
             raise AwsError(Fault.CANNOT_COPY, f"task definition {draft.template.label}: {taken[1]}")
         return self._derived(spec, draft, k)
@@ -127,10 +127,10 @@ class Drafts:
             raise AwsError(Fault.CANNOT_COPY, str(error), "task.max_containers_per_task") from error
 
     def as_registered(self, draft: Draft) -> dict[str, Any]:
-        """Return what registers the template again: without what ECS has filled in by itself."""
+        """Return the definition that registers the template again, without the members that ECS fills in itself."""
         template = draft.template
         definition = {**template.definition, "tags": [*template.tags]}
-        registrable: dict[str, Any] = permitted(definition, self._store.registrable)
+        registrable: dict[str, Any] = keep_allowed(definition, self._store.registrable)
         return registrable
 
     def definition(self, spec: ScalerSpec, draft: Draft, k: int, last_send: float, series: Series) -> str:
@@ -141,7 +141,7 @@ class Drafts:
         """
         if k == 1:
             return draft.template.arn
-        print_ = derived_fingerprint(draft.template, draft.worker, k, spec.task.keeper_image)
+        print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper_image)
         with self._turns.setdefault(print_, Lock()):
             found = self._store.find(derived_family(draft.template, k), print_)
             if found is not None:
@@ -159,7 +159,7 @@ class Drafts:
 
 
 def _rounding(template: Template, worker: str, k: int) -> float:
-    size = task_size(template, worker, k)
+    size = size_task(template, worker, k)
     return size.rounding if size else 0.0
 
 

@@ -14,15 +14,15 @@ from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
+from controller.aws.run_task import ConflictError, OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import StoppingError, TooLateError
-from controller.aws.tasks import Answer, ConflictError, OutcomeUnknownError
 from controller.clock import Clock
 from controller.config import ScalerSpec
-from controller.core.copies.overrides import container_overrides
-from controller.core.copies.packing import Call, Plan, cut_short
-from controller.core.decision.ledger import LiveTask
+from controller.core.copies.overrides import build_overrides
+from controller.core.copies.packing import Call, Plan, explain_cut
 from controller.core.decision.model import Decision, Outcome
 from controller.core.decision.slots import launch_token, slot_numbered
+from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult
 from controller.scaling.draft import DefinitionStore, Draft, Drafts
 from controller.telemetry.series import Series
@@ -38,7 +38,7 @@ Enter = Callable[[Iterable[LiveTask]], None]
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What became of one call."""
+    """How one call went."""
 
     arns: tuple[str, ...] = ()
     doubtful_since: float | None = None
@@ -54,7 +54,7 @@ class Launcher:
     def __init__(
         self,
         definitions: DefinitionStore,
-        run: Callable[[Mapping[str, Any], float], Answer],
+        run: Callable[[Mapping[str, Any], float], RunTaskAnswer],
         controller: str,
         pacer: Pacer,
         clock: Clock,
@@ -78,7 +78,7 @@ class Launcher:
         return self.drafts.draft(spec, containers)
 
     def launch(self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
-        """Carry a decision to launch out, and return what became of it.
+        """Carry a decision to launch out, and return how that went.
 
         Raises nothing that AWS does; StoppingError before anything was sent, ValueError for a decision without slot.
         """
@@ -87,16 +87,16 @@ class Launcher:
         try:
             draft = self.draft(spec, decision.launch)
             if self._dry_run:
-                return described(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, decision.launch)
+                return annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, decision.launch)
             last_send = slot_numbered(spec.policy.slots, decision.slot).last_send
             definitions = {
                 group.containers: self.drafts.definition(spec, draft, group.containers, last_send, series)
                 for group in draft.plan.groups
             }
         except AwsError as error:
-            return LaunchResult(Outcome.FAILED, None, fault=error.fault, error=named(spec, error))
+            return LaunchResult(Outcome.FAILED, None, fault=error.fault, error=explain_error(spec, error))
         result = self._carry_out(spec, decision.slot, draft, definitions, enter)
-        return described(result, spec, draft, decision.launch)
+        return annotate(result, spec, draft, decision.launch)
 
     def _carry_out(
         self, spec: ScalerSpec, slot: int, draft: Draft, definitions: Mapping[int, str], enter: Enter
@@ -106,60 +106,60 @@ class Launcher:
         arns: list[str] = []
         containers = 0
         for index, call in enumerate(draft.plan.calls):
-            if self._clock.pause(0):
-                return _result(draft.plan, arns, containers, _Sent(error=_STOPPING))
+            if self._clock.is_stopping():
+                return _conclude(draft.plan, arns, containers, _Sent(error=_STOPPING))
             token = launch_token(slots, slot, index)
             parameters = self._parameters(spec, draft.worker, call, definitions[call.containers], token)
             sent = self._send(spec, parameters, last_send)
-            enter(_live(spec, sent, call, self._clock.now()))
+            enter(_read_tasks(spec, sent, call, self._clock.now()))
             if sent.fault is not Fault.CONFLICT:
                 arns += sent.arns
                 containers += len(sent.arns) * call.containers
             if sent.error is not None:
                 self._definitions.forget(definitions[call.containers])
                 doubtful = call.count * call.containers
-                return _result(draft.plan, arns, containers, sent, doubtful)
-        return _result(draft.plan, arns, containers, _Sent())
+                return _conclude(draft.plan, arns, containers, sent, doubtful)
+        return _conclude(draft.plan, arns, containers, _Sent())
 
     def _send(self, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> _Sent:
         """Send one call until its outcome is known or the window has closed.
 
         Only tasks or a conflict resolve an unknown outcome: a refusal after it says nothing of what came before.
         """
-        if too_fast := self._paced(spec, parameters["count"], last_send):
+        if too_fast := self._wait_for_pace(spec, parameters["count"], last_send):
             return too_fast
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                sent = _answered(self._run(parameters, last_send), parameters["count"])
+                sent = _judge_answer(self._run(parameters, last_send), parameters["count"])
                 # AWS does not say that a call which started nothing binds its token: what left before may yet start.
                 return sent if sent.arns else replace(sent, doubtful_since=doubtful_since)
             except ConflictError as error:
-                return _Sent(error.arns, fault=Fault.CONFLICT, error=named(spec, error))
+                return _Sent(error.arns, fault=Fault.CONFLICT, error=explain_error(spec, error))
             except (TooLateError, StoppingError):
                 break
             except OutcomeUnknownError as error:
                 doubtful_since, said = self._clock.now(), str(error)
             except AwsError as error:
                 if doubtful_since is None:
-                    return _Sent(fault=error.fault, error=named(spec, error))
+                    return _Sent(fault=error.fault, error=explain_error(spec, error))
             if self._clock.pause(pause):
                 break
         if doubtful_since is None:
-            return self._not_sent(spec)
+            return self._explain_unsent(spec)
         return _Sent(doubtful_since=doubtful_since, fault=Fault.IN_DOUBT, error=f"scaler {spec.name}: {said}")
 
-    def _not_sent(self, spec: ScalerSpec) -> _Sent:
+    def _explain_unsent(self, spec: ScalerSpec) -> _Sent:
         """Return why a call did not leave: the process is to stop, or the window has closed."""
-        if self._clock.pause(0):
+        if self._clock.is_stopping():
             return _Sent(error=_STOPPING)
         return _Sent(fault=Fault.WINDOW_CLOSED, error=f"scaler {spec.name}: the launch window closed before the call")
 
-    def _paced(self, spec: ScalerSpec, tasks: int, last_send: float) -> _Sent | None:
-        """Wait until so many tasks keep to the pace; gives what became of the call if they cannot in time."""
+    def _wait_for_pace(self, spec: ScalerSpec, tasks: int, last_send: float) -> _Sent | None:
+        """Wait until so many tasks keep to the pace; return why the call is not sent if they cannot in time."""
         if self._pacer.wait(tasks, last_send):
             return None
-        if self._clock.pause(0):
+        if self._clock.is_stopping():
             return _Sent(error=_STOPPING)
         return _Sent(fault=Fault.THROTTLED, error=f"scaler {spec.name}: aws.launch_rate leaves no room in this slot")
 
@@ -175,24 +175,24 @@ class Launcher:
             "group": spec.name,
         }
         if spec.task.environment:
-            parameters["overrides"] = container_overrides(worker, spec.task.environment, call.containers)
+            parameters["overrides"] = build_overrides(worker, spec.task.environment, call.containers)
         return parameters
 
 
-def named(spec: ScalerSpec, error: Exception) -> str:
-    """Return an error as a sentence that names the scaler and the key to check."""
+def explain_error(spec: ScalerSpec, error: Exception) -> str:
+    """Return an error as a sentence that names the scaler, and the key to check."""
     key = error.key if isinstance(error, AwsError) else None
     where = "" if key is None else f"; check scalers[{spec.index}].{key}"
     return f"scaler {spec.name}: {error}{where}"
 
 
-def described(result: LaunchResult, spec: ScalerSpec, draft: Draft, asked: int) -> LaunchResult:
-    """Return a result that says what its tasks are paid, and what keeps them or the plan from being fuller."""
-    cut = cut_short(asked, draft.plan, spec.packing, draft.most)
+def annotate(result: LaunchResult, spec: ScalerSpec, draft: Draft, asked: int) -> LaunchResult:
+    """Return a result with the sizes of its tasks, and with why they or the plan hold fewer workers than asked."""
+    cut = explain_cut(asked, draft.plan, spec.packing, draft.most)
     return replace(result, sizes=draft.sizes, limit=draft.limit, cut=cut)
 
 
-def _answered(answer: Answer, asked: int) -> _Sent:
+def _judge_answer(answer: RunTaskAnswer, asked: int) -> _Sent:
     """Judge an answer: what started counts; with less than all of it the plan ends."""
     if not answer.failures and len(answer.arns) == asked:
         return _Sent(answer.arns)
@@ -202,7 +202,7 @@ def _answered(answer: Answer, asked: int) -> _Sent:
     return _Sent(answer.arns, fault=fault, error=f"{len(answer.arns)} of {asked} tasks started: {reasons}")
 
 
-def _live(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterator[LiveTask]:
+def _read_tasks(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterator[LiveTask]:
     """Return the tasks of an answer as the ledger takes them.
 
     Another controller's tasks, known by a conflict, may hold any number of workers: the most that there can be.
@@ -212,7 +212,7 @@ def _live(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterator[Liv
         yield LiveTask(arn=arn, scaler=spec.name, running=0, starting=workers, created_at=now)
 
 
-def _result(plan: Plan, arns: list[str], containers: int, last: _Sent, doubtful: int = 0) -> LaunchResult:
+def _conclude(plan: Plan, arns: list[str], containers: int, last: _Sent, doubtful: int = 0) -> LaunchResult:
     in_doubt = doubtful if last.doubtful_since is not None else 0
     if in_doubt:
         outcome = Outcome.IN_DOUBT

@@ -1,7 +1,8 @@
-"""Observe: a queue's counts and a scaler's fleet, as one step. What cannot be seen is unknown, never zero."""
+"""Observe: the counts of a queue and the fleet of a scaler, in one step. What cannot be seen is unknown, never zero."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,8 +10,8 @@ from typing import Protocol
 from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.copies.copies import families
+from controller.core.decision.breaker import Sign
 from controller.core.decision.model import Fleet, QueueCounts
-from controller.scaling.fleet import Cluster
 
 
 class QueueReader(Protocol):
@@ -20,16 +21,43 @@ class QueueReader(Protocol):
         """Return the queue's counts. Raises AwsError."""
 
 
+class ClusterReader(Protocol):
+    """Knows what lives in one cluster; ``controller.scaling.fleet.Cluster`` does."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a listing was ever taken."""
+
+    def is_idle(self, scaler: str) -> bool:
+        """Say whether a listing was taken and no task of the scaler's is known to live."""
+
+    def refresh(self, began_after: float) -> None:
+        """Make sure that what is known stands on a listing that began at ``began_after`` or later. Raises AwsError."""
+
+    def fleet_of(self, scaler: str) -> Fleet:
+        """Return the scaler's fleet as far as known."""
+
+    def read_history(self, families: Iterable[str]) -> None:
+        """Take in how tasks of these families ended before this process, each family once. Raises AwsError."""
+
+    def take_signs(self, scaler: str) -> list[Sign]:
+        """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What could be seen; None is unknown, and ``problem`` says why."""
+    """The queue and the fleet as far as they could be seen; None is unknown, and ``problem`` says why."""
 
     queue: QueueCounts | None = None
     fleet: Fleet | None = None
     problem: AwsError | None = None
 
+    def could_launch(self, min_containers: int) -> bool:
+        """Say whether what was seen can lead to a launch."""
+        return self.fleet is not None and self.queue is not None and max(self.queue.visible, min_containers) > 0
 
-def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after: float) -> Observation:
+
+def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_after: float) -> Observation:
     """Return the queue's counts and the fleet; the fleet stands on a listing that began at ``began_after`` or later.
 
     With no backlog, nothing live as far as known and no minimum, the queue's counts are all that is asked for: an idle
@@ -46,27 +74,25 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: Cluster, began_after:
             cluster.refresh(began_after)
         except AwsError as error:
             return Observation(queue=counts, problem=error)
-    return Observation(counts, cluster.fleet(spec.name))
+    return Observation(counts, cluster.fleet_of(spec.name))
 
 
-def _list_once(cluster: Cluster, began_after: float) -> None:
-    """See once what lives though the queue is unknown: the budget counts it, and what is unknown as the maximum."""
-    if cluster.is_listed:
-        return
-    with suppress(AwsError):
-        cluster.refresh(began_after)
+def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Observation:
+    """Have the cluster read how the scaler's tasks ended before this process.
 
-
-def could_launch(spec: ScalerSpec, seen: Observation) -> bool:
-    """Say whether what was seen can lead to a launch."""
-    return seen.fleet is not None and seen.queue is not None and max(seen.queue.visible, spec.policy.min_containers) > 0
-
-
-def recall(spec: ScalerSpec, seen: Observation, cluster: Cluster) -> Observation:
-    """Have the cluster read how the scaler's tasks ended before this process; what it cannot read makes it unknown."""
+    If that cannot be read the fleet is unknown: without it, tasks that keep failing would be launched again.
+    """
     try:
         most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
         cluster.read_history(families(spec.task.definition, most))
     except AwsError as error:
         return replace(seen, fleet=None, problem=error)
     return seen
+
+
+def _list_once(cluster: ClusterReader, began_after: float) -> None:
+    """See once what lives though the queue is unknown: until then the budget counts the scaler with its maximum."""
+    if cluster.is_listed:
+        return
+    with suppress(AwsError):
+        cluster.refresh(began_after)

@@ -1,1 +1,1 @@
-"""What the controller says of itself: metrics and log events."""
+"""Metrics and log events."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import Gauge
 
-from controller.core.decision.ledger import StopOutcome
 from controller.core.decision.model import Fleet, Numbers, Outcome, QueueCounts, Reason
 from controller.core.decision.policy import Policy
+from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.metrics import COOLDOWNS, RECONCILE_OUTCOMES, Metrics
 

@@ -10,13 +10,13 @@ from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.core.copies.fingerprint import our_tags
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import container, register_template, unique
 from tests.support.controller import clients_of
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
-    from controller.sandbox.aws.faults import Kind as Kinds
+    from controller.sandbox.aws.disturbances import Kind as Kinds
     from tests.support.clock import ManualClock
 
 APP = "ecsq-ecsq"
@@ -51,7 +51,7 @@ def test_what_botocore_does_not_know_is_told(aws: EmbeddedAws, family: str) -> N
     known = {"taskDefinitionArn": plain["taskDefinitionArn"], "family": family, "revision": 1}
     worker = {"name": "worker", "sandboxProfile": "strict", "dependsOn": [{"containerName": "a", "after": 5}]}
     described = {**known, "containerDefinitions": [worker, worker], "isolation": {"level": 2}}
-    aws.faults.add(Fault("ecs", "DescribeTaskDefinition", "replace", body={"taskDefinition": described}))
+    aws.disturbances.add(Disturbance("ecs", "DescribeTaskDefinition", "replace", body={"taskDefinition": described}))
     definitions = Definitions(clients_of(aws))
     expected = ["containerDefinitions.dependsOn.after", "containerDefinitions.sandboxProfile", "isolation"]
     assert (expected, []) == (definitions.template(family).unknown, definitions.template(family).unknown)
@@ -113,18 +113,18 @@ def test_a_missing_template_is_named(aws: EmbeddedAws, family: str, given: str, 
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("disturbance", "kind"),
     [
-        (Fault("ecs", "*", "error", times=None, status=400, code="AccessDeniedException"), Kind.ACCESS_DENIED),
-        (Fault("ecs", "*", "error", times=None), Kind.SERVER_ERROR),
-        (Fault("ecs", "*", "malformed", times=None), Kind.SERVER_ERROR),
+        (Disturbance("ecs", "*", "error", times=None, status=400, code="AccessDeniedException"), Kind.ACCESS_DENIED),
+        (Disturbance("ecs", "*", "error", times=None), Kind.SERVER_ERROR),
+        (Disturbance("ecs", "*", "malformed", times=None), Kind.SERVER_ERROR),
     ],
     ids=["denied", "server-error", "malformed"],
 )
-def test_a_failure_names_the_definition(aws: EmbeddedAws, family: str, fault: Fault, kind: Kind) -> None:
+def test_a_failure_names_the_definition(aws: EmbeddedAws, family: str, disturbance: Disturbance, kind: Kind) -> None:
     """Whichever of the three calls it was."""
     register_template(aws, family)
-    aws.faults.add(fault)
+    aws.disturbances.add(disturbance)
     definitions = Definitions(clients_of(aws))
     for call in (
         lambda: definitions.template(family),
@@ -246,7 +246,7 @@ def test_a_registration_that_saw_no_other_is_looked_at_again(aws: EmbeddedAws, f
     """A listing may lag: what it hid at the registration counts at the next launch."""
     first, second = Definitions(clients_of(aws)), Definitions(clients_of(aws))
     oldest = first.register(definition(family, "a"), "a")
-    aws.faults.add(Fault("ecs", "ListTaskDefinitions", "replace", body={"taskDefinitionArns": []}))
+    aws.disturbances.add(Disturbance("ecs", "ListTaskDefinitions", "replace", body={"taskDefinitionArns": []}))
     newer = second.register(definition(family, "a"), "a")
     assert [oldest, f"{oldest[:-2]}:2"] == [second.find(family, "a"), newer]
 
@@ -254,7 +254,7 @@ def test_a_registration_that_saw_no_other_is_looked_at_again(aws: EmbeddedAws, f
 @pytest.mark.parametrize("kind", ["throttle", "error", "lost_answer"])
 def test_a_registration_whose_second_look_fails_is_used(aws: EmbeddedAws, family: str, kind: Kinds) -> None:
     """It is there; that another may be older is for the next launch to find out."""
-    aws.faults.add(Fault("ecs", "ListTaskDefinitions", kind, times=2))
+    aws.disturbances.add(Disturbance("ecs", "ListTaskDefinitions", kind, times=2))
     arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
     assert arn == f"arn:aws:ecs:us-east-1:123456789012:task-definition/{family}:1"
 
@@ -262,7 +262,7 @@ def test_a_registration_whose_second_look_fails_is_used(aws: EmbeddedAws, family
 @pytest.mark.parametrize("kind", ["lost_answer", "cut", "malformed"])
 def test_a_registration_whose_answer_is_lost_is_not_sent_again(aws: EmbeddedAws, family: str, kind: Kinds) -> None:
     """It is looked for, and found if ECS has done the work."""
-    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", kind))
+    aws.disturbances.add(Disturbance("ecs", "RegisterTaskDefinition", kind))
     arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
     assert f"{family}:1" == arn.rpartition("/")[2]
     assert 1 == requests(aws).count("RegisterTaskDefinition")
@@ -271,7 +271,7 @@ def test_a_registration_whose_answer_is_lost_is_not_sent_again(aws: EmbeddedAws,
 @pytest.mark.parametrize("kind", ["lost_request", "error"])
 def test_a_registration_that_was_not_made_is_an_error(aws: EmbeddedAws, family: str, kind: Kinds) -> None:
     """The next launch registers it, once."""
-    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", kind))
+    aws.disturbances.add(Disturbance("ecs", "RegisterTaskDefinition", kind))
     definitions = Definitions(clients_of(aws))
     with pytest.raises(AwsError, match=f'registering task definition "{family}"'):
         definitions.register(definition(family, "a"), "a")
@@ -306,15 +306,15 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_family_of_somebody_else_is_told_from_ours(aws: EmbeddedAws, family: str) -> None:
     """By its newest revision; nobody's is free, and one that was ours once is not asked about again."""
     definitions, free, ours = Definitions(clients_of(aws)), family, f"{unique('family')}-x2"
-    assert None is definitions.others(free)
+    assert None is definitions.find_foreign(free)
     theirs = register_template(aws, f"{unique('family')}-x2")
-    assert str(definitions.others(theirs.partition(":")[0])).endswith(f"task-definition/{theirs}")
+    assert str(definitions.find_foreign(theirs.partition(":")[0])).endswith(f"task-definition/{theirs}")
     definitions.register(definition(ours, "a"), "a")
     register_template(aws, ours)
     aws.journal.clear()
-    assert None is definitions.others(ours)
+    assert None is definitions.find_foreign(ours)
     assert [] == requests(aws)
-    assert str(Definitions(clients_of(aws)).others(ours)).endswith(f"task-definition/{ours}:2")
+    assert str(Definitions(clients_of(aws)).find_foreign(ours)).endswith(f"task-definition/{ours}:2")
 
 
 def test_a_revision_that_somebody_adds_to_our_family_is_passed_over(aws: EmbeddedAws, family: str) -> None:
@@ -329,7 +329,7 @@ def test_tags_that_come_late_are_looked_for_again(aws: EmbeddedAws, family: str)
     arn = Definitions(clients_of(aws)).register(definition(family, "a"), "a")
     ecs, definitions = aws.client("ecs"), Definitions(clients_of(aws))
     ecs.untag_resource(resourceArn=arn, tagKeys=[tag["key"] for tag in our_tags("a", TEMPLATE, 2)])
-    assert (None, None) == (definitions.others(family), definitions.find(family, "a"))
+    assert (None, None) == (definitions.find_foreign(family), definitions.find(family, "a"))
     ecs.tag_resource(resourceArn=arn, tags=our_tags("a", TEMPLATE, 2))
     assert arn == definitions.find(family, "a")
 

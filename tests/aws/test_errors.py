@@ -8,29 +8,29 @@ from controller.aws.errors import FOR_A_PERSON, AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
-from controller.config import AwsSpec
-from controller.sandbox.aws import Fault
-from tests.support.controller import NOBODY_LISTENS, clients_of, ignore_request
+from controller.sandbox.aws import Disturbance
+from tests.support.clock import MACHINE_CLOCK
+from tests.support.controller import UNREACHABLE_AWS, aws_spec, clients_of, ignore_request
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 
-def failure(aws: EmbeddedAws, cluster: str, fault: Fault) -> AwsError:
-    """Return what a listing that meets the fault raises."""
-    aws.faults.add(fault)
+def failure(aws: EmbeddedAws, cluster: str, disturbance: Disturbance) -> AwsError:
+    """Return what a listing that meets the disturbance raises."""
+    aws.disturbances.add(disturbance)
     with pytest.raises(AwsError) as caught:
         Tasks(clients_of(aws), cluster, "ecsq").observe((), lambda _: None)
     return caught.value
 
 
-def error(code: str, message: str = "no", status: int = 400) -> Fault:
-    """Return a fault that answers every listing with an error."""
-    return Fault("ecs", "ListTasks", "error", times=None, code=code, message=message, status=status)
+def error(code: str, message: str = "no", status: int = 400) -> Disturbance:
+    """Return a disturbance that answers every listing with an error."""
+    return Disturbance("ecs", "ListTasks", "error", times=None, code=code, message=message, status=status)
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("disturbance", "kind"),
     [
         *((error(code), Kind.ACCESS_DENIED) for code in ("AccessDeniedException", "ExpiredTokenException")),
         (error("InvalidSignatureException", "Signature expired"), Kind.ACCESS_DENIED),
@@ -39,17 +39,19 @@ def error(code: str, message: str = "no", status: int = 400) -> Fault:
         (error("SomethingNewException"), Kind.INVALID),
         (error("SomethingNewException", status=502), Kind.SERVER_ERROR),
     ],
-    ids=lambda value: f"{value.code}-{value.status}" if isinstance(value, Fault) else value.value,
+    ids=lambda value: f"{value.code}-{value.status}" if isinstance(value, Disturbance) else value.value,
 )
-def test_a_failure_names_resource_reason_and_key(aws: EmbeddedAws, cluster: str, fault: Fault, kind: Kind) -> None:
+def test_a_failure_names_resource_reason_and_key(
+    aws: EmbeddedAws, cluster: str, disturbance: Disturbance, kind: Kind
+) -> None:
     """The resource first, then AWS's code and words."""
-    raised = failure(aws, cluster, fault)
-    assert f'cluster "{cluster}": {fault.code}: {fault.message}' == str(raised)
+    raised = failure(aws, cluster, disturbance)
+    assert f'cluster "{cluster}": {disturbance.code}: {disturbance.message}' == str(raised)
     assert (kind, "task.cluster") == (raised.fault, raised.key)
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "disturbance",
     [
         error("ThrottlingException"),
         error("RequestLimitExceeded", status=503),
@@ -58,9 +60,9 @@ def test_a_failure_names_resource_reason_and_key(aws: EmbeddedAws, cluster: str,
     ],
     ids=["ecs", "ec2", "in-disguise", "by-status"],
 )
-def test_throttling_is_known_in_each_of_its_forms(aws: EmbeddedAws, cluster: str, fault: Fault) -> None:
+def test_throttling_is_known_in_each_of_its_forms(aws: EmbeddedAws, cluster: str, disturbance: Disturbance) -> None:
     """It passes by itself, so nobody has to mend anything."""
-    kind = failure(aws, cluster, fault).fault
+    kind = failure(aws, cluster, disturbance).fault
     assert Kind.THROTTLED == kind
     assert kind not in FOR_A_PERSON
 
@@ -80,7 +82,7 @@ def test_an_error_without_a_message_is_still_a_sentence(aws: EmbeddedAws, cluste
 
 def test_a_network_that_is_down_is_no_keys_fault() -> None:
     """The cluster is not what to check when nobody answers."""
-    clients = Clients(AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0), "ecsq", ignore_request)
+    clients = Clients(UNREACHABLE_AWS, "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError, match=r'cluster "a": .*http://127\.0\.0\.1:1') as caught:
         Tasks(clients, "a", "ecsq").observe((), lambda _: None)
     assert (Kind.UNREACHABLE, None) == (caught.value.fault, caught.value.key)
@@ -90,7 +92,7 @@ def test_missing_credentials_are_said_without_a_resource(aws: EmbeddedAws, monke
     """The message says what to give to whom, and no key of the scaler is at fault."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    clients = Clients(AwsSpec("us-east-1", aws.url, 5.0, 5.0), "ecsq", ignore_request)
+    clients = Clients(aws_spec(aws), "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError) as caught:
         Tasks(clients, "a", "ecsq").observe((), lambda _: None)
     said = "no AWS credentials (Unable to locate credentials): give the task a role, or the shell a profile"

@@ -43,7 +43,7 @@ def rest_of(back_off: BackOff, clock: ManualClock) -> float:
 
 def test_an_operation_rests_after_a_throttle(clock: ManualClock) -> None:
     """And no other with it."""
-    back_off = BackOff(clock)
+    back_off = BackOff(clock.handed_in())
     back_off.note("ListTasks", clock.now, throttled=True)
     assert (True, False) == (rests(back_off), rests(back_off, "DescribeTasks"))
     with pytest.raises(AwsError, match=r"ListTasks was throttled by AWS: not asked again for 1\.0 s") as caught:
@@ -53,7 +53,7 @@ def test_an_operation_rests_after_a_throttle(clock: ManualClock) -> None:
 
 def test_it_rests_twice_as_long_each_time(clock: ManualClock) -> None:
     """Up to a limit."""
-    back_off, found = BackOff(clock), []
+    back_off, found = BackOff(clock.handed_in()), []
     for _ in range(8):
         back_off.note("ListTasks", clock.now, throttled=True)
         found.append(rest_of(back_off, clock))
@@ -62,7 +62,7 @@ def test_it_rests_twice_as_long_each_time(clock: ManualClock) -> None:
 
 def test_a_success_makes_the_next_rest_short_again(clock: ManualClock) -> None:
     """Of that operation alone."""
-    back_off = BackOff(clock)
+    back_off = BackOff(clock.handed_in())
     for operation in ("ListTasks", "DescribeTasks"):
         for _ in range(3):
             clock.now += MAX_BACK_OFF
@@ -77,7 +77,7 @@ def test_a_success_makes_the_next_rest_short_again(clock: ManualClock) -> None:
 
 def test_throttles_that_come_together_count_as_one(clock: ManualClock) -> None:
     """Requests that left before the rest began say nothing new."""
-    back_off = BackOff(clock)
+    back_off = BackOff(clock.handed_in())
     for _ in range(8):
         back_off.note("ListTasks", clock.now, throttled=True)
     assert 1.0 == rest_of(back_off, clock)
@@ -85,7 +85,7 @@ def test_throttles_that_come_together_count_as_one(clock: ManualClock) -> None:
 
 def test_a_success_ends_the_rest_only_if_it_was_asked_for_in_it(clock: ManualClock) -> None:
     """A retry of botocore shows that AWS answers again; what left before the throttle shows nothing."""
-    back_off, began = BackOff(clock), clock.now
+    back_off, began = BackOff(clock.handed_in()), clock.now
     clock.now += 0.1
     back_off.note("ListTasks", clock.now, throttled=True)
     back_off.note("ListTasks", began, throttled=False)

@@ -10,8 +10,9 @@ from controller.aws.errors import Fault as Kind
 from controller.aws.queue import Queue
 from controller.aws.session import Clients
 from controller.core.decision.model import QueueCounts
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import CreatedQueue, create_queue, send_messages
+from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import aws_spec, clients_of, ignore_request
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_a_url_is_looked_up_again_after_a_failure(aws: EmbeddedAws, queue: Creat
     """A queue that was created anew may have another URL."""
     reader = Queue(clients_of(aws), queue.name)
     reader.counts()
-    aws.faults.add(Fault("sqs", "GetQueueAttributes", "error", status=400, code="AccessDenied"))
+    aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "error", status=400, code="AccessDenied"))
     with pytest.raises(AwsError):
         reader.counts()
     aws.journal.clear()
@@ -104,16 +105,22 @@ def test_a_url_is_looked_up_again_after_a_failure(aws: EmbeddedAws, queue: Creat
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "key"),
+    ("disturbance", "kind", "key"),
     [
-        (Fault("sqs", "*", "error", status=403, code="AccessDenied", message="not you"), Kind.ACCESS_DENIED, "queue"),
-        (Fault("sqs", "*", "throttle", times=None), Kind.THROTTLED, "queue"),
-        (Fault("sqs", "*", "error", times=None), Kind.SERVER_ERROR, "queue"),
-        (Fault("sqs", "*", "lost_answer", times=None), Kind.UNREACHABLE, None),
-        (Fault("sqs", "*", "malformed", times=None), Kind.SERVER_ERROR, "queue"),
-        (Fault("sqs", "GetQueueAttributes", "replace", body={}), Kind.SERVER_ERROR, "queue"),
         (
-            Fault("sqs", "GetQueueAttributes", "replace", body={"Attributes": {"ApproximateNumberOfMessages": "many"}}),
+            Disturbance("sqs", "*", "error", status=403, code="AccessDenied", message="not you"),
+            Kind.ACCESS_DENIED,
+            "queue",
+        ),
+        (Disturbance("sqs", "*", "throttle", times=None), Kind.THROTTLED, "queue"),
+        (Disturbance("sqs", "*", "error", times=None), Kind.SERVER_ERROR, "queue"),
+        (Disturbance("sqs", "*", "lost_answer", times=None), Kind.UNREACHABLE, None),
+        (Disturbance("sqs", "*", "malformed", times=None), Kind.SERVER_ERROR, "queue"),
+        (Disturbance("sqs", "GetQueueAttributes", "replace", body={}), Kind.SERVER_ERROR, "queue"),
+        (
+            Disturbance(
+                "sqs", "GetQueueAttributes", "replace", body={"Attributes": {"ApproximateNumberOfMessages": "many"}}
+            ),
             Kind.SERVER_ERROR,
             None,
         ),
@@ -121,10 +128,10 @@ def test_a_url_is_looked_up_again_after_a_failure(aws: EmbeddedAws, queue: Creat
     ids=["denied", "throttled", "server-error", "reset", "malformed", "empty", "not-numbers"],
 )
 def test_counts_that_cannot_be_read_are_unknown(
-    aws: EmbeddedAws, queue: CreatedQueue, fault: Fault, kind: Kind, key: str | None
+    aws: EmbeddedAws, queue: CreatedQueue, disturbance: Disturbance, kind: Kind, key: str | None
 ) -> None:
     """Each failure names the queue and what is wrong; none is taken for an empty queue."""
-    aws.faults.add(fault)
+    aws.disturbances.add(disturbance)
     with pytest.raises(AwsError, match=f'queue "{queue.name}"') as caught:
         Queue(clients_of(aws), queue.name).counts()
     assert (kind, key) == (caught.value.fault, caught.value.key)
@@ -132,12 +139,12 @@ def test_counts_that_cannot_be_read_are_unknown(
 
 def test_one_broken_connection_is_mended_by_a_second_attempt(aws: EmbeddedAws, queue: CreatedQueue) -> None:
     """Reads may be sent again, so a reset does not cost a poll."""
-    aws.faults.add(Fault("sqs", "GetQueueAttributes", "lost_answer"))
+    aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "lost_answer"))
     assert EMPTY == Queue(clients_of(aws), queue.name).counts()
 
 
 def test_a_missing_region_is_said_in_the_users_words(aws: EmbeddedAws) -> None:
     """Whatever is read first finds it out."""
-    clients = Clients(replace(aws_spec(aws), region=None), "ecsq", ignore_request)
+    clients = Clients(replace(aws_spec(aws), region=None), "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError, match=r"no AWS region: set aws\.region or AWS_DEFAULT_REGION"):
         Queue(clients, "orders").counts()

@@ -7,12 +7,12 @@ import pytest
 
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
+from controller.aws.run_task import ConflictError, OutcomeUnknownError, run_task
 from controller.aws.session import Clients, TooLateError
-from controller.aws.tasks import ConflictError, OutcomeUnknownError, run_task
-from controller.config import AwsSpec
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
-from tests.support.controller import FARGATE, NOBODY_LISTENS, aws_spec, clients_of, ignore_request
+from tests.support.clock import MACHINE_CLOCK
+from tests.support.controller import FARGATE, UNREACHABLE_AWS, aws_spec, clients_of, ignore_request
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
@@ -27,9 +27,9 @@ def call(cluster: str, template: str) -> dict[str, Any]:
     return {"cluster": cluster, "taskDefinition": template, "count": 2, "clientToken": "slot-1-0", **FARGATE}
 
 
-def error(code: str, status: int = 400, message: str = "no") -> Fault:
-    """Return a fault that answers with an error and starts nothing."""
-    return Fault("ecs", "RunTask", "error", code=code, status=status, message=message)
+def error(code: str, status: int = 400, message: str = "no") -> Disturbance:
+    """Return a disturbance that answers with an error and starts nothing."""
+    return Disturbance("ecs", "RunTask", "error", code=code, status=status, message=message)
 
 
 def test_an_answer_names_the_tasks_that_started(aws: EmbeddedAws, call: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def test_an_answer_names_the_tasks_that_started(aws: EmbeddedAws, call: dict[str
 
 def test_an_answer_tells_why_others_did_not_start(aws: EmbeddedAws, call: dict[str, Any]) -> None:
     """Tasks and failures come together, failures in AWS's words."""
-    aws.ecs.run_task_failures(1)
+    aws.ecs.fail_run_task(1)
     answer = run_task(clients_of(aws), call, time() + IN_TIME)
     assert (1, (NO_CAPACITY,)) == (len(answer.arns), answer.failures)
 
@@ -58,12 +58,12 @@ def test_a_failure_is_told_with_its_detail(
     aws: EmbeddedAws, call: dict[str, Any], failure: dict[str, str], words: str
 ) -> None:
     """As much as ECS says of it."""
-    aws.faults.add(Fault("ecs", "RunTask", "replace", body={"tasks": [], "failures": [failure]}))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", body={"tasks": [], "failures": [failure]}))
     assert (words,) == run_task(clients_of(aws), call, time() + IN_TIME).failures
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("disturbance", "kind"),
     [
         (error("AccessDeniedException"), Kind.ACCESS_DENIED),
         (error("ExpiredTokenException"), Kind.ACCESS_DENIED),
@@ -76,30 +76,32 @@ def test_a_failure_is_told_with_its_detail(
         (error("SomethingNewException", status=429), Kind.THROTTLED),
         (error("InvalidParameterException", message="Request limit exceeded"), Kind.THROTTLED),
     ],
-    ids=lambda value: value.code + value.message.replace(" ", "-") if isinstance(value, Fault) else value.value,
+    ids=lambda value: value.code + value.message.replace(" ", "-") if isinstance(value, Disturbance) else value.value,
 )
-def test_a_refused_call_has_started_nothing(aws: EmbeddedAws, call: dict[str, Any], fault: Fault, kind: Kind) -> None:
+def test_a_refused_call_has_started_nothing(
+    aws: EmbeddedAws, call: dict[str, Any], disturbance: Disturbance, kind: Kind
+) -> None:
     """A 4xx is certain: it says of what kind it is, names the cluster, and is not sent again."""
-    aws.faults.add(fault)
-    with pytest.raises(AwsError, match=f'RunTask in cluster "{call["cluster"]}": {fault.code}') as caught:
+    aws.disturbances.add(disturbance)
+    with pytest.raises(AwsError, match=f'RunTask in cluster "{call["cluster"]}": {disturbance.code}') as caught:
         run_task(clients_of(aws), call, time() + IN_TIME)
     assert (kind, "task") == (caught.value.fault, caught.value.key)
     assert 1 == aws.journal.count("ecs", "RunTask")
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "disturbance",
     [
         error("ServerException", status=500),
         error("ServiceUnavailableException", status=503),
         error("ThrottlingException", status=503),
         error("AccessDeniedException", status=500),
-        Fault("ecs", "RunTask", "lost_request"),
-        Fault("ecs", "RunTask", "lost_answer"),
-        Fault("ecs", "RunTask", "cut"),
-        Fault("ecs", "RunTask", "malformed"),
-        Fault("ecs", "RunTask", "replace", body={}),
-        Fault("ecs", "RunTask", "replace", body={"tasks": [{}], "failures": []}),
+        Disturbance("ecs", "RunTask", "lost_request"),
+        Disturbance("ecs", "RunTask", "lost_answer"),
+        Disturbance("ecs", "RunTask", "cut"),
+        Disturbance("ecs", "RunTask", "malformed"),
+        Disturbance("ecs", "RunTask", "replace", body={}),
+        Disturbance("ecs", "RunTask", "replace", body={"tasks": [{}], "failures": []}),
     ],
     ids=[
         "500",
@@ -114,9 +116,11 @@ def test_a_refused_call_has_started_nothing(aws: EmbeddedAws, call: dict[str, An
         "no-arn",
     ],
 )
-def test_an_outcome_that_nobody_told_is_unknown(aws: EmbeddedAws, call: dict[str, Any], fault: Fault) -> None:
+def test_an_outcome_that_nobody_told_is_unknown(
+    aws: EmbeddedAws, call: dict[str, Any], disturbance: Disturbance
+) -> None:
     """Whether or not it did start tasks; and the call is sent once, for only its caller may send it again."""
-    aws.faults.add(fault)
+    aws.disturbances.add(disturbance)
     with pytest.raises(OutcomeUnknownError, match=f'RunTask in cluster "{call["cluster"]}": .'):
         run_task(clients_of(aws), call, time() + IN_TIME)
     assert 1 == aws.journal.count("ecs", "RunTask")
@@ -124,7 +128,7 @@ def test_an_outcome_that_nobody_told_is_unknown(aws: EmbeddedAws, call: dict[str
 
 def test_a_call_that_hangs_is_unknown(aws: EmbeddedAws, call: dict[str, Any]) -> None:
     """It is given up after the call's time, and has started its tasks all the same."""
-    aws.faults.add(Fault("ecs", "RunTask", "hang"))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "hang"))
     with pytest.raises(OutcomeUnknownError):
         run_task(clients_of(aws, call_timeout=0.5), call, time() + IN_TIME)
     assert 2 == len(aws.ecs.tasks())
@@ -141,7 +145,7 @@ def test_a_conflict_names_the_other_calls_tasks(aws: EmbeddedAws, call: dict[str
 
 def test_a_call_that_would_leave_too_late_opens_no_connection() -> None:
     """Where nobody listens even a connection would be refused, and that error is another."""
-    clients = Clients(AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0), "ecsq", ignore_request)
+    clients = Clients(UNREACHABLE_AWS, "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(TooLateError):
         run_task(clients, {"cluster": "a", "taskDefinition": "b"}, time() - 0.001)
 
@@ -158,7 +162,7 @@ def test_a_call_that_would_leave_too_late_is_not_sent(aws: EmbeddedAws, call: di
 
 def test_a_refused_connection_has_started_nothing() -> None:
     """No request left, so nothing is in doubt."""
-    clients = Clients(AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0), "ecsq", ignore_request)
+    clients = Clients(UNREACHABLE_AWS, "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError) as caught:
         run_task(clients, {"cluster": "a", "taskDefinition": "b"}, time() + IN_TIME)
     assert (Kind.UNREACHABLE, None) == (caught.value.fault, caught.value.key)
@@ -170,7 +174,7 @@ def test_missing_credentials_have_started_nothing(
     """A call that cannot be signed does not leave."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    clients = Clients(aws_spec(aws), "ecsq", ignore_request)
+    clients = Clients(aws_spec(aws), "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError, match="no AWS credentials") as caught:
         run_task(clients, call, time() + IN_TIME)
     assert Kind.ACCESS_DENIED == caught.value.fault
@@ -192,6 +196,6 @@ def test_parameters_of_the_wrong_shape_have_started_nothing(aws: EmbeddedAws, ca
 )
 def test_an_answer_of_another_shape_is_unknown(aws: EmbeddedAws, call: dict[str, Any], body: dict[str, Any]) -> None:
     """Whatever breaks the one who reads it, the call has left."""
-    aws.faults.add(Fault("ecs", "RunTask", "replace", body=body))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", body=body))
     with pytest.raises(OutcomeUnknownError, match="broken answer"):
         run_task(clients_of(aws), call, time() + IN_TIME)

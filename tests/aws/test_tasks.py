@@ -10,8 +10,8 @@ from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.tasks import Round, Tasks
 from controller.core.copies.copies import KEEPER
-from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
-from controller.sandbox.aws import Fault
+from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of
 
@@ -72,22 +72,22 @@ def test_more_than_a_hundred_tasks_are_all_seen(aws: EmbeddedAws, cluster: str, 
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "disturbance",
     [
-        Fault("ecs", "ListTasks", "error", times=None, where=later_page),
-        Fault("ecs", "ListTasks", "lost_answer", times=None, where=later_page),
-        Fault("ecs", "ListTasks", "malformed", times=None, where=later_page),
-        Fault("ecs", "DescribeTasks", "error", times=None, where=last_batch),
-        Fault("ecs", "DescribeTasks", "cut", times=None, where=last_batch),
+        Disturbance("ecs", "ListTasks", "error", times=None, where=later_page),
+        Disturbance("ecs", "ListTasks", "lost_answer", times=None, where=later_page),
+        Disturbance("ecs", "ListTasks", "malformed", times=None, where=later_page),
+        Disturbance("ecs", "DescribeTasks", "error", times=None, where=last_batch),
+        Disturbance("ecs", "DescribeTasks", "cut", times=None, where=last_batch),
     ],
     ids=["page-refused", "page-lost", "page-garbled", "description-refused", "description-cut"],
 )
 def test_a_second_page_that_fails_is_an_error_and_no_shorter_list(
-    aws: EmbeddedAws, cluster: str, template: str, fault: Fault
+    aws: EmbeddedAws, cluster: str, template: str, disturbance: Disturbance
 ) -> None:
     """What cannot be seen whole is unknown."""
     run_tasks(aws, cluster, template, 101, **OURS)
-    aws.faults.add(fault)
+    aws.disturbances.add(disturbance)
     with pytest.raises(AwsError, match=f'cluster "{cluster}"'):
         observe(aws, cluster)
 
@@ -95,7 +95,7 @@ def test_a_second_page_that_fails_is_an_error_and_no_shorter_list(
 def test_a_description_that_leaves_a_task_out_is_unknown(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """A task of which ECS says nothing, neither that it is there nor that it is missing, is not taken for gone."""
     (arn,) = run_tasks(aws, cluster, template, **OURS)
-    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": []}))
+    aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": []}))
     with pytest.raises(AwsError, match=arn):
         observe(aws, cluster)
 
@@ -147,7 +147,9 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Manual
         if name:
             timed_aws.ecs.exit_container(arn, name, 0)
         (task,) = observe(timed_aws, cluster).tasks
-        expected = LiveTask(arn, SCALER, task.running, 0, 1_000_000.0, 2 - task.running, 1_000_040.0, company=True)
+        expected = LiveTask(
+            arn, SCALER, task.running, 0, 1_000_000.0, 2 - task.running, Start(1_000_040.0), company=True
+        )
         assert expected == task
         running.append(task.running)
     assert [2, 1, 0] == running
@@ -183,7 +185,7 @@ def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedA
     timed_aws.ecs.exit_container(arn, "worker", 0)
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
-    assert LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, started_at=1_000_000.0) == stopping
+    assert LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0)) == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)
@@ -285,14 +287,14 @@ def test_a_task_has_run_until_its_containers_stopped(timed_aws: EmbeddedAws, clo
     clock.now += 100
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert isinstance(ended, StoppedTask)
-    assert (1_000_000.0, 1_000_005.0) == (ended.started_at, ended.stopped_at)
+    assert (1_000_000.0, 1_000_005.0) == (ended.start.at, ended.stopped_at)
 
 
 def test_a_stopped_task_without_containers_has_ended(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """How, cannot be told; that it has no workers any more, can."""
     (arn,) = run_tasks(aws, cluster, template, **OURS)
     described = {"taskArn": arn, "group": SCALER, "lastStatus": "STOPPED", "createdAt": 1_000_000, "containers": []}
-    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
+    aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
     (ended,) = observe(aws, cluster).tasks
     assert isinstance(ended, StoppedTask)
     assert StopOutcome.UNKNOWN is ended.outcome
@@ -302,7 +304,7 @@ def test_a_description_without_containers_is_unknown(aws: EmbeddedAws, cluster: 
     """How many workers such a task has cannot be told, so nothing is."""
     (arn,) = run_tasks(aws, cluster, template, **OURS)
     described = {"taskArn": arn, "lastStatus": "RUNNING", "createdAt": 1_000_000, "containers": []}
-    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
+    aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
     with pytest.raises(AwsError, match=f"task {arn}: described without containers"):
         observe(aws, cluster)
 
@@ -319,7 +321,7 @@ def test_a_task_that_could_not_be_described_is_not_missing(aws: EmbeddedAws, clu
     """Only MISSING says that ECS does not know it; anything else leaves the fleet unknown."""
     (arn,) = run_tasks(aws, cluster, template, **OURS)
     failure = {"arn": arn, "reason": "INTERNAL"}
-    aws.faults.add(Fault("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": [failure]}))
+    aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": [failure]}))
     with pytest.raises(AwsError, match="INTERNAL"):
         observe(aws, cluster)
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from controller.cli import main
 from controller.core.decision.policy import SlotPolicy
 from controller.core.decision.slots import slot_at
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import container, create_queue, register_template, run_tasks, send_messages
-from tests.support.daemon import CLIENT, Configuration, configuration, scaler
+from tests.support.daemon import CLIENT, Document, configuration, scaler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def named(*, window_open: bool) -> str:
 
 
 @pytest.fixture
-def orders(aws: EmbeddedAws, cluster: str) -> Configuration:
+def orders(aws: EmbeddedAws, cluster: str) -> Document:
     """Make a scaler with 25 messages, for at most 20 containers in 6 tasks a launch, whose window is open."""
     send_messages(aws, create_queue(aws, "orders").url, 25)
     template = register_template(aws, "worker")
@@ -70,7 +70,7 @@ def orders(aws: EmbeddedAws, cluster: str) -> Configuration:
 
 
 @pytest.fixture
-def idle(aws: EmbeddedAws, cluster: str) -> Configuration:
+def idle(aws: EmbeddedAws, cluster: str) -> Document:
     """Make a scaler of an empty queue whose template is there."""
     create_queue(aws, "idle")
     return scaler("idle", register_template(aws, "idle-worker"), cluster=cluster, cooldown={"launch": "2h"})
@@ -80,7 +80,7 @@ def idle(aws: EmbeddedAws, cluster: str) -> Configuration:
 def plan(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., Result]:
     """Run ``ecsq plan`` on scalers, with further arguments."""
 
-    def run(*scalers: Configuration, arguments: tuple[str, ...] = ()) -> Result:
+    def run(*scalers: Document, arguments: tuple[str, ...] = ()) -> Result:
         path = tmp_path / "config.yaml"
         wanted = configuration(aws, *scalers)
         wanted["aws"] |= {"consistency_window": int(WINDOW), "call_timeout": int(TIMEOUT)}
@@ -90,12 +90,17 @@ def plan(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., Result]:
     return run
 
 
+def blocks(text: str) -> list[str]:
+    """Return the blocks of the scalers; what is below them says whose memory went into the decisions."""
+    return [block for block in text.split("\n\n") if block.startswith("scaler ")]
+
+
 def explained(text: str) -> dict[str, str]:
     """Return the lines of one scaler by what they are about."""
     return dict(re.findall(r"^  (\w+) +(.*)$", text, flags=re.MULTILINE))
 
 
-def test_each_step_is_explained_with_its_numbers(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_each_step_is_explained_with_its_numbers(plan: Callable[..., Result], orders: Document) -> None:
     """Every step of the decision is a line with its numbers, in the order of the steps."""
     result = plan(orders)
     assert (0, "") == (result.exit_code, result.stderr)
@@ -112,7 +117,7 @@ def test_each_step_is_explained_with_its_numbers(plan: Callable[..., Result], or
     assert "launch 20 containers (25 messages, 0 live of 20 desired)" == said["decision"]
 
 
-def test_the_drawing(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_the_drawing(plan: Callable[..., Result], orders: Document) -> None:
     """The plan is drawn: how many tasks of which containers, of which family, in how many calls."""
     lines = plan(orders).stdout.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("  plan "))
@@ -127,19 +132,17 @@ def test_the_drawing(plan: Callable[..., Result], orders: Configuration) -> None
     assert "1024 CPU units and 2048 MiB" in notes
 
 
-def test_what_is_paid(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_what_is_paid(plan: Callable[..., Result], orders: Document) -> None:
     """The size of each kind of task and of all together, and how much of it is rounding."""
     lines = [line.strip() for line in plan(orders).stdout.splitlines()]
     assert [
-        "each worker-x4: 1024 CPU units and 2048 MiB, nothing of it rounding",
+        "each worker-x4: 1024 CPU units and 2048 MiB, none of which is rounding",
         "each worker-x3: 1024 CPU units and 2048 MiB, of which 256 CPU units and 512 MiB are rounding",
         "together 6144 CPU units and 12288 MiB, 16.7 % of the price is rounding",
     ] == [line for line in lines if line.startswith(("each worker-", "together "))]
 
 
-def test_what_keeps_tasks_from_being_fuller(
-    aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
-) -> None:
+def test_what_keeps_tasks_from_being_fuller(aws: EmbeddedAws, plan: Callable[..., Result], orders: Document) -> None:
     """On Windows no keeper can run: one worker a task is planned, and said why; where nothing is kept, nothing is said.
 
     A limit that the configuration sets is no news to its author, unless it cuts the plan short.
@@ -151,17 +154,17 @@ def test_what_keeps_tasks_from_being_fuller(
     assert "would launch now: 6 containers in 6 tasks, 1 RunTask call" in text
     assert "6 x [worker]  windows:1\n" in text
     assert "at most 1 a task: task definition windows:1: it runs on Windows" in text
-    assert "planned 6 of 20: max_tasks_per_launch is 6, with at most 1 a task; the rest is for a later launch" in text
+    assert "planned 6 of 20 containers: max_tasks_per_launch is 6, with at most 1 a task; the rest waits for" in text
     [record] = json.loads(plan(orders, arguments=("--json",)).stdout)
     assert record["plan_limit"].startswith("at most 1 a task: task definition windows:1: it runs on Windows")
     orders["task"]["max_containers_per_task"] = 1
     text = plan(orders).stdout
     assert "6 x [worker]  windows:1\n" in text
     assert "at most 1 a task: " not in text
-    assert "planned 6 of 20: " in text
+    assert "planned 6 of 20 containers: " in text
 
 
-def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Document) -> None:
     """With one container a task the template itself is drawn, by its revision."""
     orders["task"] |= {"max_tasks_per_launch": 100, "max_containers_per_task": 1}
     text = plan(orders).stdout
@@ -169,7 +172,7 @@ def test_a_plan_of_single_containers(plan: Callable[..., Result], orders: Config
     assert "ecsq-keeper" not in text
 
 
-def test_a_closed_window(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_a_closed_window(plan: Callable[..., Result], orders: Document) -> None:
     """Outside the launch window the same plan is drawn as what would be launched when it may."""
     orders["name"] = named(window_open=False)
     said = explained(plan(orders).stdout)
@@ -184,9 +187,7 @@ def test_a_closed_window(plan: Callable[..., Result], orders: Configuration) -> 
     )
 
 
-def test_what_lives_is_counted(
-    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
-) -> None:
+def test_what_lives_is_counted(aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Document) -> None:
     """Tasks of this controller and scaler are the fleet that the decision starts from; anyone else's are not."""
     run_tasks(aws, cluster, "worker", 3, startedBy="ecsq", group=orders["name"])
     run_tasks(aws, cluster, "worker", 2, startedBy="ecsq", group="another")
@@ -195,7 +196,7 @@ def test_what_lives_is_counted(
 
 
 def test_scalers_of_one_cluster_share_its_listing(
-    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Document
 ) -> None:
     """The cluster is listed as often for two scalers as for one, and each finds its own worker containers in it."""
     containers = [container("worker"), container("proxy")]
@@ -203,11 +204,11 @@ def test_scalers_of_one_cluster_share_its_listing(
     other = orders | {"name": "other", "task": orders["task"] | {"definition": template, "container": "worker"}}
     run_tasks(aws, cluster, template, 2, startedBy="ecsq", group="other")
 
-    def listings(*scalers: Configuration) -> int:
+    def listings(*scalers: Document) -> int:
         aws.journal.clear()
         result = plan(*scalers)
         assert (0, "") == (result.exit_code, result.stderr)
-        shown = explained(result.stdout.split("\n\n")[-1])
+        shown = explained(blocks(result.stdout)[-1])
         assert shown["fleet"].startswith("2 live containers = 2 running")
         calls = aws.journal.calls("ecs", "ListTasks", client=CLIENT)
         return sum(call.parameters.get("desiredStatus") != "STOPPED" for call in calls)
@@ -216,16 +217,16 @@ def test_scalers_of_one_cluster_share_its_listing(
 
 
 def test_the_breaker_of_each_scaler_of_a_template(
-    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Document
 ) -> None:
     """Scalers of one template share its history as well, and each heeds how its own tasks ended."""
     aws.ecs.fail_starts(None)
     run_tasks(aws, cluster, orders["task"]["definition"], 5, startedBy="ecsq", group="other")
-    first, second = plan(orders, orders | {"name": "other"}).stdout.split("\n\n")
+    first, second = blocks(plan(orders, orders | {"name": "other"}).stdout)
     assert ("breaker" in explained(first), "breaker" in explained(second)) == (False, True)
 
 
-def test_nothing_to_do(plan: Callable[..., Result], idle: Configuration) -> None:
+def test_nothing_to_do(plan: Callable[..., Result], idle: Document) -> None:
     """Without work there is no drawing, and the exit code is 0."""
     result = plan(idle)
     assert (0, "") == (result.exit_code, result.stderr)
@@ -233,7 +234,7 @@ def test_nothing_to_do(plan: Callable[..., Result], idle: Configuration) -> None
     assert "plan" not in explained(result.stdout)
 
 
-def test_json(plan: Callable[..., Result], orders: Configuration, idle: Configuration) -> None:
+def test_json(plan: Callable[..., Result], orders: Document, idle: Document) -> None:
     """--json prints a list of records, one a scaler, with the same explanation and the plan's groups."""
     records = json.loads(plan(orders, idle, arguments=("--json",)).stdout)
     assert [(orders["name"], "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
@@ -248,11 +249,10 @@ def test_json(plan: Callable[..., Result], orders: Configuration, idle: Configur
     )
 
 
-def test_one_scaler(plan: Callable[..., Result], orders: Configuration, idle: Configuration) -> None:
+def test_one_scaler(plan: Callable[..., Result], orders: Document, idle: Document) -> None:
     """--scaler leaves the others out; one that there is not is an error that names those there are."""
-    assert ["scaler idle"] == [
-        line for line in plan(orders, idle, arguments=("--scaler", "idle")).stdout.splitlines() if line[0] != " "
-    ]
+    shown = blocks(plan(orders, idle, arguments=("--scaler", "idle")).stdout)
+    assert ["scaler idle"] == [block.splitlines()[0] for block in shown]
     result = plan(orders, idle, arguments=("--scaler", "ordres"))
     assert (1, "") == (result.exit_code, result.stdout)
     assert result.stderr.endswith(f"there is no scaler 'ordres'; there are: {orders['name']}, idle\n")
@@ -272,8 +272,8 @@ def test_one_scaler(plan: Callable[..., Result], orders: Configuration, idle: Co
 def test_what_is_missing(
     aws: EmbeddedAws,
     plan: Callable[..., Result],
-    orders: Configuration,
-    idle: Configuration,
+    orders: Document,
+    idle: Document,
     changes: dict[str, str],
     complaint: str,
 ) -> None:
@@ -287,7 +287,7 @@ def test_what_is_missing(
     assert 1 == result.exit_code
     [line] = result.stderr.splitlines()
     assert re.fullmatch(f"scaler idle: {complaint}", line), line
-    assert ["scaler idle", f"  problem   {line}"] == result.stdout.split("\n\n")[1].splitlines()[:2]
+    assert ["scaler idle", f"  problem   {line}"] == blocks(result.stdout)[1].splitlines()[:2]
     assert "25 messages of backlog" in result.stdout
 
 
@@ -312,7 +312,7 @@ def test_without_aws(
     assert (1, [complaint]) == (result.exit_code, [line[: len(complaint)] for line in result.stderr.splitlines()])
 
 
-def test_nothing_is_written(aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration) -> None:
+def test_nothing_is_written(aws: EmbeddedAws, plan: Callable[..., Result], orders: Document) -> None:
     """A plan of copies registers nothing and starts nothing: AWS is only read from."""
     assert 0 == plan(orders).exit_code
     asked = {operation for client, _, operation in aws.journal.counts() if client == CLIENT}
@@ -328,10 +328,10 @@ def test_a_missing_configuration(tmp_path: Path) -> None:
 
 
 def test_without_its_history_nothing_is_planned(
-    aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
+    aws: EmbeddedAws, plan: Callable[..., Result], orders: Document
 ) -> None:
     """How the last tasks ended is part of the decision: unread, the daemon holds, and the plan says so."""
-    aws.faults.add(Fault("ecs", "ListTasks", "error", times=None, where=lambda asked: "family" in asked))
+    aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", times=None, where=lambda asked: "family" in asked))
     result = plan(orders)
     assert 1 == result.exit_code
     said = explained(result.stdout)
@@ -340,9 +340,7 @@ def test_without_its_history_nothing_is_planned(
     assert "plan" not in said
 
 
-def test_a_breaker_that_is_open_is_explained(
-    aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration
-) -> None:
+def test_a_breaker_that_is_open_is_explained(aws: EmbeddedAws, plan: Callable[..., Result], orders: Document) -> None:
     """As after a restart: by how the last tasks ended, with the cause; a plan does not launch what the daemon holds."""
     aws.ecs.fail_starts(None)
     task = orders["task"]

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from controller.cli import main
 from tests.support.aws import NETWORK, container, register_template
-from tests.support.daemon import CLIENT, Configuration, configuration, scaler
+from tests.support.daemon import CLIENT, Document, configuration, scaler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ WORKER = container(
 
 
 @pytest.fixture
-def orders(aws: EmbeddedAws, cluster: str) -> Configuration:
+def orders(aws: EmbeddedAws, cluster: str) -> Document:
     """Make a scaler whose template has a log router beside the worker; its queue does not exist."""
     template = register_template(aws, "worker", cpu="512", memory="1024", containerDefinitions=[WORKER, ROUTER])
     return scaler("orders", template, cluster=cluster, task_container="worker", task_max_containers_per_task=4)
@@ -38,7 +38,7 @@ def orders(aws: EmbeddedAws, cluster: str) -> Configuration:
 def plan(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., Result]:
     """Run ``ecsq plan`` on scalers, with further arguments."""
 
-    def run(*arguments: str, scalers: tuple[Configuration, ...]) -> Result:
+    def run(*arguments: str, scalers: tuple[Document, ...]) -> Result:
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(configuration(aws, *scalers)))
         return CliRunner().invoke(main, ["plan", "--config", str(path), *arguments])
@@ -54,7 +54,7 @@ def parts(text: str) -> tuple[str, dict[str, Any], list[str], list[str]]:
     return heading, definition, blocks[0], blocks[1] if blocks[1:] else []
 
 
-def test_the_definition_and_its_difference(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_the_definition_and_its_difference(plan: Callable[..., Result], orders: Document) -> None:
     """A reader sees what will run, whole, and then what of it is not the template."""
     result = plan("--definition", "3", scalers=(orders,))
     assert (0, "") == (result.exit_code, result.stderr)
@@ -68,12 +68,12 @@ def test_the_definition_and_its_difference(plan: Callable[..., Result], orders: 
     assert {'-cpu: "512"', '+cpu: "1024"', "@@ unchanged: log_router @@"} <= set(difference)
     assert ['+logConfiguration.options.log_stream_name: "w-3"'] == [line for line in difference if "w-3" in line]
     said = " ".join(notes)
-    assert "portMappings dropped from the copies (80/tcp)" in said
+    assert "the copies have no portMappings (the template has 80/tcp)" in said
     assert "becomes 1024 CPU units and 3072 MiB, of which 256 CPU units and 922 MiB are rounding" in said
 
 
 def test_what_is_shown_can_be_registered_and_run(
-    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Document
 ) -> None:
     """--json gives programs the definition as ECS takes it."""
     [shown] = json.loads(plan("--definition", "2", "--json", scalers=(orders,)).stdout)
@@ -89,7 +89,7 @@ def test_what_is_shown_can_be_registered_and_run(
     assert [f"- {note}" for note in shown["notes"]] == text[3]
 
 
-def test_one_worker_a_task_is_the_template(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_one_worker_a_task_is_the_template(plan: Callable[..., Result], orders: Document) -> None:
     """It is printed without what ECS fills in, and nothing differs."""
     heading, definition, difference, notes = parts(plan("--definition", "1", scalers=(orders,)).stdout)
     assert "scaler orders: one worker a task runs worker:1 itself; nothing is registered for it" == heading
@@ -101,7 +101,7 @@ def test_one_worker_a_task_is_the_template(plan: Callable[..., Result], orders: 
     assert ([], []) == (difference, notes)
 
 
-def test_more_than_is_configured(plan: Callable[..., Result], orders: Configuration) -> None:
+def test_more_than_is_configured(plan: Callable[..., Result], orders: Document) -> None:
     """It can be looked at, and the reader is told that it will not be planned."""
     notes = parts(plan("--definition", "5", scalers=(orders,)).stdout)[3]
     assert "- never planned: max_containers_per_task is 4" == notes[-1]
@@ -123,12 +123,12 @@ STORING = {"ephemeralStorage": {"sizeInGiB": 50}}
             "1 worker: .*: it runs on Windows, .*: each task holds one worker; use a Linux template for more",
         ),
         (RESTARTING, 2, "1 worker: .*: container worker has a restartPolicy: .*; remove it, or set .*"),
-        ({}, 12, "9 workers: .* with 10 workers a task: a task holds 10 containers, the keeper among them: set .*"),
+        ({}, 12, "9 workers: .* with 10 workers a task: a task can hold 10 containers, including the keeper: set .*"),
         (LARGE, 3, "2 workers: .* with 3 workers a task: no task size is large enough for them: lower .*"),
         (
             {"containerDefinitions": [container("w" * 250)]},
             9,
-            "7 workers: task.environment takes 8,.* with 8 of container w+, and ECS allows 8,192: shorten it, .*",
+            "7 workers: task.environment takes 8,.* for 8 copies of container w+, and ECS allows 8,192: shorten it, .*",
         ),
         (STORING, 6, "4 workers: .* with 5 workers a task: ephemeralStorage would be 250 GiB, and Fargate .*"),
     ],
@@ -138,7 +138,7 @@ def test_what_cannot_be(
     aws: EmbeddedAws,
     plan: Callable[..., Result],
     cluster: str,
-    orders: Configuration,
+    orders: Document,
     members: dict[str, Any],
     k: int,
     reason: str,
@@ -163,7 +163,7 @@ def test_what_cannot_be(
 
 
 def test_what_cannot_be_is_told_to_programs_as_well(
-    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Configuration
+    aws: EmbeddedAws, plan: Callable[..., Result], cluster: str, orders: Document
 ) -> None:
     """--json has an object for each scaler, with the reason that standard error has, or the definition."""
     other = scaler("other", register_template(aws, "other", **WINDOWS), cluster=cluster)
@@ -188,7 +188,7 @@ def test_what_cannot_be_is_told_to_programs_as_well(
     ids=["template", "container"],
 )
 def test_what_is_missing(
-    plan: Callable[..., Result], orders: Configuration, changes: dict[str, str], complaint: str
+    plan: Callable[..., Result], orders: Document, changes: dict[str, str], complaint: str
 ) -> None:
     """It is named with the scaler and the key, whatever K is, with nothing on standard output."""
     for k in ("1", "2"):
@@ -198,12 +198,12 @@ def test_what_is_missing(
 
 
 @pytest.mark.parametrize("k", ["0", "-1", "two"])
-def test_a_number_that_is_none(plan: Callable[..., Result], orders: Configuration, k: str) -> None:
+def test_a_number_that_is_none(plan: Callable[..., Result], orders: Document, k: str) -> None:
     """That is wrong usage."""
     assert 2 == plan("--definition", k, scalers=(orders,)).exit_code
 
 
-def test_only_definitions_are_looked_up(aws: EmbeddedAws, plan: Callable[..., Result], orders: Configuration) -> None:
+def test_only_definitions_are_looked_up(aws: EmbeddedAws, plan: Callable[..., Result], orders: Document) -> None:
     """Neither queue nor cluster is asked, and nothing is written."""
     plan("--definition", "3", scalers=(orders,))
     expected = ["DescribeTaskDefinition", "ListTaskDefinitions"]

@@ -1,4 +1,4 @@
-"""Configuration files for tests: the least that is valid, and variations of it."""
+"""Configuration files for tests: the shortest valid one, and variations of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ scalers:
 
 
 def problems(directory: Path, text: str) -> list[str]:
-    """Return every problem of a configuration as LINE:COL: key: message; none if it is valid."""
+    """Return every problem of a configuration as LINE:COL: key: message, or none if it is valid."""
     path = directory / "config.yaml"
     path.write_text(text)
     try:
@@ -33,16 +33,16 @@ def problems(directory: Path, text: str) -> list[str]:
 
 
 def scaler(lines: str) -> str:
-    """Return the least configuration with lines added to its scaler, from line 9 and column 5 on."""
+    """Return the shortest configuration with lines added to its scaler, from line 9 and column 5 on."""
     return LEAST + "".join(f"    {line}\n" for line in lines.splitlines())
 
 
 def task(lines: str) -> str:
-    """Return the least configuration with lines added to its scaler's task, from line 9 and column 7 on."""
+    """Return the shortest configuration with lines added to its scaler's task, from line 9 and column 7 on."""
     return LEAST + "".join(f"      {line}\n" for line in lines.splitlines())
 
 
 def demand(lines: str) -> str:
-    """Return the least configuration with another demand, from line 5 and column 7 on."""
+    """Return the shortest configuration with another demand, from line 5 and column 7 on."""
     text = "".join(f"      {line}\n" for line in lines.splitlines())
     return LEAST.replace("      messages_per_container: 5\n", text)

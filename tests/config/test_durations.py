@@ -16,7 +16,7 @@ from controller.core.words import format_duration
     ],
 )  # fmt: skip
 def test_durations(text: str | int, seconds: float) -> None:
-    """A duration is units in falling order, or whole seconds."""
+    """A duration is written in units from the largest to the smallest, or as whole seconds."""
     assert seconds == parse_duration(text)
 
 
@@ -28,7 +28,7 @@ def test_durations(text: str | int, seconds: float) -> None:
     ],
 )  # fmt: skip
 def test_not_durations(value: object) -> None:
-    """Anything else is refused, never guessed."""
+    """Anything else is refused and not guessed at."""
     with pytest.raises(ValueError, match=r"\w"):
         parse_duration(value)
 
@@ -43,26 +43,26 @@ def test_not_durations(value: object) -> None:
     ],
 )  # fmt: skip
 def test_fractions(value: object, way_out: str) -> None:
-    """A fraction is refused as one, with the same time in units if it is whole milliseconds."""
+    """A fraction is refused, and the message shows the same duration in units if it is whole milliseconds."""
     with pytest.raises(ValueError, match=r"\w") as caught:
         parse_duration(value)
-    assert f"fractions are not taken: {way_out}" == str(caught.value)
+    assert f"must not have a fraction: {way_out}" == str(caught.value)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5", 5.0), ("0", 0.0), ("007", 7.0), ("5s", 5.0), ("1m30s", 90.0)])
 def test_arguments(text: str, seconds: float) -> None:
-    """On a command line, where all is text, a bare whole number is whole seconds."""
+    """On a command line, where everything is text, a whole number without a unit is seconds."""
     assert seconds == parse_argument(text)
 
 
 @pytest.mark.parametrize("text", ["", "-5", "+5", "5.0", " 5", "5 ", "\u0665", "1_0", "999999999", "9" * 5000])
 def test_not_arguments(text: str) -> None:
-    """Any other number than a bare whole one, of at most a year, is refused."""
+    """A number that is not whole, or is longer than a year, is refused."""
     with pytest.raises(ValueError, match=r"\w"):
         parse_argument(text)
 
 
 @given(st.integers(0, 366 * 86_400_000))
 def test_formatted_durations_read_back(milliseconds: int) -> None:
-    """What is written as a duration in a message is the same duration when it is read."""
+    """A duration that a message shows is the same duration when it is read from a configuration."""
     assert milliseconds / 1000 == parse_duration(format_duration(milliseconds / 1000))

@@ -21,6 +21,7 @@ from controller.core.decision.policy import (
     Step,
     Steps,
 )
+from controller.core.decision.rate import Rate
 from tests.config.files import LEAST, demand, scaler, task
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +35,10 @@ def loaded(directory: Path, text: str) -> Any:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """The least configuration gets every documented default."""
+    """The shortest configuration gets every documented default."""
     expected = ControllerSpec(
         name="ecsq",
-        aws=AwsSpec(region=None, endpoint_url=None, consistency_window=5.0, call_timeout=5.0),
+        aws=AwsSpec(None, None, consistency_window=5.0, call_timeout=5.0, launch_rate=Rate(per_second=20.0, burst=100)),
         server=ServerSpec(host="0.0.0.0", port=8080),  # noqa: S104  the documented default
         log=LogSpec(level="info", format="auto"),
         scalers=(
@@ -67,14 +68,16 @@ def test_defaults(tmp_path: Path) -> None:
                     run_task={"launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": SUBNETS}},
                     environment={},
                 ),
+                priority=0,
             ),
         ),
+        budget=None,
     )
     assert expected == loaded(tmp_path, LEAST).spec
 
 
 def test_the_example_is_valid_and_without_warnings() -> None:
-    """The example that users start from passes its own check."""
+    """The example that users start from is valid and gets no warning."""
     assert load(ROOT / "config.yaml").warnings == ()
 
 
@@ -94,7 +97,7 @@ def test_the_example_is_valid_and_without_warnings() -> None:
     ],
 )
 def test_demand_strategies(tmp_path: Path, lines: str, expected: object) -> None:
-    """Each strategy becomes the core's own record."""
+    """Each strategy becomes the matching record of the core."""
     assert expected == loaded(tmp_path, demand(lines)).spec.scalers[0].policy.demand
 
 
@@ -125,7 +128,7 @@ def test_demand_strategies(tmp_path: Path, lines: str, expected: object) -> None
     ],
 )
 def test_run_task_parameters(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
-    """Our keys become RunTask's own parameters, and others are passed through."""
+    """The keys of a task become parameters of RunTask, and other parameters are passed through."""
     network = {"networkConfiguration": {"awsvpcConfiguration": SUBNETS}}
     assert {**expected, **network} == loaded(tmp_path, task(lines)).spec.scalers[0].task.run_task
 
@@ -145,7 +148,7 @@ def test_network(tmp_path: Path) -> None:
 
 
 def test_interval_is_inherited(tmp_path: Path) -> None:
-    """A scaler without an interval polls at the controller's, and one with its own at its own."""
+    """A scaler uses its own poll interval if it has one, and the controller's otherwise."""
     assert loaded(tmp_path, "poll_interval: 20s\n" + LEAST).spec.scalers[0].policy.poll_interval == 20.0
     assert loaded(tmp_path, scaler("poll_interval: 5s")).spec.scalers[0].policy.poll_interval == 5.0
 
@@ -159,13 +162,13 @@ def test_interval_is_inherited(tmp_path: Path) -> None:
     ],
 )
 def test_defaults_follow_the_window(tmp_path: Path, aws: str, cooldown: float, timeout: float) -> None:
-    """Left out, the launch cooldown is never below a slot and the time-out never above two windows."""
+    """If left out, the launch cooldown is at least a slot and the call time-out at most two windows."""
     spec = loaded(tmp_path, f"aws: {{{aws}}}\n{LEAST}").spec
     assert (cooldown, timeout) == (spec.scalers[0].policy.cooldown.launch, spec.aws.call_timeout)
 
 
 def test_merge_keys(tmp_path: Path) -> None:
-    """A scaler may take over another's keys by an anchor, its own keys being the stronger."""
+    """A scaler may take over another's keys with a YAML merge, and its own keys win."""
     text = LEAST.replace("- name", "- &first\n    name") + "  - <<: *first\n    name: second\n"
     spec = loaded(tmp_path, text).spec
     assert replace(spec.scalers[0], name="second", index=1).task == spec.scalers[1].task
@@ -173,7 +176,7 @@ def test_merge_keys(tmp_path: Path) -> None:
 
 
 def test_hash_ignores_layout(tmp_path: Path) -> None:
-    """Comments, order and defaults written out do not change the hash; a value does."""
+    """Comments, the order of keys and explicit defaults do not change the hash, and a value does."""
     first = loaded(tmp_path, LEAST).hash
     assert first == loaded(tmp_path, f"# comment\n{LEAST}poll_interval: 10s\nname: ecsq\n").hash
     assert first != loaded(tmp_path, f"{LEAST}poll_interval: 11s\n").hash
@@ -204,9 +207,9 @@ def test_hash_is_the_same_in_every_process(tmp_path: Path) -> None:
     ],
 )
 def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
-    """What is found out later, as a missing queue, is told at its place in the file."""
+    """A problem that is found later, such as a missing queue, gets its place in the file."""
     result = loaded(tmp_path, LEAST)
-    assert f"{result.path}:{place}: {key}: it is wrong" == str(result.problem(key, "it is wrong"))
+    assert f"{result.path}:{place}: {key}: it is wrong" == str(result.locate(key, "it is wrong"))
 
 
 @pytest.mark.parametrize(
@@ -223,24 +226,24 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
         ),
         pytest.param(scaler("backlog: [visible]"), "9:5", "add in_flight", id="busy containers"),
         pytest.param(scaler("backlog: [visible, delayed]"), "9:5", "add in_flight", id="busy containers and delayed"),
-        pytest.param(scaler("priority: 1"), "9:15", "no budget", id="priority without a budget"),
+        pytest.param(scaler("priority: 1"), "9:15", "without a budget", id="priority without a budget"),
         pytest.param(
             f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 1, burst: 10}}}}\n",
             "6:5",
-            "at most 29 go",
+            "only 29 start",
             id="plans larger than the launch rate",
         ),
         pytest.param(demand("drain_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )
 def test_warnings(tmp_path: Path, text: str, place: str, words: str) -> None:
-    """What works, though hardly as meant, is a warning and not an error."""
+    """A configuration that works, but probably not as intended, gets a warning and not an error."""
     (warning,) = loaded(tmp_path, text).warnings
     assert (f"{tmp_path}/config.yaml:{place}", True) == (warning.place, words in warning.message)
 
 
 def two_scalers(first: str, second: str) -> str:
-    """Return two scalers that differ in name and read these queues; the second's queue is at 10:12."""
+    """Return two scalers that differ in name and read these queues. The second's queue is at 10:12."""
     other = LEAST.removeprefix("scalers:\n").replace("name: content-ingest", "name: other")
     return LEAST.replace("queue: content-ingest", f"queue: {first}") + other.replace(
         "queue: content-ingest", f"queue: {second}"
@@ -256,11 +259,11 @@ URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/work"
     [pytest.param("work", "work", id="name"), pytest.param(ARN, ARN, id="ARN"), pytest.param(ARN, URL, id="two forms")],
 )
 def test_a_queue_that_two_scalers_read(tmp_path: Path, first: str, second: str) -> None:
-    """Two scalers of one queue launch for each message twice, which is a warning at the second."""
+    """If two scalers read one queue, the second gets a warning, because both launch for each message."""
     (warning,) = loaded(tmp_path, two_scalers(first, second)).warnings
     assert (f"{tmp_path}/config.yaml:10:12", True) == (
         warning.place,
-        warning.message.startswith("is read by scalers[0] (content-ingest), too: "),
+        warning.message.startswith("is also the queue of scalers[0] (content-ingest): "),
     )
 
 
@@ -274,11 +277,11 @@ def test_a_queue_that_two_scalers_read(tmp_path: Path, first: str, second: str) 
     ],
 )
 def test_queues_that_are_not_shared(tmp_path: Path, first: str, second: str) -> None:
-    """Queues that are not known to be one, or a scaler that launches nothing, are no warning."""
+    """There is no warning if two queues may differ, or if one of the scalers launches nothing."""
     assert loaded(tmp_path, two_scalers(first, second)).warnings == ()
 
 
 def test_a_goal_counts_what_is_in_flight_by_itself(tmp_path: Path) -> None:
-    """With drain_within the backlog's states decide no level, so leaving in_flight out is no warning."""
+    """With drain_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
     text = demand("drain_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
     assert loaded(tmp_path, text).warnings == ()

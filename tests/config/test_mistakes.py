@@ -1,4 +1,4 @@
-"""Each mistake that a user can make, with the place and the words that it gets."""
+"""The mistakes that a user can make, each with its place and its message."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ KEYS = [
     ),
     pytest.param(
         f"{LEAST}log: {{zzz: 1}}\n",
-        ["9:7: log.zzz: is not a known key; known here: format, level"],
+        ["9:7: log.zzz: is not a known key; use one of format, level"],
         id="unknown key with nothing near",
     ),
     pytest.param(
         scaler("queue: other"),
-        ["9:5: scalers[0].queue: is a duplicate: the key stands already in line 3"],
+        ["9:5: scalers[0].queue: is a duplicate: the key is already in line 3; remove one of the two"],
         id="duplicate key",
     ),
     pytest.param("name: x\n", ["1:1: scalers: is required and missing"], id="no scalers"),
-    pytest.param("scalers: []\n", ["1:1: scalers: must have at least 1, not 0"], id="empty list of scalers"),
+    pytest.param("scalers: []\n", ["1:1: scalers: must have at least 1 item, not 0"], id="empty list of scalers"),
     pytest.param(
         LEAST.replace("      definition: content-worker\n", ""),
         ["6:5: scalers[0].task.definition: is required and missing"],
@@ -116,7 +116,7 @@ MISSPELT = [
             "2:5: scalers[0].queue: is required and missing",
             "2:5: scalers[0].demand: is required and missing",
             "2:5: scalers[0].task: is required and missing",
-            "2:5: scalers[0].zzz: is not a known key; known here: backlog, cooldown, demand, hysteresis, "
+            "2:5: scalers[0].zzz: is not a known key; use one of backlog, cooldown, demand, hysteresis, "
             "max_containers, min_containers, name, paused, poll_interval, priority, queue, task",
         ],
         id="nothing near leaves required keys missing",
@@ -246,12 +246,12 @@ TYPES = [
     ),
     pytest.param(
         task("tags: {team: a;b}"),
-        ['9:20: scalers[0].task.tags.team: may hold letters, digits, spaces and _.:/=+-@ only, not ";"'],
+        ['9:20: scalers[0].task.tags.team: may contain only letters, digits, spaces and _.:/=+-@, not ";"'],
         id="a tag's character",
     ),
     pytest.param(
         task(f"tags: {{{', '.join(f'k{i}: v' for i in range(51))}}}"),
-        ["9:7: scalers[0].task.tags: must have at most 50, not 51"],
+        ["9:7: scalers[0].task.tags: must have at most 50 items, not 51"],
         id="too many tags",
     ),
 ]
@@ -259,25 +259,22 @@ TYPES = [
 DURATIONS = [
     pytest.param(
         scaler("poll_interval: 1:30"),
-        [
-            "9:20: scalers[0].poll_interval: a colon is no unit: hours and minutes, or minutes and seconds, "
-            f"cannot be told apart: {DURATION}"
-        ],
+        [f"9:20: scalers[0].poll_interval: must have units instead of colons: {DURATION}"],
         id="a colon",
     ),
     pytest.param(
         scaler("poll_interval: 5 min"),
-        [f"9:20: scalers[0].poll_interval: has a unit or an order that is not known: {DURATION}"],
+        [f"9:20: scalers[0].poll_interval: has an unknown unit, or its units are in the wrong order: {DURATION}"],
         id="an unknown unit",
     ),
     pytest.param(
         scaler("poll_interval: 1.5"),
-        ["9:20: scalers[0].poll_interval: fractions are not taken: write it as 1s500ms"],
+        ["9:20: scalers[0].poll_interval: must not have a fraction: write it as 1s500ms"],
         id="a fraction",
     ),
     pytest.param(
         scaler("poll_interval: 0.5s"),
-        ["9:20: scalers[0].poll_interval: fractions are not taken: write it as 500ms"],
+        ["9:20: scalers[0].poll_interval: must not have a fraction: write it as 500ms"],
         id="a fraction with a unit",
     ),
     pytest.param(
@@ -305,7 +302,7 @@ DURATIONS = [
 RULES = [
     pytest.param(
         LEAST + LEAST.removeprefix("scalers:\n"),
-        ['9:11: scalers[1].name: "content-ingest" is the name of scalers[0] already'],
+        ['9:11: scalers[1].name: must be unique: scalers[0] is already named "content-ingest"'],
         id="two scalers of one name",
     ),
     pytest.param(
@@ -320,7 +317,7 @@ RULES = [
     ),
     pytest.param(
         scaler("min_containers: 5") + "budget: {max_containers: 4}\n",
-        ["10:26: budget.max_containers: must be at least what the scalers' min_containers add up to (5), not 4"],
+        ["10:26: budget.max_containers: must be at least 5, the sum of the scalers' min_containers, not 4"],
         id="budget below the sum of all minima",
     ),
     pytest.param(
@@ -329,24 +326,24 @@ RULES = [
     pytest.param(
         f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 0, burst: 9}}}}\n",
         [
-            "9:39: aws.launch_rate.tasks_per_second: must be above 0.0, not 0",
+            "9:39: aws.launch_rate.tasks_per_second: must be above 0, not 0",
             "9:49: aws.launch_rate.burst: must be at least 10, not 9",
         ],
         id="a launch rate that no call fits in",
     ),
     pytest.param(
         demand("steps: [{backlog: 5, containers: 2}, {backlog: 5, containers: 3}]"),
-        ["5:54: scalers[0].demand.steps[1].backlog: must be more than the 5 of the step before, not 5: steps rise"],
+        ["5:54: scalers[0].demand.steps[1].backlog: must be more than in the step before (5), not 5"],
         id="steps that do not rise in backlog",
     ),
     pytest.param(
         demand("steps: [{backlog: 5, containers: 2}, {backlog: 6, containers: 1}]"),
-        ["5:69: scalers[0].demand.steps[1].containers: must be more than the 2 of the step before, not 1: steps rise"],
+        ["5:69: scalers[0].demand.steps[1].containers: must be more than in the step before (2), not 1"],
         id="steps that do not rise in containers",
     ),
     pytest.param(
         LEAST.replace("\n      messages_per_container: 5", " {}"),
-        ["4:5: scalers[0].demand: has no strategy: give one of steps, messages_per_container, drain_within"],
+        ["4:5: scalers[0].demand: has no strategy: set one of steps, messages_per_container, drain_within"],
         id="no strategy",
     ),
     pytest.param(
@@ -356,40 +353,40 @@ RULES = [
     ),
     pytest.param(
         demand("drain_within: 5m"),
-        ["5:21: scalers[0].demand.drain_within: needs seconds_per_message beside it"],
+        ["5:21: scalers[0].demand.drain_within: needs seconds_per_message: set it, too"],
         id="a goal without a pace",
     ),
     pytest.param(
         demand("messages_per_container: 1\nseconds_per_message: 5"),
         [
             "6:28: scalers[0].demand.seconds_per_message: "
-            "belongs to drain_within, which is missing: add it, or remove this"
+            "has no effect without drain_within: set that, too, or remove this key"
         ],
         id="a pace without a goal",
     ),
     pytest.param(
         scaler("backlog: [in_flight]"),
-        ["9:5: scalers[0].backlog: visible messages always count: add visible to the list"],
+        ["9:5: scalers[0].backlog: must contain visible: visible messages always count"],
         id="a backlog without visible",
     ),
     pytest.param(
         scaler("backlog: [visible, visible]"),
-        ['9:24: scalers[0].backlog[1]: "visible" is listed twice'],
+        ['9:24: scalers[0].backlog[1]: "visible" is listed twice: remove one of the two'],
         id="a state twice",
     ),
     pytest.param(
         scaler("cooldown: {launch: 29s}"),
-        ["9:24: scalers[0].cooldown.launch: must be at least a slot, 6 x aws.consistency_window = 30s, not 29s"],
+        ["9:24: scalers[0].cooldown.launch: must be at least one slot, 6 x aws.consistency_window = 30s, not 29s"],
         id="a launch cooldown below a slot",
     ),
     pytest.param(
         "aws: {consistency_window: 2s, call_timeout: 5s}\n" + LEAST,
-        ["1:45: aws.call_timeout: must be at most 2 x consistency_window = 4s, not 5s"],
+        ["1:45: aws.call_timeout: must be at most 2 x aws.consistency_window = 4s, not 5s"],
         id="a time-out above two windows",
     ),
     pytest.param(
         task("launch_type: FARGATE\ncapacity_providers: [{provider: FARGATE, weight: 1}]"),
-        ["9:20: scalers[0].task.launch_type: excludes capacity_providers: keep one of the two"],
+        ["9:20: scalers[0].task.launch_type: cannot be combined with capacity_providers: keep one of the two"],
         id="launch type and providers",
     ),
     pytest.param(
@@ -406,7 +403,7 @@ RULES = [
     ),
     pytest.param(
         LEAST.replace("subnets: [subnet-0123456789abcdef0]", "launch_type: EC2\n      assign_public_ip: true"),
-        ["9:25: scalers[0].task.assign_public_ip: has no effect without subnets: add them, or remove this"],
+        ["9:25: scalers[0].task.assign_public_ip: has no effect without subnets: set them, too, or remove this key"],
         id="an address without subnets",
     ),
     pytest.param(
@@ -418,18 +415,21 @@ RULES = [
         task("capacity_providers: [{provider: FARGATE, weight: 1}, {provider: big-machines, weight: 1}]"),
         [
             "9:7: scalers[0].task.capacity_providers: "
-            "ECS does not mix Fargate with other providers in one strategy: keep one kind"
+            "ECS cannot mix Fargate with other providers in one strategy: keep one kind"
         ],
         id="mixed providers",
     ),
     pytest.param(
         task("capacity_providers: [{provider: FARGATE, weight: 1, base: 1}, {provider: FARGATE_SPOT, base: 1}]"),
-        ["9:100: scalers[0].task.capacity_providers[1].base: only one provider may have a base, and [0] has one"],
+        [
+            "9:100: scalers[0].task.capacity_providers[1].base: "
+            "only one provider may have a base, and capacity_providers[0] already has one"
+        ],
         id="two bases",
     ),
     pytest.param(
         task("tags: {aws:team: content}"),
-        ["9:14: scalers[0].task.tags.aws:team: keys that begin with aws: are AWS's own; choose another"],
+        ["9:14: scalers[0].task.tags.aws:team: must not begin with aws:, which AWS reserves: choose another key"],
         id="a tag of AWS's own",
     ),
 ]
@@ -437,12 +437,12 @@ RULES = [
 
 @pytest.mark.parametrize(("text", "expected"), [*KEYS, *MISSPELT, *ONCE, *TYPES, *DURATIONS, *RULES])
 def test_a_mistake_is_named(tmp_path: Path, text: str, expected: list[str]) -> None:
-    """A mistake is told with line, column, key, what is wrong and what to do, and nothing else is told."""
+    """A mistake is reported with line, column, key, what is wrong and what to do, and nothing else is reported."""
     assert expected == problems(tmp_path, text)
 
 
 def test_all_mistakes_in_one_run(tmp_path: Path) -> None:
-    """Mistakes of every kind are told together, in the order of the file: none hides another."""
+    """Mistakes of every kind are reported together, in the order of the file, and none hides another."""
     text = """\
 nmae: x
 aws: {region: 5, call_timeout: 11s}
@@ -483,7 +483,7 @@ scalers:
         pytest.param(
             9,
             [
-                "9:7: scalers[0].task.environment: takes 9,591 characters of overrides with 9 containers a task, "
+                "9:7: scalers[0].task.environment: takes 9,591 characters of overrides for 9 copies of the container, "
                 "and ECS allows 8,192: shorten it, or lower max_containers_per_task to 7"
             ],
             id="9 copies",
@@ -492,13 +492,13 @@ scalers:
     ],
 )
 def test_overrides_fit_in_a_call(tmp_path: Path, copies: int, expected: list[str]) -> None:
-    """The environment is held against ECS's limit with all the copies that a task may have."""
+    """The environment of as many copies as a task may have is checked against ECS's limit."""
     lines = f"environment: {{TEXT: {'x' * 1000}}}\nmax_containers_per_task: {copies}\ncontainer: worker"
     assert expected == problems(tmp_path, task(lines))
 
 
-def test_mistakes_in_an_anchor_of_many_aliases_are_told_once(tmp_path: Path) -> None:
-    """However many aliases multiply what is wrong, each mistake is told once, and always in the same words."""
+def test_mistakes_in_an_anchor_of_many_aliases_are_reported_once(tmp_path: Path) -> None:
+    """However many aliases repeat a mistake, it is reported once, and always in the same words."""
     keys = ", ".join(f"zzz{number}: 1" for number in range(40))
     aliases = "  - *first\n" * 500
     found = problems(tmp_path, f"scalers:\n  - &first {{{keys}, {LEAST_KEYS}}}\n{aliases}")
@@ -507,7 +507,7 @@ def test_mistakes_in_an_anchor_of_many_aliases_are_told_once(tmp_path: Path) -> 
 
 
 def test_a_flood_of_mistakes_is_cut(tmp_path: Path) -> None:
-    """Beyond a thousand problems only their number is told."""
+    """Of more than a thousand problems, only the number of the rest is reported."""
     found = problems(tmp_path, LEAST + "".join(f"k{number}: 1\n" for number in range(1500)))
     assert (len(found), found[-1]) == (1001, "1009:1: 500 more problems from here on")
 
@@ -536,8 +536,8 @@ DEFINITION = "definition: content-worker"
     ],
     ids=["queue by ARN", "queue by URL", "queue by old URL", "definition", "cluster"],
 )
-def test_what_is_in_another_region_is_refused(tmp_path: Path, given: tuple[str, str], place: str) -> None:
-    """A controller works in one region, so such a scaler could never work; both are named."""
+def test_a_name_in_another_region_is_refused(tmp_path: Path, given: tuple[str, str], place: str) -> None:
+    """A scaler in another region than its controller could never work, so both regions are named."""
     text = LEAST.replace(*given)
     assert [f"{place}: {ELSEWHERE}"] == problems(tmp_path, f"{text}aws: {{region: us-east-1}}\n")
     assert [] == problems(tmp_path, f"{text}aws: {{region: eu-west-1}}\n")
@@ -558,14 +558,14 @@ def test_what_is_in_another_region_is_refused(tmp_path: Path, given: tuple[str, 
     ],
     ids=["a name", "a host of one's own", "a host without region", "an ARN elsewhere", "a URL elsewhere"],
 )
-def test_what_does_not_tell_its_region_is_taken(tmp_path: Path, aws: str, queue: str) -> None:
-    """As is everything at an endpoint of one's own, which need not go by regions."""
+def test_a_name_without_a_region_is_accepted(tmp_path: Path, aws: str, queue: str) -> None:
+    """A name that does not tell its region is accepted, and so is any name at an endpoint of one's own."""
     aws = aws if aws.startswith("{") else f"{{{aws}}}"
     assert [] == problems(tmp_path, LEAST.replace(QUEUE, f"queue: {queue}") + f"aws: {aws}\n")
 
 
-def test_a_region_that_is_none_is_told_alone(tmp_path: Path) -> None:
-    """Nothing is held against it."""
+def test_an_invalid_region_is_reported_alone(tmp_path: Path) -> None:
+    """A region that is not valid is the only thing reported: no name is compared with it."""
     text = LEAST.replace(QUEUE, "queue: arn:aws:sqs:eu-west-1:111122223333:work")
     found = problems(tmp_path, f"{text}aws: {{region: us east}}\n")
     assert ["aws.region:"] == [line.split(" ")[1] for line in found]

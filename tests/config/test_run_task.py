@@ -44,8 +44,8 @@ def shape() -> object:
         pytest.param(
             "{platformVersion: 1.4}",
             [
-                f"9:35: {HERE}.platformVersion: must be text, in quotes if it looks like something else, "
-                "not the number 1.4"
+                f"9:35: {HERE}.platformVersion: must be text, not the number 1.4; "
+                "put it in quotes if it is meant as text"
             ],
             id="not text",
         ),
@@ -71,12 +71,21 @@ def shape() -> object:
             id="required and missing",
         ),
         pytest.param(
+            "{volumeConfigurations: [{name: data, managedEBSVolume: "
+            "{roleArn: a, tagSpecifications: [{resourceType: volume, tags: [{key: '', value: b}]}]}}]}",
+            [
+                f"9:141: {HERE}.volumeConfigurations[0].managedEBSVolume.tagSpecifications[0].tags[0].key: "
+                "must have at least 1 character, not 0"
+            ],
+            id="too short",
+        ),
+        pytest.param(
             "{count: 3}",
             [
                 f"9:18: {HERE}.count: is set by the controller: "
-                "the controller decides it; limit it with max_containers and task.max_tasks_per_launch"
+                "limit it with max_containers and task.max_tasks_per_launch"
             ],
-            id="ours",
+            id="set by the controller",
         ),
         pytest.param(
             "{networkConfiguration: {}, launchType: EC2}",
@@ -85,7 +94,7 @@ def shape() -> object:
                 "use task.subnets, task.security_groups and task.assign_public_ip",
                 f"9:44: {HERE}.launchType: is set by the controller: use task.launch_type",
             ],
-            id="two of ours",
+            id="two set by the controller",
         ),
         pytest.param(
             "{platformVersion: null}",
@@ -95,17 +104,17 @@ def shape() -> object:
     ],
 )
 def test_a_mistake_in_run_task_is_named(tmp_path: Path, line: str, expected: list[str]) -> None:
-    """A parameter that RunTask does not take, or that is ours, is told at its own place."""
+    """A parameter that RunTask does not take, or that the controller sets, is reported at its own place."""
     assert expected == problems(tmp_path, task(f"run_task: {line}"))
 
 
-def test_ours_are_parameters_of_run_task(shape: object) -> None:
-    """What is refused as ours exists: a key that AWS renames does not stay in the list unnoticed."""
+def test_the_controllers_parameters_exist(shape: object) -> None:
+    """Every parameter that is refused because the controller sets it exists in RunTask."""
     assert set() == set(SET_BY_CONTROLLER) - set(shape.members)
 
 
 def test_what_passes_satisfies_botocore(tmp_path: Path, shape: object) -> None:
-    """The parameters of an accepted configuration, ours and the user's, pass botocore's own check."""
+    """The parameters of a valid configuration, the controller's and the user's, pass botocore's own check."""
     path = tmp_path / "config.yaml"
     path.write_text(
         task(

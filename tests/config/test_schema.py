@@ -22,12 +22,12 @@ def sections(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_schema_is_one() -> None:
-    """The JSON Schema is valid itself."""
+    """The JSON Schema is a valid JSON Schema."""
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
 def test_every_key_is_described() -> None:
-    """An editor can say of every key what it is, by its own words or its section's."""
+    """Every key has a description for editors, either its own or that of its section."""
     keys = [
         (s["title"], key)
         for s in sections(json_schema())
@@ -39,7 +39,7 @@ def test_every_key_is_described() -> None:
 
 
 def test_unknown_keys_are_forbidden() -> None:
-    """Every section names all its keys."""
+    """No section accepts a key that it does not name."""
     assert [False] * len(sections(json_schema())) == [s["additionalProperties"] for s in sections(json_schema())]
 
 
@@ -56,7 +56,7 @@ def test_defaults_of_durations_are_durations() -> None:
     ],
 )
 def test_valid(text: str) -> None:
-    """What is valid for the controller is valid for an editor."""
+    """A configuration that is valid for the controller is valid for an editor."""
     assert errors(text) == []
 
 
@@ -73,5 +73,5 @@ def test_valid(text: str) -> None:
     ],
 )
 def test_invalid(text: str, path: str) -> None:
-    """An editor finds what the schema can say."""
+    """An editor finds the mistakes that a JSON Schema can express."""
     assert [path] == errors(text)

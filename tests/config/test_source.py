@@ -1,4 +1,4 @@
-"""Files that are no configuration, or that mean to do harm."""
+"""Files that are not a configuration, or that are written to do harm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from controller.config import ConfigError, Loaded, load
-from controller.config.nodes import scalar
+from controller.config.nodes import read_scalar
 from controller.config.source import MAX_BYTES, parse
 from tests.config.files import LEAST
 
@@ -30,14 +30,14 @@ def failure(path: Path) -> str:
 
 
 def bomb() -> bytes:
-    """Ten levels of nine aliases each: 3,486,784,401 values if they were followed."""
+    """Return ten levels of nine aliases each, which stand for 3,486,784,401 values."""
     names = "abcdefghijk"
     levels = [f"{name}: &{name} [{', '.join(9 * [f'*{below}'])}]" for below, name in pairwise(names)]
     return "\n".join(["a: &a x", *levels]).encode()
 
 
 def merge_bomb() -> bytes:
-    """Thirty mappings, each of which merges the one before twice."""
+    """Return thirty mappings, each of which merges the one before it twice."""
     lines = ["k0: &a0 {x: 1}"]
     lines += [f"k{n}: &a{n} {{<<: *a{n - 1}, y{n}: {{<<: *a{n - 1}}}}}" for n in range(1, 31)]
     return "\n".join(lines).encode()
@@ -48,46 +48,63 @@ def merge_bomb() -> bytes:
     [
         pytest.param(b"", "1:1: is empty; start from the commented example config.yaml", id="empty"),
         pytest.param(b"# only this\n", "1:1: is empty; start from the commented example config.yaml", id="comment"),
-        pytest.param(b"a: 1\nb: \xe9\n", "2:4: is not UTF-8: the byte 0xe9 cannot stand here", id="Latin-1"),
-        pytest.param(LEAST.encode("utf-16"), "1:1: is not UTF-8: the byte 0xff cannot stand here", id="UTF-16"),
-        pytest.param(b"a: 1\nb: \0\n", "2:4: is not YAML: the character U+0000 cannot stand here", id="NUL"),
-        pytest.param(b"#" * (MIB + 1), "1:1: is larger than 1,048,576 bytes; no configuration is", id="too large"),
         pytest.param(
-            b"a: 1\n---\nb: 1\n", "2:1: a second document starts here; a configuration is one document", id="2"
+            b"a: 1\nb: \xe9\n",
+            "2:4: is not UTF-8: the byte 0xe9 is not valid here; save the file as UTF-8",
+            id="Latin-1",
+        ),
+        pytest.param(
+            LEAST.encode("utf-16"),
+            "1:1: is not UTF-8: the byte 0xff is not valid here; save the file as UTF-8",
+            id="UTF-16",
+        ),
+        pytest.param(b"a: 1\nb: \0\n", "2:4: is not YAML: the character U+0000 is not allowed; remove it", id="NUL"),
+        pytest.param(
+            b"#" * (MIB + 1),
+            "1:1: is larger than 1,048,576 bytes, the most that a configuration may have",
+            id="too large",
+        ),
+        pytest.param(
+            b"a: 1\n---\nb: 1\n",
+            "2:1: a second YAML document starts here: a configuration must be a single one",
+            id="2",
         ),
         pytest.param(
             b"a: !!python/name:os.system\n",
-            '1:4: a: the tag "tag:yaml.org,2002:python/name:os.system" is not used here; put text in quotes instead',
+            '1:4: a: the tag "tag:yaml.org,2002:python/name:os.system" is not supported: '
+            "remove it, or put the text in quotes",
             id="tag",
         ),
-        pytest.param(b"? [a]\n: b\n", "1:3: a key must be text, not a collection or an alias", id="complex key"),
-        pytest.param(b"a: *b\n", '1:4: a: the alias "b" names no anchor above it', id="unknown alias"),
-        pytest.param(b"a: &a [*a]\n", '1:8: a[0]: the alias "a" stands inside its own anchor', id="recursive alias"),
+        pytest.param(b"? [a]\n: b\n", "1:3: a key must be text, not a list, a mapping or an alias", id="complex key"),
+        pytest.param(b"a: *b\n", '1:4: a: the alias "b" has no anchor above it', id="unknown alias"),
+        pytest.param(
+            b"a: &a [*a]\n", '1:8: a[0]: the alias "a" is inside the value that it stands for', id="recursive alias"
+        ),
         pytest.param(
             b"a:\n  <<: 5\n",
-            "2:3: a.<<: merges mappings only: write <<: *anchor of a mapping, or a list of them",
+            "2:3: a.<<: can only merge mappings: give it an alias of a mapping, or a list of such aliases",
             id="merged scalar",
         ),
-        pytest.param(b"[" * 100_000, "1:34: [0][0][0]: is nested more than 32 deep", id="deep lists"),
-        pytest.param(b"{a: " * 100_000, "1:133: a.a.a: is nested more than 32 deep", id="deep mappings"),
-        pytest.param(b"- " * 100_000, "1:67: [0][0][0]: is nested more than 32 deep", id="deep blocks"),
+        pytest.param(b"[" * 100_000, "1:34: [0][0][0]: is nested more than 32 levels deep", id="deep lists"),
+        pytest.param(b"{a: " * 100_000, "1:133: a.a.a: is nested more than 32 levels deep", id="deep mappings"),
+        pytest.param(b"- " * 100_000, "1:67: [0][0][0]: is nested more than 32 levels deep", id="deep blocks"),
         pytest.param(
-            b"[" * 100_000 + b"]" * 100_000, "1:34: [0][0][0]: is nested more than 32 deep", id="deep and closed"
+            b"[" * 100_000 + b"]" * 100_000, "1:34: [0][0][0]: is nested more than 32 levels deep", id="deep and closed"
         ),
         pytest.param(
             b"a: &a [[[[[[[[[[1]]]]]]]]]]\nb: &b [[[[[[[[[[*a]]]]]]]]]]\nc: [[[[[[[[[[[[*b]]]]]]]]]]]]\n",
-            "3:16: c[0][0]: is nested more than 32 deep",
+            "3:16: c[0][0]: is nested more than 32 levels deep",
             id="deep by aliases",
         ),
         pytest.param(
             b"- x\n" * 110_000,
-            "100000:3: [99999]: the file holds more than 100,000 values, aliases followed",
+            "100000:3: [99999]: the file has more than 100,000 values when its aliases are followed",
             id="many values",
         ),
     ],
 )
 def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, expected: str) -> None:
-    """What cannot be read is told in one line, at its place."""
+    """A file that cannot be read gets a message of one line, with the place where reading ends."""
     path = tmp_path / "config.yaml"
     path.write_bytes(content)
     assert expected == failure(path)
@@ -104,7 +121,7 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, expecte
     ],
 )
 def test_not_yaml(tmp_path: Path, content: bytes, reason: str) -> None:
-    """A mistake in the YAML itself is told at its place."""
+    """A mistake in the YAML itself is reported at its place."""
     path = tmp_path / "config.yaml"
     path.write_bytes(content)
     assert failure(path).startswith(reason)
@@ -112,10 +129,10 @@ def test_not_yaml(tmp_path: Path, content: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("content", [pytest.param(bomb(), id="lists"), pytest.param(merge_bomb(), id="merges")])
 def test_bombs(tmp_path: Path, content: bytes) -> None:
-    """Aliases that multiply are stopped by the number of values that they stand for."""
+    """Aliases count as the values that they stand for, so a bomb of aliases exceeds the limit."""
     path = tmp_path / "config.yaml"
     path.write_bytes(content)
-    assert failure(path).endswith("the file holds more than 100,000 values, aliases followed")
+    assert failure(path).endswith("the file has more than 100,000 values when its aliases are followed")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +151,8 @@ def test_noise(tmp_path: Path, alphabet: bytes) -> None:
     assert failure(path)
 
 
-def test_duplicates_are_told_with_the_syntax_error(tmp_path: Path) -> None:
-    """What was found before the YAML breaks off is told too."""
+def test_duplicates_are_reported_with_the_syntax_error(tmp_path: Path) -> None:
+    """A duplicate key before a syntax error is reported along with it."""
     path = tmp_path / "config.yaml"
     path.write_text("a: 1\na: 2\nb: [\n")
     with pytest.raises(ConfigError) as caught:
@@ -144,7 +161,7 @@ def test_duplicates_are_told_with_the_syntax_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """A file that is not there is one problem, which says how to name another."""
+    """A missing file is one problem, which says how to name another file."""
     path = tmp_path / "config.yaml"
     assert failure(path) == "1:1: does not exist; name the configuration with --config or ECSQ_CONFIG"
 
@@ -155,13 +172,13 @@ def test_a_directory(tmp_path: Path) -> None:
 
 
 def test_a_path_through_a_file(tmp_path: Path) -> None:
-    """Any other failure of the system is told in its own words."""
+    """Any other failure of the system is reported in the system's own words."""
     (tmp_path / "file").write_text("")
     assert failure(tmp_path / "file" / "config.yaml") == "1:1: cannot be read: Not a directory"
 
 
 def test_a_byte_order_mark(tmp_path: Path) -> None:
-    """An editor's byte order mark is not part of the first key."""
+    """The byte order mark that some editors write is not part of the first key."""
     path = tmp_path / "config.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + LEAST.encode())
     assert load(path).spec.scalers[0].name == "content-ingest"
@@ -179,14 +196,14 @@ def test_a_byte_order_mark(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_plain_scalars(text: str, expected: object) -> None:
-    """A plain scalar is a number, a boolean or null only where nobody can read it otherwise."""
-    result = scalar(text)
+    """A plain scalar is a number, a boolean or null only if it cannot be read in another way."""
+    result = read_scalar(text)
     assert (type(expected), expected) == (type(result), result)
 
 
 def test_keys_are_text() -> None:
-    """A key is never anything but the text that stands there."""
-    assert parse("{on: 1, 010: 2, null: 3, 1.10: 4}", "f").data() == {"on": 1, "010": 2, "null": 3, "1.10": 4}
+    """A key is always the text that is written there."""
+    assert parse("{on: 1, 010: 2, null: 3, 1.10: 4}", "f").to_plain() == {"on": 1, "010": 2, "null": 3, "1.10": 4}
 
 
 def outcome(path: Path, content: bytes) -> Any:
@@ -208,14 +225,14 @@ yaml_text = st.text(st.sampled_from("ab:-[]{},&*!|>'\"%@#?<~ \n\t01.é\N{LINE SE
 @example(content=b"\xef\xbb\xbf")
 @example(content=b"\xef\xbb\xbf\xff")
 def test_any_bytes(tmp_path: Path, content: bytes) -> None:
-    """Whatever the bytes, the answer is a configuration or its problems."""
+    """Any bytes lead to a configuration or to its problems."""
     assert isinstance(outcome(tmp_path / "config.yaml", content), Loaded | ConfigError)
 
 
 @fuzzed
 @given(text=yaml_text)
 def test_any_yaml(tmp_path: Path, text: str) -> None:
-    """Whatever YAML's own characters spell, every problem has a place in the file and takes one line."""
+    """Whatever text YAML's own characters form, every problem has a place in the file and takes one line."""
     result = outcome(tmp_path / "config.yaml", text.encode())
     assert isinstance(result, ConfigError)
     assert [problem for problem in result.problems if problem.line < 1 or problem.column < 1] == []
@@ -270,7 +287,7 @@ def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
 @settings(fuzzed, max_examples=80)
 @given(path=st.sampled_from(paths(WHOLE)), value=values)
 def test_any_value_in_any_place(tmp_path: Path, path: tuple[str | int, ...], value: Any) -> None:
-    """Whatever stands in the place of a valid value, the answer is a configuration or problems with places."""
+    """Any value in the place of a valid one leads to a configuration or to problems of one line each."""
     content = yaml.safe_dump(replaced(WHOLE, path, value), allow_unicode=True, sort_keys=False)
     result = outcome(tmp_path / "config.yaml", content.encode(errors="replace"))
     assert isinstance(result, Loaded | ConfigError)

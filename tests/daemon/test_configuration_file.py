@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import time
 
 import pytest
 
 from controller.config import ConfigError
-from controller.daemon.reload import Configuration
+from controller.daemon.reload import ConfigurationFile
 from tests.config.files import LEAST, scaler
 
 
@@ -25,12 +26,12 @@ def test_a_file_that_is_wrong_from_the_start(path: Path) -> None:
     """Without a last good configuration there is nothing to run on."""
     path.write_text("scalers: []")
     with pytest.raises(ConfigError):
-        Configuration(path)
+        ConfigurationFile(path, time)
 
 
 def test_a_good_file_is_taken(path: Path) -> None:
     """A reload takes what the file says now, its warnings and its hash, and reports success."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     before = configuration.hash
     path.write_text(scaler("min_containers: 1"))
     configuration.reload()
@@ -46,7 +47,7 @@ def test_a_good_file_is_taken(path: Path) -> None:
 def test_a_bad_file_is_not(path: Path, text: str | None) -> None:
     """What was last good stays whole, its warnings and its hash included, and the report holds the error."""
     path.write_text(scaler("min_containers: 1"))
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     before = (configuration.spec, configuration.hash, configuration.warnings)
     if text is None:
         path.unlink()
@@ -60,7 +61,7 @@ def test_a_bad_file_is_not(path: Path, text: str | None) -> None:
 
 def test_a_path_that_became_a_directory(path: Path) -> None:
     """A path that is no file any more is an error like any other."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.unlink()
     path.mkdir()
     with pytest.raises(ConfigError):
@@ -70,7 +71,7 @@ def test_a_path_that_became_a_directory(path: Path) -> None:
 
 def test_good_after_bad(path: Path) -> None:
     """After a bad file the next good one is taken, and the report says so."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.write_text("scalers: []")
     with pytest.raises(ConfigError):
         configuration.reload()
@@ -94,7 +95,7 @@ def test_good_after_bad(path: Path) -> None:
 )
 def test_what_only_a_restart_can_change(path: Path, text: str, expected: str) -> None:
     """Who the controller is, what it assumes of AWS and where it listens are refused by key and line."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.write_text(LEAST + text)
     with pytest.raises(ConfigError) as refused:
         configuration.reload()
@@ -103,7 +104,7 @@ def test_what_only_a_restart_can_change(path: Path, text: str, expected: str) ->
 
 def test_every_fixed_key_is_named(path: Path) -> None:
     """Several such keys are named in one reload."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.write_text(f"{LEAST}name: other\nserver: {{port: 1, host: 127.0.0.1}}\n")
     with pytest.raises(ConfigError) as refused:
         configuration.reload()
@@ -117,7 +118,7 @@ def test_every_fixed_key_is_named(path: Path) -> None:
 )
 def test_what_may_change(path: Path, text: str) -> None:
     """A key that only says what runs already, and every other key, is taken."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.write_text(LEAST + text)
     configuration.reload()
     assert configuration.report.error is None
@@ -125,7 +126,7 @@ def test_what_may_change(path: Path, text: str) -> None:
 
 def test_a_change_counts_once_it_stands_still(path: Path) -> None:
     """A content that differs is a change when two looks in a row have seen it, and none after it was read."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     assert not configuration.has_changed()
     path.write_text(scaler("max_containers: 3"))
     assert not configuration.has_changed()
@@ -137,7 +138,7 @@ def test_a_change_counts_once_it_stands_still(path: Path) -> None:
 
 def test_a_bad_change_counts_once(path: Path) -> None:
     """A file that was refused is not read again until it changes again."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.write_text("scalers: []")
     assert [False, True] == [configuration.has_changed(), configuration.has_changed()]
     with pytest.raises(ConfigError):
@@ -147,6 +148,6 @@ def test_a_bad_change_counts_once(path: Path) -> None:
 
 def test_a_touched_file_has_not_changed(path: Path) -> None:
     """The content decides, not the time of the file."""
-    configuration = Configuration(path)
+    configuration = ConfigurationFile(path, time)
     path.write_text(LEAST)
     assert [False, False] == [configuration.has_changed(), configuration.has_changed()]

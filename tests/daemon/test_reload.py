@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
-from tests.support.daemon import CLIENT, NOT_TAKEN, SOON, TAKEN, Configuration, Daemon, configuration, running, scaler
+from tests.support.daemon import CLIENT, NOT_TAKEN, SOON, TAKEN, Daemon, Document, configuration, running, scaler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,10 +37,10 @@ def daemon(shared_aws: EmbeddedAws, template: str, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def idle(shared_aws: EmbeddedAws, template: str) -> Callable[..., Configuration]:
+def idle(shared_aws: EmbeddedAws, template: str) -> Callable[..., Document]:
     """Make a scaler of a new, empty queue of the same name."""
 
-    def make(**members: object) -> Configuration:
+    def make(**members: object) -> Document:
         name = unique("scaler")
         create_queue(shared_aws, name)
         return scaler(name, template, cluster=CLUSTER, **members)
@@ -54,7 +54,7 @@ def polls(aws: EmbeddedAws, queue: str) -> int:
     return sum(call.parameters["QueueUrl"].endswith(f"/{queue}") for call in calls)
 
 
-def test_scalers_come_and_go(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Configuration]) -> None:
+def test_scalers_come_and_go(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]) -> None:
     """A new scaler is polled at once; a removed one has no series, no status and no poll any more."""
     gone, stays, new = idle(), idle(), idle(poll_interval="1h")
     daemon.reload(configuration(shared_aws, gone, stays))
@@ -71,7 +71,7 @@ def test_scalers_come_and_go(shared_aws: EmbeddedAws, daemon: Daemon, idle: Call
 
 
 @pytest.fixture(scope="module")
-def busy(shared_aws: EmbeddedAws, daemon: Daemon, template: str) -> Configuration:
+def busy(shared_aws: EmbeddedAws, daemon: Daemon, template: str) -> Document:
     """Make a scaler whose two tasks run until the end of the module."""
     send_messages(shared_aws, create_queue(shared_aws, "busy").url, 2)
     made = scaler("busy", template, cluster=CLUSTER)
@@ -81,7 +81,7 @@ def busy(shared_aws: EmbeddedAws, daemon: Daemon, template: str) -> Configuratio
 
 
 def test_who_stays_keeps_level_and_cooldowns(
-    shared_aws: EmbeddedAws, daemon: Daemon, busy: Configuration, idle: Callable[..., Configuration]
+    shared_aws: EmbeddedAws, daemon: Daemon, busy: Document, idle: Callable[..., Document]
 ) -> None:
     """A changed scaler keeps its level and both cooldowns, launches nothing anew, and its tasks run on."""
     kept = ("level", "launch_cooldown_until", "fall_cooldown_until", "tasks")
@@ -98,7 +98,7 @@ def test_who_stays_keeps_level_and_cooldowns(
 
 
 def test_tasks_of_a_removed_scaler_run_on(
-    shared_aws: EmbeddedAws, daemon: Daemon, busy: Configuration, idle: Callable[..., Configuration]
+    shared_aws: EmbeddedAws, daemon: Daemon, busy: Document, idle: Callable[..., Document]
 ) -> None:
     """A removed scaler's tasks are left alone; when it comes back it finds them and launches nothing beside them."""
     other = idle()
@@ -112,7 +112,7 @@ def test_tasks_of_a_removed_scaler_run_on(
 
 
 def test_a_changed_interval_is_rescheduled(
-    shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Configuration]
+    shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]
 ) -> None:
     """A scaler that was polled every hour is polled every second from the reload on."""
     slow = idle(poll_interval="1h")
@@ -123,9 +123,7 @@ def test_a_changed_interval_is_rescheduled(
     eventually(lambda: polls(shared_aws, slow["name"]) >= before + 2, within=SOON)
 
 
-def test_a_bad_file_changes_nothing(
-    shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Configuration]
-) -> None:
+def test_a_bad_file_changes_nothing(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]) -> None:
     """Every error is logged with its line, the last good configuration ticks on, and a later good one is taken."""
     good = idle()
     assert TAKEN == daemon.reload(configuration(shared_aws, good))["event"]
@@ -168,9 +166,7 @@ def test_a_file_that_is_no_configuration(daemon: Daemon, text: str, complaint: s
     assert (200, "ok\n") == daemon.get("/healthz")
 
 
-def test_what_only_a_restart_can_change(
-    shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Configuration]
-) -> None:
+def test_what_only_a_restart_can_change(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]) -> None:
     """Another name, slot protocol or address is refused by key and line, and nothing else of the file is taken."""
     changed = configuration(shared_aws, idle(), name="other")
     changed["aws"]["consistency_window"] = "2s"
@@ -188,7 +184,7 @@ def test_what_only_a_restart_can_change(
     assert before == [each["name"] for each in daemon.status()["scalers"]]
 
 
-def test_the_log_follows_the_file(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Configuration]) -> None:
+def test_the_log_follows_the_file(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]) -> None:
     """A reload changes the level of the log: with warning no decision is logged, and with info they are again."""
     quiet, loud = idle(), idle()
     before = len(daemon.lines())

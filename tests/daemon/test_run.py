@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import container, create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.daemon import CLIENT, SOON, Daemon, configuration, running, scaler
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from controller.sandbox.aws import EmbeddedAws
-    from controller.sandbox.aws.faults import Kind
+    from controller.sandbox.aws.disturbances import Kind
 
 QUEUES = ("bursts", "idle", "vanishing", "no-cluster", "no-template", "no-container", "wrong-container")
 
 
-def of_cluster(name: str, operation: str, kind: Kind, times: int = 2, **members: Any) -> Fault:
-    """Make a fault that hits ECS calls for one cluster."""
-    return Fault("ecs", operation, kind, times, where=lambda asked: asked["cluster"] == name, **members)
+def of_cluster(name: str, operation: str, kind: Kind, times: int = 2, **members: Any) -> Disturbance:
+    """Make a disturbance that hits ECS calls for one cluster."""
+    return Disturbance("ecs", operation, kind, times, where=lambda asked: asked["cluster"] == name, **members)
 
 
 NO_STATUS = "arn:aws:ecs:us-east-1:123456789012:task/no-status/0"
 NONSENSE = {
     "no-counts": (
-        Fault("sqs", "GetQueueAttributes", "malformed", 2, where=lambda asked: "no-counts" in asked["QueueUrl"]),
+        Disturbance("sqs", "GetQueueAttributes", "malformed", 2, where=lambda asked: "no-counts" in asked["QueueUrl"]),
     ),
     "no-json": (of_cluster("no-json", "ListTasks", "malformed"),),
     "no-tasks": (of_cluster("no-tasks", "ListTasks", "replace"),),
@@ -174,7 +174,7 @@ def test_nonsense_from_aws_never_stops_the_loop(shared_aws: EmbeddedAws, daemon:
         return daemon.sample("reconciles_total", scaler=name, outcome=outcome) or 0
 
     failed = {name: counted(name, "failed") for name in NONSENSE}
-    shared_aws.faults.add(*chain.from_iterable(NONSENSE.values()))
+    shared_aws.disturbances.add(*chain.from_iterable(NONSENSE.values()))
     eventually(lambda: all(counted(name, "failed") >= failed[name] + 2 for name in NONSENSE), within=SOON)
     held = {name: counted(name, "held") for name in NONSENSE}
     eventually(lambda: all(counted(name, "held") > held[name] for name in NONSENSE), within=SOON)

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.config import ControllerSpec, LogSpec, ServerSpec
-from controller.daemon import schedule as schedule_module
 from controller.daemon.app import connect
 from controller.daemon.schedule import STILL_ALIVE, Phased, Schedule
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_queue, eventually, unique
-from tests.support.controller import aws_spec, scaler_spec
+from tests.support.clock import MACHINE_CLOCK
+from tests.support.controller import controller_spec, scaler_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,7 +94,7 @@ def test_a_poll_on_the_microsecond(interval: float, phase: float, now: float) ->
 @pytest.fixture
 def schedule() -> Iterator[Schedule]:
     """Start a schedule."""
-    started = Schedule()
+    started = Schedule(MACHINE_CLOCK)
     started.start()
     yield started
     started.stop()
@@ -104,8 +103,7 @@ def schedule() -> Iterator[Schedule]:
 @pytest.fixture
 def reconciler(aws: EmbeddedAws, cluster: str) -> Callable[[float], Reconciler]:
     """Make a reconciler of a new, empty queue, to be polled at an interval in seconds."""
-    spec = ControllerSpec("ecsq", aws_spec(aws), ServerSpec("127.0.0.1", 0), LogSpec("error", "json"), ())
-    services = connect(spec, Event(), dry_run=True)
+    services = connect(controller_spec(aws), MACHINE_CLOCK, dry_run=True)
 
     def make(poll_interval: float) -> Reconciler:
         name = create_queue(aws, unique("scheduled")).name
@@ -149,10 +147,9 @@ def test_an_interval_that_changes(
     eventually(lambda: polls(aws, changed) >= 3, within=SOON)
 
 
-def test_heartbeat(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeat(clock: ManualClock) -> None:
     """The loop counts as stuck once no beat has come for a while, and as alive again with the next one."""
-    monkeypatch.setattr(schedule_module, "monotonic", clock)
-    schedule = Schedule()
+    schedule = Schedule(clock.handed_in())
     assert schedule.ticks
     clock.now += STILL_ALIVE
     assert not schedule.ticks
@@ -173,7 +170,7 @@ def test_a_stop_waits_for_a_poll_that_wants_to_look_again(
         return time()
 
     monkeypatch.setattr(Reconciler, "reconcile", looks_again)
-    schedule = Schedule()
+    schedule = Schedule(MACHINE_CLOCK)
     schedule.start()
     schedule.add(reconciler(3600.0))
     assert polling.wait(SOON)

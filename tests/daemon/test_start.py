@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.aws import eventually
-from tests.support.daemon import CREDENTIALS, SOON, STARTED_WITHIN, Configuration, end, launch, running, scaler
+from tests.support.daemon import CREDENTIALS, SOON, STARTED_WITHIN, Document, end, launch, running, scaler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NOWHERE = "http://127.0.0.1:1"
 
 
-def alone(**aws: str) -> Configuration:
+def alone(**aws: str) -> Document:
     """Return a configuration of one scaler, on no AWS but the one named."""
     return {
         "aws": aws,
@@ -27,7 +27,7 @@ def alone(**aws: str) -> Configuration:
     }
 
 
-def ended(directory: Path, wanted: Configuration | str) -> tuple[int, list[str]]:
+def ended(directory: Path, wanted: Document | str) -> tuple[int, list[str]]:
     """Run a daemon that is to end by itself; return its exit code and its standard error."""
     daemon = launch(directory, wanted)
     try:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import create_queue, eventually, send_messages
-from tests.support.daemon import CLIENT, SOON, Configuration, configuration, running, scaler
+from tests.support.daemon import CLIENT, SOON, Document, configuration, running, scaler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def wanted(aws: EmbeddedAws, cluster: str, template: str) -> Configuration:
+def wanted(aws: EmbeddedAws, cluster: str, template: str) -> Document:
     """Make a configuration whose first launch takes three calls of ten tasks."""
     send_messages(aws, create_queue(aws, "burst").url, 30)
     return configuration(
@@ -26,16 +26,16 @@ def wanted(aws: EmbeddedAws, cluster: str, template: str) -> Configuration:
     )
 
 
-def test_a_slow_call_is_finished(aws: EmbeddedAws, wanted: Configuration, tmp_path: Path) -> None:
+def test_a_slow_call_is_finished(aws: EmbeddedAws, wanted: Document, tmp_path: Path) -> None:
     """SIGTERM lets the call in flight finish: its tasks are recorded, the rest of the plan is not sent, exit code 0."""
     # Slots of 6 s, so that a call has more than a second to be answered: time enough for the signal.
     wanted["aws"] |= {"consistency_window": "1s", "call_timeout": "2s"}
-    aws.faults.add(Fault("ecs", "RunTask", "slow_answer", delay=60))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "slow_answer", delay=60))
     with running(tmp_path, wanted) as daemon:
         eventually(lambda: aws.journal.count("ecs", "RunTask"), within=SOON)
         daemon.process.send_signal(signal.SIGTERM)
         eventually(lambda: daemon.events("stopping", signal="SIGTERM"), within=SOON)
-        aws.faults.release()
+        aws.disturbances.release()
         assert 0 == daemon.process.wait(SOON)
         launch = daemon.decisions("burst", reason="launch")[-1]
         assert ("partly_launched", 10, 10, "stopping: the rest of the plan is dropped") == (
@@ -49,9 +49,9 @@ def test_a_slow_call_is_finished(aws: EmbeddedAws, wanted: Configuration, tmp_pa
     assert 10 == len(aws.ecs.tasks())
 
 
-def test_a_call_that_hangs_is_in_doubt(aws: EmbeddedAws, wanted: Configuration, tmp_path: Path) -> None:
+def test_a_call_that_hangs_is_in_doubt(aws: EmbeddedAws, wanted: Document, tmp_path: Path) -> None:
     """SIGINT does not wait for ever for an answer: the call is recorded as in doubt, no other is sent, exit code 0."""
-    aws.faults.add(Fault("ecs", "RunTask", "hang", times=None))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "hang", times=None))
     with running(tmp_path, wanted) as daemon:
         eventually(lambda: aws.journal.count("ecs", "RunTask"), within=SOON)
         daemon.process.send_signal(signal.SIGINT)

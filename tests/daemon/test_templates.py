@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.aws import container, create_cluster, create_queue, eventually, register_template, send_messages
-from tests.support.daemon import SOON, Configuration, Daemon, configuration, running, scaler
+from tests.support.daemon import SOON, Daemon, Document, configuration, running, scaler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +57,9 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 """Templates by the name of their scaler."""
 
 
-def settings(name: str) -> Configuration:
+def settings(name: str) -> Document:
     """Return what a scaler's task needs beside its template."""
-    task: Configuration = {"task_max_tasks_per_launch": 2, "task_packing": "dense"}
+    task: Document = {"task_max_tasks_per_launch": 2, "task_packing": "dense"}
     if name in {"routed", "bridge"}:
         task["task_container"] = "worker"
     if name == "ebs":
@@ -127,8 +127,8 @@ def test_templates_that_cannot_be_copied_run_as_they_are(
     assert [["worker"]] * 2 == tasks_of(shared_aws, name)
     [launch] = daemon.decisions(name, outcome="launched")
     assert (2, None) == (launch["launched_containers"], launch["error"])
-    cut = "planned 2 of 4: max_tasks_per_launch is 2, with at most 1 a task; the rest is for a later launch"
-    assert cut == launch["plan_cut"]
+    cut = "planned 2 of 4 containers: max_tasks_per_launch is 2, with at most 1 a task; the rest waits for "
+    assert f"{cut}a later launch" == launch["plan_cut"]
     assert launch["plan_limit"].startswith(limit)
     listed = shared_aws.client("ecs").list_task_definition_families(familyPrefix=f"{name}-x")
     assert [] == listed["families"]

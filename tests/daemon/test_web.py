@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from controller.config import ServerSpec
-from controller.daemon.web import CannotListenError, Server, application, bind
+from controller.daemon.web import CannotListenError, WebServer, application, bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Pages:
         bound = bind(LOOPBACK)
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         app = application(self.registry, lambda: self.ticks, lambda: self.missing, lambda: self.status)
-        self.server = Server(app, bound)
+        self.server = WebServer(app, bound)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
         """Return status, content type and body."""

@@ -1,4 +1,4 @@
-"""A task metadata endpoint that plays what it is told, and documents as ECS's endpoint gives them."""
+"""A task metadata endpoint that answers as a test tells it, and documents in the form of ECS's endpoint."""
 
 import json
 import socket
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Respond = Callable[[BaseHTTPRequestHandler], None]
 PATIENCE = 20.0
 """Seconds until a test gives up on what it waits for."""
 
 
 def statuses(**known: str) -> str:
-    """Return a task's document with the keeper and containers of these statuses (``worker_1`` is ``worker-1``)."""
+    """Return the document of a task with the keeper and containers in these statuses; ``worker_1`` is ``worker-1``."""
     containers = [listed(name.replace("_", "-"), status) for name, status in known.items()]
     return task([listed("ecsq-keeper", "RUNNING"), *containers])
 
 
 def task(containers: list[dict[str, Any]], **members: Any) -> str:
-    """Return a task's document; of itself it says RUNNING."""
+    """Return the document of a task that is RUNNING."""
     arn = "arn:aws:ecs:us-west-2:111122223333:task/default/158d1c8083dd49d6b527399fd6414f5c"
     return json.dumps(
         {
@@ -45,7 +45,7 @@ def task(containers: list[dict[str, Any]], **members: Any) -> str:
 
 
 def listed(name: str, status: str, **members: Any) -> dict[str, Any]:
-    """Return a container as the endpoint lists it, nested objects and all."""
+    """Return a container as the endpoint lists it, with all its nested objects."""
     exited = {"ExitCode": 0, "FinishedAt": "2026-01-08T21:00:00Z"} if status == "STOPPED" else {}
     return {
         "DockerId": "ee08638adaaf009d78c248913f629e38299471d45fe7dc944d1039077e3424ca",
@@ -69,7 +69,7 @@ def listed(name: str, status: str, **members: Any) -> dict[str, Any]:
     }
 
 
-def says(body: str, status: int = 200) -> Answer:
+def says(body: str, status: int = 200) -> Respond:
     """Answer with a body."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
@@ -80,8 +80,8 @@ def says(body: str, status: int = 200) -> Answer:
     return answer
 
 
-def cut(body: str) -> Answer:
-    """Promise a whole body and close in the middle of it."""
+def cut(body: str) -> Respond:
+    """Promise the whole body, send half of it and close the connection."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
@@ -93,7 +93,7 @@ def cut(body: str) -> Answer:
 
 
 def silence(request: BaseHTTPRequestHandler) -> None:
-    """Take the request and answer nothing until the caller has gone."""
+    """Take the request and stay silent until the caller hangs up."""
     while request.connection.recv(1024):
         pass
 
@@ -105,9 +105,9 @@ def reset(request: BaseHTTPRequestHandler) -> None:
 
 
 class Endpoint:
-    """The endpoint on a loopback port: its answers one by one, the last for ever."""
+    """The endpoint on a loopback port. It gives its answers one after the other, and the last one for ever."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Respond) -> None:
         self._answers = list(answers)
         self.asked: list[str] = []
         endpoint = self
@@ -133,16 +133,16 @@ class Endpoint:
         self._server.shutdown()
         self._server.server_close()
 
-    def now(self, answer: Answer) -> None:
+    def now(self, answer: Respond) -> None:
         """Answer with this from now on."""
         self._answers = [answer]
 
     def wait_for(self, questions: int) -> None:
-        """Wait until so many more questions have come."""
+        """Wait until this many more questions have come."""
         until, goal = time.monotonic() + PATIENCE, len(self.asked) + questions
         while len(self.asked) < goal:
             assert time.monotonic() < until, f"the keeper asked {len(self.asked)} of {goal} times"
             time.sleep(0.005)
 
-    def _next(self) -> Answer:
+    def _next(self) -> Respond:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]

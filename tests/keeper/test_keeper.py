@@ -6,8 +6,8 @@ import pytest
 
 from controller.core.copies.derive import derive
 from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, template
-from tests.keeper.conftest import Start, children, command, ending
-from tests.keeper.metadata import Answer, Endpoint, cut, reset, says, silence, statuses
+from tests.keeper.conftest import Start, children, command, wait_for_end
+from tests.keeper.metadata import Endpoint, Respond, cut, reset, says, silence, statuses
 
 RUNNING = statuses(worker_1="RUNNING", worker_2="RUNNING")
 ONE_LEFT = statuses(worker_1="STOPPED", worker_2="RUNNING")
@@ -16,28 +16,28 @@ WORKERS = ("worker-1", "worker-2")
 
 
 def test_ends_with_0_when_the_last_worker_has_stopped(keep: Start) -> None:
-    """It says what it sees whenever that changes, and asks the task's own path."""
+    """It logs each change that it sees, and asks for the path of its own task."""
     with Endpoint(says(RUNNING), says(RUNNING), says(ONE_LEFT), says(STOPPED)) as endpoint:
-        code, said = ending(keep(endpoint.uri, *WORKERS))
-    assert (code, endpoint.asked) == (0, ["/v4/1234-5678/task"] * 4)
-    assert said == [
+        code, said = wait_for_end(keep(endpoint.uri, *WORKERS))
+    assert (0, ["/v4/1234-5678/task"] * 4) == (code, endpoint.asked)
+    assert [
         "see worker-1=RUNNING worker-2=RUNNING",
         "see worker-1=STOPPED worker-2=RUNNING",
         "see worker-1=STOPPED worker-2=STOPPED",
         "all have stopped",
-    ]
+    ] == said
 
 
 @pytest.mark.parametrize("status", ["NONE", "PULLED", "CREATED", "RUNNING", "RESOURCES_PROVISIONED", "stopped", ""])
 def test_goes_on_while_a_worker_is_in_any_other_state(keep: Start, status: str) -> None:
-    """Only STOPPED, as ECS spells it, is an end."""
+    """Only STOPPED, spelled as ECS spells it, counts as an end."""
     document = statuses(worker_1="STOPPED", worker_2=status)
     with Endpoint(says(document)) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
         endpoint.wait_for(6)
         assert keeper.poll() is None
         endpoint.now(says(STOPPED))
-        assert ending(keeper)[0] == 0
+        assert 0 == wait_for_end(keeper)[0]
 
 
 @pytest.mark.parametrize(
@@ -62,28 +62,28 @@ def test_goes_on_while_a_worker_is_in_any_other_state(keep: Start, status: str) 
         pytest.param(reset, id="connection reset"),
     ],
 )
-def test_trouble_at_the_endpoint_does_not_end_it(keep: Start, trouble: Answer) -> None:
-    """Errors, garbage and pieces of an answer are no answer, even if they look like the end."""
+def test_trouble_at_the_endpoint_does_not_end_it(keep: Start, trouble: Respond) -> None:
+    """Errors, garbage and parts of an answer do not count, even if they look like the end of all workers."""
     with Endpoint(trouble) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
         endpoint.wait_for(6)
         assert keeper.poll() is None
         endpoint.now(says(STOPPED))
-        code, said = ending(keeper)
-    assert code == 0
+        code, said = wait_for_end(keeper)
+    assert 0 == code
     assert f"no usable answer from {endpoint.uri}/task; going on" == said[0]
     assert said[1].startswith("answers again, after ")
 
 
 def test_an_endpoint_that_says_nothing_is_asked_again(keep: Start) -> None:
-    """A question without an answer is given up, and the next one may have one."""
+    """It gives up a question that is not answered in time, and asks again."""
     with Endpoint(silence, says(RUNNING), says(STOPPED)) as endpoint:
-        assert ending(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_TIMEOUT="1"))[0] == 0
-    assert len(endpoint.asked) == 3
+        assert 0 == wait_for_end(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_TIMEOUT="1"))[0]
+    assert 3 == len(endpoint.asked)
 
 
 def test_an_endpoint_that_does_not_listen_yet_is_asked_again(keep: Start) -> None:
-    """A refused connection is trouble as any other."""
+    """A refused connection is handled like any other failure of the endpoint."""
     endpoint = Endpoint(says(STOPPED))
     endpoint._server.socket.close()
     keeper = keep(endpoint.uri, *WORKERS)
@@ -92,68 +92,68 @@ def test_an_endpoint_that_does_not_listen_yet_is_asked_again(keep: Start) -> Non
 
 
 def test_sigterm_ends_it_at_once(keep: Start) -> None:
-    """It does not wait for an answer that takes a minute; 143 is how a shell says SIGTERM."""
+    """It does not wait for an answer that takes a minute; a shell exits with 143 after SIGTERM."""
     with Endpoint(silence) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_TIMEOUT="60")
         endpoint.wait_for(1)
         keeper.terminate()
-        assert keeper.wait(10) == 143
+        assert 143 == keeper.wait(10)
 
 
 def test_sigterm_ends_it_while_it_sleeps(keep: Start) -> None:
-    """It does not wait for its next question."""
+    """It does not sleep on until its next question."""
     with Endpoint(says(RUNNING)) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_POLL="60")
         assert keeper.stdout is not None
-        assert keeper.stdout.readline() == "ecsq-keeper: see worker-1=RUNNING worker-2=RUNNING\n"
+        assert "ecsq-keeper: see worker-1=RUNNING worker-2=RUNNING\n" == keeper.stdout.readline()
         keeper.terminate()
-        assert keeper.wait(10) == 143
+        assert 143 == keeper.wait(10)
 
 
 def test_a_worker_that_appears_late_is_waited_for(keep: Start) -> None:
-    """One that ECS has not created yet is absent from the list, which is no end."""
+    """A worker that ECS has not created yet is missing from the list, and that does not count as an end."""
     first = statuses(worker_1="STOPPED")
     with Endpoint(says(first), says(first), says(ONE_LEFT), says(STOPPED)) as endpoint:
-        code, said = ending(keep(endpoint.uri, *WORKERS))
-    assert (code, said[0]) == (0, "see worker-1=STOPPED worker-2=absent")
+        code, said = wait_for_end(keep(endpoint.uri, *WORKERS))
+    assert (0, "see worker-1=STOPPED worker-2=absent") == (code, said[0])
 
 
 def test_one_that_never_appears_is_given_up_when_the_others_have_stopped(keep: Start) -> None:
-    """The grace counts answers in which nothing changes; the exit code says that not all have run."""
+    """The grace counts answers without a change, and the exit code tells that not all workers have run."""
     with Endpoint(says(statuses(worker_1="STOPPED"))) as endpoint:
-        code, said = ending(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="5"))
-    assert (code, len(endpoint.asked)) == (3, 6)
-    assert said[-1] == "given up on what never appeared; the others have stopped"
+        code, said = wait_for_end(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="5"))
+    assert (3, 6) == (code, len(endpoint.asked))
+    assert "given up on what never appeared; the others have stopped" == said[-1]
 
 
 def test_one_that_never_appears_does_not_end_one_that_runs(keep: Start) -> None:
-    """The grace over, it still waits for the worker that works."""
+    """After the grace it still waits for a worker that runs."""
     with Endpoint(says(statuses(worker_1="RUNNING"))) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
         endpoint.wait_for(8)
         assert keeper.poll() is None
         endpoint.now(says(statuses(worker_1="STOPPED")))
-        assert ending(keeper)[0] == 3
+        assert 3 == wait_for_end(keeper)[0]
 
 
 def test_one_that_vanishes_is_taken_as_it_was_seen_last(keep: Start) -> None:
-    """A running worker that the list leaves out is not over, however long; one that had stopped is."""
+    """A running worker that is missing from the list still runs, however long that takes; a stopped one has stopped."""
     with Endpoint(says(ONE_LEFT), says(statuses())) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="2")
         endpoint.wait_for(8)
         assert keeper.poll() is None
         endpoint.now(says(statuses(worker_2="STOPPED")))
-        assert ending(keeper)[0] == 0
+        assert 0 == wait_for_end(keeper)[0]
 
 
 def test_trouble_does_not_use_up_the_grace(keep: Start) -> None:
-    """Answers without use say nothing about who is absent."""
+    """An answer that cannot be used says nothing about who is missing, so it does not count."""
     with Endpoint(*[says("", 500)] * 10, says(STOPPED)) as endpoint:
-        assert ending(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="3"))[0] == 0
+        assert 0 == wait_for_end(keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_GRACE="3"))[0]
 
 
 def test_a_watch_that_breaks_off_is_started_again(keep: Start) -> None:
-    """Its inner shell killed, it goes on: the task must not end because the keeper ran out of memory."""
+    """It starts its inner shell again when that is killed, so that a lack of memory does not end the task."""
     with Endpoint(says(RUNNING)) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS)
         endpoint.wait_for(2)
@@ -161,13 +161,13 @@ def test_a_watch_that_breaks_off_is_started_again(keep: Start) -> None:
             os.kill(child, signal.SIGKILL)
         endpoint.wait_for(3)
         endpoint.now(says(STOPPED))
-        code, said = ending(keeper)
-    assert code == 0
+        code, said = wait_for_end(keeper)
+    assert 0 == code
     assert "the watch broke off; starting it again" in said
 
 
 def test_a_log_that_nobody_reads_does_not_end_it(keep: Start) -> None:
-    """A closed pipe at its output is no reason to end the workers."""
+    """A closed pipe at its output does not end the keeper, and so not the workers."""
     with Endpoint(says(RUNNING)) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS)
         assert keeper.stdout is not None
@@ -178,33 +178,33 @@ def test_a_log_that_nobody_reads_does_not_end_it(keep: Start) -> None:
             endpoint.wait_for(3)
         assert keeper.poll() is None
         endpoint.now(says(STOPPED))
-        assert keeper.wait(20) == 0
+        assert 0 == keeper.wait(20)
 
 
 def test_without_the_endpoint_it_fails_at_once(keep: Start) -> None:
-    """Where it could never learn of an end, the task fails at its start instead of running for ever."""
-    assert ending(keep(None, *WORKERS)) == (2, ["ECS_CONTAINER_METADATA_URI_V4 is not set"])
+    """Without the endpoint it could never see an end, so the task fails at its start and does not run for ever."""
+    assert (2, ["ECS_CONTAINER_METADATA_URI_V4 is not set"]) == wait_for_end(keep(None, *WORKERS))
 
 
 def test_without_names_it_fails_at_once(keep: Start) -> None:
-    """Nobody to wait for is a mistake of whoever wrote the definition."""
-    assert ending(keep("http://127.0.0.1:9")) == (2, ["no container named to wait for"])
+    """A definition that gives the keeper nothing to wait for is a mistake, and the keeper says so."""
+    assert (2, ["no container named to wait for"]) == wait_for_end(keep("http://127.0.0.1:9"))
 
 
 def test_an_image_without_wget_is_named(keep: Start, tools: Path, tmp_path: Path) -> None:
-    """The message says which tool is missing and what to change."""
+    """The message names the missing tool and what to change."""
     (tmp_path / "sleep").symlink_to(tools / "sleep")
-    code, said = ending(keep("http://127.0.0.1:9", *WORKERS, path=tmp_path))
-    assert (code, said) == (2, ["this image has no wget: choose another keeper_image"])
+    code, said = wait_for_end(keep("http://127.0.0.1:9", *WORKERS, path=tmp_path))
+    assert (2, ["this image has no wget: choose another keeper_image"]) == (code, said)
 
 
 def test_the_command_of_a_derived_definition_waits_for_copies_and_what_follows_them(keep: Start) -> None:
-    """What is registered is what runs: its names are the copies, then the container that runs after the worker."""
+    """The registered command names the copies and then the container that runs after the worker, and it works."""
     worker, last = container("worker", essential=False), container("upload", dependsOn=after("worker", "COMPLETE"))
     derived = derive(template(worker, last), "worker", 2, KEEPER_IMAGE, allowed())
     keeper = derived["containerDefinitions"][0]
     argv = [*keeper["entryPoint"], *keeper["command"]]
     assert argv == command(template(worker, last), "worker", 2)
     with Endpoint(says(STOPPED), says(STOPPED), says(statuses(upload="STOPPED"))) as endpoint:
-        code, said = ending(keep(endpoint.uri, argv=argv))
-    assert (code, said[0]) == (0, "see worker-1=STOPPED worker-2=STOPPED upload=absent")
+        code, said = wait_for_end(keep(endpoint.uri, argv=argv))
+    assert (0, "see worker-1=STOPPED worker-2=STOPPED upload=absent") == (code, said[0])

@@ -11,8 +11,8 @@ from tests.keeper.metadata import Endpoint, listed, says, statuses, task
 NAMES = ("worker-1", "worker-2")
 
 
-def seen(keep: Start, document: str, *names: str) -> str:
-    """Return what the keeper says it sees in a document."""
+def read_listing(keep: Start, document: str, *names: str) -> str:
+    """Return the containers and statuses that the keeper logs for a document."""
     with Endpoint(says(document)) as endpoint:
         keeper = keep(endpoint.uri, *names)
         assert keeper.stdout is not None
@@ -72,8 +72,8 @@ PLAIN = task([RUNS, ENDED])
     ],
 )
 def test_the_containers_own_status_is_read(keep: Start, document: str) -> None:
-    """However the document is written, and whatever else in it looks alike."""
-    assert seen(keep, document, *NAMES) == EXPECTED
+    """It is read however the document is written, and whatever else in it looks alike."""
+    assert EXPECTED == read_listing(keep, document, *NAMES)
 
 
 @pytest.mark.parametrize(
@@ -81,18 +81,18 @@ def test_the_containers_own_status_is_read(keep: Start, document: str) -> None:
     [{}, *({"KnownStatus": status} for status in (None, 7, {"x": "STOPPED"}, ["STOPPED"], "STOPPED worker-2=STOPPED"))],
     ids=repr,
 )
-def test_a_status_that_is_none_is_unknown(keep: Start, fields: dict[str, Any]) -> None:
-    """A container that is listed without a status that ECS could mean has not stopped, whoever stands before it."""
+def test_a_status_that_ecs_does_not_have_is_unknown(keep: Start, fields: dict[str, Any]) -> None:
+    """A container whose status is missing or makes no sense has not stopped, whatever is listed before it."""
     document = task([listed("worker-2", "STOPPED"), {"Name": "worker-1", **fields}])
-    assert seen(keep, document, "worker-1") == "worker-1=UNKNOWN"
+    assert "worker-1=UNKNOWN" == read_listing(keep, document, "worker-1")
 
 
 def test_a_large_document_is_read_whole(keep: Start) -> None:
-    """Ten containers with labels of 10 KB each."""
+    """Nine workers with labels of 10 KB each are all seen."""
     labels = {f"label-{number}": "x" * 100 for number in range(100)}
     workers = [listed(f"worker-{number}", "RUNNING", Labels=labels) for number in range(1, 10)]
     expected = " ".join(f"worker-{number}=RUNNING" for number in range(1, 10))
-    assert expected == seen(keep, task(workers), *(f"worker-{number}" for number in range(1, 10)))
+    assert expected == read_listing(keep, task(workers), *(f"worker-{number}" for number in range(1, 10)))
 
 
 json_values = st.recursive(
@@ -127,21 +127,21 @@ def test_any_document_is_read_as_a_json_parser_reads_it(
     shuffled: Any,
     style: dict[str, Any],
 ) -> None:
-    """Random fields in random order, nested as deep as may be, in every way to write them."""
-    document = dict(mixed({**rest, "Containers": [dict(mixed(each, shuffled)) for each in listing]}, shuffled))
+    """Random fields in random order, nested and written in every way, do not confuse it."""
+    document = dict(shuffle({**rest, "Containers": [dict(shuffle(each, shuffled)) for each in listing]}, shuffled))
     text = json.dumps(document, **style)
     known = {each["Name"]: each["KnownStatus"] for each in listing}
     expected = " ".join(f"{name}={known.get(name, 'absent')}" for name in NAMES)
-    assert expected == seen(keep, text, *NAMES)
+    assert expected == read_listing(keep, text, *NAMES)
 
 
-def mixed(members: dict[str, Any], shuffled: Any) -> list[tuple[str, Any]]:
-    """Return an object's members in another order."""
+def shuffle(members: dict[str, Any], shuffled: Any) -> list[tuple[str, Any]]:
+    """Return an object's members in a random order."""
     items = list(members.items())
     shuffled.shuffle(items)
     return items
 
 
-def test_statuses_of_the_tests_are_documents(keep: Start) -> None:
-    """The short form that other tests use says what it seems to."""
-    assert seen(keep, statuses(worker_1="RUNNING"), "worker-1") == "worker-1=RUNNING"
+def test_the_short_form_of_the_tests_is_a_document(keep: Start) -> None:
+    """The short form that other tests use gives the statuses that it names."""
+    assert "worker-1=RUNNING" == read_listing(keep, statuses(worker_1="RUNNING"), "worker-1")

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from controller.aws.tasks import Answer, ConflictError, Round
+from controller.aws.run_task import ConflictError, RunTaskAnswer
+from controller.aws.tasks import Round
 from controller.core.copies.template import Template
-from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask
 from controller.core.decision.model import QueueCounts
+from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 
 ALMOST = 1e-6
 """Seconds by which "at most L" stays below L: the times of slots are rounded."""
@@ -28,7 +29,7 @@ class Starts(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Task:
+class AccountTask:
     """One task, as it truly is."""
 
     arn: str
@@ -49,7 +50,7 @@ class _Bound:
     """What a token stands for."""
 
     parameters: Mapping[str, Any]
-    answer: Answer
+    answer: RunTaskAnswer
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class Queue:
     """What it says instead of the visible messages; None: the truth."""
 
     def counts(self) -> QueueCounts:
-        """Answer GetQueueAttributes."""
+        """RunTaskAnswer GetQueueAttributes."""
         return QueueCounts(self.visible if self.claims is None else self.claims, self.in_flight, 0)
 
 
@@ -78,7 +79,7 @@ class Account:
     """Whether a hidden task that is asked for by its ARN is MISSING."""
     binds_nothing: bool = True
     """Whether a token is bound by a call that started nothing. AWS does not say: it must not matter."""
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[AccountTask] = field(default_factory=list)
     queue: Queue = field(default_factory=Queue)
     tokens: dict[str, _Bound] = field(default_factory=dict)
     revision: int = 1
@@ -86,7 +87,9 @@ class Account:
     derived: dict[str, tuple[str, int]] = field(default_factory=dict)
     """By ARN of a derived revision: its fingerprint, and the workers in it."""
 
-    def run_task(self, parameters: Mapping[str, Any], starts: Starts, now: float) -> tuple[Answer, list[Task]]:
+    def run_task(
+        self, parameters: Mapping[str, Any], starts: Starts, now: float
+    ) -> tuple[RunTaskAnswer, list[AccountTask]]:
         """Carry a call out as ECS does; returns the answer and the tasks that are new. Raises ConflictError."""
         token = parameters["clientToken"]
         bound = self.tokens.get(token)
@@ -98,15 +101,15 @@ class Account:
         named = count if starts is Starts.ALL else 0 if starts is Starts.NONE else count // 2
         started = named if starts in {Starts.SOME, Starts.NONE} else count
         new = [self._start(parameters["taskDefinition"], now) for _ in range(started)]
-        answer = Answer(tuple(task.arn for task in new[:named]), ("RESOURCE:MEMORY",) * (count - named))
+        answer = RunTaskAnswer(tuple(task.arn for task in new[:named]), ("RESOURCE:MEMORY",) * (count - named))
         if new or self.binds_nothing:
             self.tokens[token] = _Bound(dict(parameters), answer)
         return answer, new
 
-    def _start(self, definition: str, now: float) -> Task:
+    def _start(self, definition: str, now: float) -> AccountTask:
         number = len(self.tasks)
         workers = self.derived[definition][1] if definition in self.derived else 1
-        self.tasks.append(Task(f"task/{number}", number, workers, workers, now))
+        self.tasks.append(AccountTask(f"task/{number}", number, workers, workers, now))
         return self.tasks[-1]
 
     @property
@@ -114,12 +117,12 @@ class Account:
         """Worker containers that truly live."""
         return sum(task.live for task in self.tasks)
 
-    def listed(self, now: float) -> list[Task]:
-        """Answer ListTasks: whatever is settled, and of the rest what does not hide."""
+    def listed(self, now: float) -> list[AccountTask]:
+        """RunTaskAnswer ListTasks: whatever is settled, and of the rest what does not hide."""
         return [task for task in self.tasks if self._seems_live(task, now)]
 
-    def described(self, tasks: Iterable[Task], known: Iterable[str], scaler: str, now: float) -> Round:
-        """Answer DescribeTasks for the listed tasks and those known by their ARN."""
+    def described(self, tasks: Iterable[AccountTask], known: Iterable[str], scaler: str, now: float) -> Round:
+        """RunTaskAnswer DescribeTasks for the listed tasks and those known by their ARN."""
         listed = {task.number: task for task in tasks}
         asked = listed | {task.number: task for task in (self._task(arn) for arn in known)}
         missing = [
@@ -130,27 +133,28 @@ class Account:
             missing=tuple(task.arn for task in missing),
         )
 
-    def _task(self, arn: str) -> Task:
+    def _task(self, arn: str) -> AccountTask:
         return self.tasks[int(arn.removeprefix("task/"))]
 
-    def _hidden(self, task: Task, since: float, now: float) -> bool:
+    def _hidden(self, task: AccountTask, since: float, now: float) -> bool:
         return bool(self.hides >> task.number % 16 & 1) and now < since + self.lag - ALMOST
 
-    def _unborn(self, task: Task, now: float) -> bool:
+    def _unborn(self, task: AccountTask, now: float) -> bool:
         return self._hidden(task, task.created_at, now)
 
-    def _seems_live(self, task: Task, now: float) -> bool:
+    def _seems_live(self, task: AccountTask, now: float) -> bool:
         stopped = task.stopped_at is not None and not self._hidden(task, task.stopped_at, now)
         return not stopped and not self._unborn(task, now)
 
-    def _description(self, task: Task, scaler: str, now: float) -> LiveTask | StoppedTask:
+    def _description(self, task: AccountTask, scaler: str, now: float) -> LiveTask | StoppedTask:
+        start = Start(task.running_since)
         if task.stopped_at is not None and not self._hidden(task, task.stopped_at, now):
             # Every worker ends well: the breaker, which only holds back, stays closed.
             outcome = StopOutcome.SUCCEEDED
-            return StoppedTask(task.arn, scaler, outcome, task.created_at, task.running_since, task.stopped_at)
+            return StoppedTask(task.arn, scaler, outcome, task.created_at, start, task.stopped_at)
         live = task.live or task.workers
         running = live if task.running_since is not None else 0
-        return LiveTask(task.arn, scaler, running, live - running, task.created_at, task.running_since)
+        return LiveTask(task.arn, scaler, running, live - running, task.created_at, start=start)
 
     def work(self, now: float) -> None:
         """Let every task run, and every free worker take a message."""
@@ -162,7 +166,7 @@ class Account:
                 self.queue.visible -= taken
                 self.queue.in_flight += taken
 
-    def end(self, task: Task, now: float) -> None:
+    def end(self, task: AccountTask, now: float) -> None:
         """Let one worker of a task end, its message done."""
         task.live -= 1
         if task.messages > task.live:
@@ -172,7 +176,7 @@ class Account:
             task.stopped_at = now
 
     def template(self, family: str) -> Template:
-        """Answer DescribeTaskDefinition."""
+        """RunTaskAnswer DescribeTaskDefinition."""
         containers = [{"name": "worker", "image": "worker", "cpu": 256, "memory": 512}]
         containers += [{"name": f"sidecar-{n}", "image": "sidecar", "memory": 64} for n in range(SIDECARS)]
         return Template(
@@ -187,7 +191,7 @@ class Account:
         return next((arn for arn, (print_, _) in reversed(self.derived.items()) if print_ == fingerprint), None)
 
     def register(self, family: str, workers: int, fingerprint: str) -> str:
-        """Answer RegisterTaskDefinition."""
+        """RunTaskAnswer RegisterTaskDefinition."""
         arn = f"task-definition/{family}:{len(self.derived) + 1}"
         self.derived[arn] = (fingerprint, workers)
         return arn

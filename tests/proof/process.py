@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
+from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import TooLateError
-from controller.aws.tasks import Answer, OutcomeUnknownError, Round
+from controller.aws.tasks import Round
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.derive import Allowed
 from controller.core.copies.template import Template
-from controller.core.decision.ledger import StoppedTask
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Decision, QueueCounts
 from controller.core.decision.rate import Rate
+from controller.core.decision.task import StoppedTask
 from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
 from controller.scaling.fleet import Clusters
@@ -49,7 +50,7 @@ class Request:
     """True time."""
     signed_at: float
     """By its sender's clock."""
-    reply: Answer | Exception | None = None
+    reply: RunTaskAnswer | Exception | None = None
     """What comes back; None: nothing yet."""
     arrived: bool = False
     gives_up_at: float = 0.0
@@ -128,7 +129,7 @@ class Process:
         self.meet(PAUSES, self.world.now + seconds)
         return False
 
-    def _run_task(self, parameters: Mapping[str, Any], last_send: float) -> Answer:
+    def _run_task(self, parameters: Mapping[str, Any], last_send: float) -> RunTaskAnswer:
         """Stand in for ``controller.aws.tasks.run_task``: the last check and the send are one moment."""
         self.meet(SENDS)
         now = self.world.now
@@ -140,7 +141,7 @@ class Process:
         self.world.sent(self.request)
         self.meet(AWAITS)
         reply, self.request = self.request.reply, None
-        if isinstance(reply, Answer):
+        if isinstance(reply, RunTaskAnswer):
             return reply
         raise reply or OutcomeUnknownError("nobody has decided")
 
@@ -177,7 +178,7 @@ class _Seams:
         self._process.meet("describes")
         return self._account.described(listed, known, self._process.spec.name, self._world.now)
 
-    def ended(self, _family: str, _worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
+    def list_ended(self, _family: str, _worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
         """Return nothing that ended badly; no seam to stop at, since nothing hangs on when this is read."""
         return ()
 
@@ -189,7 +190,7 @@ class _Seams:
         self._process.meet("template")
         return self._account.template(definition)
 
-    def others(self, _family: str) -> str | None:
+    def find_foreign(self, _family: str) -> str | None:
         return None
 
     def find(self, _family: str, fingerprint: str) -> str | None:

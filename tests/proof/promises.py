@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from controller.core.decision.slots import slot_numbered
-from tests.proof.account import ALMOST, Account, Task
+from tests.proof.account import ALMOST, Account, AccountTask
 from tests.proof.configurations import S
 from tests.proof.process import Process, Request
 
@@ -30,7 +30,7 @@ class Launch:
     request: Request
     at: float
     """True time."""
-    tasks: tuple[Task, ...]
+    tasks: tuple[AccountTask, ...]
     overdue: bool
 
     @property
@@ -58,7 +58,7 @@ class Promises:
         """Take down a plan."""
         self.plans[slot] = max(self.plans[slot], containers)
 
-    def started(self, request: Request, tasks: list[Task], now: float) -> None:
+    def started(self, request: Request, tasks: list[AccountTask], now: float) -> None:
         """Take down what a request has started. Raises BrokenPromiseError."""
         launch = Launch(request, now, tuple(tasks), overdue=now > _over(request) + ALMOST)
         self.launches.append(launch)

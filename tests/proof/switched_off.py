@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from controller.aws.errors import Fault
+from controller.aws.run_task import RunTaskAnswer
 from controller.aws.session import TooLateError
-from controller.aws.tasks import Answer
 from controller.config import ScalerSpec
 from controller.core.decision import decide, limits, slots
 from controller.core.decision.model import Decision
@@ -22,7 +22,7 @@ from controller.scaling import launch
 from controller.scaling.launch import Enter, Launcher
 from controller.telemetry.series import Series
 
-Run = Callable[[Mapping[str, Any], float], Answer]
+Run = Callable[[Mapping[str, Any], float], RunTaskAnswer]
 A_WHILE = 120.0
 """Seconds after the end of the window for which sends go on if nothing checks them."""
 SwitchOff = Callable[[pytest.MonkeyPatch], None]
@@ -102,7 +102,7 @@ def _once(run: Run) -> Run:
     """Return the same for a single send."""
     sends = count()
 
-    def runs(parameters: Mapping[str, Any], last_send: float) -> Answer:
+    def runs(parameters: Mapping[str, Any], last_send: float) -> RunTaskAnswer:
         if next(sends):
             raise TooLateError
         return run(parameters, last_send)
@@ -123,20 +123,20 @@ def going_on_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
 
 def doubts_uncounted(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: a call of unknown outcome counts for nothing."""
-    patch.setattr(limits, "pending", lambda *_: ())
+    patch.setattr(limits, "keep_pending", lambda *_: ())
 
 
 def doubts_judged_at_the_decision(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: a doubt ends when the decision comes late enough, however old its listing is."""
     now = {"at": 0.0}
-    honest, measured = limits.pending, decide._measure
+    honest, measured = limits.keep_pending, decide._measure
 
     def measure(*given: Any) -> Any:
         now["at"] = given[-1]
         return measured(*given)
 
     patch.setattr(decide, "_measure", measure)
-    patch.setattr(limits, "pending", lambda policy, doubts, _: honest(policy, doubts, now["at"]))
+    patch.setattr(limits, "keep_pending", lambda policy, doubts, _: honest(policy, doubts, now["at"]))
 
 
 def doubts_without_skew(patch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from enum import Enum
 from math import ceil
 
 from controller.aws.errors import AwsError, Fault
-from controller.aws.tasks import ConflictError, OutcomeUnknownError
+from controller.aws.run_task import ConflictError, OutcomeUnknownError
 from controller.config import ScalerSpec
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.slots import Slot, slot_at, slot_numbered

@@ -7,20 +7,20 @@ from tests.sandbox.stand import Stand
 
 @pytest.fixture
 def group():
-    """Give a process group that ends with the test."""
+    """Return a process group that ends with the test."""
     with ProcessGroup() as made:
         yield made
 
 
 @pytest.fixture
 def keepers(group, tmp_path):
-    """Give keepers that ask often, so that nobody waits for them."""
+    """Return keepers that ask often, so that tests need not wait for them."""
     return Keepers(group, tmp_path, poll=0.1, timeout=0.5)
 
 
 @pytest.fixture
 def stand(aws, keepers):
-    """Give a stand whose runner runs."""
+    """Return a stand whose runner is running."""
     made = Stand(aws, keepers)
     made.runner.start()
     yield made

@@ -1,7 +1,8 @@
 """A test stand: a queue, tasks that serve it, and a runner for their containers."""
 
-import time
+from threading import Event
 
+from controller.clock import machine_clock
 from controller.core.copies.copies import KEEPER, copy_names
 from controller.core.copies.keeper import SCRIPT
 from controller.sandbox.messages import Message, MessageRecords, MessageTotals, Mishap
@@ -20,14 +21,15 @@ class Stand:
         self.ecs.create_cluster(clusterName=CLUSTER)
         self.url = self.sqs.create_queue(QueueName=self.name, Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
         self.records = MessageRecords()
-        self.runner = ContainerRunner(aws.ecs, sqs=self.sqs, records=self.records, keepers=keepers)
+        self.clock = machine_clock(Event())
+        self.runner = ContainerRunner(aws.ecs, sqs=self.sqs, records=self.records, keepers=keepers, clock=self.clock)
 
     def send(self, *seconds: float, mishap: Mishap | None = None) -> None:
-        """Send messages of that work; the first one may have a mishap."""
+        """Send one message for each number of seconds of work; the first may have a mishap."""
         for number, length in enumerate(seconds):
             message = Message(f"{self.name}-{number}", length, None if number else mishap)
-            self.records.sent(self.name, message, time.time())
-            self.sqs.send_message(QueueUrl=self.url, MessageBody=message.body())
+            self.records.record_sent(self.name, message, self.clock.now())
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=message.to_body())
 
     def worker(self, name="worker", behaviour="drain", **more) -> dict:
         environment = {
@@ -66,12 +68,12 @@ class Stand:
         return {view.name: view.exit_code for view in self.aws.ecs.task(arn).containers}
 
     def totals(self) -> tuple[int, int, int]:
-        totals: MessageTotals = self.records.totals(self.name)
+        totals: MessageTotals = self.records.count(self.name)
         return totals.sent, totals.done, totals.done_twice
 
 
 def copies(stand: Stand, number: int, behaviour: str) -> list[dict]:
-    """Give a keeper and copies of a worker that depend on it, as a derived revision has them."""
+    """Return a keeper and copies of a worker that depend on it, as in a derived revision."""
     names = copy_names("worker", number)
     after_keeper = [{"containerName": KEEPER, "condition": "START"}]
     return [

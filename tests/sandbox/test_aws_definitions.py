@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def depends(on: str, condition: str = "START") -> list[dict[str, str]]:
-    """Make the dependsOn of a container."""
+    """Return the dependsOn of a container."""
     return [{"containerName": on, "condition": condition}]
 
 
 def containers(*definitions: dict[str, Any]) -> dict[str, Any]:
-    """Make the member of a request that holds these containers."""
+    """Return the member of a request with these containers."""
     return {"containerDefinitions": list(definitions)}
 
 
@@ -68,7 +68,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("members", REFUSED.values(), ids=REFUSED)
 def test_a_bad_definition_is_refused(aws: EmbeddedAws, members: dict[str, Any]) -> None:
-    """RegisterTaskDefinition refuses with ClientException what AWS refuses, and registers nothing."""
+    """RegisterTaskDefinition refuses what AWS refuses, with ClientException, and registers nothing."""
     with pytest.raises(ClientError) as caught:
         register_template(aws, **members)
     assert caught.value.response["Error"]["Code"] == "ClientException"
@@ -84,7 +84,7 @@ def test_a_bad_definition_is_refused(aws: EmbeddedAws, members: dict[str, Any]) 
     ],
 )  # fmt: skip
 def test_fargate_sizes_are_taken(aws: EmbeddedAws, cpu: str, memory: str) -> None:
-    """The ends of every row of AWS's table, in either spelling; the answer has plain numbers."""
+    """The smallest and largest size of every row of AWS's table are valid, in both spellings."""
     arn = register_template(aws, cpu=cpu, memory=memory)
     shown = aws.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
     assert shown["cpu"].isdigit()
@@ -92,7 +92,7 @@ def test_fargate_sizes_are_taken(aws: EmbeddedAws, cpu: str, memory: str) -> Non
 
 
 def test_a_definition_comes_back_whole(aws: EmbeddedAws) -> None:
-    """What was registered is described, with what ECS fills in, and with its tags only if they are asked for."""
+    """A definition is described as registered, with the defaults of ECS, and with its tags only on request."""
     given = {
         "family": "whole",
         "containerDefinitions": [
@@ -132,7 +132,7 @@ def test_a_definition_comes_back_whole(aws: EmbeddedAws) -> None:
 
 
 def test_a_missing_definition_cannot_be_described(aws: EmbeddedAws) -> None:
-    """ClientException, in ECS's words, for a family, a revision and somebody else's ARN."""
+    """An unknown family, an unknown revision and an ARN of another account are a ClientException in ECS's words."""
     register_template(aws, "there")
     for name in ("nothing", "there:2", "there:0", "arn:aws:ecs:us-east-1:999999999999:task-definition/there:1"):
         with pytest.raises(ClientError, match=r"ClientException.*Unable to describe task definition\."):
@@ -140,7 +140,7 @@ def test_a_missing_definition_cannot_be_described(aws: EmbeddedAws) -> None:
 
 
 def test_a_deregistered_revision_is_inactive(aws: EmbeddedAws) -> None:
-    """It can be described, is listed as INACTIVE, and its number is not given again."""
+    """It can still be described, is listed as INACTIVE, and its number is not used again."""
     first = register_template(aws, "f")
     ecs = aws.client("ecs")
     ecs.deregister_task_definition(taskDefinition=first)
@@ -153,7 +153,7 @@ def test_a_deregistered_revision_is_inactive(aws: EmbeddedAws) -> None:
 
 
 def test_revisions_are_listed_by_number(aws: EmbeddedAws) -> None:
-    """Of one whole family, by pages, newest first if asked for; revision 10 comes after 9."""
+    """A listing is of one whole family, in pages, newest first on request; revision 10 comes after 9."""
     for _ in range(11):
         register_template(aws, "f")
     register_template(aws, "f-x2")
@@ -176,7 +176,7 @@ def test_families_are_listed_by_prefix(aws: EmbeddedAws) -> None:
 
 
 def test_definitions_can_be_tagged_later(aws: EmbeddedAws) -> None:
-    """TagResource merges by key, UntagResource removes; what is not there is refused."""
+    """TagResource merges by key, UntagResource removes by key, and both refuse an unknown resource."""
     register_template(aws, "f", tags=[{"key": "a", "value": "1"}])
     ecs = aws.client("ecs")
     arn = ecs.describe_task_definition(taskDefinition="f")["taskDefinition"]["taskDefinitionArn"]

@@ -3,17 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from controller.sandbox.aws.lifecycle import Exit, Life, Part, Stop
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
     from tests.support.clock import ManualClock
 
-STATUSES = ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]
 KEEPER_AND_WORKERS = [
     container("keeper"),
     *(
@@ -25,18 +21,18 @@ KEEPER_AND_WORKERS = [
 
 @pytest.fixture
 def timed_aws(timed_aws: EmbeddedAws) -> EmbeddedAws:
-    """Give an AWS on the test's clock in which a task takes 10 s to start."""
+    """Return an AWS on the test's clock in which a task takes 10 s to start."""
     timed_aws.ecs.timing.start_delay = 10.0
     return timed_aws
 
 
 def start(aws: EmbeddedAws, containers: list[dict[str, object]]) -> str:
-    """Run one task of these containers; gives its ARN."""
+    """Run one task of these containers; return its ARN."""
     return run_tasks(aws, create_cluster(aws), register_template(aws, containerDefinitions=containers))[0]
 
 
 def states(aws: EmbeddedAws, arn: str) -> dict[str, tuple[str, int | None]]:
-    """Give each container's status and exit code, as DescribeTasks answers them."""
+    """Return the status and the exit code of each container, as DescribeTasks answers them."""
     cluster = aws.ecs.task(arn).cluster
     [task] = aws.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
     return {c["name"]: (c["lastStatus"], c.get("exitCode")) for c in task["containers"]}
@@ -53,10 +49,8 @@ def states(aws: EmbeddedAws, arn: str) -> dict[str, tuple[str, int | None]]:
         (10.0, "RUNNING"),
     ],
 )
-def test_a_task_starts_in_time_not_by_being_looked_at(
-    timed_aws: EmbeddedAws, clock: ManualClock, elapsed: float, status: str
-) -> None:
-    """Where a task is depends on the time since RunTask; its containers run when it does."""
+def test_a_task_starts_by_the_clock(timed_aws: EmbeddedAws, clock: ManualClock, elapsed: float, status: str) -> None:
+    """The status of a task depends on the time since RunTask, not on who looks; its containers run when it does."""
     arn = start(timed_aws, [container()])
     clock.now += elapsed
     first, second = timed_aws.ecs.task(arn), timed_aws.ecs.task(arn)
@@ -66,8 +60,8 @@ def test_a_task_starts_in_time_not_by_being_looked_at(
     assert states(timed_aws, arn) == {"worker": ("RUNNING" if status == "RUNNING" else "PENDING", None)}
 
 
-def test_a_stopping_task_is_told_at_once_and_stops_in_time(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """DesiredStatus flips with the order, lastStatus goes its way, stoppedAt comes with STOPPED."""
+def test_a_stopping_task_takes_its_time(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
+    """DesiredStatus changes with the order, lastStatus step by step, and stoppedAt is set with STOPPED."""
     timed_aws.ecs.timing.stop_delay = 3.0
     arn = start(timed_aws, [container()])
     clock.now += 10
@@ -86,7 +80,7 @@ def test_a_stopping_task_is_told_at_once_and_stops_in_time(timed_aws: EmbeddedAw
 
 
 def test_an_essential_exit_kills_its_siblings(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """Exit code 0 included; who had ended keeps its code, and the task's stop code says why."""
+    """This holds for exit code 0 too; containers that ended before keep their code, and the stop code says why."""
     arn = start(timed_aws, [container("a"), container("b"), container("c", essential=False)])
     clock.now += 10
     timed_aws.ecs.exit_container(arn, "c", 3)
@@ -100,7 +94,7 @@ def test_an_essential_exit_kills_its_siblings(timed_aws: EmbeddedAws, clock: Man
 
 
 def test_a_container_tells_when_it_ended(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """By its own exit or with its task, and a task that stops before it has started anything ends all at once."""
+    """It ends with its own exit or with its task, also in a task that stops before it has started."""
     arn = start(timed_aws, [container("a"), container("b", essential=False)])
     timed_aws.ecs.timing.start_delay = 60.0
     late = start(timed_aws, [container("a")])
@@ -139,7 +133,7 @@ def test_dependents_start_after_what_they_depend_on(timed_aws: EmbeddedAws, cloc
 
 
 def test_a_complete_dependency_keeps_the_task_pending(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """A waiter that depends on a worker's end starts after it; until then the task is not RUNNING."""
+    """A container that depends on the end of another starts after it, and only then the task is RUNNING."""
     waiter = container("waiter", dependsOn=[{"containerName": "job", "condition": "COMPLETE"}])
     arn = start(timed_aws, [waiter, container("job", essential=False)])
     clock.now += 100
@@ -151,7 +145,7 @@ def test_a_complete_dependency_keeps_the_task_pending(timed_aws: EmbeddedAws, cl
 
 
 def test_a_task_that_cannot_start_says_so(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """It stops where it would have begun to run, with no exit code; the next one runs."""
+    """It stops when it would have started, without exit codes; the next task runs."""
     timed_aws.ecs.fail_starts(1)
     failed, fine = start(timed_aws, [container()]), start(timed_aws, [container()])
     clock.now += 9.9
@@ -183,7 +177,7 @@ def test_starts_can_fail_for_one_family_until_taken_back(timed_aws: EmbeddedAws,
 
 
 def test_an_interrupted_task_is_killed(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """A Spot interruption stops the task and kills what ran; before the start nothing had run."""
+    """A Spot interruption stops the task and kills the containers that were running."""
     running, starting = start(timed_aws, [container()]), None
     clock.now += 10
     starting = start(timed_aws, [container()])
@@ -202,8 +196,8 @@ def test_a_container_that_does_not_run_cannot_exit(timed_aws: EmbeddedAws) -> No
         timed_aws.ecs.exit_container(arn, "wroker", 0)
 
 
-def test_a_view_shows_what_a_container_is_to_do(timed_aws: EmbeddedAws) -> None:
-    """Environment and command are the definition's with the call's overrides on top."""
+def test_a_view_shows_the_environment_and_command_of_a_container(timed_aws: EmbeddedAws) -> None:
+    """They are those of the definition, with the overrides of the call."""
     definition = register_template(
         timed_aws,
         containerDefinitions=[
@@ -215,51 +209,3 @@ def test_a_view_shows_what_a_container_is_to_do(timed_aws: EmbeddedAws) -> None:
     [task] = timed_aws.ecs.tasks()
     [view] = task.containers
     assert (view.command, view.environment) == (("drain",), {"A": "1", "B": "2"})
-
-
-@st.composite
-def lives(draw: st.DrawFn) -> Life:
-    """Draw a task of a keeper and workers to which anything may have happened."""
-    times = st.floats(0, 100)
-    workers = draw(st.integers(0, 4))
-    parts = [Part("keeper", essential=True, depends_on=())]
-    parts += [Part(f"worker-{n}", essential=False, depends_on=(("keeper", "START"),)) for n in range(workers)]
-    ready_at = draw(times)
-    ended = draw(st.lists(st.sampled_from(parts[1:]), unique=True)) if workers else []
-    stop_at = draw(st.none() | times)
-    return Life(
-        parts=tuple(parts),
-        created_at=0.0,
-        pending_at=draw(st.floats(0, ready_at)),
-        ready_at=ready_at,
-        dependency_delay=draw(st.floats(0, 5)),
-        stop_delay=draw(st.sampled_from([0.0, 3.0])),
-        start_failure=draw(st.sampled_from([None, "no image"])),
-        exits={part.name: Exit(ready_at + 5 + draw(times), 0) for part in ended},
-        stop=None if stop_at is None else Stop(stop_at, "UserInitiated", ""),
-    )
-
-
-@given(lives(), st.lists(st.floats(0, 300), min_size=2))
-def test_no_life_goes_backwards(life: Life, moments: list[float]) -> None:
-    """Whatever happens, a task and its containers only ever move on, and a STOPPED task has nothing running."""
-    order = ["PENDING", "RUNNING", "STOPPED"]
-    reached = (0, dict.fromkeys((part.name for part in life.parts), 0))
-    for moment in sorted(moments):
-        containers = {name: order.index(state.status) for name, state in life.containers(moment).items()}
-        status = life.last_status(moment)
-        # ACTIVATING may be left for PENDING only by what has to wait for its dependencies.
-        rank = STATUSES.index("PENDING" if status == "ACTIVATING" else status)
-        assert rank >= reached[0]
-        assert all(containers[name] >= before for name, before in reached[1].items())
-        if status == "STOPPED":
-            assert set(containers.values()) == {2}
-        reached = (rank, containers)
-
-
-@given(lives(), st.floats(0, 300))
-def test_a_container_has_an_exit_code_only_after_it_ran(life: Life, moment: float) -> None:
-    """And a task that could not start never has any."""
-    for state in life.containers(moment).values():
-        assert (state.exit_code is None) == (state.status != "STOPPED" or state.started_at is None)
-        assert life.start_failure is None or state.started_at is None

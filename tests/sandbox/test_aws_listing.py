@@ -18,7 +18,7 @@ def listed(aws: EmbeddedAws, cluster: str, **filters: Any) -> set[str]:
 
 
 def refusal(aws: EmbeddedAws, operation: str, **parameters: Any) -> str:
-    """Give the error code that an operation refuses these parameters with."""
+    """Return the error code with which an operation refuses these parameters."""
     with pytest.raises(ClientError) as caught:
         getattr(aws.client("ecs"), operation)(**parameters)
     return caught.value.response["Error"]["Code"]
@@ -32,8 +32,8 @@ def test_a_listing_comes_in_pages_of_100(aws: EmbeddedAws, cluster: str, templat
     assert set(started) == {arn for page in pages for arn in page}
 
 
-def test_tasks_that_stop_between_pages_push_none_off(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """A page begins after the last task of the page before, whatever has gone in the meantime."""
+def test_no_task_is_missed_when_others_stop_between_pages(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """A page begins after the last task of the page before, even if tasks have gone in the meantime."""
     started = run_tasks(aws, cluster, template, 4)
     ecs = aws.client("ecs")
     first = ecs.list_tasks(cluster=cluster, maxResults=2)
@@ -43,8 +43,8 @@ def test_tasks_that_stop_between_pages_push_none_off(aws: EmbeddedAws, cluster: 
 
 
 @pytest.mark.parametrize("filters", [{"maxResults": 0}, {"maxResults": 101}, {"nextToken": "page two"}], ids=str)
-def test_a_page_that_cannot_be_is_refused(aws: EmbeddedAws, cluster: str, filters: dict[str, Any]) -> None:
-    """MaxResults is 1 to 100, and nextToken what an answer gave."""
+def test_an_invalid_page_is_refused(aws: EmbeddedAws, cluster: str, filters: dict[str, Any]) -> None:
+    """MaxResults must be 1 to 100, and nextToken must come from an answer."""
     assert refusal(aws, "list_tasks", cluster=cluster, **filters) == "InvalidParameterException"
 
 
@@ -52,12 +52,12 @@ def test_a_page_that_cannot_be_is_refused(aws: EmbeddedAws, cluster: str, filter
     "other", [{"family": "a"}, {"launchType": "FARGATE"}, {"serviceName": "s"}, {"containerInstance": "i"}], ids=str
 )
 def test_started_by_is_the_only_filter(aws: EmbeddedAws, cluster: str, other: dict[str, str]) -> None:
-    """It goes with no other filter."""
+    """It cannot be combined with another filter."""
     assert refusal(aws, "list_tasks", cluster=cluster, startedBy="a", **other) == "InvalidParameterException"
 
 
 def test_filters_narrow_the_listing(aws: EmbeddedAws, cluster: str) -> None:
-    """By startedBy, family and launch type."""
+    """Tasks can be listed by startedBy, family and launch type."""
     one, two = register_template(aws, "one"), register_template(aws, "two")
     [a] = run_tasks(aws, cluster, one, startedBy="ecsq/a")
     [b] = run_tasks(aws, cluster, two, startedBy="ecsq/b")
@@ -70,7 +70,7 @@ def test_filters_narrow_the_listing(aws: EmbeddedAws, cluster: str) -> None:
 
 
 def test_a_stopped_task_leaves_the_listing_of_running_ones(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """RUNNING is what is listed unless another status is asked for; PENDING never finds anything."""
+    """RUNNING is the default, STOPPED lists the others, and PENDING never finds anything."""
     stopped, running = run_tasks(aws, cluster, template, 2)
     aws.client("ecs").stop_task(cluster=cluster, task=stopped)
     assert [{running}, {running}, {stopped}, set()] == [
@@ -95,7 +95,7 @@ def test_a_stopped_task_is_known_for_an_hour(timed_aws: EmbeddedAws, clock: Manu
 
 
 def test_a_listing_lags_behind_starts_and_stops(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """With a lag of 5 s a task appears 5 s after its start and goes 5 s after its stop; describing is not late."""
+    """With a lag of 5 s a task is listed from 5 s after its start to 5 s after its stop; descriptions are not late."""
     cluster = create_cluster(timed_aws)
     definition = register_template(timed_aws)
     timed_aws.ecs.listing_lag = 5.0
@@ -114,7 +114,7 @@ def test_a_listing_lags_behind_starts_and_stops(timed_aws: EmbeddedAws, clock: M
 
 
 def test_each_task_can_lag_on_its_own(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """The lag may be drawn by ARN, and a single task hidden."""
+    """The lag may depend on the ARN, and a single task can be hidden."""
     cluster = create_cluster(timed_aws)
     late, early, hidden = run_tasks(timed_aws, cluster, register_template(timed_aws), 3)
     timed_aws.ecs.listing_lag = {late: 5.0, early: 1.0, hidden: 1.0}.__getitem__
@@ -127,7 +127,7 @@ def test_each_task_can_lag_on_its_own(timed_aws: EmbeddedAws, clock: ManualClock
 
 
 def test_a_task_just_started_can_be_missing(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """DescribeTasks may not know a task yet that RunTask has just answered."""
+    """DescribeTasks may not know a task yet that RunTask has just started."""
     cluster = create_cluster(timed_aws)
     timed_aws.ecs.timing.describing_lag = 2.0
     [arn] = run_tasks(timed_aws, cluster, register_template(timed_aws))
@@ -138,15 +138,15 @@ def test_a_task_just_started_can_be_missing(timed_aws: EmbeddedAws, clock: Manua
 
 
 def test_at_most_100_tasks_are_described(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """100 are answered, 101 and none are refused."""
+    """A call for 100 tasks is answered; one for 101 or for none is refused."""
     arns = run_tasks(aws, cluster, template, 100)
     assert len(aws.client("ecs").describe_tasks(cluster=cluster, tasks=arns)["tasks"]) == 100
     for tasks in ([*arns, "more"], []):
         assert refusal(aws, "describe_tasks", cluster=cluster, tasks=tasks) == "InvalidParameterException"
 
 
-def test_what_is_not_there_is_missing(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """Unknown and forgotten tasks are in ``failures``, by ARN, the others are described all the same."""
+def test_an_unknown_task_is_missing(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """Unknown and forgotten tasks are in ``failures`` by ARN, and the others are described all the same."""
     forgotten, known = run_tasks(aws, cluster, template, 2)
     aws.ecs.forget(forgotten)
     answer = aws.client("ecs").describe_tasks(cluster=cluster, tasks=[forgotten, known.rpartition("/")[2], "0" * 32])
@@ -157,13 +157,13 @@ def test_what_is_not_there_is_missing(aws: EmbeddedAws, cluster: str, template: 
 
 @pytest.mark.parametrize("operation", ["list_tasks", "describe_tasks", "stop_task"])
 def test_a_missing_cluster_is_an_error(aws: EmbeddedAws, operation: str) -> None:
-    """ClusterNotFoundException, for every call about tasks."""
+    """Every call about tasks answers ClusterNotFoundException."""
     others = {"describe_tasks": {"tasks": ["a"]}, "stop_task": {"task": "a"}}.get(operation, {})
     assert refusal(aws, operation, cluster="nowhere", **others) == "ClusterNotFoundException"
 
 
 def test_clusters_count_their_tasks(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """DescribeClusters counts what runs and what is on its way; a missing cluster is in ``failures``."""
+    """DescribeClusters counts running and pending tasks; a missing cluster is in ``failures``."""
     run_tasks(aws, cluster, template, 2)
     aws.ecs.timing.start_delay = 60.0
     run_tasks(aws, cluster, template, 3)

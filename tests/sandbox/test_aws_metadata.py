@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from controller.sandbox.aws import METADATA, EmbeddedAws, Fault
+from controller.sandbox.aws import METADATA, Disturbance, EmbeddedAws
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 
 if TYPE_CHECKING:
@@ -21,29 +21,29 @@ CONTAINERS = [
 
 
 def start(aws: EmbeddedAws) -> str:
-    """Run one task of a keeper, a worker and what comes after it; gives its ARN."""
+    """Run one task of a keeper, a worker and a container after it; return its ARN."""
     return run_tasks(aws, create_cluster(aws), register_template(aws, containerDefinitions=CONTAINERS))[0]
 
 
 def uri(aws: EmbeddedAws, arn: str, name: str = "keeper") -> str:
-    """Give the address that a container is told."""
+    """Return the address in the environment of a container."""
     (found,) = [view.metadata_uri for view in aws.ecs.task(arn).containers if view.name == name]
     return found
 
 
 def ask(address: str) -> Any:
-    """Give the document that the endpoint answers."""
+    """Return the document that the endpoint answers."""
     with urlopen(address, timeout=10) as answer:  # noqa: S310 - loopback
         return json.load(answer)
 
 
 def known(aws: EmbeddedAws, arn: str) -> dict[str, tuple[str, int | None]]:
-    """Give each listed container's status and exit code."""
+    """Return the status and the exit code of each listed container."""
     return {c["Name"]: (c["KnownStatus"], c.get("ExitCode")) for c in ask(f"{uri(aws, arn)}/task")["Containers"]}
 
 
-def test_every_container_is_told_an_address_of_its_own_that_answers_for_the_task(aws: EmbeddedAws) -> None:
-    """Behind /task is the one task that the container belongs to."""
+def test_every_container_has_its_own_address_that_answers_for_its_task(aws: EmbeddedAws) -> None:
+    """The path /task describes the task to which the container belongs."""
     arn, other = start(aws), start(aws)
 
     assert uri(aws, arn) != uri(aws, arn, "worker")
@@ -51,8 +51,8 @@ def test_every_container_is_told_an_address_of_its_own_that_answers_for_the_task
     assert ask(f"{uri(aws, other)}/task")["TaskARN"] == other
 
 
-def test_the_containers_own_statuses_are_told_and_who_is_not_created_is_absent(aws: EmbeddedAws) -> None:
-    """A worker runs, exits with its code, and only then is there a container that waits for its end."""
+def test_containers_are_listed_with_their_status_once_they_are_created(aws: EmbeddedAws) -> None:
+    """A container that waits for a worker's end is listed only after the worker has exited."""
     arn = start(aws)
     assert known(aws, arn) == {"keeper": ("RUNNING", None), "worker": ("RUNNING", None)}
 
@@ -63,8 +63,8 @@ def test_the_containers_own_statuses_are_told_and_who_is_not_created_is_absent(a
     assert {status for status, _ in known(aws, arn).values()} == {"STOPPED"}
 
 
-def test_what_never_ran_is_absent_from_a_stopped_task_too(aws: EmbeddedAws) -> None:
-    """There is no container, and so nobody to ask in its name either."""
+def test_a_container_that_never_ran_is_absent_from_a_stopped_task_too(aws: EmbeddedAws) -> None:
+    """It was never created, so its own address does not exist either."""
     arn = start(aws)
     aws.ecs.interrupt(arn)
 
@@ -74,7 +74,7 @@ def test_what_never_ran_is_absent_from_a_stopped_task_too(aws: EmbeddedAws) -> N
 
 
 def test_the_document_has_the_shape_of_ecss_own(aws: EmbeddedAws) -> None:
-    """Names, types and times as the developer guide has them."""
+    """Names, types and times are as in the developer guide."""
     arn = start(aws)
     aws.ecs.exit_container(arn, "worker", 0)
 
@@ -93,14 +93,14 @@ def test_the_document_has_the_shape_of_ecss_own(aws: EmbeddedAws) -> None:
 
 
 def test_it_answers_in_plain_json(aws: EmbeddedAws) -> None:
-    """The agent's answers are not those of an AWS service."""
+    """The headers are those of the agent, not of an AWS service."""
     with urlopen(f"{uri(aws, start(aws))}/task", timeout=10) as answer:  # noqa: S310 - loopback
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.headers["x-amzn-RequestId"] is None
 
 
 def test_the_tasks_own_status_is_in_the_agents_words(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """RUNNING once every container runs, and STOPPED as soon as they have been stopped; never PENDING or STOPPING."""
+    """It is RUNNING once every container runs, STOPPED once they were stopped, and never PENDING or STOPPING."""
     timed_aws.ecs.timing.stop_delay = 10.0
     arn = run_tasks(
         timed_aws, create_cluster(timed_aws), register_template(timed_aws, containerDefinitions=CONTAINERS)
@@ -117,8 +117,8 @@ def test_the_tasks_own_status_is_in_the_agents_words(timed_aws: EmbeddedAws, clo
     assert statuses() == ("STOPPED", "DEACTIVATING")
 
 
-def test_the_order_of_the_containers_is_any(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """Another one from answer to answer."""
+def test_the_order_of_the_containers_varies(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
+    """It differs from answer to answer."""
     arn = start(timed_aws)
     timed_aws.ecs.exit_container(arn, "worker", 0)
 
@@ -130,8 +130,8 @@ def test_the_order_of_the_containers_is_any(timed_aws: EmbeddedAws, clock: Manua
 
 
 @pytest.mark.parametrize("path", ["", "/stats", "/task/stats", "/tasks"])
-def test_what_it_does_not_serve_is_404(aws: EmbeddedAws, path: str) -> None:
-    """Also a task that ECS has forgotten."""
+def test_an_unknown_path_is_404(aws: EmbeddedAws, path: str) -> None:
+    """So is the address of a task that ECS has forgotten."""
     arn = start(aws)
     address = uri(aws, arn)
     with pytest.raises(HTTPError, match="404"):
@@ -142,8 +142,8 @@ def test_what_it_does_not_serve_is_404(aws: EmbeddedAws, path: str) -> None:
         ask(f"{address}/task")
 
 
-def test_nobody_can_ask_before_there_is_a_container(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """As long as images are pulled no container has an endpoint; one that no definition has never gets one."""
+def test_a_container_has_no_endpoint_before_it_is_created(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
+    """While images are pulled there is no endpoint, and never one for a container that the definition does not have."""
     timed_aws.ecs.timing.start_delay = 10.0
     arn = start(timed_aws)
     with pytest.raises(HTTPError, match="404"):
@@ -155,12 +155,12 @@ def test_nobody_can_ask_before_there_is_a_container(timed_aws: EmbeddedAws, cloc
         ask(f"{uri(timed_aws, arn)[:-1]}9/task")
 
 
-def test_its_answers_can_be_broken_like_any_others(aws: EmbeddedAws) -> None:
-    """A fault hits the endpoint alone; the question is in the journal, and no client of AWS is charged with it."""
+def test_its_answers_can_be_disturbed_like_any_others(aws: EmbeddedAws) -> None:
+    """A disturbance can hit the endpoint alone; the question is in the journal, but without a client of AWS."""
     arn = start(aws)
-    aws.faults.add(Fault(METADATA, "*", "error", status=503))
+    aws.disturbances.add(Disturbance(METADATA, "*", "error", status=503))
 
     with pytest.raises(HTTPError, match="503"):
         ask(f"{uri(aws, arn)}/task")
     assert ask(f"{uri(aws, arn)}/task")["TaskARN"] == arn
-    assert [(call.fault, call.client) for call in aws.journal.calls(METADATA)] == [("error", ""), (None, "")]
+    assert [(call.disturbance, call.client) for call in aws.journal.calls(METADATA)] == [("error", ""), (None, "")]

@@ -22,14 +22,14 @@ NAMES = [
 
 
 def counts(aws: EmbeddedAws, url: str, names: list[str] = NAMES) -> list[int]:
-    """Give (visible, in flight, delayed)."""
+    """Return (visible, in flight, delayed)."""
     found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return [int(found[name]) for name in NAMES]
 
 
 @pytest.mark.parametrize("names", [NAMES, ["All"]], ids=["three", "all"])
 def test_counts_follow_the_messages(aws: EmbeddedAws, queue: CreatedQueue, names: list[str]) -> None:
-    """Sent, received, deleted and delayed messages are counted where they are."""
+    """Visible, in-flight and delayed messages are counted after every call that changes them."""
     sqs = aws.client("sqs")
     send_messages(aws, queue.url, 5)
     sqs.send_message(QueueUrl=queue.url, MessageBody="later", DelaySeconds=60)
@@ -60,8 +60,8 @@ def test_receivers_at_the_same_time_get_different_messages(aws: EmbeddedAws, que
     assert received == Counter(f"work {number}" for number in range(80))
 
 
-def test_a_long_poll_holds_nobody_up_and_ends_with_a_message(aws: EmbeddedAws, queue: CreatedQueue) -> None:
-    """While one receiver waits, others are answered; it gets the message that comes."""
+def test_a_long_poll_blocks_no_other_call_and_ends_with_a_message(aws: EmbeddedAws, queue: CreatedQueue) -> None:
+    """While one receiver waits, other calls are answered; the next message ends the wait."""
     impatient = aws.client("sqs", config=Config(read_timeout=5, retries={"total_max_attempts": 1}))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(aws.client("sqs").receive_message, QueueUrl=queue.url, WaitTimeSeconds=20)
@@ -81,7 +81,7 @@ def test_a_long_poll_ends_when_the_server_stops(timed_aws: EmbeddedAws) -> None:
 
 
 def test_a_message_comes_back_after_its_visibility_timeout(aws: EmbeddedAws) -> None:
-    """What was received and not deleted is received again."""
+    """A message that was received but not deleted is received again."""
     queue = create_queue(aws, VisibilityTimeout="1")
     send_messages(aws, queue.url, 1)
     sqs = aws.client("sqs")
@@ -94,7 +94,7 @@ def test_a_message_comes_back_after_its_visibility_timeout(aws: EmbeddedAws) -> 
 
 
 def test_counts_can_be_late(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
-    """With a lag of a minute counts show what was: new messages come late into them, and old ones go late."""
+    """With a lag of a minute, counts show the messages of a minute ago."""
     timed_aws.sqs.counts_lag = 60.0
     url = create_queue(timed_aws).url
     send_messages(timed_aws, url, 3)
@@ -110,7 +110,7 @@ def test_counts_can_be_late(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
 
 
 def test_a_missing_queue_is_an_error(aws: EmbeddedAws, queue: CreatedQueue) -> None:
-    """QueueDoesNotExist, by URL and by name, also for a queue that was there."""
+    """It is QueueDoesNotExist, by URL and by name, also for a queue that was deleted."""
     sqs = aws.client("sqs")
     sqs.delete_queue(QueueUrl=queue.url)
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
@@ -120,7 +120,7 @@ def test_a_missing_queue_is_an_error(aws: EmbeddedAws, queue: CreatedQueue) -> N
 
 
 def test_a_reset_leaves_nothing(aws: EmbeddedAws, cluster: str, queue: CreatedQueue, template: str) -> None:
-    """Queues, clusters and definitions are gone, and delays are back to the first ones."""
+    """Queues, clusters and definitions are gone, and delays are what they were at the start."""
     aws.ecs.listing_lag, aws.sqs.counts_lag = 5.0, 60.0
     aws.reset()
     ecs, sqs = aws.client("ecs"), aws.client("sqs")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def calls_until_throttled(call: Callable[[], Any], *, most: int = 200) -> int:
-    """Call until ECS throttles; gives how many calls went through."""
+    """Call until ECS throttles; return how many calls succeeded."""
     for done in range(most):
         try:
             call()
@@ -29,12 +29,12 @@ def calls_until_throttled(call: Callable[[], Any], *, most: int = 200) -> int:
 
 @pytest.fixture
 def ecs(timed_aws: EmbeddedAws) -> Any:
-    """Give a client that sends each call ecs."""
+    """Return a client that sends each call only once."""
     return timed_aws.client("ecs", config=Config(retries={"total_max_attempts": 1}))
 
 
 def test_fargate_starts_100_tasks_at_once_and_20_a_second(timed_aws: EmbeddedAws, clock: ManualClock, ecs: Any) -> None:
-    """A call asks for as many permits as tasks, and a throttled call starts nothing."""
+    """A call costs as many permits as it has tasks, and a throttled call starts nothing."""
     cluster, definition = create_cluster(timed_aws), register_template(timed_aws)
     timed_aws.rates.enforce()
 
@@ -55,7 +55,7 @@ def test_fargate_starts_100_tasks_at_once_and_20_a_second(timed_aws: EmbeddedAws
 
 
 def test_registrations_are_rare(timed_aws: EmbeddedAws, clock: ManualClock, ecs: Any) -> None:
-    """20 at once, one a second; other operations have buckets of their own."""
+    """20 at once and then one a second are allowed; other operations have their own buckets."""
     arn = register_template(timed_aws)
     timed_aws.rates.enforce()
     seen = [calls_until_throttled(lambda: ecs.deregister_task_definition(taskDefinition=arn))]
@@ -66,7 +66,7 @@ def test_registrations_are_rare(timed_aws: EmbeddedAws, clock: ManualClock, ecs:
 
 
 def test_nothing_is_throttled_unless_asked(timed_aws: EmbeddedAws, ecs: Any) -> None:
-    """Rates are off at first, and off again when they are lifted."""
+    """Rates are off at first, and off again after ``lift``."""
     cluster = create_cluster(timed_aws)
     assert calls_until_throttled(lambda: ecs.list_tasks(cluster=cluster), most=101) == 101
     timed_aws.rates.enforce()

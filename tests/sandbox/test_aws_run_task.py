@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def refusal(aws: EmbeddedAws, **parameters: Any) -> str:
-    """Give the error code that RunTask refuses these parameters with."""
+    """Return the error code with which RunTask refuses these parameters."""
     with pytest.raises(ClientError) as caught:
         aws.client("ecs").run_task(**parameters)
     return caught.value.response["Error"]["Code"]
 
 
 def test_started_tasks_are_described_with_what_started_them(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """RunTask's own parameters come back from DescribeTasks, tags only when they are asked for."""
+    """DescribeTasks shows the parameters of RunTask, and tags only on request."""
     overrides = {"containerOverrides": [{"name": "worker", "environment": [{"name": "A", "value": "1"}]}]}
     [arn] = run_tasks(
         aws,
@@ -106,15 +106,15 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("parameters", REFUSED.values(), ids=REFUSED)
 def test_bad_parameters_are_refused(aws: EmbeddedAws, cluster: str, template: str, parameters: dict[str, Any]) -> None:
-    """RunTask refuses with InvalidParameterException what AWS refuses, and nothing starts."""
+    """RunTask refuses what AWS refuses, with InvalidParameterException, and nothing starts."""
     given = {"networkConfiguration": NETWORK, **parameters}
     asked = {name: value for name, value in given.items() if value is not None}
     assert refusal(aws, cluster=cluster, taskDefinition=template, **asked) == "InvalidParameterException"
     assert aws.ecs.tasks() == []
 
 
-def test_what_is_not_there_is_named_as_aws_names_it(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """A missing cluster and a missing, or inactive, definition have errors of their own."""
+def test_a_missing_cluster_or_definition_is_an_error(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """A missing cluster and a missing or inactive definition are the same errors as on AWS."""
     asked = {"launchType": "FARGATE", "networkConfiguration": NETWORK}
     assert refusal(aws, cluster="nowhere", taskDefinition=template, **asked) == "ClusterNotFoundException"
     with pytest.raises(ClientError, match=r"ClientException.*TaskDefinition not found"):
@@ -152,7 +152,7 @@ def test_a_container_needs_no_memory_of_its_own_on_fargate(aws: EmbeddedAws, clu
 
 
 def test_a_definition_for_ec2_only_does_not_run_on_fargate(aws: EmbeddedAws, cluster: str) -> None:
-    """Fargate takes what is compatible with it; EC2 runs the rest, without a network configuration."""
+    """Fargate needs a compatible definition; EC2 runs this one, without a network configuration."""
     definition = register_template(
         aws,
         requiresCompatibilities=["EC2"],
@@ -180,8 +180,8 @@ def test_a_strategy_places_its_base_first_and_then_by_weight(aws: EmbeddedAws, c
 
 
 def test_failures_come_beside_tasks(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """What capacity is missing for is named in ``failures``, the rest starts; the next call starts all."""
-    aws.ecs.run_task_failures(2)
+    """Tasks without capacity are in ``failures``, the others start, and the next call starts all."""
+    aws.ecs.fail_run_task(2)
     asked = {
         "cluster": cluster,
         "taskDefinition": template,
@@ -196,8 +196,8 @@ def test_failures_come_beside_tasks(aws: EmbeddedAws, cluster: str, template: st
 
 
 def test_failures_can_lie(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """A task may run although ``failures`` names it: the listing is the truth."""
-    aws.ecs.run_task_failures(1, lies=True)
+    """A task may run although ``failures`` names it; then the listing has it."""
+    aws.ecs.fail_run_task(1, lies=True)
     ecs = aws.client("ecs")
     answer = ecs.run_task(cluster=cluster, taskDefinition=template, launchType="FARGATE", networkConfiguration=NETWORK)
     assert answer["tasks"] == []
@@ -205,7 +205,7 @@ def test_failures_can_lie(aws: EmbeddedAws, cluster: str, template: str) -> None
 
 
 def test_tags_can_be_taken_from_the_definition(aws: EmbeddedAws, cluster: str) -> None:
-    """With propagateTags the definition's tags come along; the call's own win."""
+    """With propagateTags a task has the definition's tags; those of the call take precedence."""
     definition = register_template(aws, tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "1"}])
     [arn] = run_tasks(aws, cluster, definition, propagateTags="TASK_DEFINITION", tags=[{"key": "b", "value": "2"}])
     [task] = aws.client("ecs").describe_tasks(cluster=cluster, tasks=[arn], include=["TAGS"])["tasks"]

@@ -20,7 +20,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def switching_threads() -> Iterator[None]:
-    """Let Python switch threads so often that a race is met, not missed."""
+    """Let Python switch threads so often that a race would show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -28,14 +28,14 @@ def switching_threads() -> Iterator[None]:
 
 
 def run(aws: EmbeddedAws, cluster: str, definition: str, token: str, **changes: Any) -> list[str]:
-    """Make one RunTask call with a token; gives the tasks' ARNs."""
+    """Make one RunTask call with a token; return the ARNs of its tasks."""
     asked = {"count": 2, "launchType": "FARGATE", "networkConfiguration": NETWORK, **changes}
     answer = aws.client("ecs").run_task(cluster=cluster, taskDefinition=definition, clientToken=token, **asked)
     return [task["taskArn"] for task in answer["tasks"]]
 
 
 def test_the_same_call_again_starts_nothing(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """The same token with the same parameters gives the original tasks."""
+    """The same token with the same parameters is answered with the original tasks."""
     first = run(aws, cluster, template, "a")
     assert first == run(aws, cluster, template, "a")
     assert len(aws.ecs.tasks()) == 2
@@ -52,7 +52,7 @@ def test_the_same_token_with_other_parameters_is_a_conflict(aws: EmbeddedAws, cl
 
 
 def test_a_token_is_scoped_to_its_cluster(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """The same token in another cluster is another token; a cluster's ARN is the same cluster as its name."""
+    """The same token in another cluster is another token; a cluster is the same by name and by ARN."""
     first = run(aws, cluster, template, "a")
     other = run(aws, create_cluster(aws), template, "a")
     by_arn = run(aws, f"arn:aws:ecs:us-east-1:123456789012:cluster/{cluster}", template, "a")
@@ -72,7 +72,7 @@ def test_callers_at_the_same_time_share_one_launch(
 
 def test_failures_are_replayed_with_their_token(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """A shortfall needs a new token: the old one repeats the old answer."""
-    aws.ecs.run_task_failures(1)
+    aws.ecs.fail_run_task(1)
     first = run(aws, cluster, template, "a")
     assert [
         len(first),
@@ -83,7 +83,7 @@ def test_failures_are_replayed_with_their_token(aws: EmbeddedAws, cluster: str, 
 
 def test_a_conflict_names_tasks_that_failures_denied(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """A task that started although ``failures`` named it belongs to the original call."""
-    aws.ecs.run_task_failures(1, lies=True)
+    aws.ecs.fail_run_task(1, lies=True)
     run(aws, cluster, template, "a")
     ecs = aws.client("ecs")
     with pytest.raises(ecs.exceptions.ConflictException) as caught:
@@ -92,7 +92,7 @@ def test_a_conflict_names_tasks_that_failures_denied(aws: EmbeddedAws, cluster: 
 
 
 def test_a_refused_call_leaves_its_token_free(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """A 4xx starts nothing and remembers nothing."""
+    """A call that is refused starts nothing, and its token can be used again."""
     with pytest.raises(aws.client("ecs").exceptions.ClientException):
         run(aws, cluster, "nothing", "a")
     assert len(run(aws, cluster, template, "a")) == 2

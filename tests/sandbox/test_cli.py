@@ -18,7 +18,7 @@ command(["--duration", "1s"])
 
 @pytest.mark.parametrize("package", ["moto", "rich"])
 def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package):
-    """Whoever installed the daemon only is told how to get the sandbox."""
+    """A user who installed only the daemon learns how to install the sandbox."""
     ended = subprocess.run(
         [sys.executable, "-c", WITHOUT.format(package=package)], capture_output=True, text=True, timeout=30, check=False
     )
@@ -56,7 +56,7 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
     ],
 )
 def test_wrong_usage_is_named(arguments, complaint):
-    """A wrong option is exit 2 and says what is wrong with it."""
+    """A wrong option has exit code 2, and the message says what is wrong with it."""
     result = CliRunner().invoke(command, arguments)
 
     assert result.exit_code == 2
@@ -65,13 +65,13 @@ def test_wrong_usage_is_named(arguments, complaint):
 
 @pytest.mark.parametrize("duration", ["5", "5s", "5000ms"])
 def test_a_duration_may_be_whole_seconds(duration):
-    """A bare whole number is seconds, as it is in the configuration."""
+    """A bare whole number means seconds, as in the configuration."""
     with command.make_context("sandbox", ["--duration", duration]) as context:
         assert context.params["duration"] == 5.0
 
 
 def test_a_taken_port_is_one_clear_line():
-    """Somebody else's port is exit 1, with the port named."""
+    """The exit code is 1, and the line names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = CliRunner().invoke(command, ["--port", str(port), "--duration", "1s"])
@@ -82,7 +82,7 @@ def test_a_taken_port_is_one_clear_line():
 
 
 def test_a_machine_without_a_shell_is_one_clear_line(monkeypatch, tmp_path):
-    """What is missing and what to do is exit 1, without a traceback."""
+    """The exit code is 1, and the line says what is missing and what to do."""
     monkeypatch.setenv("PATH", str(tmp_path))
     result = CliRunner().invoke(command, ["--duration", "1s"])
 

@@ -1,4 +1,4 @@
-"""What is really derived, run by the real keeper on the embedded ECS: it lives as long as the template's task would."""
+"""Derived definitions run by the real keeper on the embedded ECS: their tasks live as long as the template's would."""
 
 from controller.core.copies.copies import KEEPER
 from controller.core.copies.derive import derive
@@ -9,10 +9,10 @@ from tests.support.aws import container, eventually
 
 
 def run_copies(stand, *containers: dict) -> str:
-    """Register these containers, run two copies of their ``worker`` in a task, and give its ARN."""
+    """Register these containers, run a task with two copies of their ``worker``, and return its ARN."""
     stand.run(*containers)
     described = stand.ecs.describe_task_definition(taskDefinition=stand.name)["taskDefinition"]
-    definition = derive(Template.described(described), "worker", 2, KEEPER_IMAGE, allowed())
+    definition = derive(Template.from_description(described), "worker", 2, KEEPER_IMAGE, allowed())
     return stand.run(*definition["containerDefinitions"])
 
 
@@ -25,7 +25,7 @@ def asked(stand) -> int:
 
 
 def test_a_task_that_does_not_end_with_its_worker_outlives_the_copies(stand):
-    """The essential server goes on when all workers have ended, until it ends by itself: then ECS ends the task."""
+    """An essential server goes on after all workers, and ECS stops the task when the server exits."""
     arn = run_copies(stand, stand.worker(essential=False), container("server"))
     assert eventually(lambda: statuses(stand, arn)["worker-1"] == statuses(stand, arn)["worker-2"] == "STOPPED")
     enough = asked(stand) + 5
@@ -38,8 +38,8 @@ def test_a_task_that_does_not_end_with_its_worker_outlives_the_copies(stand):
     assert stand.exit_codes(arn)["server"] == 0
 
 
-def test_the_keeper_is_not_there_while_something_is_prepared_for_the_copies(stand):
-    """It starts with them, however long a download takes: nobody is given up as missing."""
+def test_the_keeper_does_not_start_before_the_copies(stand):
+    """It starts with them, however long a download before them takes, so it does not miss them."""
     arn = run_copies(
         stand,
         stand.worker(dependsOn=after("server", "START")),
@@ -55,8 +55,8 @@ def test_the_keeper_is_not_there_while_something_is_prepared_for_the_copies(stan
     assert {KEEPER: 0, "worker-1": 0, "worker-2": 0}.items() <= stand.exit_codes(arn).items()
 
 
-def test_what_runs_after_the_worker_runs_before_the_task_ends(stand):
-    """The keeper waits for the uploader that waits for all copies."""
+def test_a_container_after_the_worker_runs_before_the_task_ends(stand):
+    """The keeper waits for an uploader, which waits for all copies."""
     stand.send(0.05, 0.3)
     arn = run_copies(
         stand,

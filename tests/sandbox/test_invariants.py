@@ -2,8 +2,8 @@ from itertools import count
 
 import pytest
 
-from controller.sandbox.aws import Call, ContainerView, TaskView
-from controller.sandbox.invariants import LaunchWatch, most_live, overdue
+from controller.sandbox.aws import ContainerView, JournalEntry, TaskView
+from controller.sandbox.invariants import LaunchWatch, count_most_live, find_overdue
 from controller.sandbox.workers import BEHAVIOUR_VARIABLE
 
 DIGEST = "0123456789abcdef0123456789abcdef"
@@ -14,15 +14,15 @@ def token(slot: int, index: int, digest: str = DIGEST) -> str:
     return f"ecsq-{slot}-{index}-{digest}"
 
 
-def asked(process: str, slot: int, index: int, tasks: int, *, scaler="drain", operation="RunTask") -> Call:
-    return Call(
+def asked(process: str, slot: int, index: int, tasks: int, *, scaler="drain", operation="RunTask") -> JournalEntry:
+    return JournalEntry(
         at=0.0,
         service="ecs",
         operation=operation,
         parameters={"clientToken": token(slot, index), "count": tasks, "group": scaler},
         status=200,
         error_code=None,
-        fault=None,
+        disturbance=None,
         client="ecsq-sandbox",
         process=process,
     )
@@ -102,25 +102,27 @@ OTHER = DIGEST[::-1]
         "a conflict that did not end the plan",
         "tokens that differ between processes",
         "two plans of one process in one slot",
-        "no token of ours",
+        "no token of a controller",
         "never asked for",
     ],
 )
 def test_what_a_slot_starts_is_held_against_its_largest_plan(calls, tasks, beyond):
-    """Whatever was sent how often and by whom: no more starts than one process asked for in the slot."""
+    """Tasks count that exceed what any single process asked for in the slot, whoever asked and how often."""
     watch = LaunchWatch()
     for call in calls:
-        watch.saw(call)
+        watch.record(call)
 
-    assert beyond == watch.beyond_plans(tasks).total()
+    assert beyond == watch.count_beyond_plans(tasks).total()
 
 
-def test_launches_beyond_plans_are_told_by_scaler():
-    """The summary says whose tasks they are."""
+def test_launches_beyond_plans_are_counted_by_scaler():
+    """Each scaler has its own number."""
     watch = LaunchWatch()
-    watch.saw(asked(A, 1, 0, 1))
+    watch.record(asked(A, 1, 0, 1))
 
-    assert {"drain": 1, "single": 2} == watch.beyond_plans([*started(1, 0, 2), *started(1, 0, 2, scaler="single")])
+    assert {"drain": 1, "single": 2} == watch.count_beyond_plans(
+        [*started(1, 0, 2), *started(1, 0, 2, scaler="single")]
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,18 +149,18 @@ def test_launches_beyond_plans_are_told_by_scaler():
     ],
 )
 def test_the_most_live_containers_are_found_at_any_moment(tasks, most):
-    """A container lives from its launch to its own end; a peak is seen however short it was."""
-    assert {"drain": most} == most_live(tasks)
+    """A container lives from its launch to its own end, and even the shortest peak counts."""
+    assert {"drain": most} == count_most_live(tasks)
 
 
-def test_each_scaler_has_its_own_most():
-    """Scalers have a maximum each."""
+def test_the_most_live_containers_are_counted_by_scaler():
+    """Each scaler has its own number."""
     tasks = [
         task(containers=[worker(None)]),
         task(scaler="single", containers=[worker(None), worker(None)]),
     ]
 
-    assert {"drain": 1, "single": 2} == most_live(tasks)
+    assert {"drain": 1, "single": 2} == count_most_live(tasks)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +174,8 @@ def test_each_scaler_has_its_own_most():
     ],
     ids=["long after its last worker", "a worker still runs", "not so long yet", "stopped", "no task of workers"],
 )
-def test_a_task_that_nobody_will_end_is_told(lives, told):
-    """Its keeper or a sidecar keeps it up for nothing: it would cost money for ever."""
-    sentences = list(overdue([lives], 15.05, patience=10.0))
+def test_a_task_that_nobody_will_end_is_found(lives, told):
+    """It lives on for more than the patience after its last worker."""
+    sentences = list(find_overdue([lives], 15.05, patience=10.0))
 
     assert [f"Task {lives.arn} still lives 10 s after its last worker has ended."] * told == sentences

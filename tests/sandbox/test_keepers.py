@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.core.copies.copies import KEEPER, copy_names
-from controller.sandbox.aws import METADATA, Fault
+from controller.sandbox.aws import METADATA, Disturbance
 from controller.sandbox.keepers import TOOLS, Keepers
 from controller.sandbox.process_group import SetupError
 from tests.sandbox.stand import Stand, copies
@@ -19,19 +19,19 @@ DONE = {KEEPER: 0, "worker-1": 0, "worker-2": 0}
 
 
 def log_of(directory: Path, arn: str) -> list[str]:
-    """Give what the keeper of a task has said so far."""
+    """Return the lines that the keeper of a task has printed so far."""
     log = directory / "keepers" / f"{arn.rpartition('/')[2]}.log"
     return log.read_text().splitlines() if log.exists() else []
 
 
 def run_instead(stand: Stand, *command: str, **environment: str) -> str:
-    """Run a task whose keeper's container has that command; gives its ARN."""
+    """Run a task whose keeper's container has that command; return its ARN."""
     variables = [{"name": name, "value": value} for name, value in environment.items()]
     return stand.run(container(KEEPER, entryPoint=[], command=list(command), environment=variables))
 
 
 def only(monkeypatch, directory: Path, **tools: str | None) -> None:
-    """Let PATH be a directory with these tools and nothing else; skip if one is not to be had."""
+    """Set PATH to a directory with only these tools; skip the test if this machine lacks one."""
     directory.mkdir()
     for tool, found in tools.items():
         if found is None:
@@ -41,7 +41,7 @@ def only(monkeypatch, directory: Path, **tools: str | None) -> None:
 
 
 def test_it_asks_about_its_own_task_and_ends_when_its_workers_have(stand, tmp_path):
-    """The script itself, over HTTP: of two tasks each is ended by its own keeper, after its last worker."""
+    """The real script, over HTTP: each of two tasks is ended by its own keeper, after its last worker."""
     stand.send(0.05, 0.5, 0.05, 0.05)
     first, second = (stand.run(*copies(stand, 2, "single")) for _ in range(2))
 
@@ -54,14 +54,14 @@ def test_it_asks_about_its_own_task_and_ends_when_its_workers_have(stand, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["error", "malformed", "cut", "lost_request", "hang"])
-def test_an_endpoint_in_trouble_cuts_nobody_off(stand, kind):
-    """Errors, garbage, half an answer, none: as long as it lasts, the workers go on, and then the task ends."""
+def test_workers_go_on_while_the_endpoint_is_in_trouble(stand, kind):
+    """During errors, garbage, half answers and no answers the workers go on, and then the task ends as usual."""
     stand.send(0.05, 0.6)
-    stand.aws.faults.add(Fault(METADATA, "*", kind, times=3))
+    stand.aws.disturbances.add(Disturbance(METADATA, "*", kind, times=3))
     arn = stand.run(*copies(stand, 2, "single"))
 
     assert eventually(lambda: stand.stopped(arn))
-    assert stand.aws.faults.injected() == {(METADATA, kind): 3}
+    assert stand.aws.disturbances.count_hits() == {(METADATA, kind): 3}
     assert stand.exit_codes(arn) == DONE
     assert (stand.runner.kills, stand.runner.failures) == ([], [])
 
@@ -76,8 +76,8 @@ def test_an_endpoint_in_trouble_cuts_nobody_off(stand, kind):
     ],
     ids=["fails", "killed from within", "not in the image", "no command"],
 )
-def test_a_keeper_that_ends_otherwise_than_it_should_is_a_failure_of_its_own_task(stand, command, code, why):
-    """Its exit code ends its task, the run is told why with its last words, and other tasks go on."""
+def test_a_keeper_that_does_not_exit_with_0_is_a_failure(stand, command, code, why):
+    """Its task stops with its exit code, the run has its last line as a failure, and other tasks go on."""
     stand.send(0.05)
     broken, good = run_instead(stand, *command), stand.run(stand.worker())
 
@@ -88,7 +88,7 @@ def test_a_keeper_that_ends_otherwise_than_it_should_is_a_failure_of_its_own_tas
 
 
 def test_a_container_runs_its_own_entry_point_with_its_command(stand):
-    """What the definition says, and not what keepers usually have."""
+    """They are those of the definition, even if keepers usually have others."""
     keeper, *workers = copies(stand, 1, "single")
     arn = stand.run(keeper | {"entryPoint": ["sleep"], "command": ["0"]}, *workers)
 
@@ -98,7 +98,7 @@ def test_a_container_runs_its_own_entry_point_with_its_command(stand):
 
 
 def test_a_keeper_has_nothing_but_its_image_and_its_own_environment(stand, tmp_path, monkeypatch):
-    """Its tools and no others of this machine, what its container is given, and no setting of the user's."""
+    """It sees only its own tools and variables, and no settings of the user."""
     monkeypatch.setenv("LEAK", "of the user")
     say = """printf '%s\\n' "$PATH" "${LEAK-none}" "$OWN" "$WGETRC" "$SYSTEM_WGETRC" """
     arn = run_instead(stand, "sh", "-c", say, OWN="mine")
@@ -111,8 +111,8 @@ def test_a_keeper_has_nothing_but_its_image_and_its_own_environment(stand, tmp_p
     assert [(Path(each).is_file(), Path(each).read_text()) for each in wgetrcs] == [(True, "")] * 2
 
 
-def test_a_keeper_whose_task_is_taken_away_is_ended_and_has_not_failed(stand):
-    """The workers beside it are the kills."""
+def test_a_keeper_of_an_interrupted_task_has_not_failed(stand):
+    """It ends, and only the workers beside it count as killed."""
     stand.send(60.0, 60.0)
     arn = stand.run(*copies(stand, 2, "single"))
     assert eventually(lambda: stand.runner.running == 3)
@@ -124,8 +124,8 @@ def test_a_keeper_whose_task_is_taken_away_is_ended_and_has_not_failed(stand):
     assert stand.runner.failures == []
 
 
-def test_a_keeper_is_told_to_end_and_may_say_so(stand, tmp_path, monkeypatch):
-    """SIGTERM comes first, as from ECS; how it ends then is no failure."""
+def test_a_keeper_may_handle_sigterm(stand, tmp_path, monkeypatch):
+    """SIGTERM comes first, as on ECS, and any exit code after it is no failure."""
     monkeypatch.setattr("controller.sandbox.keepers.STOP_TIMEOUT", math.inf)
     arn = run_instead(stand, "sh", "-c", "trap 'echo told; exit 143' TERM; echo up; sleep 60 & wait")
     assert eventually(lambda: log_of(tmp_path, arn) == ["up"])
@@ -136,8 +136,8 @@ def test_a_keeper_is_told_to_end_and_may_say_so(stand, tmp_path, monkeypatch):
     assert (log_of(tmp_path, arn), stand.runner.failures) == (["up", "told"], [])
 
 
-def test_a_keeper_that_does_not_listen_is_killed(stand, tmp_path, monkeypatch):
-    """SIGKILL comes after the time that it has; nothing of it goes on."""
+def test_a_keeper_that_ignores_sigterm_is_killed(stand, tmp_path, monkeypatch):
+    """SIGKILL comes after its stop time-out, and nothing of it goes on."""
     monkeypatch.setattr("controller.sandbox.keepers.STOP_TIMEOUT", 0.1)
     arn = run_instead(stand, "sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done")
     assert eventually(lambda: log_of(tmp_path, arn) == ["up"])
@@ -148,8 +148,8 @@ def test_a_keeper_that_does_not_listen_is_killed(stand, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("has", [("sh", "sleep"), ("sh", "sleep", "wget")], ids=["no wget", "wget"])
-def test_a_machine_without_busybox_or_wget_has_keepers_too(aws, group, tmp_path, monkeypatch, has):
-    """Whatever this machine has to ask with, the script is the same and so is its end; a proxy is not asked."""
+def test_keepers_run_on_a_machine_without_busybox_or_wget_too(aws, group, tmp_path, monkeypatch, has):
+    """The script works the same with the tools of the machine, and does not use a proxy."""
     only(monkeypatch, tmp_path / "tools", **{tool: shutil.which(tool) for tool in has})
     files = tmp_path / "files"
     files.mkdir()
@@ -165,12 +165,12 @@ def test_a_machine_without_busybox_or_wget_has_keepers_too(aws, group, tmp_path,
     assert stand.exit_codes(arn) == DONE
 
 
-def test_what_does_for_wget_asks_no_proxy(group, aws, tmp_path, monkeypatch):
-    """Not even one that Python finds for itself."""
+def test_the_substitute_for_wget_uses_no_proxy(group, aws, tmp_path, monkeypatch):
+    """It ignores even a proxy that Python would find in the environment."""
     only(monkeypatch, tmp_path / "tools", sh=shutil.which("sh"), sleep=shutil.which("sleep"))
     Keepers(group, tmp_path, poll=1, timeout=1)
     wget = tmp_path / "keeper-image" / "wget"
-    aws.faults.add(Fault(METADATA, "*", "replace", body={"asked": "directly"}))
+    aws.disturbances.add(Disturbance(METADATA, "*", "replace", body={"asked": "directly"}))
 
     answer = subprocess.run(
         [wget, "-q", "-O", "-", f"{aws.url}/v4/any/task"],
@@ -184,8 +184,8 @@ def test_what_does_for_wget_asks_no_proxy(group, aws, tmp_path, monkeypatch):
     assert answer.stdout == '{"asked":"directly"}'
 
 
-def test_busyboxs_tools_are_taken_where_there_is_one(group, tmp_path, monkeypatch):
-    """As the usual image has them, whatever else is installed; a relative PATH does no harm."""
+def test_the_tools_of_busybox_come_first(group, tmp_path, monkeypatch):
+    """They are used as in the usual image, whatever else is installed, and even with a relative PATH."""
     true = shutil.which("true")
     only(monkeypatch, tmp_path / "tools", busybox=true, sh=true, wget=true, sleep=true)
     monkeypatch.chdir(tmp_path)
@@ -197,22 +197,22 @@ def test_busyboxs_tools_are_taken_where_there_is_one(group, tmp_path, monkeypatc
     assert {(image / tool).readlink() for tool in TOOLS} == {tmp_path / "tools" / "busybox"}
 
 
-def test_a_machine_without_a_tool_is_told_which(group, tmp_path, monkeypatch):
-    """One sentence, with what to do."""
+def test_a_missing_tool_is_named(group, tmp_path, monkeypatch):
+    """One sentence names the tool, and says what to do."""
     only(monkeypatch, tmp_path / "tools", sh=shutil.which("sh"), wget=shutil.which("true"))
 
     with pytest.raises(SetupError, match="the sandbox needs sleep: install it, or busybox"):
         Keepers(group, tmp_path, poll=1, timeout=1)
 
 
-# Without wget and busybox one is written into the temporary directory, which here lets nothing be executed.
+# Without wget and busybox, a substitute is written to the temporary directory, where nothing can be executed here.
 NOEXEC = """
 mount -t tmpfs -o noexec tmpfs "$1" && exec env PATH="$2" TMPDIR="$1" "$3" -m controller sandbox --duration 1s
 """
 
 
-def test_a_temporary_directory_where_nothing_can_be_executed_is_one_clear_line(tmp_path, monkeypatch):
-    """Exit 1, the directory, and what to do."""
+def test_a_temporary_directory_without_execution_is_one_clear_line(tmp_path, monkeypatch):
+    """The exit code is 1, and the line names the directory and says what to do."""
     unshare = shutil.which("unshare")
     mounted, path = tmp_path / "mounted", os.environ["PATH"]
     mounted.mkdir()

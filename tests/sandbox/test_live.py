@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from controller.sandbox.live import LiveView, PlainView, picture, view_for
-from controller.sandbox.progress import RECENT_LAUNCHES, Progress, QueueProgress, decisions_of, launches_of
+from controller.sandbox.live import LiveView, PlainView, choose_view, draw
+from controller.sandbox.progress import RECENT_LAUNCHES, Progress, QueueProgress, read_decisions, read_launches
 
 DRAIN = QueueProgress(
     name="drain",
@@ -40,7 +40,7 @@ def text_of(shown: Console) -> str:
 def test_the_picture_fits_every_width_with_every_number(width):
     """No line is wider than the terminal, and none of the numbers is lost."""
     shown = console(width)
-    shown.print(picture(PROGRESS, width))
+    shown.print(draw(PROGRESS, width))
     text = text_of(shown)
 
     assert max(len(line) for line in text.splitlines()) <= width
@@ -50,19 +50,19 @@ def test_the_picture_fits_every_width_with_every_number(width):
 
 
 def test_the_picture_fits_a_terminal_of_24_lines():
-    """Two scalers with long decisions and the last launches are seen at once in 80 x 24."""
+    """Two scalers with long decisions and the last launches fit into 80 x 24."""
     long = [replace(queue, decision="word " * 28) for queue in (DRAIN, SINGLE)]
     busy = replace(PROGRESS, queues=tuple(long), launches=PROGRESS.launches * RECENT_LAUNCHES)
     shown = console()
-    shown.print(picture(busy, 80))
+    shown.print(draw(busy, 80))
 
     assert len(text_of(shown).splitlines()) <= 24
 
 
 def test_without_colour_the_bars_still_differ():
-    """NO_COLOR leaves no escape of a colour, and other signs for work, waiting and starting."""
+    """With NO_COLOR there is no colour escape, and work, waiting and starting have different signs."""
     shown = console(force_terminal=True, environ={"NO_COLOR": "1"})
-    shown.print(picture(PROGRESS, 80))
+    shown.print(draw(PROGRESS, 80))
     lines = text_of(shown).splitlines()
 
     assert not any(f"\x1b[{colour}" in line for line in lines for colour in range(30, 38))
@@ -77,14 +77,13 @@ def test_without_colour_the_bars_still_differ():
 )
 def test_only_a_terminal_that_can_draw_gets_the_live_view(terminal, term, expected):
     """Pipes, files and dumb terminals get plain lines."""
-    assert isinstance(view_for(console(force_terminal=terminal, environ={"TERM": term})), expected)
+    assert isinstance(choose_view(console(force_terminal=terminal, environ={"TERM": term})), expected)
 
 
 def test_plain_lines_come_on_change_only_and_not_too_often():
-    """A queue that stays the same says nothing more; one that changes waits for its turn."""
-    now = [0.0]
+    """A queue that has not changed gets no new line, and one that has changed waits for the interval."""
     shown = console()
-    view = PlainView(shown, now=lambda: now[0])
+    view = PlainView(shown)
     busier = replace(PROGRESS, elapsed=24, queues=(replace(DRAIN, visible=11), SINGLE))
     with view:
         view.show(PROGRESS)
@@ -92,18 +91,17 @@ def test_plain_lines_come_on_change_only_and_not_too_often():
         view.show(PROGRESS)
         view.show(busier)
         soon = len(text_of(shown).splitlines())
-        now[0] = 3.0
-        view.show(busier)
+        view.show(replace(busier, elapsed=27))
 
     assert soon == first
     assert text_of(shown).splitlines()[first:] == [
-        "00:24 drain: 11 visible, 6 in flight; 6 running, 4 starting in 5 tasks; 12 of 30 done",
+        "00:27 drain: 11 visible, 6 in flight; 6 running, 4 starting in 5 tasks; 12 of 30 done",
         "      launch 4: 18 messages ask for 10 containers, 6 live",
     ]
 
 
-def test_an_event_is_printed_once_whoever_falls_silent_meanwhile():
-    """A controller that does not answer for a moment tells of no launch; afterwards the old ones are not news."""
+def test_an_event_is_printed_once():
+    """Old launches are not printed again after a moment in which the controller did not answer."""
     shown = console()
     blow = "00:20 the controller is killed, and back 1.0 s later"
     with PlainView(shown) as view:
@@ -113,10 +111,10 @@ def test_an_event_is_printed_once_whoever_falls_silent_meanwhile():
     assert text_of(shown).splitlines()[1:] == [*PROGRESS.launches, blow]
 
 
-def test_the_picture_tells_what_was_done_to_the_controller():
-    """Under chaos a viewer sees why the controller falls silent."""
+def test_the_picture_shows_the_disruptions():
+    """Under chaos a viewer sees why the controller does not answer."""
     shown = console()
-    shown.print(picture(replace(PROGRESS, disruptions=("00:20 the controller is killed",)), 80))
+    shown.print(draw(replace(PROGRESS, disruptions=("00:20 the controller is killed",)), 80))
 
     assert "00:20 the controller is killed" in text_of(shown)
 
@@ -154,9 +152,9 @@ STATUS = {
 }
 
 
-def test_launches_are_told_in_the_order_of_time():
-    """Launches of all scalers, oldest first, with the tasks and containers of each; holds are left out."""
-    assert launches_of(STATUS, began=100.0) == (
+def test_launches_are_listed_in_the_order_of_time():
+    """Launches of all scalers are listed oldest first, with their tasks and containers, and without holds."""
+    assert read_launches(STATUS, began=100.0) == (
         "00:05 other: partly launched 5 (2 x 1, 1 x 3)",
         "00:07 drain: launched 5 (2 x 1, 1 x 3)",
     )
@@ -172,16 +170,16 @@ def test_launches_are_told_in_the_order_of_time():
     ],
     ids=["nothing started", "nobody knows", "nobody knows of the rest", "some started"],
 )
-def test_a_launch_that_failed_is_told_with_the_reason(outcome, more, told):
-    """In words, without what the line says already."""
+def test_a_launch_that_failed_is_listed_with_the_reason(outcome, more, told):
+    """The reason does not repeat the name of the scaler."""
     failed = record("drain", 103.0, outcome, error="scaler drain: out of capacity", **more)
     status = {"scalers": [{"name": "drain", "problem": None, "last_decision": None, "decisions": [failed]}]}
 
-    assert launches_of(status, began=100.0) == (f"00:03 drain: {told}",)
+    assert read_launches(status, began=100.0) == (f"00:03 drain: {told}",)
 
 
-def test_news_of_the_same_look_are_told_in_the_order_of_time():
-    """Whatever they are about."""
+def test_new_events_are_printed_in_the_order_of_time():
+    """Launches and disruptions of the same look are sorted together."""
     shown = console()
     launch, blow = "00:21 drain: launched 1 (1 x 1)", "00:20 the controller is killed, and back 1.0 s later"
     with PlainView(shown) as view:
@@ -191,11 +189,11 @@ def test_news_of_the_same_look_are_told_in_the_order_of_time():
     assert text_of(shown).splitlines()[1:] == [launch, blow, launch.replace("21", "24")]
 
 
-def test_decisions_are_told_in_words():
-    """Every scaler has its last decision, its problem if it has one, or nothing yet."""
-    assert decisions_of(STATUS) == {"drain": "drain at 108.0", "single": "queue gone", "other": ""}
+def test_decisions_are_read_in_words():
+    """Every scaler has its problem, its last decision, or an empty text before the first."""
+    assert read_decisions(STATUS) == {"drain": "drain at 108.0", "single": "queue gone", "other": ""}
 
 
 def test_a_daemon_that_does_not_answer_has_no_decisions():
-    """Before the daemon answers there is nothing to tell."""
-    assert (decisions_of(None), launches_of(None, began=0.0)) == ({}, ())
+    """Decisions and launches are empty then."""
+    assert (read_decisions(None), read_launches(None, began=0.0)) == ({}, ())

@@ -10,20 +10,20 @@ SCENARIO = Scenario()
 
 
 def test_same_seed_same_load():
-    """A seed repeats a run: the same bursts, messages and work times."""
+    """A seed repeats the bursts, messages and work times."""
     expected = plan_load(SCENARIO, duration=60, seed=7)
 
     assert expected == plan_load(SCENARIO, duration=60, seed=7)
 
 
 def test_other_seed_other_load():
-    """Another seed plays something else."""
+    """Another seed makes another load."""
     assert plan_load(SCENARIO, duration=60, seed=7) != plan_load(SCENARIO, duration=60, seed=8)
 
 
 @pytest.mark.parametrize("duration", [1, 20, 60, 3600])
 def test_every_queue_gets_a_burst_within_two_seconds(duration):
-    """However short the run, it feels alive at once, on every queue."""
+    """This holds for every run, however short."""
     early = {burst.queue for burst in plan_load(SCENARIO, duration=duration, seed=1) if burst.at < 2}
 
     assert early == {"drain", "single"}
@@ -31,7 +31,7 @@ def test_every_queue_gets_a_burst_within_two_seconds(duration):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_minute_has_several_bursts_with_gaps_and_leaves_time_for_the_last(seed):
-    """Bursts come with gaps between them, and the last one early enough to be done in time."""
+    """The gaps are within their limits, and the last burst comes early enough to be done in time."""
     bursts = plan_load(SCENARIO, duration=60, seed=seed)
 
     for queue in ("drain", "single"):
@@ -41,22 +41,22 @@ def test_a_minute_has_several_bursts_with_gaps_and_leaves_time_for_the_last(seed
         assert times[-1] <= 60 - SETTLING
 
 
-def test_a_run_may_be_left_alone_for_longer():
-    """The last burst comes so long before the end as is asked for."""
+def test_a_run_may_have_a_longer_time_without_bursts():
+    """The last burst comes at least ``settling`` before the end."""
     assert max(burst.at for burst in plan_load(SCENARIO, duration=60, seed=1, settling=35)) <= 25
 
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("queue", [DRAIN, SINGLE], ids=lambda queue: queue.name)
 def test_some_burst_wants_more_than_one_container_a_task(queue, seed):
-    """Within a minute every scaler sees more work than its tasks can take with one container each."""
+    """Within a minute, every scaler has more messages than it may launch tasks at once."""
     bursts = [burst for burst in plan_load(SCENARIO, duration=60, seed=seed) if burst.queue == queue.name]
 
     assert max(len(burst.messages) for burst in bursts) > queue.limits["max_tasks_per_launch"]
 
 
 def test_messages_are_unique_and_their_work_within_bounds():
-    """Every message can be told from every other, and works as long as its queue says."""
+    """Every message has its own id, and a work time within the limits of its queue."""
     messages = [message for burst in plan_load(SCENARIO, duration=600, seed=1) for message in burst.messages]
 
     assert len({message.id for message in messages}) == len(messages)
@@ -64,13 +64,13 @@ def test_messages_are_unique_and_their_work_within_bounds():
 
 
 def test_a_message_survives_its_body():
-    """What is sent is what a worker reads."""
+    """A worker reads the message that was sent."""
     message = Message("drain-1-1", 2.5)
 
-    assert Message.read(message.body(), "sqs-id") == message
+    assert Message.from_body(message.to_body(), "sqs-id") == message
 
 
 @pytest.mark.parametrize("body", ["hello", "[1]", "{}", '{"id": 1, "seconds": "soon"}', "null"])
 def test_a_message_of_the_users_own_is_a_second_of_work(body):
-    """Whoever puts other messages into the queue sees them done too."""
-    assert Message.read(body, "sqs-id") == Message("sqs-id", 1.0)
+    """Any other body is a message with SQS's id."""
+    assert Message.from_body(body, "sqs-id") == Message("sqs-id", 1.0)

@@ -11,20 +11,20 @@ from contextlib import contextmanager
 import boto3
 from botocore.config import Config
 
-from controller.sandbox.isolation import isolation
+from controller.sandbox.isolation import isolate
 from controller.sandbox.scenario import DRAIN
 from tests.support.aws import NETWORK, eventually
 
 DEADLINE = 20.0
 """Seconds in which a run of a second or two must have come to its end."""
 
-# A run that is over sooner than a user's: little work, short delays, not much patience.
+# A shorter run than a user's: little work and short delays.
 SCRIPT = """
 import sys
 from dataclasses import replace
 from rich.console import Console
 from controller.sandbox import play as played
-from controller.sandbox.aws import METADATA, EmbeddedAws, Fault
+from controller.sandbox.aws import METADATA, Disturbance, EmbeddedAws
 from controller.sandbox.play import Options, play
 from controller.sandbox.scenario import DRAIN, Scenario
 from controller.sandbox.summary import render
@@ -32,10 +32,10 @@ from controller.sandbox.summary import render
 drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2), limits={limits})
 scenario = Scenario(queues=(drain,), start_delay=(0.0, 0.1), {scenario})
 if {mute}:
-    # The task metadata endpoint never has a usable answer.
+    # The task metadata endpoint only answers errors.
     class Mute(EmbeddedAws):
         def start(self):
-            self.faults.add(Fault(METADATA, "*", "error", times=None))
+            self.disturbances.add(Disturbance(METADATA, "*", "error", times=None))
             return super().start()
     played.EmbeddedAws = Mute
 summary = play(Options(duration=1.0, {options}), Console(width=300), scenario)
@@ -45,7 +45,7 @@ sys.exit(summary.exit_code)
 
 
 class Sandbox:
-    """A sandbox as a process of its own: moto's queues and the signals belong to one process."""
+    """A sandbox in a process of its own, because moto's queues and signals belong to the process."""
 
     def __init__(self, process):
         self.process = process
@@ -54,7 +54,7 @@ class Sandbox:
         self._selector.register(process.stdout, selectors.EVENT_READ)
 
     def read_until(self, pattern: str) -> re.Match[str]:
-        """Read on until the output matches; fail at the deadline or the end."""
+        """Read until the output matches the pattern; fail at the deadline, or when the output ends."""
         deadline = time.monotonic() + DEADLINE
         while (match := re.search(pattern, self.output)) is None:
             assert self._selector.select(deadline - time.monotonic()), f"no {pattern!r} in {self.output!r}"
@@ -77,13 +77,13 @@ def sandbox(options="aws_only=True", scenario="", limits=DRAIN.limits, *, mute=F
         try:
             yield Sandbox(process)
         finally:
-            # Not SIGKILL: the sandbox has a controller to end.
+            # Not SIGKILL, so that the sandbox can end its controller.
             process.terminate()
             process.wait(DEADLINE)
 
 
 def row(output: str, title: str) -> list[str]:
-    """Find the cells of one row of the summary."""
+    """Return the cells of one row of the summary."""
     (cells,) = re.findall(rf"^ *{title} {{2,}}(\S.*)$", output, re.MULTILINE)
     return cells.split()
 
@@ -93,7 +93,7 @@ def client(service: str, url: str):
 
 
 def test_the_real_controller_serves_a_burst_with_copies():
-    """From messages in a queue to containers that have done them: the daemon, copies and keeper, nobody killed."""
+    """The daemon launches copies with a keeper, which do all messages, and none of them is killed."""
     scenario = "consistency_window=0.5, call_timeout=1.0, grace=15.0"
     with sandbox(options="", scenario=scenario, limits={"max_tasks_per_launch": 1}) as run:
         code = run.end()
@@ -110,8 +110,8 @@ def test_the_real_controller_serves_a_burst_with_copies():
     assert int(row(run.output, "questions asked")[0]) >= 1
 
 
-def test_a_controller_of_ones_own_is_served_and_summed_up():
-    """With --aws-only whoever launches tasks sees messages done, and their own calls in the summary."""
+def test_a_controller_of_the_users_own_is_summed_up():
+    """With --aws-only, tasks that a user launches do the messages, and the summary counts the user's calls."""
     with sandbox(scenario="grace=10.0") as run:
         url = run.read_until(r"embedded AWS +(\S+)").group(1)
         run.read_until("drain: 6 visible")
@@ -132,8 +132,8 @@ def test_a_controller_of_ones_own_is_served_and_summed_up():
     assert "Every message was done" in run.output
 
 
-def test_tasks_of_a_controller_of_ones_own_may_outlive_their_workers():
-    """A sidecar of the user's never ends here by itself, which is no fault of anybody's."""
+def test_tasks_of_a_controller_of_the_users_own_may_outlive_their_workers():
+    """Their sidecars never end here by themselves, which is no failure."""
     with sandbox(scenario="grace=10.0, keeper_poll=0, keeper_timeout=0") as run:
         ecs = client("ecs", run.read_until(r"embedded AWS +(\S+)").group(1))
         run.read_until("drain: 6 visible")
@@ -155,7 +155,7 @@ def test_tasks_of_a_controller_of_ones_own_may_outlive_their_workers():
 
 
 def test_a_keeper_that_never_ends_its_task_is_a_failure(monkeypatch, tmp_path):
-    """Its endpoint never has an answer: the workers are all done, and the task would cost money for ever."""
+    """Without usable answers, a task lives on after its workers, and the run fails because of it."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     scenario = "consistency_window=0.5, call_timeout=1.0, keeper_poll=0.1, keeper_timeout=0.2, grace=6.0"
     with sandbox(options="", scenario=scenario, limits={"max_tasks_per_launch": 1}, mute=True) as run:
@@ -168,8 +168,8 @@ def test_a_keeper_that_never_ends_its_task_is_a_failure(monkeypatch, tmp_path):
     assert re.fullmatch(r"Task arn:\S+ still lives \d s after its last worker has ended\.", problem)
 
 
-def test_work_that_is_not_done_in_time_is_a_failure_whose_traces_are_kept(monkeypatch, tmp_path):
-    """When nobody launches anything the run ends all the same, says what was left, and where to look."""
+def test_work_that_is_not_done_in_time_is_a_failure_with_its_logs_kept(monkeypatch, tmp_path):
+    """If nothing is launched, the run ends all the same, and says what was left and where the logs are."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox(scenario="grace=0.2") as run:
         code = run.end()
@@ -182,7 +182,7 @@ def test_work_that_is_not_done_in_time_is_a_failure_whose_traces_are_kept(monkey
 
 
 def test_a_ctrl_c_ends_with_the_summary(monkeypatch, tmp_path):
-    """Ending a run early is no failure; what was left in the queue is said, and no file is left."""
+    """Ending a run early is no failure; the summary says what was left in the queue, and no file remains."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox() as run:
         run.read_until("drain: 6 visible")
@@ -195,8 +195,8 @@ def test_a_ctrl_c_ends_with_the_summary(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_controller_that_dies_is_told_with_the_end_of_its_log(monkeypatch, tmp_path):
-    """A controller that cannot run ends the sandbox at once, as a failure; its log is shown and kept."""
+def test_a_controller_that_dies_is_a_failure_with_the_end_of_its_log(monkeypatch, tmp_path):
+    """It ends the run at once; the end of its log is shown, and the log is kept."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox(options="", scenario="controller='No Name'") as run:
         code = run.end()
@@ -207,8 +207,8 @@ def test_a_controller_that_dies_is_told_with_the_end_of_its_log(monkeypatch, tmp
     assert log.read_text().splitlines()[-1] in run.output
 
 
-def test_a_sandbox_that_is_killed_takes_its_controller_along(monkeypatch, tmp_path):
-    """Even SIGKILL leaves no controller behind that would poll for ever."""
+def test_a_controller_ends_with_a_sandbox_that_is_killed(monkeypatch, tmp_path):
+    """Even SIGKILL leaves no controller behind."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sandbox(options="") as run:
         address = run.read_until(r"controller +http://(127\.0\.0\.1):(\d+)/status").groups()
@@ -223,7 +223,7 @@ def test_a_sandbox_that_is_killed_takes_its_controller_along(monkeypatch, tmp_pa
 
 
 def test_the_users_own_account_is_left_out(monkeypatch):
-    """Whatever account, endpoint or proxy the user has set up, the sandbox stays on loopback; SIGTERM ends it too."""
+    """The sandbox uses no account, endpoint or proxy of the user's; SIGTERM ends it too."""
     monkeypatch.setenv("AWS_PROFILE", "not-there")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -235,11 +235,11 @@ def test_the_users_own_account_is_left_out(monkeypatch):
     assert code == 0, run.output
 
 
-def test_isolation_is_for_a_while(monkeypatch):
-    """Inside there are made-up credentials only; afterwards the environment is what it was."""
+def test_isolation_ends_with_its_context(monkeypatch):
+    """Inside there are only made-up credentials; afterwards the environment is as before."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "the user's")
     before = dict(os.environ)
-    with isolation():
+    with isolate():
         inside = dict(os.environ)
 
     assert before == dict(os.environ)

@@ -10,10 +10,10 @@ import pytest
 from controller.sandbox.process_group import ProcessGroup, SetupError
 from tests.support.aws import eventually
 
-# A program that will not be told to end: says that it runs, and goes on with its end of the pipe open.
+# A program that ignores SIGTERM: it says that it runs, and goes on with its end of the pipe open.
 STUBBORN = ("sh", "-c", "trap '' TERM; { echo runs; exec sleep 60; } >pipe")
 
-# The same in a process of its own, which is to be killed.
+# The same in a process of its own, which the test kills.
 SANDBOX = """
 import sys, time
 from pathlib import Path
@@ -25,13 +25,13 @@ with ProcessGroup() as group:
 
 
 class Pipe:
-    """The end of a pipe where one sees whether the program at the other end runs."""
+    """Our end of a pipe, which shows whether the program at the other end runs."""
 
     def __init__(self, descriptor):
         self._descriptor = descriptor
 
     def read(self):
-        """Give what was said, nothing once nobody has the other end, and None as long as somebody has."""
+        """Return what was written, empty once the other end is closed, and None while it is open without new output."""
         try:
             return os.read(self._descriptor, 100)
         except BlockingIOError:
@@ -46,7 +46,7 @@ class Pipe:
 
 @pytest.fixture
 def pipe(tmp_path, monkeypatch):
-    """Give our end of ``pipe`` in the working directory."""
+    """Return our end of ``pipe`` in the working directory."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     descriptor = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -56,7 +56,7 @@ def pipe(tmp_path, monkeypatch):
 
 @contextmanager
 def stubborn_program(pipe):
-    """Run the program in a group; gives its pid."""
+    """Run the program in a group; return its pid."""
     with ProcessGroup() as group:
         process = group.run(STUBBORN, os.environ, Path("log"))
         assert pipe.is_running()
@@ -65,7 +65,7 @@ def stubborn_program(pipe):
 
 
 def test_its_programs_end_with_it(pipe):
-    """Also one that would not be told to end."""
+    """This holds even for a program that ignores SIGTERM."""
     with stubborn_program(pipe):
         assert pipe.read() is None
 
@@ -73,7 +73,7 @@ def test_its_programs_end_with_it(pipe):
 
 
 def test_its_programs_end_with_it_even_if_its_first_member_was_killed(pipe):
-    """Whoever clears up processes on the machine leaves nothing behind that nobody ends."""
+    """The others are killed all the same when the group is closed."""
     with stubborn_program(pipe) as pid:
         os.kill(os.getpgid(pid), signal.SIGKILL)
         assert pipe.read() is None
@@ -82,7 +82,7 @@ def test_its_programs_end_with_it_even_if_its_first_member_was_killed(pipe):
 
 
 def test_its_programs_end_if_nobody_closes_it(pipe):
-    """A sandbox that is killed by SIGKILL leaves no program behind that would go on for ever."""
+    """A sandbox that is killed by SIGKILL leaves no program behind."""
     with subprocess.Popen([sys.executable, "-c", SANDBOX, *STUBBORN]) as sandbox:
         assert pipe.is_running()
         sandbox.send_signal(signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_its_programs_end_if_nobody_closes_it(pipe):
 
 
 def test_a_machine_without_a_shell_is_told_so(tmp_path, monkeypatch):
-    """One sentence, with what to do."""
+    """One sentence says what to do."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(SetupError, match="needs a POSIX shell: put the directory of sh on PATH"), ProcessGroup():

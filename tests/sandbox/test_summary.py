@@ -4,7 +4,7 @@ from controller.sandbox.census import Census
 from controller.sandbox.messages import MessageTotals
 from controller.sandbox.runner import Kill
 from controller.sandbox.siblings import KeeperTotals
-from controller.sandbox.summary import Summary, account, quantile, render
+from controller.sandbox.summary import Summary, quantile, render, sum_up_queue
 
 DONE = MessageTotals(sent=40, done=40, done_twice=1, waits=tuple(float(n) for n in range(1, 41)))
 CENSUS = Census(launched=((2, 1), (1, 3)))
@@ -18,8 +18,8 @@ def summary_of(messages=DONE, *, in_queue=0, kills=(), **more) -> Summary:
         seconds=47.3,
         seed=1,
         queues=(
-            account("drain", messages, census=CENSUS, in_queue=in_queue, kills=len(kills)),
-            account("single", MessageTotals(sent=2, done=2), census=Census(), in_queue=0, kills=0),
+            sum_up_queue("drain", messages, census=CENSUS, in_queue=in_queue, kills=len(kills)),
+            sum_up_queue("single", MessageTotals(sent=2, done=2), census=Census(), in_queue=0, kills=0),
         ),
         calls={"ecs:RunTask": 3, "sqs:GetQueueAttributes": 94},
         revisions=2,
@@ -35,13 +35,13 @@ def summary_of(messages=DONE, *, in_queue=0, kills=(), **more) -> Summary:
 )
 def test_what_is_not_done_is_lost_or_left(undone, in_queue, lost, left):
     """A message that is not done is lost unless the queue still has it."""
-    queue = account("drain", MessageTotals(sent=10, done=10 - undone), census=CENSUS, in_queue=in_queue, kills=0)
+    queue = sum_up_queue("drain", MessageTotals(sent=10, done=10 - undone), census=CENSUS, in_queue=in_queue, kills=0)
 
     assert (lost, left) == (queue.lost, queue.left)
 
 
 def test_a_run_with_everything_done_succeeds():
-    """Nothing lost, left or killed: exit 0, and the last line says so."""
+    """The exit code is 0, and the last line says that nothing was lost or killed."""
     summary = summary_of()
 
     assert summary.exit_code == 0
@@ -65,7 +65,7 @@ def test_a_run_with_everything_done_succeeds():
             "(EssentialContainerExited).",
         ),
         (
-            summary_of(MessageTotals(sent=5, done=2), in_queue=3, faults=("The controller ended by itself.",)),
+            summary_of(MessageTotals(sent=5, done=2), in_queue=3, failures=("The controller ended by itself.",)),
             "The controller ended by itself.",
         ),
         (
@@ -73,16 +73,16 @@ def test_a_run_with_everything_done_succeeds():
             "1 message lost: neither done nor in the queue any more.",
         ),
     ],
-    ids=["lost", "left", "killed", "fault", "lost before a Ctrl-C"],
+    ids=["lost", "left", "killed", "another failure", "lost before a Ctrl-C"],
 )
 def test_a_run_that_went_wrong_fails_and_says_why(summary, problem):
-    """Every kind of fault is exit 1 and a sentence of its own."""
+    """The exit code is 1, and every kind of failure has its own sentence."""
     assert (1, (problem,)) == (summary.exit_code, summary.problems)
     assert problem in render(summary)
 
 
-def test_what_a_ctrl_c_leaves_in_the_queue_is_no_fault():
-    """Whoever ends a run early is told what is left, and it is no failure."""
+def test_messages_left_after_a_ctrl_c_are_no_failure():
+    """The summary says how many are left, and the exit code is 0."""
     summary = summary_of(MessageTotals(sent=5, done=2), in_queue=3, interrupted=True)
 
     assert summary.exit_code == 0
@@ -90,8 +90,8 @@ def test_what_a_ctrl_c_leaves_in_the_queue_is_no_fault():
 
 
 def test_the_summary_has_every_number_and_fits_80_columns():
-    """Everything that a run is judged by is in the text."""
-    text = render(summary_of(kills=(KILL,), faults=()))
+    """All numbers of the run are in the text, in lines of at most 80 columns."""
+    text = render(summary_of(kills=(KILL,), failures=()))
     rows = {line[:32].strip(): line[32:].split() for line in text.splitlines()}
 
     assert rows["sent"] == ["40", "2", "42"]
@@ -108,8 +108,8 @@ def test_the_summary_has_every_number_and_fits_80_columns():
     assert max(len(line) for line in text.splitlines() if not line.startswith("  Container")) <= 80
 
 
-def test_the_summary_tells_what_the_keepers_did():
-    """How many ended their task after how many questions, and how many answers were spoiled if that was asked for."""
+def test_the_summary_counts_what_the_keepers_did():
+    """It has the tasks ended, the questions asked, and under chaos the answers spoiled."""
     text = render(summary_of(keepers=KeeperTotals(3, 40, 8)))
     rows = {line[:32].strip(): line[32:].split() for line in text.splitlines()}
 
@@ -120,7 +120,7 @@ def test_the_summary_tells_what_the_keepers_did():
 
 
 def test_a_task_that_outlived_its_workers_is_a_failure_that_hides_no_other():
-    """Nobody ends it, which is no reason for what else was left."""
+    """Messages that were left are a failure of their own beside it."""
     summary = summary_of(MessageTotals(sent=5, done=2), in_queue=3, outlived=("Task 1 still lives.",))
 
     assert (1, ("Task 1 still lives.", "3 messages not done in time.")) == (summary.exit_code, summary.problems)
@@ -132,5 +132,5 @@ def test_a_task_that_outlived_its_workers_is_a_failure_that_hides_no_other():
     ids=["none", "one", "median of three", "p95 of a hundred"],
 )
 def test_quantile(values, share, expected):
-    """A quantile is a value that was really seen."""
+    """A quantile is always one of the values."""
     assert expected == quantile(values, share)

@@ -17,7 +17,7 @@ def summary_of(**more) -> Summary:
     trial = Trial(
         **(
             {
-                "injected": {
+                "hits": {
                     ("ecs", "throttle"): 7,
                     ("sqs", "throttle"): 5,
                     ("ecs", "lost_answer"): 30,
@@ -37,8 +37,8 @@ def rows(text: str) -> dict[str, list[str]]:
     return {line[:32].strip(): line[32:].split() for line in text.splitlines()}
 
 
-def test_the_summary_tells_what_was_broken_and_what_held():
-    """Controllers' faults by kind, the most frequent first; kills; and what must be 0; within 80 columns."""
+def test_the_summary_counts_disturbances_and_broken_promises():
+    """It has disturbances by kind, the most frequent first, kills, and numbers that must be 0, in 80 columns."""
     text = render(summary_of(memory=memory(1.5)))
     told = rows(text)
 
@@ -56,7 +56,7 @@ def test_the_summary_tells_what_was_broken_and_what_held():
 
 
 def test_a_run_in_which_everything_held_succeeds():
-    """Faults and kills alone are no failure, and 5 MiB more memory are none."""
+    """Disturbances and kills alone are no failure, and neither are 5 MiB more memory."""
     assert summary_of(memory=memory(5.0)).exit_code == 0
 
 
@@ -75,15 +75,15 @@ def test_a_run_in_which_everything_held_succeeds():
     ],
     ids=["above max", "beyond plans", "memory"],
 )
-def test_a_promise_that_was_broken_is_a_failure_and_is_named(broken, problem):
-    """Each is exit 1 and a sentence of its own."""
+def test_a_broken_promise_is_a_failure(broken, problem):
+    """The exit code is 1, and each broken promise has its own sentence."""
     summary = summary_of(**broken)
 
     assert (1, (problem,)) == (summary.exit_code, summary.problems)
 
 
-def test_memory_that_nobody_could_read_is_said():
-    """A figure that is not known is neither a success nor a failure of it."""
+def test_unknown_memory_is_no_failure():
+    """The summary says that it is not known."""
     summary = summary_of(memory=MemoryUse(settles_at=60.0))
 
     assert summary.exit_code == 0

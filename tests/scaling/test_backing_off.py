@@ -9,8 +9,8 @@ import pytest
 from controller.core.decision.breaker import CLOSED, FIRST_PAUSE, SOON, TRIP_AFTER
 from controller.core.decision.model import Reason
 from controller.core.decision.policy import CooldownPolicy
-from controller.daemon import status
-from controller.sandbox.aws import EmbeddedAws, Fault
+from controller.daemon.status import describe_scaler
+from controller.sandbox.aws import Disturbance, EmbeddedAws
 from tests.support.aws import create_queue
 from tests.support.clock import ManualClock
 from tests.support.scene import NEXT, NOW, POLL, Scene, build, last, numbers, reasons
@@ -24,9 +24,9 @@ PULL_FAILS_AFTER = 20.0
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
     """Give a scene with ten messages, where no image can be pulled."""
-    scene = build(own, monkeypatch, dry_run=False)
+    scene = build(own, dry_run=False)
     scene.aws.ecs.timing.start_delay = PULL_FAILS_AFTER
     scene.aws.ecs.fail_starts(None)
     scene.send(10)
@@ -66,7 +66,7 @@ def test_an_image_that_cannot_be_pulled_does_not_start_tasks_all_night(scene: Sc
 def test_why_it_backs_off_is_shown(scene: Scene) -> None:
     """In the status with the cause and the time of the probe, in the metrics as a time and a reason."""
     scaler = tripped(scene)
-    (shown,) = status.scalers([scaler])
+    shown = describe_scaler(scaler)
     probe_at = open_until(scaler)
     assert ("backing_off", 10, probe_at) == tuple(
         shown["last_decision"][key] for key in ("reason", "bad_ends", "breaker_open_until")
@@ -88,7 +88,7 @@ def test_a_closed_breaker_shows_no_time(scene: Scene) -> None:
     scene.aws.ecs.let_starts_succeed()
     scene.let_pass(300, scaler)
     assert 0.0 == scene.sample("breaker_open_until_timestamp_seconds")
-    assert "breaker" not in dict(status.scalers([scaler])[0]["explanation"])
+    assert "breaker" not in dict(describe_scaler(scaler)["explanation"])
 
 
 def test_workers_that_fail_soon_open_it_too(scene: Scene) -> None:
@@ -143,9 +143,9 @@ def test_a_probe_whose_answer_is_lost_is_the_only_one(scene: Scene) -> None:
         scene.clock.now += 20
         return True
 
-    scene.aws.faults.add(Fault("ecs", "RunTask", "lost_request", times=None, where=late))
+    scene.aws.disturbances.add(Disturbance("ecs", "RunTask", "lost_request", times=None, where=late))
     scene.let_pass(60, scaler)
-    scene.aws.faults.clear()
+    scene.aws.disturbances.clear()
     assert 1 == numbers(scaler).in_doubt
     assert [] == scene.let_pass(200, scaler)
     assert Reason.BACKING_OFF is last(scaler).decision.reason
@@ -173,7 +173,7 @@ def test_a_restart_waits_for_the_probe_of_the_process_before(scene: Scene) -> No
     scene.restart()
     after = scene.scaler()
     assert [] == scene.let_pass(200, after)
-    assert "waiting for what becomes of the one task" in dict(status.scalers([after])[0]["explanation"])["breaker"]
+    assert "waiting for what becomes of the one task" in dict(describe_scaler(after)["explanation"])["breaker"]
 
 
 def test_a_restart_beside_tasks_that_run_well_does_not_forget_either(scene: Scene) -> None:
@@ -215,6 +215,6 @@ def test_the_history_is_read_once_and_only_before_a_launch(scene: Scene) -> None
 def test_without_its_history_a_scaler_holds(scene: Scene) -> None:
     """It might start what has failed all night; what is known by then is not asked for again."""
     scaler = scene.scaler(cooldown=CooldownPolicy(launch=0.0, fall=0.0))
-    refused = Fault("ecs", "ListTasks", "error", times=2, where=lambda asked: "family" in asked, after=3)
-    scene.aws.faults.add(refused)
+    refused = Disturbance("ecs", "ListTasks", "error", times=2, where=lambda asked: "family" in asked, after=3)
+    scene.aws.disturbances.add(refused)
     assert [Reason.UNKNOWN_FLEET, Reason.LAUNCH] == reasons(scene, scaler, NOW, NOW + POLL)

@@ -10,9 +10,9 @@ import pytest
 from controller.aws.errors import AwsError
 from controller.aws.tasks import Tasks
 from controller.clock import Clock
-from controller.core.decision.ledger import LiveTask
 from controller.core.decision.model import Fleet
-from controller.sandbox.aws import EmbeddedAws, Fault
+from controller.core.decision.task import LiveTask
+from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.fleet import Cluster, Clusters
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
@@ -90,7 +90,7 @@ def watch(own: tuple[EmbeddedAws, ManualClock], clock: ManualClock) -> Watch:
     aws.reset()
     name, metrics = create_cluster(aws), metrics_of_nothing()
     cluster = Cluster(Tasks(clients_of(aws), name, CONTROLLER), on(clock))
-    cluster.enrol(SCALER, "worker", series_of(metrics))
+    cluster.roster.enrol(SCALER, "worker", series_of(metrics))
     return Watch(aws, name, register_template(aws), cluster, metrics)
 
 
@@ -119,14 +119,16 @@ def ask_at_once(cluster: Cluster, began_after: float) -> list[AwsError | None]:
 def test_one_listing_serves_all_who_ask_at_the_same_time(watch: Watch) -> None:
     """The first takes it, the others wait for it and find it done."""
     watch.run(3)
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "slow", delay=0.2))
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", delay=0.2))
     assert [None] * THREADS == ask_at_once(watch.cluster, START)
     assert (1, 3) == (watch.listings(), len(watch.live()))
 
 
 def test_a_failure_is_shared_with_all_who_waited(watch: Watch) -> None:
     """One failed listing is not followed by one for each who waited for it."""
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", times=None, status=400, code="AccessDeniedException"))
+    watch.aws.disturbances.add(
+        Disturbance("ecs", "ListTasks", "error", times=None, status=400, code="AccessDeniedException")
+    )
     errors = ask_at_once(watch.cluster, START)
     assert {f'cluster "{watch.name}": AccessDeniedException: Service Unavailable. Please try again later.'} == {
         str(error) for error in errors
@@ -136,7 +138,7 @@ def test_a_failure_is_shared_with_all_who_waited(watch: Watch) -> None:
 
 def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: ManualClock) -> None:
     """Who wants to know what is so later than the failure gets another try."""
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", status=400))
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400))
     with pytest.raises(AwsError):
         watch.cluster.refresh(START)
     clock.now += POLL
@@ -149,7 +151,7 @@ def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: ManualC
     watch.run(2)
     watch.cluster.refresh(START)
     clock.now += POLL
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", times=None, status=400))
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", times=None, status=400))
     with pytest.raises(AwsError):
         watch.cluster.refresh(clock.now)
     assert 2 == len(watch.live())
@@ -176,9 +178,9 @@ def test_a_listing_knows_when_it_began(watch: Watch, clock: ManualClock) -> None
         clock.now += 3
         return False
 
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "slow", where=tick))
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", where=tick))
     watch.cluster.refresh(START)
-    assert (START + 3, START) == (clock.now, watch.cluster.fleet(SCALER).listed_at)
+    assert (START + 3, START) == (clock.now, watch.cluster.fleet_of(SCALER).listed_at)
 
 
 def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: ManualClock) -> None:
@@ -186,12 +188,12 @@ def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: ManualClo
     watch.cluster.refresh(clock.now)
     clock.now -= 3600
     watch.cluster.refresh(clock.now - POLL)
-    assert (2, clock.now) == (watch.listings(), watch.cluster.fleet(SCALER).listed_at)
+    assert (2, clock.now) == (watch.listings(), watch.cluster.fleet_of(SCALER).listed_at)
 
 
 def test_a_failure_from_the_future_is_forgotten(watch: Watch, clock: ManualClock) -> None:
     """A clock that stepped back does not leave the controller blind until it has caught up."""
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "error", status=400))
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400))
     with pytest.raises(AwsError):
         watch.cluster.refresh(clock.now)
     clock.now -= 3600
@@ -201,8 +203,8 @@ def test_a_failure_from_the_future_is_forgotten(watch: Watch, clock: ManualClock
 
 def test_a_launched_task_lives_before_any_listing_shows_it(watch: Watch) -> None:
     """It counts at once, without a listing, with the containers that it was launched with."""
-    watch.cluster.launched([launched("a", 3), launched("b", 3)])
-    seen = watch.cluster.fleet(SCALER)
+    watch.cluster.enter([launched("a", 3), launched("b", 3)])
+    seen = watch.cluster.fleet_of(SCALER)
     assert (["a", "b"], 6, 2) == (watch.live(), seen.live, seen.starting_tasks)
     assert 0 == watch.listings()
 
@@ -211,18 +213,18 @@ def test_a_launched_task_stays_live_while_the_listing_lags(watch: Watch) -> None
     """It is described by its ARN, so the description counts and not the listing."""
     (arn,) = watch.run()
     watch.aws.ecs.hide(arn, 3600)
-    watch.cluster.launched([launched(arn)])
+    watch.cluster.enter([launched(arn)])
     watch.cluster.refresh(START)
     assert [arn] == watch.live()
-    assert (0, 1) == (len(watch.cluster.fleet(SCALER).starting), watch.cluster.fleet(SCALER).running)
+    assert (0, 1) == (len(watch.cluster.fleet_of(SCALER).starting), watch.cluster.fleet_of(SCALER).running)
 
 
 def test_an_answer_that_comes_late_does_not_bring_a_task_back_to_its_start(watch: Watch) -> None:
     """A listing may have seen it RUNNING before the answer was entered."""
     (arn,) = watch.run()
     watch.cluster.refresh(START)
-    watch.cluster.launched([launched(arn, 5)])
-    assert Fleet(START, 1, (), 1, 0, START, START, 0.0) == watch.cluster.fleet(SCALER)
+    watch.cluster.enter([launched(arn, 5)])
+    assert Fleet(START, 1, (), 1, 0, START, START, 0.0) == watch.cluster.fleet_of(SCALER)
 
 
 def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, clock: ManualClock) -> None:
@@ -258,7 +260,7 @@ def test_stops_are_counted_by_outcome(watch: Watch, clock: ManualClock, code: in
 def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: ManualClock) -> None:
     """ECS has been seen to say so of a task just started; after that it is given up, once."""
     (arn,) = watch.run()
-    watch.cluster.launched([launched(arn)])
+    watch.cluster.enter([launched(arn)])
     watch.aws.ecs.forget(arn)
     seen = []
     for passed in (0.0, 299.0, 300.0, 310.0):
@@ -284,26 +286,26 @@ def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: Manu
     """From RunTask to RUNNING; later polls that see it run add nothing."""
     watch.aws.ecs.timing.start_delay = 42.0
     (arn,) = watch.run()
-    watch.cluster.launched([launched(arn)])
+    watch.cluster.enter([launched(arn)])
     for _ in range(8):
         clock.now += POLL
         watch.cluster.refresh(clock.now)
     assert (1.0, 42.0) == watch.started()
-    assert 42.0 == watch.cluster.fleet(SCALER).start_delay
+    assert 42.0 == watch.cluster.fleet_of(SCALER).start_delay
 
 
 def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock: ManualClock) -> None:
     """A worker that is done within a poll is never seen to run, and its start took as long as any."""
     watch.aws.ecs.timing.start_delay = 4.0
     (arn,) = watch.run()
-    watch.cluster.launched([launched(arn)])
+    watch.cluster.enter([launched(arn)])
     clock.now += 5
     watch.aws.ecs.exit_container(arn, "worker", 0)
     for _ in range(2):
         clock.now += POLL
         watch.cluster.refresh(clock.now)
     assert ((1.0, 4.0), 1.0) == (watch.started(), watch.stopped("succeeded"))
-    assert 4.0 == watch.cluster.fleet(SCALER).start_delay
+    assert 4.0 == watch.cluster.fleet_of(SCALER).start_delay
 
 
 def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(watch: Watch, clock: ManualClock) -> None:
@@ -312,7 +314,7 @@ def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(wa
     watch.run()
     clock.now += 60
     watch.cluster.refresh(clock.now)
-    assert ((0.0, 0.0), 42.0) == (watch.started(), watch.cluster.fleet(SCALER).start_delay)
+    assert ((0.0, 0.0), 42.0) == (watch.started(), watch.cluster.fleet_of(SCALER).start_delay)
 
 
 def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: ManualClock) -> None:
@@ -323,7 +325,7 @@ def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: M
         watch.run(tasks)
         clock.now += 400
         watch.cluster.refresh(clock.now)
-        delays.append(watch.cluster.fleet(SCALER).start_delay)
+        delays.append(watch.cluster.fleet_of(SCALER).start_delay)
     assert [10.0, 10.0, 50.0] == delays
 
 
@@ -333,17 +335,17 @@ def test_a_scaler_is_idle_once_a_listing_showed_nothing_of_it(watch: Watch) -> N
     idle = [watch.cluster.is_idle(SCALER)]
     watch.cluster.refresh(START)
     idle += [watch.cluster.is_idle(SCALER), watch.cluster.is_idle("thumbnails")]
-    watch.cluster.launched([launched("a")])
+    watch.cluster.enter([launched("a")])
     assert [False, True, False, False] == [*idle, watch.cluster.is_idle(SCALER)]
 
 
 def test_scalers_share_a_cluster_without_sharing_tasks(watch: Watch) -> None:
     """One listing tells of both, each sees its own."""
     own, other = watch.run(2), watch.run(3, "thumbnails")
-    watch.cluster.enrol("thumbnails", "worker", series_of(watch.metrics, "thumbnails"))
+    watch.cluster.roster.enrol("thumbnails", "worker", series_of(watch.metrics, "thumbnails"))
     watch.cluster.refresh(START)
     assert (sorted(own), sorted(other)) == (watch.live(), watch.live("thumbnails"))
-    assert (2, 3) == (watch.cluster.fleet(SCALER).live, watch.cluster.fleet("thumbnails").live)
+    assert (2, 3) == (watch.cluster.fleet_of(SCALER).live, watch.cluster.fleet_of("thumbnails").live)
     assert 1 == watch.listings()
 
 
@@ -351,7 +353,7 @@ def test_a_dismissed_scalers_tasks_finish_uncounted(watch: Watch, clock: ManualC
     """Nobody is left to count for, and nothing breaks."""
     (arn,) = watch.run()
     watch.cluster.refresh(START)
-    watch.cluster.dismiss(SCALER)
+    watch.cluster.roster.dismiss(SCALER)
     watch.aws.ecs.exit_container(arn, "worker", 0)
     clock.now += POLL
     watch.cluster.refresh(clock.now)
@@ -362,12 +364,12 @@ def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
     """A task that is entered while a listing is taken lives on, though that listing cannot know it."""
     (arn,) = watch.run()
     watch.aws.ecs.hide(arn, 3600)
-    watch.aws.faults.add(Fault("ecs", "ListTasks", "slow_answer", delay=5.0))
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=5.0))
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(watch.cluster.refresh, START)
         eventually(lambda: watch.listings() == 1)
-        watch.cluster.launched([launched(arn)])
-        watch.aws.faults.release()
+        watch.cluster.enter([launched(arn)])
+        watch.aws.disturbances.release()
         listing.result(10)
     assert [arn] == watch.live()
 

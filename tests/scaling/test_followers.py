@@ -25,9 +25,9 @@ UPLOADING = [
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
     """Give a scene with ten messages, whose template has an uploader that waits for the worker's end."""
-    scene = build(own, monkeypatch, dry_run=False)
+    scene = build(own, dry_run=False)
     scene.template = register_template(scene.aws, containerDefinitions=UPLOADING)
     scene.aws.ecs.timing.start_delay = START_TAKES
     scene.send(10)

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.aws import definitions, tasks
+from controller.aws import definitions
 from controller.aws.definitions import Definitions
 from controller.aws.errors import Fault as Kind
 from controller.aws.pace import Pacer
-from controller.aws.tasks import run_task
+from controller.aws.run_task import run_task
 from controller.clock import machine_clock
-from controller.config.spec import ACCOUNT_RATE
 from controller.core.copies.copies import KEEPER
 from controller.core.copies.packing import Packing, Plan, TaskGroup
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import launch_token, slot_at, slot_numbered
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from controller.scaling import launch
 from controller.scaling.launch import Launcher
 from tests.support.aws import NETWORK, container, create_cluster, register_template
-from tests.support.clock import ManualClock
+from tests.support.clock import MACHINE_CLOCK, ManualClock
 from tests.support.controller import (
+    ACCOUNT_RATE,
     CONTROLLER,
     FARGATE,
     SCALER,
@@ -40,7 +40,7 @@ from tests.support.controller import (
 
 if TYPE_CHECKING:
     from controller.config import ScalerSpec
-    from controller.core.decision.ledger import LiveTask
+    from controller.core.decision.task import LiveTask
     from controller.core.record import LaunchResult
     from controller.sandbox.aws import EmbeddedAws
     from controller.sandbox.aws.control import TaskView
@@ -68,13 +68,17 @@ class Process:
     call_timeout: float = 5.0
     rate: Rate = ACCOUNT_RATE
     stopping: Event = field(default_factory=Event)
+    clock: ManualClock | None = None
+    """Its wall clock; None: the machine's."""
     entered: list[LiveTask] = field(default_factory=list)
     """What it entered into its ledger."""
 
     def __post_init__(self) -> None:
-        clients = clients_of(self.aws, call_timeout=self.call_timeout)
-        # The clock by which calls leave, looked up when it is asked: a test may set it later.
-        clock = replace(machine_clock(self.stopping), now=lambda: tasks.time())  # noqa: PLW0108
+        clock = machine_clock(self.stopping)
+        if self.clock is not None:
+            clock = replace(clock, now=self.clock)
+        # Its clients do not stop by themselves: what the launcher does when the process is to stop is looked at here.
+        clients = clients_of(self.aws, call_timeout=self.call_timeout, clock=replace(MACHINE_CLOCK, now=clock.now))
         self.launcher = Launcher(
             Definitions(clients),
             partial(run_task, clients),
@@ -130,14 +134,14 @@ def names(task: TaskView) -> list[str]:
     return [each.name for each in task.containers]
 
 
-def lost(after: int = 0, **changes: Any) -> Fault:
-    """Return a fault that loses the answer to a RunTask call, after so many that are spared."""
-    return Fault("ecs", "RunTask", "lost_answer", after=after, **changes)
+def lost(after: int = 0, **changes: Any) -> Disturbance:
+    """Return a disturbance that loses the answer to a RunTask call, after so many that are spared."""
+    return Disturbance("ecs", "RunTask", "lost_answer", after=after, **changes)
 
 
-def refused(code: str, **changes: Any) -> Fault:
-    """Return a fault that refuses a RunTask call."""
-    return Fault("ecs", "RunTask", "error", status=400, code=code, message="no", **changes)
+def refused(code: str, **changes: Any) -> Disturbance:
+    """Return a disturbance that refuses a RunTask call."""
+    return Disturbance("ecs", "RunTask", "error", status=400, code=code, message="no", **changes)
 
 
 def of_call(index: int) -> Callable[[dict[str, Any]], bool]:
@@ -330,34 +334,34 @@ def test_run_task_is_passed_through(aws: EmbeddedAws, process: Process, cluster:
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "disturbance",
     [
         lost(),
-        Fault("ecs", "RunTask", "lost_request"),
-        Fault("ecs", "RunTask", "error"),
-        Fault("ecs", "RunTask", "cut"),
-        Fault("ecs", "RunTask", "malformed"),
+        Disturbance("ecs", "RunTask", "lost_request"),
+        Disturbance("ecs", "RunTask", "error"),
+        Disturbance("ecs", "RunTask", "cut"),
+        Disturbance("ecs", "RunTask", "malformed"),
         lost(after=1),
         lost(times=3),
     ],
     ids=["lost-answer", "lost-request", "500", "cut", "malformed", "second-call", "three-times"],
 )
 def test_a_call_of_unknown_outcome_is_sent_again_and_starts_nothing_twice(
-    aws: EmbeddedAws, process: Process, spec: ScalerSpec, fault: Fault
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, disturbance: Disturbance
 ) -> None:
     """The same token with the same parameters, until there is an answer."""
-    aws.faults.add(fault)
+    aws.disturbances.add(disturbance)
     result = process.launch(spec, 15)
     assert (Outcome.LAUNCHED, 15, 0) == (result.outcome, result.containers, result.in_doubt)
     assert sorted(result.arns) == arns(aws) == sorted(task.arn for task in process.entered)
     sent = calls(aws)
-    assert 2 + (fault.times or 0) == len(sent)
+    assert 2 + (disturbance.times or 0) == len(sent)
     assert 2 == len({str(call) for call in sent})
 
 
 def test_a_call_that_hangs_is_sent_again(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """After its time is over; the tasks that it did start are the answer to the second."""
-    aws.faults.add(Fault("ecs", "RunTask", "hang"))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "hang"))
     result = Process(aws, call_timeout=0.5).launch(scaler_spec(cluster, template), 4)
     assert (Outcome.LAUNCHED, arns(aws)) == (result.outcome, sorted(result.arns))
     assert 4 == len(arns(aws))
@@ -380,18 +384,18 @@ def test_the_next_slot_starts_tasks_of_its_own(aws: EmbeddedAws, process: Proces
 @pytest.mark.parametrize(
     "refusal",
     [
-        Fault("ecs", "RunTask", "throttle"),
+        Disturbance("ecs", "RunTask", "throttle"),
         refused("AccessDeniedException"),
         refused("ClientException"),
         refused("InvalidParameterException"),
     ],
-    ids=lambda fault: fault.kind if fault.kind == "throttle" else fault.code,
+    ids=lambda disturbance: disturbance.kind if disturbance.kind == "throttle" else disturbance.code,
 )
 def test_a_refusal_does_not_resolve_an_unknown(
-    aws: EmbeddedAws, process: Process, spec: ScalerSpec, refusal: Fault
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, refusal: Disturbance
 ) -> None:
     """It says nothing of the call before: the same call goes out again, and its tasks are the answer."""
-    aws.faults.add(lost(), refusal)
+    aws.disturbances.add(lost(), refusal)
     result = process.launch(spec, 3)
     assert (Outcome.LAUNCHED, arns(aws), 3) == (result.outcome, sorted(result.arns), len(calls(aws)))
 
@@ -400,19 +404,17 @@ def test_an_answer_without_tasks_does_not_resolve_an_unknown(
     aws: EmbeddedAws, process: Process, spec: ScalerSpec
 ) -> None:
     """AWS does not say that it binds the token: the request before, if late, may yet start its tasks."""
-    aws.faults.add(Fault("ecs", "RunTask", "lost_request"))
-    aws.ecs.run_task_failures(3)
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "lost_request"))
+    aws.ecs.fail_run_task(3)
     result = process.launch(spec, 3)
     assert (Outcome.IN_DOUBT, Kind.CAPACITY, 3, 2) == (result.outcome, result.fault, result.in_doubt, len(calls(aws)))
     assert result.doubtful_since is not None
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    """Give the clock by which calls leave; it stands 20 s before the last send of the slot it falls in."""
-    clock = ManualClock(slot_numbered(SLOTS, coming_slot()).last_send - 20)
-    monkeypatch.setattr(tasks, "time", clock)
-    return clock
+def clock() -> ManualClock:
+    """Give a clock that stands 20 s before the last send of the slot it falls in."""
+    return ManualClock(slot_numbered(SLOTS, coming_slot()).last_send - 20)
 
 
 def taking(clock: ManualClock, seconds: float, index: int) -> Callable[[dict[str, Any]], bool]:
@@ -432,8 +434,8 @@ def test_a_call_still_unknown_when_the_window_closes_is_in_doubt(
     aws: EmbeddedAws, clock: ManualClock, cluster: str, template: str, kind: Any
 ) -> None:
     """Only its own containers: the calls before are known, those after were not sent."""
-    process, spec = Process(aws), scaler_spec(cluster, template, max_tasks_per_launch=25)
-    aws.faults.add(Fault("ecs", "RunTask", kind, times=None, where=taking(clock, 15.0, 1)))
+    process, spec = Process(aws, clock=clock), scaler_spec(cluster, template, max_tasks_per_launch=25)
+    aws.disturbances.add(Disturbance("ecs", "RunTask", kind, times=None, where=taking(clock, 15.0, 1)))
     result = process.launch(spec, 50, slot_at(SLOTS, clock.now).number)
     assert (Outcome.IN_DOUBT, Kind.IN_DOUBT) == (result.outcome, result.fault)
     assert (20, 20, clock.now) == (result.containers, result.in_doubt, result.doubtful_since)
@@ -441,11 +443,10 @@ def test_a_call_still_unknown_when_the_window_closes_is_in_doubt(
     assert str(result.error).startswith(f"scaler {SCALER}: RunTask in cluster")
 
 
-def test_a_refusal_after_an_unknown_leaves_it_in_doubt(
-    aws: EmbeddedAws, clock: ManualClock, process: Process, spec: ScalerSpec
-) -> None:
+def test_a_refusal_after_an_unknown_leaves_it_in_doubt(aws: EmbeddedAws, clock: ManualClock, spec: ScalerSpec) -> None:
     """However often it comes until the window closes, it does not turn "unknown" into "not launched"."""
-    aws.faults.add(lost(), refused("AccessDeniedException", times=None, where=taking(clock, 15.0, 0)))
+    process = Process(aws, clock=clock)
+    aws.disturbances.add(lost(), refused("AccessDeniedException", times=None, where=taking(clock, 15.0, 0)))
     result = process.launch(spec, 3, slot_at(SLOTS, clock.now).number)
     assert (Outcome.IN_DOUBT, 3, 3) == (result.outcome, result.in_doubt, len(arns(aws)))
     assert 3 == len(calls(aws))
@@ -460,10 +461,11 @@ def test_nothing_is_sent_after_the_window(aws: EmbeddedAws, process: Process, sp
 
 
 def test_a_window_that_closes_between_two_calls_ends_the_plan(
-    aws: EmbeddedAws, clock: ManualClock, process: Process, spec: ScalerSpec
+    aws: EmbeddedAws, clock: ManualClock, spec: ScalerSpec
 ) -> None:
     """What started counts, the rest is never sent."""
-    aws.faults.add(Fault("ecs", "RunTask", "slow", where=taking(clock, 21.0, 0)))
+    process = Process(aws, clock=clock)
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "slow", where=taking(clock, 21.0, 0)))
     result = process.launch(spec, 15, slot_at(SLOTS, clock.now).number)
     assert (Outcome.PARTLY_LAUNCHED, Kind.WINDOW_CLOSED, 10, 0) == (
         result.outcome,
@@ -507,7 +509,7 @@ def test_a_conflict_resolves_an_unknown(aws: EmbeddedAws, process: Process, spec
     """It tells that the call before started nothing: another's numbers came first."""
     slot = coming_slot()
     Process(aws).launch(spec, 2, slot)
-    aws.faults.add(lost())
+    aws.disturbances.add(lost())
     result = process.launch(spec, 3, slot)
     assert (Kind.CONFLICT, 0, 2) == (result.fault, result.in_doubt, len(arns(aws)))
 
@@ -517,7 +519,7 @@ def test_a_conflict_resolves_an_unknown(aws: EmbeddedAws, process: Process, spec
 
 def test_what_started_counts_and_the_rest_is_dropped(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
     """A shortfall needs a new token, and so a later slot."""
-    aws.ecs.run_task_failures(3)
+    aws.ecs.fail_run_task(3)
     result = process.launch(spec, 25)
     assert (Outcome.PARTLY_LAUNCHED, Kind.CAPACITY, 7, 0) == (
         result.outcome,
@@ -543,14 +545,14 @@ def test_a_want_of_room_is_told_from_what_a_person_must_mend(
     aws: EmbeddedAws, process: Process, spec: ScalerSpec, reason: str, kind: Kind
 ) -> None:
     """By the reason that ECS gives; nothing started, so the launch failed."""
-    aws.ecs.run_task_failures(2, reason=reason)
+    aws.ecs.fail_run_task(2, reason=reason)
     result = process.launch(spec, 2)
     assert (Outcome.FAILED, kind, f"0 of 2 tasks started: {reason}") == (result.outcome, result.fault, result.error)
 
 
 def test_fewer_tasks_without_a_failure_end_the_plan_too(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
     """An answer counts for what it names."""
-    aws.faults.add(Fault("ecs", "RunTask", "replace", body={"tasks": [], "failures": []}))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", body={"tasks": [], "failures": []}))
     result = process.launch(spec, 15)
     assert (Outcome.FAILED, Kind.CAPACITY, "0 of 10 tasks started: no reason given") == (
         result.outcome,
@@ -562,16 +564,16 @@ def test_fewer_tasks_without_a_failure_end_the_plan_too(aws: EmbeddedAws, proces
 
 def test_failures_are_the_answer_to_a_call_sent_again(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
     """The token replays them; they are not tried away."""
-    aws.faults.add(lost())
-    aws.ecs.run_task_failures(1)
+    aws.disturbances.add(lost())
+    aws.ecs.fail_run_task(1)
     result = process.launch(spec, 4)
     assert (Outcome.PARTLY_LAUNCHED, 3, 3) == (result.outcome, result.containers, len(arns(aws)))
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("disturbance", "kind"),
     [
-        (Fault("ecs", "RunTask", "throttle"), Kind.THROTTLED),
+        (Disturbance("ecs", "RunTask", "throttle"), Kind.THROTTLED),
         (refused("AccessDeniedException"), Kind.ACCESS_DENIED),
         (refused("ClusterNotFoundException"), Kind.MISSING),
         (refused("PlatformUnknownException"), Kind.INVALID),
@@ -579,10 +581,10 @@ def test_failures_are_the_answer_to_a_call_sent_again(aws: EmbeddedAws, process:
     ids=["throttled", "denied", "cluster", "platform"],
 )
 def test_a_refused_call_ends_the_plan_with_nothing_in_doubt(
-    aws: EmbeddedAws, process: Process, spec: ScalerSpec, fault: Fault, kind: Kind
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, disturbance: Disturbance, kind: Kind
 ) -> None:
     """A 4xx without an unknown before it means not launched, and is not tried again in this slot."""
-    aws.faults.add(replace(fault, after=1))
+    aws.disturbances.add(replace(disturbance, after=1))
     result = process.launch(spec, 25)
     assert (Outcome.PARTLY_LAUNCHED, kind, 10, 0) == (
         result.outcome,
@@ -658,7 +660,7 @@ def test_a_launch_that_fails_says_what_to_mend(
 ) -> None:
     """One sentence with the scaler, the resource, the reason and the key."""
     if operation:
-        aws.faults.add(Fault("ecs", operation, "error", status=400, code="AccessDeniedException"))
+        aws.disturbances.add(Disturbance("ecs", operation, "error", status=400, code="AccessDeniedException"))
     cluster, template = spec.task.cluster, spec.task.definition
     given = {"cluster": cluster, "definition": template, "index": 2, "max_tasks_per_launch": 1}
     result = process.launch(scaler_spec(**given | changes), 2)
@@ -679,7 +681,7 @@ def test_nothing_is_launched_when_the_second_of_two_revisions_fails(
     aws: EmbeddedAws, process: Process, cluster: str, template: str
 ) -> None:
     """Every revision of a plan is there before its first call."""
-    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", "error", status=400, after=1))
+    aws.disturbances.add(Disturbance("ecs", "RegisterTaskDefinition", "error", status=400, after=1))
     result = process.launch(scaler_spec(cluster, template, max_tasks_per_launch=2), 5)
     assert (Outcome.FAILED, []) == (result.outcome, calls(aws))
 
@@ -694,7 +696,7 @@ def test_no_further_call_is_sent_once_the_process_stops(aws: EmbeddedAws, proces
         process.stopping.set()
         return False
 
-    aws.faults.add(Fault("ecs", "RunTask", "slow", where=stop))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "slow", where=stop))
     result = process.launch(spec, 25)
     assert (Outcome.PARTLY_LAUNCHED, 10, None) == (result.outcome, result.containers, result.fault)
     assert "stopping: the rest of the plan is dropped" == result.error
@@ -719,7 +721,7 @@ def test_an_unknown_is_not_resolved_by_a_process_that_stops(
         process.stopping.set()
         return True
 
-    aws.faults.add(lost(where=stop))
+    aws.disturbances.add(lost(where=stop))
     result = process.launch(spec, 3)
     assert (Outcome.IN_DOUBT, 3, 1) == (result.outcome, result.in_doubt, len(calls(aws)))
 

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
-from controller.sandbox.aws import EmbeddedAws, Fault
+from controller.core.record import record
+from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.reconcile import DECISIONS_KEPT, Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
     """Give a scene where nothing is in doubt, at a moment within a slot's window."""
-    return build(own, monkeypatch, dry_run=False)
+    return build(own, dry_run=False)
 
 
 @pytest.fixture
-def dry_scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
+def dry_scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
     """Give the same for a dry run."""
-    return build(own, monkeypatch, dry_run=True)
+    return build(own, dry_run=True)
 
 
 # Observe
@@ -59,7 +60,7 @@ def test_many_scalers_share_one_snapshot(scene: Scene) -> None:
     """However many ask at the same time, one listing serves them until it is a poll old."""
     scene.run(1)
     scalers = [scene.scaler(name=f"scaler-{number}", paused=True) for number in range(20)]
-    scene.aws.faults.add(Fault("ecs", "ListTasks", "slow", delay=0.05, times=None))
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", delay=0.05, times=None))
     for poll in range(3):
         scene.clock.now = NOW + POLL * poll
         scene.send(1)
@@ -114,7 +115,7 @@ def test_an_unknown_fleet_holds(scene: Scene, operation: str) -> None:
     scene.run(1, before=3600)
     scene.send(4)
     scaler = scene.scaler()
-    scene.aws.faults.add(Fault("ecs", operation, "error", times=2))
+    scene.aws.disturbances.add(Disturbance("ecs", operation, "error", times=2))
     assert [Reason.UNKNOWN_FLEET, Reason.LAUNCH] == reasons(scene, scaler, NOW, NOW + POLL)
     assert 4 == len(scene.aws.ecs.tasks())
 
@@ -122,8 +123,9 @@ def test_an_unknown_fleet_holds(scene: Scene, operation: str) -> None:
 def test_a_scaler_counts_as_observed_once_all_was_seen(scene: Scene) -> None:
     """Readiness waits for it, and is not lost by what fails later."""
     scaler = scene.scaler()
-    scene.aws.faults.add(
-        Fault("ecs", "ListTasks", "error", times=2), Fault("sqs", "GetQueueAttributes", "error", times=2, after=2)
+    scene.aws.disturbances.add(
+        Disturbance("ecs", "ListTasks", "error", times=2),
+        Disturbance("sqs", "GetQueueAttributes", "error", times=2, after=2),
     )
     seen = []
     for scene.clock.now in (NOW, NOW + POLL, NOW + 2 * POLL):
@@ -219,7 +221,7 @@ def test_a_launch_that_started_nothing_costs_its_slot_but_no_cooldown(
 ) -> None:
     """The next slot tries again; a launch that started a part has its cooldown."""
     scene.send(2)
-    scene.aws.ecs.run_task_failures(refusals)
+    scene.aws.ecs.fail_run_task(refusals)
     scaler = scene.scaler(cooldown=CooldownPolicy(launch=90.0, fall=0.0))
     scaler.reconcile()
     assert outcome == last(scaler).launch.outcome  # type: ignore[union-attr]
@@ -232,7 +234,7 @@ def test_a_launch_that_started_nothing_costs_its_slot_but_no_cooldown(
 def test_a_shortfall_is_made_up_in_a_later_slot(scene: Scene) -> None:
     """What RunTask had no room for at first."""
     scene.send(6)
-    scene.aws.ecs.run_task_failures(4)
+    scene.aws.ecs.fail_run_task(4)
     scaler = scene.scaler()
     assert [Reason.LAUNCH, Reason.LAUNCH] == reasons(scene, scaler, NOW, NEXT.start + 10)
     assert 6 == len(scene.aws.ecs.tasks())
@@ -255,7 +257,7 @@ def lose_all(scene: Scene) -> None:
         scene.clock.now += 20
         return True
 
-    scene.aws.faults.add(Fault("ecs", "RunTask", "lost_request", times=None, where=late))
+    scene.aws.disturbances.add(Disturbance("ecs", "RunTask", "lost_request", times=None, where=late))
 
 
 def test_containers_in_doubt_count_against_the_maximum(scene: Scene) -> None:
@@ -268,7 +270,7 @@ def test_containers_in_doubt_count_against_the_maximum(scene: Scene) -> None:
     result = last(scaler).launch
     assert result is not None
     assert (Outcome.IN_DOUBT, 4) == (result.outcome, result.in_doubt)
-    scene.aws.faults.clear()
+    scene.aws.disturbances.clear()
     assert [Reason.AT_MAX] * 3 == reasons(scene, scaler, NEXT.start + 10, NOW + 180, left + 304)
     assert (4, 0) == (numbers(scaler).in_doubt, numbers(scaler).room)
     assert [Reason.LAUNCH] == reasons(scene, scaler, SLOT.start + 30 * 12 + 10)
@@ -281,7 +283,7 @@ def test_containers_in_doubt_do_not_count_as_live(scene: Scene) -> None:
     scaler = scene.scaler(max_containers=8)
     lose_all(scene)
     scaler.reconcile()
-    scene.aws.faults.clear()
+    scene.aws.disturbances.clear()
     assert [Reason.LAUNCH] == reasons(scene, scaler, NEXT.start + 10)
     assert (4, 4) == (numbers(scaler).in_doubt, len(scene.aws.ecs.tasks()))
 
@@ -341,7 +343,7 @@ def test_a_mended_scaler_polls_as_before(scene: Scene) -> None:
 def test_what_passes_by_itself_is_tried_at_each_poll(scene: Scene) -> None:
     """A throttle or a fault of the server needs nobody."""
     scaler = scene.scaler()
-    scene.aws.faults.add(Fault("sqs", "*", "error", times=None, status=500))
+    scene.aws.disturbances.add(Disturbance("sqs", "*", "error", times=None, status=500))
     assert [POLL * poll for poll in range(4)] == tries(scene, scaler, "GetQueueUrl", 4)
 
 
@@ -418,12 +420,12 @@ def test_a_retired_scaler_loses_its_series_and_does_nothing(scene: Scene) -> Non
 @contextmanager
 def reading(scene: Scene, scaler: Reconciler) -> Iterator[None]:
     """Hold a reconcile of the scaler in the middle of its read of the queue."""
-    scene.aws.faults.add(Fault("sqs", "GetQueueAttributes", "slow_answer", delay=4.0))
+    scene.aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "slow_answer", delay=4.0))
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(scaler.reconcile)
         eventually(lambda: scene.aws.journal.count("sqs", "GetQueueAttributes", client=APP) == 1)
         yield
-        scene.aws.faults.release()
+        scene.aws.disturbances.release()
         running.result(10)
 
 
@@ -466,6 +468,22 @@ def test_a_repeated_failure_is_recorded_once_and_counted(scene: Scene) -> None:
         reasons(scene, scaler, NOW, NOW + 100, NOW + 200)
     assert (1, 1, 2) == (len(events), len(scaler.decisions), last(scaler).repeated)
     assert "warning" == events[0]["log_level"]
+
+
+def test_a_hold_after_a_failure_is_explained_by_its_own_numbers(scene: Scene) -> None:
+    """The failure still stands, and stays beside it; the decision and its numbers are those of now."""
+    scaler = scene.scaler(definition="absent")
+    scene.send(2)
+    reasons(scene, scaler, NOW, NOW + 2 * POLL)
+    held = last(scaler)
+    assert (1, 1, NOW) == (len(scaler.decisions), held.repeated, held.since)
+    assert (Reason.SLOT, NOW + 2 * POLL, NEXT.opens) == (
+        held.decision.reason,
+        held.decision.at,
+        held.decision.look_again_at,
+    )
+    assert (Outcome.FAILED, "missing") == (held.launch.outcome, held.launch.fault)
+    assert ("slot", "failed") == (record(held)["reason"], record(held)["outcome"])
 
 
 def test_a_hold_that_changes_is_recorded_anew(scene: Scene) -> None:
@@ -548,7 +566,7 @@ def test_the_backlog_is_shown_while_the_fleet_is_unknown(scene: Scene) -> None:
     """What could be seen is shown."""
     scene.run(1)
     scene.send(2)
-    scene.aws.faults.add(Fault("ecs", "ListTasks", "error", times=None))
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", times=None))
     scene.scaler().reconcile()
     assert (2.0, None) == (
         scene.sample("queue_messages", state="visible"),
@@ -568,18 +586,18 @@ def test_the_oldest_task_is_shown_only_while_one_lives(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("disturbance", "reason"),
     [
-        (Fault("ecs", "RunTask", "throttle"), "throttled"),
-        (Fault("ecs", "RunTask", "error", status=400, code="AccessDeniedException"), "access_denied"),
-        (Fault("ecs", "DescribeTaskDefinition", "error", times=None), "server_error"),
+        (Disturbance("ecs", "RunTask", "throttle"), "throttled"),
+        (Disturbance("ecs", "RunTask", "error", status=400, code="AccessDeniedException"), "access_denied"),
+        (Disturbance("ecs", "DescribeTaskDefinition", "error", times=None), "server_error"),
     ],
     ids=["throttled", "denied", "server-error"],
 )
-def test_a_failed_launch_is_counted_by_its_reason(scene: Scene, fault: Fault, reason: str) -> None:
+def test_a_failed_launch_is_counted_by_its_reason(scene: Scene, disturbance: Disturbance, reason: str) -> None:
     """Under a name out of a closed set, once."""
     scene.send(1)
-    scene.aws.faults.add(fault)
+    scene.aws.disturbances.add(disturbance)
     scene.scaler().reconcile()
     assert (1.0, 1.0) == (
         scene.sample("launch_failures_total", reason=reason),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from threading import Barrier, Event
+from threading import Barrier
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,19 @@ from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.pace import Pacer
-from controller.aws.tasks import run_task
-from controller.clock import Clock as ClockOfAll
-from controller.clock import machine_clock
-from controller.config.spec import ACCOUNT_RATE
-from controller.core.copies.fingerprint import fingerprint_of
+from controller.aws.run_task import run_task
+from controller.clock import Clock
+from controller.core.copies.fingerprint import read_fingerprint
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_at, slot_numbered
-from controller.sandbox.aws import Fault
+from controller.sandbox.aws import Disturbance
 from controller.scaling import draft
 from controller.scaling.launch import Launcher
 from tests.support.aws import container, create_cluster, register_template
+from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import (
+    ACCOUNT_RATE,
     CONTROLLER,
     SCALER,
     SLOTS,
@@ -52,10 +52,10 @@ class Process:
     """One controller process: it remembers nothing of another."""
 
     aws: EmbeddedAws
-    clock: ClockOfAll = field(default_factory=lambda: machine_clock(Event()))
+    clock: Clock = MACHINE_CLOCK
 
     def __post_init__(self) -> None:
-        clients = clients_of(self.aws)
+        clients = clients_of(self.aws, clock=replace(MACHINE_CLOCK, now=self.clock.now))
         pacer = Pacer(ACCOUNT_RATE, self.clock)
         self.launcher = Launcher(
             Definitions(clients), partial(run_task, clients), CONTROLLER, pacer, self.clock, dry_run=False
@@ -155,7 +155,7 @@ def test_a_new_template_revision_is_taken_at_the_next_launch(aws: EmbeddedAws, s
 
 def test_two_controllers_that_register_at_the_same_moment(aws: EmbeddedAws, spec: ScalerSpec) -> None:
     """Neither can know of the other; both then run the same revision, so that their calls are one and the same."""
-    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", "slow", times=2, delay=0.2))
+    aws.disturbances.add(Disturbance("ecs", "RegisterTaskDefinition", "slow", times=2, delay=0.2))
     slot = coming_slot()
     results = at_once(*(partial(Process(aws).launch, spec, slot) for _ in range(2)))
     assert [Outcome.LAUNCHED] * 2 == [result.outcome for result in results]
@@ -167,7 +167,7 @@ def test_a_conflict_over_revisions_does_not_last(aws: EmbeddedAws, spec: ScalerS
     """If the listing hides one from the other they do conflict, once: at their next launch both run the oldest."""
     first, second, slot = Process(aws), Process(aws), coming_slot()
     first.launch(spec, slot)
-    aws.faults.add(Fault("ecs", "ListTaskDefinitions", "replace", times=3, body={"taskDefinitionArns": []}))
+    aws.disturbances.add(Disturbance("ecs", "ListTaskDefinitions", "replace", times=3, body={"taskDefinitionArns": []}))
     assert Kind.CONFLICT == second.launch(spec, slot).fault
     assert ["worker-x3:1", "worker-x3:2"] == derived(aws)
     for offset in (1, 2):
@@ -178,7 +178,7 @@ def test_a_conflict_over_revisions_does_not_last(aws: EmbeddedAws, spec: ScalerS
 
 def test_scalers_of_one_template_register_it_once(aws: EmbeddedAws, spec: ScalerSpec) -> None:
     """However many of them launch at the same moment, and whatever the listing shows by then."""
-    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", "slow", delay=0.2))
+    aws.disturbances.add(Disturbance("ecs", "RegisterTaskDefinition", "slow", delay=0.2))
     process = Process(aws)
     specs = [scaler_spec(spec.task.cluster, NAME, name=f"scaler-{n}", max_tasks_per_launch=1) for n in range(4)]
     slots = [slot_at(each.policy.slots, time()).number + 1 for each in specs]
@@ -189,7 +189,7 @@ def test_scalers_of_one_template_register_it_once(aws: EmbeddedAws, spec: Scaler
 
 def test_a_registration_whose_answer_is_lost(aws: EmbeddedAws, spec: ScalerSpec) -> None:
     """The revision is there and is run, in the same launch."""
-    aws.faults.add(Fault("ecs", "RegisterTaskDefinition", "lost_answer"))
+    aws.disturbances.add(Disturbance("ecs", "RegisterTaskDefinition", "lost_answer"))
     assert Outcome.LAUNCHED == Process(aws).launch(spec, coming_slot()).outcome
     assert (1, ["worker-x3:1"]) == (registrations(aws), ran(aws))
 
@@ -217,14 +217,14 @@ def test_a_fingerprint_does_not_depend_on_what_ecs_fills_in(aws: EmbeddedAws, sp
     described = ecs.describe_task_definition(taskDefinition=f"{NAME}:1")["taskDefinition"]
     described |= {"registeredBy": "someone", "requiresAttributes": [{"name": "ecs.capability.new"}]}
     described |= {"registeredAt": described["registeredAt"].timestamp()}
-    template_only = Fault(
+    template_only = Disturbance(
         "ecs",
         "DescribeTaskDefinition",
         "replace",
         body={"taskDefinition": described, "tags": []},
         where=lambda asked: asked["taskDefinition"] == NAME,
     )
-    aws.faults.add(template_only)
+    aws.disturbances.add(template_only)
     assert Outcome.LAUNCHED == Process(aws).launch(spec, slot + 1).outcome
     assert (1, ["worker-x3:1"] * 2) == (registrations(aws), ran(aws))
 
@@ -245,13 +245,13 @@ def test_what_makes_another_revision(aws: EmbeddedAws, change: dict[str, Any]) -
         Process(aws).launch(wanted, slot + offset)
     assert (2, ["worker-x3:1", "worker-x3:2"] * 2) == (registrations(aws), ran(aws))
     marks = [
-        fingerprint_of(aws.client("ecs").describe_task_definition(taskDefinition=name, include=["TAGS"])["tags"])
+        read_fingerprint(aws.client("ecs").describe_task_definition(taskDefinition=name, include=["TAGS"])["tags"])
         for name in derived(aws)
     ]
     assert len(set(marks)) == 2
 
 
-def paced(now: float, *, stopping: bool = False) -> tuple[ClockOfAll, list[float]]:
+def paced(now: float, *, stopping: bool = False) -> tuple[Clock, list[float]]:
     """Return a clock that stands at ``now`` and passes by pauses alone, and the list of those."""
     pauses: list[float] = []
 
@@ -260,7 +260,7 @@ def paced(now: float, *, stopping: bool = False) -> tuple[ClockOfAll, list[float
             pauses.append(seconds)
         return stopping
 
-    return ClockOfAll(lambda: now + sum(pauses), lambda: now + sum(pauses), pause), pauses
+    return Clock(lambda: now + sum(pauses), lambda: now + sum(pauses), pause), pauses
 
 
 @pytest.mark.parametrize(("stopping", "kept"), [(False, 4), (True, 2)], ids=["waits", "stopping"])

@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.core.decision.model import Outcome, Reason
-from controller.daemon import status
-from controller.sandbox.aws import EmbeddedAws, Fault
+from controller.daemon.status import describe_scaler
+from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_queue, run_tasks, send_messages
 from tests.support.clock import ManualClock
@@ -26,7 +26,7 @@ STORM = 300.0
 def scene(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Give a scene in which botocore's own retries do not wait."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    return build(own, monkeypatch, dry_run=False)
+    return build(own, dry_run=False)
 
 
 # Throttling
@@ -55,14 +55,14 @@ def test_a_throttled_operation_is_asked_for_ever_more_rarely(scene: Scene, servi
         )
         for name in names
     ]
-    storm = Fault(service, operation, "throttle", times=None)
-    scene.aws.faults.add(storm)
+    storm = Disturbance(service, operation, "throttle", times=None)
+    scene.aws.disturbances.add(storm)
     scene.let_pass(STORM, *scalers)
-    asked = [call.at for call in scene.aws.journal.calls(service, operation, client=APP) if call.fault]
+    asked = [call.at for call in scene.aws.journal.calls(service, operation, client=APP) if call.disturbance]
     polls = STORM / POLL * len(scalers)
     assert 2 <= len(asked) <= polls / 4
     assert 1 == len(scene.aws.ecs.tasks())
-    scene.aws.faults.clear()
+    scene.aws.disturbances.clear()
     scene.let_pass(90, *scalers)
     assert [5] * 5 == [len(scaler.tasks) for scaler in scalers]
 
@@ -70,14 +70,14 @@ def test_a_throttled_operation_is_asked_for_ever_more_rarely(scene: Scene, servi
 def test_a_single_throttle_costs_nothing(scene: Scene) -> None:
     """A read is sent once more."""
     scene.send(3)
-    scene.aws.faults.add(Fault("ecs", "ListTasks", "throttle"))
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "throttle"))
     assert [Reason.LAUNCH] == reasons(scene, scene.scaler(), NOW)
 
 
 def test_a_scaler_that_cannot_look_holds_and_says_why(scene: Scene) -> None:
     """Throttling is unknown, not empty, also while it is not asked at all."""
     scene.send(3)
-    scene.aws.faults.add(Fault("ecs", "ListTasks", "throttle", times=None))
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "throttle", times=None))
     scaler = scene.scaler()
     found = []
     for _ in range(12):
@@ -97,7 +97,7 @@ def test_a_scaler_that_cannot_look_holds_and_says_why(scene: Scene) -> None:
 def test_a_lack_of_capacity_is_tried_ever_more_rarely(scene: Scene) -> None:
     """One call of the plan each time; once there is room, everything is launched."""
     scene.send(10)
-    scene.aws.ecs.run_task_failures(1000)
+    scene.aws.ecs.fail_run_task(1000)
     scaler = scene.scaler()
     launches = scene.let_pass(600, scaler)
     assert {(Outcome.FAILED, "capacity")} == {
@@ -106,7 +106,7 @@ def test_a_lack_of_capacity_is_tried_ever_more_rarely(scene: Scene) -> None:
     pauses = [later.decision.at - earlier.decision.at for earlier, later in pairwise(launches)]
     assert len(launches) <= 12
     assert min(pauses[2:]) >= 50
-    scene.aws.ecs.clear_run_task_failures()
+    scene.aws.ecs.let_run_task_succeed()
     scene.let_pass(120, scaler)
     assert 10 == len(scaler.tasks)
 
@@ -114,7 +114,7 @@ def test_a_lack_of_capacity_is_tried_ever_more_rarely(scene: Scene) -> None:
 def test_a_part_without_capacity_follows_later(scene: Scene) -> None:
     """What started counts, the listing tells the rest."""
     scene.send(10)
-    scene.aws.ecs.run_task_failures(4)
+    scene.aws.ecs.fail_run_task(4)
     scaler = scene.scaler()
     scene.let_pass(90, scaler)
     assert 10 == len(scene.aws.ecs.tasks())
@@ -124,13 +124,15 @@ def test_a_part_without_capacity_follows_later(scene: Scene) -> None:
 def test_a_denied_look_is_said_once_and_tried_slowly(scene: Scene, operation: str) -> None:
     """At most once a minute, and at once again when it is granted."""
     scene.send(3)
-    scene.aws.faults.add(Fault("*", operation, "error", times=None, status=400, code="AccessDeniedException"))
+    scene.aws.disturbances.add(
+        Disturbance("*", operation, "error", times=None, status=400, code="AccessDeniedException")
+    )
     scaler = scene.scaler()
     with capture_logs() as events:
         scene.let_pass(1800, scaler)
     assert (1, "warning") == (len(events), events[0]["log_level"])
     assert len(scene.aws.journal.calls(operation=operation, client=APP)) <= 35
-    scene.aws.faults.clear()
+    scene.aws.disturbances.clear()
     scene.let_pass(120, scaler)
     assert 3 == len(scaler.tasks)
 
@@ -138,7 +140,9 @@ def test_a_denied_look_is_said_once_and_tried_slowly(scene: Scene, operation: st
 def test_a_denied_launch_is_said_once_and_tried_slowly(scene: Scene) -> None:
     """A night of it does not fill the disk."""
     scene.send(3)
-    scene.aws.faults.add(Fault("ecs", "RunTask", "error", times=None, status=400, code="AccessDeniedException"))
+    scene.aws.disturbances.add(
+        Disturbance("ecs", "RunTask", "error", times=None, status=400, code="AccessDeniedException")
+    )
     scaler = scene.scaler()
     with capture_logs() as events:
         scene.let_pass(1800, scaler)
@@ -154,7 +158,7 @@ def test_a_listing_that_is_empty_by_mistake_loses_nothing(scene: Scene) -> None:
     scene.send(10)
     scaler = scene.scaler()
     scaler.reconcile()
-    scene.aws.faults.add(Fault("ecs", "ListTasks", "replace", times=None, body={"taskArns": []}))
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "replace", times=None, body={"taskArns": []}))
     launches = scene.let_pass(300, scaler)
     assert ([], 10, Reason.SATISFIED) == (launches, len(scene.aws.ecs.tasks()), last(scaler).decision.reason)
 
@@ -164,7 +168,9 @@ def test_a_listing_that_fails_on_its_second_page_is_unknown(scene: Scene) -> Non
     scene.run(101)
     scene.send(300)
     scaler = scene.scaler(max_containers=200)
-    scene.aws.faults.add(Fault("ecs", "ListTasks", "error", times=2, where=lambda asked: "nextToken" in asked))
+    scene.aws.disturbances.add(
+        Disturbance("ecs", "ListTasks", "error", times=2, where=lambda asked: "nextToken" in asked)
+    )
     assert [Reason.UNKNOWN_FLEET, 0] == [*reasons(scene, scaler, NOW), scene.asked().count("RunTask")]
     scene.let_pass(60, scaler)
     assert 200 == len(scene.aws.ecs.tasks())
@@ -203,7 +209,9 @@ def test_counts_that_lag_do_not_launch_twice_for_the_same_messages(scene: Scene)
         "ApproximateNumberOfMessagesNotVisible": "0",
         "ApproximateNumberOfMessagesDelayed": "0",
     }
-    scene.aws.faults.add(Fault("sqs", "GetQueueAttributes", "replace", times=None, body={"Attributes": stale}))
+    scene.aws.disturbances.add(
+        Disturbance("sqs", "GetQueueAttributes", "replace", times=None, body={"Attributes": stale})
+    )
     assert [] == scene.let_pass(300, scaler)
 
 
@@ -245,7 +253,7 @@ def test_a_budget_is_shared_by_priority(scene: Scene) -> None:
     assert [Reason.SATISFIED, Reason.BUDGET, Reason.BUDGET] == [
         last(scalers[name]).decision.reason for name in ("high", "middle", "low")
     ]
-    (shown,) = status.scalers([scalers["low"]])
+    shown = describe_scaler(scalers["low"])
     assert "0 of 10 granted" in dict(shown["explanation"])["budget"]
 
 
@@ -290,7 +298,7 @@ def test_a_scaler_whose_queue_vanishes_gives_up_its_place(scene: Scene) -> None:
     scene.services.budget.configure(10, [low.spec, high.spec])
     scene.let_pass(10, high)
     assert (Reason.BUDGET, {"low": 10}) == (last(high).decision.reason, live(scene))
-    scene.aws.faults.add(Fault("sqs", "GetQueueAttributes", "error", times=2))
+    scene.aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "error", times=2))
     scene.let_pass(10, high)
     assert Reason.UNKNOWN_BACKLOG is last(high).decision.reason
     for task in scene.aws.ecs.tasks():

@@ -9,24 +9,31 @@ from typing import TYPE_CHECKING, Any
 from controller.aws.errors import Fault
 from controller.aws.pace import BackOff
 from controller.aws.session import REQUEST_OUTCOMES, Clients
-from controller.config import AwsSpec, ScalerSpec, TaskSpec
-from controller.core.copies.packing import PackingPolicy
-from controller.core.decision.policy import CooldownPolicy, MessageState, PerContainer, Policy, SlotPolicy
+from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+from controller.core.copies.packing import Packing, PackingPolicy
+from controller.core.decision.rate import Rate
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
+from tests.core.decision import builders
 from tests.support.aws import NETWORK
+from tests.support.clock import MACHINE_CLOCK
 
 if TYPE_CHECKING:
     from controller.aws.session import RequestObserver
+    from controller.clock import Clock
     from controller.sandbox.aws import EmbeddedAws
 
 CONTROLLER = "ecsq"
 SCALER = "content-ingest"
-SLOTS = SlotPolicy(controller=CONTROLLER, scaler=SCALER)
+SLOTS = replace(builders.SLOTS, controller=CONTROLLER, scaler=SCALER)
+PACKING = PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9)
+ACCOUNT_RATE = Rate(per_second=20.0, burst=100)
+"""How fast Fargate starts tasks for an account and region by default."""
 FARGATE = {"launchType": "FARGATE", "networkConfiguration": NETWORK}
 FAULTS = [fault.value for fault in Fault]
 NOBODY_LISTENS = "http://127.0.0.1:1"
 """An endpoint that refuses every connection."""
+UNREACHABLE_AWS = AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0, ACCOUNT_RATE)
 
 
 def ignore_request(*_request: object) -> None:
@@ -35,24 +42,37 @@ def ignore_request(*_request: object) -> None:
 
 def aws_spec(aws: EmbeddedAws, call_timeout: float = 5.0) -> AwsSpec:
     """Return a specification that leads to the embedded AWS."""
-    return AwsSpec(aws.region, aws.url, consistency_window=5.0, call_timeout=call_timeout)
+    return replace(UNREACHABLE_AWS, region=aws.region, endpoint_url=aws.url, call_timeout=call_timeout)
+
+
+def controller_spec(aws: EmbeddedAws) -> ControllerSpec:
+    """Return a controller of the embedded AWS, without scalers and without a budget."""
+    return ControllerSpec(
+        CONTROLLER, aws_spec(aws), ServerSpec("127.0.0.1", 0), LogSpec("info", "json"), scalers=(), budget=None
+    )
 
 
 def clients_of(
-    aws: EmbeddedAws, observe: RequestObserver = ignore_request, *, call_timeout: float = 5.0, name: str = CONTROLLER
+    aws: EmbeddedAws,
+    observe: RequestObserver = ignore_request,
+    *,
+    call_timeout: float = 5.0,
+    name: str = CONTROLLER,
+    clock: Clock = MACHINE_CLOCK,
 ) -> Clients:
     """Return a controller's clients of the embedded AWS; those that nobody observes are made once."""
     spec = aws_spec(aws, call_timeout)
     if observe is not ignore_request:
-        return Clients(spec, name, observe)
+        return Clients(spec, name, observe, clock)
     clients = _clients(spec, name)
-    clients._back_off = BackOff()  # what one test was throttled for is no other's business
+    clients.clock = clock
+    clients._back_off = BackOff(clock)  # a throttle in one test is no other test's business
     return clients
 
 
 @cache
 def _clients(spec: AwsSpec, name: str) -> Clients:
-    return Clients(spec, name, ignore_request)
+    return Clients(spec, name, ignore_request, MACHINE_CLOCK)
 
 
 def metrics_of_nothing() -> Metrics:
@@ -72,21 +92,16 @@ def scaler_spec(
 
     ``changes`` are members of its policy, its packing or its task, each under its own name.
     """
-    policy = Policy(
-        slots=replace(SLOTS, scaler=name),
-        demand=PerContainer(1),
-        counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
-        max_containers=10,
-        cooldown=CooldownPolicy(launch=0.0, fall=0.0),
-    )
+    policy = builders.policy(slots=replace(SLOTS, scaler=name), cooldown=builders.NO_COOLDOWN)
     task = TaskSpec(cluster, definition, None, "busybox", FARGATE, {})
     return ScalerSpec(
         name=name,
         index=index,
         queue=queue,
         policy=_changed(policy, changes),
-        packing=_changed(PackingPolicy(), changes),
+        packing=_changed(PACKING, changes),
         task=_changed(task, changes),
+        priority=0,
     )
 
 

@@ -37,7 +37,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "embedded", "AWS_SECRET_ACCESS_KEY": "embedd
 TAKEN = "configuration taken"
 NOT_TAKEN = "configuration not taken, the last good one stays"
 
-Configuration = dict[str, Any]
+Document = dict[str, Any]
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **nowhere, **variables}
 
 
-def scaler(name: str, definition: str, *, cluster: str, queue: str | None = None, **members: Any) -> Configuration:
+def scaler(name: str, definition: str, *, cluster: str, queue: str | None = None, **members: Any) -> Document:
     """Return a scaler of one container for each message; ``task_*`` members go into its task."""
     task = {key.removeprefix("task_"): members.pop(key) for key in list(members) if key.startswith("task_")}
     return {
@@ -63,7 +63,7 @@ def scaler(name: str, definition: str, *, cluster: str, queue: str | None = None
     }
 
 
-def configuration(aws: EmbeddedAws, *scalers: Configuration, **members: Any) -> Configuration:
+def configuration(aws: EmbeddedAws, *scalers: Document, **members: Any) -> Document:
     """Return a configuration on the embedded AWS with the shortest poll, and slots of 3 s."""
     return {
         "aws": {
@@ -89,7 +89,7 @@ class Daemon:
     log: Path
     """Where its standard error goes."""
 
-    def write(self, wanted: Configuration | str) -> None:
+    def write(self, wanted: Document | str) -> None:
         """Replace the configuration file at once, as an editor or a config writer does."""
         text = wanted if isinstance(wanted, str) else yaml.safe_dump(wanted, sort_keys=False)
         draft = self.config.with_suffix(".new")
@@ -101,7 +101,7 @@ class Daemon:
         lines = self.config.read_text(encoding="utf-8").splitlines()
         return next(number for number, line in enumerate(lines, 1) if text in line)
 
-    def reload(self, wanted: Configuration | str) -> dict[str, Any]:
+    def reload(self, wanted: Document | str) -> dict[str, Any]:
         """Write the file, send SIGHUP, and return the event that says what became of it."""
         before = len(self._reloads())
         self.write(wanted)
@@ -180,7 +180,7 @@ class Daemon:
 
 
 def launch(
-    directory: Path, wanted: Configuration | str, *arguments: str, variables: Mapping[str, str] = CREDENTIALS
+    directory: Path, wanted: Document | str, *arguments: str, variables: Mapping[str, str] = CREDENTIALS
 ) -> Daemon:
     """Start a daemon on a configuration file in ``directory``; whoever calls ends it."""
     config, log = directory / "config.yaml", directory / "log.jsonl"
@@ -195,7 +195,7 @@ def launch(
 
 @contextmanager
 def running(
-    directory: Path, wanted: Configuration | str, *arguments: str, variables: Mapping[str, str] = CREDENTIALS
+    directory: Path, wanted: Document | str, *arguments: str, variables: Mapping[str, str] = CREDENTIALS
 ) -> Iterator[Daemon]:
     """Run a daemon that has said where it listens; at the end it is gone, whatever became of the test."""
     daemon = launch(directory, wanted, *arguments, variables=variables)

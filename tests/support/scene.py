@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from controller.aws import tasks
-from controller.clock import Clock
-from controller.config import ControllerSpec, LogSpec, ServerSpec
 from controller.core.decision.slots import slot_numbered
-from controller.daemon import app
+from controller.daemon.app import connect
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template, run_tasks, send_messages
-from tests.support.controller import CONTROLLER, SCALER, SLOTS, aws_spec, scaler_spec
+from tests.support.controller import CONTROLLER, SCALER, SLOTS, controller_spec, scaler_spec
 
 if TYPE_CHECKING:
-    import pytest
-
     from controller.config import ScalerSpec
     from controller.core.decision.model import Numbers, Reason
     from controller.core.record import Reconciled
@@ -65,7 +59,7 @@ class Scene:
 
     def restart(self) -> None:
         """Begin again as a new process, which remembers nothing."""
-        self.services = services(self.aws, dry_run=False)
+        self.services = services(self.aws, self.clock, dry_run=False)
 
     def let_pass(self, seconds: float, *scalers: Reconciler, poll: float = POLL) -> list[Reconciled]:
         """Let time pass and scalers poll, and look again when they want to; gives their launches."""
@@ -73,7 +67,9 @@ class Scene:
         while self.clock.now < end:
             looks = [scaler.reconcile() for scaler in scalers]
             launches += [
-                each for scaler in scalers if (each := last(scaler)).launch and each.decision.at == self.clock.now
+                each
+                for scaler in scalers
+                if (each := last(scaler)).decision.launch and each.decision.at == self.clock.now
             ]
             next_poll = next_poll if self.clock.now < next_poll else self.clock.now + poll
             self.clock.now = min(next_poll, *(look for look in looks if look and look > self.clock.now), end)
@@ -98,22 +94,24 @@ class Scene:
         return [sample.name for each in metrics for sample in each.samples if sample.labels.get("scaler") == SCALER]
 
 
-def build(own: tuple[EmbeddedAws, ManualClock], monkeypatch: pytest.MonkeyPatch, *, dry_run: bool) -> Scene:
+def build(own: tuple[EmbeddedAws, ManualClock], *, dry_run: bool) -> Scene:
     """Return a new scene; AWS and the controller go by the same clock."""
     aws, clock = own
     aws.reset()
     clock.now = NOW
-    monkeypatch.setattr(app, "machine_clock", lambda stopping: Clock(clock, clock, lambda _: stopping.is_set()))
-    monkeypatch.setattr(tasks, "time", clock)
     return Scene(
-        aws, clock, create_queue(aws), create_cluster(aws), register_template(aws), services(aws, dry_run=dry_run)
+        aws,
+        clock,
+        create_queue(aws),
+        create_cluster(aws),
+        register_template(aws),
+        services(aws, clock, dry_run=dry_run),
     )
 
 
-def services(aws: EmbeddedAws, *, dry_run: bool) -> Services:
+def services(aws: EmbeddedAws, clock: ManualClock, *, dry_run: bool) -> Services:
     """Return what the reconciles of a new process share."""
-    controller = ControllerSpec(CONTROLLER, aws_spec(aws), ServerSpec("127.0.0.1", 0), LogSpec("info", "json"), ())
-    return app.connect(controller, Event(), dry_run=dry_run)
+    return connect(controller_spec(aws), clock.handed_in(), dry_run=dry_run)
 
 
 def last(scaler: Reconciler) -> Reconciled:

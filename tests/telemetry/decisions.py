@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.core.decision.decide import decide
 from controller.core.decision.model import ScalerState
+from tests.core.decision.deciding import decide
 
 if TYPE_CHECKING:
     from controller.core.decision.model import Decision, Fleet, QueueCounts

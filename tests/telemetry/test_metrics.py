@@ -9,12 +9,13 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from controller.aws.errors import Fault
+from controller.aws.operations import ANSWERS
 from controller.aws.session import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
-from controller.core.decision.ledger import StopOutcome
 from controller.core.decision.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
-from controller.daemon.app import OPERATIONS, VERSION
+from controller.daemon.app import VERSION
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
@@ -63,7 +64,7 @@ DOCUMENTED: dict[str, dict[str, set[str]]] = {"gauge": GAUGES, "counter": COUNTE
 @pytest.fixture
 def metrics() -> Metrics:
     """Make the metrics as the daemon does."""
-    return Metrics(VERSION, OPERATIONS, REQUEST_OUTCOMES)
+    return Metrics(VERSION, ANSWERS, REQUEST_OUTCOMES)
 
 
 @pytest.fixture
@@ -124,8 +125,8 @@ KNOWN: dict[str, set[tuple[str, ...]]] = {
     "launch_failures_total": {(fault.value,) for fault in Fault},
     "task_definitions_registered_total": {()},
     "config_reloads_total": {("success",), ("failure",)},
-    "aws_requests_total": {(*operation, outcome) for operation, outcome in product(OPERATIONS, REQUEST_OUTCOMES)},
-    "aws_request_duration_seconds_count": set(OPERATIONS),
+    "aws_requests_total": {(*operation, outcome) for operation, outcome in product(ANSWERS, REQUEST_OUTCOMES)},
+    "aws_request_duration_seconds_count": set(ANSWERS),
     "reconcile_duration_seconds_count": {()},
     "task_start_duration_seconds_count": {()},
     "cooldown_until_timestamp_seconds": {("launch",), ("fall",)},

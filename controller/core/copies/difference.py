@@ -1,7 +1,7 @@
-"""The difference of a derived revision from its template, in lines that read like a unified diff.
+"""The difference between a derived revision and its template, in lines that read like a unified diff.
 
-A diff of the two as text would show k copies as k new containers. Here each container is held against the one that
-it is made from, so that only what a copy changes is left.
+A textual diff of the two would show k copies as k new containers. Here each container is compared with the one that
+it was made from, so only what a copy changes is left.
 """
 
 from __future__ import annotations
@@ -16,37 +16,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_VALUE_LENGTH: Final = 160
-"""Characters of a value that are shown; the keeper's script, say, is cut."""
+"""Characters of a value that are shown; a longer one, such as the keeper's script, is cut."""
 
 _CONTAINERS: Final = "containerDefinitions"
 
 
-def difference(template: Mapping[str, Any], derived: Mapping[str, Any], worker: str, k: int) -> tuple[str, ...]:
-    """Return what ``derived`` has (``+``) and ``template`` has not (``-``), both in RegisterTaskDefinition's form.
+def compare_definitions(
+    template: Mapping[str, Any], derived: Mapping[str, Any], worker: str, k: int
+) -> tuple[str, ...]:
+    """Return a line for each value that only ``template`` (``-``) or only ``derived`` (``+``) has.
 
-    Sections begin with ``@@``: the task, then each container that differs from the one it is made from. Lists are
-    compared item by item, their order apart. Nothing for k = 1, which is the template itself.
+    Both are in RegisterTaskDefinition's form. Sections begin with ``@@``: the task, then each container that differs
+    from the one it was made from. Lists are compared item by item, whatever their order. For k = 1, which is the
+    template itself, there are no lines.
     """
     if k == 1:
         return ()
     return (
-        *_section("task", _without_containers(template), _without_containers(derived)),
-        *_containers(template, derived, worker, k),
+        *_compare("task", _drop_containers(template), _drop_containers(derived)),
+        *_compare_containers(template, derived, worker, k),
     )
 
 
-def _containers(template: Mapping[str, Any], derived: Mapping[str, Any], worker: str, k: int) -> Iterator[str]:
+def _compare_containers(template: Mapping[str, Any], derived: Mapping[str, Any], worker: str, k: int) -> Iterator[str]:
     originals = {container["name"]: container for container in template[_CONTAINERS]}
     copies = copy_names(worker, k)
     unchanged = []
     for container in derived[_CONTAINERS]:
         name = container["name"]
         if name in copies:
-            lines = _section(f"container {name}, a copy of {worker}", originals[worker], container)
+            lines = _compare(f"container {name}, a copy of {worker}", originals[worker], container)
         elif name in originals:
-            lines = _section(f"container {name}", originals[name], container)
+            lines = _compare(f"container {name}", originals[name], container)
         else:
-            lines = _section(f"container {name}, new", {}, container)
+            lines = _compare(f"container {name}, new", {}, container)
         if not lines:
             unchanged.append(name)
         yield from lines
@@ -54,13 +57,13 @@ def _containers(template: Mapping[str, Any], derived: Mapping[str, Any], worker:
         yield f"@@ unchanged: {', '.join(unchanged)} @@"
 
 
-def _without_containers(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_containers(definition: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in definition.items() if name != _CONTAINERS}
 
 
-def _section(title: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+def _compare(title: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a heading and the lines below it; nothing if there is no difference."""
-    had, has = Counter(_leaves(before)), Counter(_leaves(after))
+    had, has = Counter(_list_leaves(before)), Counter(_list_leaves(after))
     removed, added = had - has, has - had
     lines: list[str] = []
     for path in dict.fromkeys(path for path, _ in (*had, *has)):
@@ -69,19 +72,20 @@ def _section(title: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
     return (f"@@ {title} @@", *lines) if lines else ()
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each value with its path. Lists are at one path: an empty one is as good as none."""
+def _list_leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each value; all items of a list have the path of the list."""
     if isinstance(value, dict) and (value or not path):
         for name, member in value.items():
-            yield from _leaves(member, f"{path}.{name}" if path else name)
+            yield from _list_leaves(member, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
+        # An empty list yields nothing, since ECS describes many members that were never set as empty lists.
         for item in value:
-            yield path, _shown(item)
+            yield path, _format_value(item)
     else:
-        yield path, _shown(value)
+        yield path, _format_value(value)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if len(text) <= MAX_VALUE_LENGTH:
         return text

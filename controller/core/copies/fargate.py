@@ -1,7 +1,7 @@
-"""Fargate's task sizes: which pairs of task-level CPU and memory can be had, and the smallest that fits.
+"""Fargate's limits: the pairs of task-level CPU and memory that it offers, the smallest that fits, and storage.
 
-Source: Amazon ECS developer guide, "Task CPU and memory". CPU is in CPU units (1024 are one vCPU), memory
-in MiB.
+Source: Amazon ECS developer guide, "Task CPU and memory" and "Fargate task ephemeral storage". CPU is in CPU units
+(1024 are one vCPU), memory in MiB.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ UNITS_PER_VCPU: Final = 1024
 MIB_PER_GB: Final = 1024
 
 GB_HOUR_IN_VCPU_HOURS: Final = 0.11
-"""What a GB-hour costs, in vCPU-hours: the same 0.11 on x86 and on ARM, so that no price has to be known."""
+"""The price of a GB-hour in vCPU-hours; the ratio is the same on x86 and on ARM, so no price has to be known."""
+DEFAULT_STORAGE: Final = 20
+"""GiB of ephemeral storage that a task has if its definition asks for none."""
+MAX_STORAGE: Final = 200
+"""GiB of ephemeral storage that a task can have."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,7 +31,7 @@ class Size:
 
     @property
     def cost(self) -> float:
-        """What an hour of this costs, in the price of a vCPU-hour."""
+        """The cost of an hour of this size, in the price of a vCPU-hour."""
         return self.cpu / UNITS_PER_VCPU + self.memory / MIB_PER_GB * GB_HOUR_IN_VCPU_HOURS
 
 
@@ -45,13 +49,11 @@ SIZES: Final[tuple[Size, ...]] = (
     *_sizes(16384, range(32, 121, 8)),
     *_sizes(32768, (60, 120, 244)),
 )
-"""Every size that Fargate has, by CPU and then by memory."""
+"""Every size that Fargate has, sorted by CPU and then by memory."""
 
 
 def round_up(cpu_units: int, memory_mib: int) -> Size | None:
-    """Return the cheapest size with at least so much CPU and memory; None if Fargate has none.
-
-    The first in order is the cheapest: within one CPU figure a step of memory (at most 8 GB) costs less than
-    the CPU of the next figure does.
-    """
+    """Return the cheapest size with at least this much CPU and memory; None if Fargate has none."""
+    # The first that fits is the cheapest. Another one could only have less memory and more CPU: it would save less
+    # than one step of memory (at most 8 GB), and that costs less than the step to the next CPU figure.
     return next((size for size in SIZES if size.cpu >= cpu_units and size.memory >= memory_mib), None)

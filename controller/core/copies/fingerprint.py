@@ -1,8 +1,9 @@
-"""Fingerprints: what makes two derived revisions the same, so that each is registered once.
+"""Fingerprints: which derived revisions are the same, so that each is registered only once.
 
-The template counts by the ARN of its revision, which is immutable, and not by what ECS answers about it: whatever
-ECS fills in by itself changes nothing, as long as botocore knows it. The names of members that it does not know count,
-for they may be parts of the template that could not be passed on: at worst a revision is registered once more.
+The template counts by the ARN of its revision, which never changes, and not by what ECS answers about it, so members
+that ECS fills in by itself make no difference. Members that the installed botocore does not know could not be copied
+into the derived revision. Their names count, so that a newer botocore, which can copy them, registers a new revision.
+The price is at most one registration that was not needed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 RULES: Final = 2
 """Raised whenever the same inputs are derived differently, so that a new release registers anew."""
 
-_FINGERPRINT_TAG, _TEMPLATE_TAG, _CONTAINERS_TAG = OUR_TAGS
+_FINGERPRINT_TAG: Final = OUR_TAGS[0]
 
 
 def fingerprint(
@@ -30,9 +31,9 @@ def fingerprint(
     keeper_script: str,
     left_out: Sequence[str] = (),
 ) -> str:
-    """Return what a derived revision is known by: 64 hexadecimal digits.
+    """Return the fingerprint of a derived revision, 64 hexadecimal digits.
 
-    ``left_out`` names what could not be passed on: once it can be, the revision without it is another one.
+    ``left_out`` names the members of the template that could not be copied into it.
     """
     parts = [RULES, template_revision_arn, container, k, keeper_image, keeper_script, *left_out]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -44,6 +45,6 @@ def our_tags(print_: str, template_revision_arn: str, k: int) -> list[dict[str, 
     return [{"key": key, "value": value} for key, value in zip(OUR_TAGS, values, strict=True)]
 
 
-def fingerprint_of(tags: Sequence[Mapping[str, str]]) -> str | None:
-    """Return the fingerprint in a task definition's tags; None if it carries none."""
+def read_fingerprint(tags: Sequence[Mapping[str, str]]) -> str | None:
+    """Return the fingerprint in a task definition's tags; None if they hold none."""
     return next((tag["value"] for tag in tags if tag["key"] == _FINGERPRINT_TAG), None)

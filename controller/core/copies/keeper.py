@@ -1,4 +1,4 @@
-"""The keeper: the one essential container of a task of copies. Its script is ``keeper.sh``, beside this file."""
+"""The keeper: the one essential container of a task of copies, which runs ``keeper.sh`` from beside this file."""
 
 from __future__ import annotations
 
@@ -7,60 +7,64 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies.copies import KEEPER, copy_names
 from controller.core.copies.sizing import task_memory
-from controller.core.copies.template import followers, is_essential
+from controller.core.copies.template import find_followers, is_essential
 
 if TYPE_CHECKING:
     from controller.core.copies.template import Template
 
 SCRIPT: Final = files("controller.core.copies").joinpath("keeper.sh").read_text(encoding="utf-8")
+"""The text of ``keeper.sh``. It counts in the fingerprint: any change registers every derived revision anew."""
 
 RESERVATION: Final = 32
-"""MiB, a soft limit: ECS wants a figure where the task has none. A hard one could end the task under its workers."""
+"""MiB that the keeper reserves where the task has no memory figure, because ECS wants one of them.
+
+A reservation, and not a hard limit: a keeper that reached its limit would be killed, and its task would end with it.
+"""
 
 _NOBODY: Final = "65534:65534"
 
 
-def watched(template: Template, worker: str, k: int) -> tuple[str, ...]:
-    """Return the containers that must have stopped before the keeper may end the task.
+def list_watched(template: Template, worker: str, k: int) -> tuple[str, ...]:
+    """Return the names of the containers that must have stopped before the keeper may end the task.
 
-    The copies and what runs after them; and where the template's task does not end with its worker, the
-    containers with which it does.
+    These are the copies and the containers that run after them. If the template's worker is not essential, they are
+    also the essential sidecars, because the template's task ends with one of those.
     """
     sidecars = () if is_essential(template.container(worker)) else template.sidecars(worker)
     ending = (sidecar["name"] for sidecar in sidecars if is_essential(sidecar))
-    return tuple(dict.fromkeys((*copy_names(worker, k), *followers(template, worker), *ending)))
+    return tuple(dict.fromkeys((*copy_names(worker, k), *find_followers(template, worker), *ending)))
 
 
-def keeper_container(template: Template, worker: str, k: int, image: str) -> dict[str, Any]:
-    """Return the keeper's container definition, whatever the image's own entry point is.
-
-    It starts after what the worker starts after, and no sooner: as the template's worker, so the keeper ends the
-    task if that can no longer be, and until then nobody counts the copies as missing. Its log goes where the
-    worker's goes, unless the worker's needs the log router, which would have to outlive the keeper.
-    """
+def build_keeper(template: Template, worker: str, k: int, image: str) -> dict[str, Any]:
+    """Return the keeper's container definition, which does not depend on the entry point of its image."""
     definition = template.container(worker)
     keeper: dict[str, Any] = {
         "name": KEEPER,
         "image": image,
         "essential": True,
         "entryPoint": ["sh", "-c"],
-        "command": [SCRIPT, KEEPER, *watched(template, worker, k)],
+        "command": [SCRIPT, KEEPER, *list_watched(template, worker, k)],
         "readonlyRootFilesystem": True,
         "user": _NOBODY,
     }
+    # The keeper waits for the same containers as the copies. If it started sooner, it would count the copies as
+    # missing in the meantime. And if one of those containers fails, the keeper can never start and ECS ends the task,
+    # as it would have ended the template's.
     if definition.get("dependsOn"):
         keeper["dependsOn"] = definition["dependsOn"]
     if task_memory(template) is None:
         keeper["memoryReservation"] = RESERVATION
+    # Its log goes where the worker's goes, but not through a log router: that would have to outlive the keeper, and
+    # nothing does, since the task ends with it.
     log = definition.get("logConfiguration")
     if log and log["logDriver"] != "awsfirelens":
         keeper["logConfiguration"] = log
-    if _registry(image) == _registry(definition["image"]) and definition.get("repositoryCredentials"):
+    if _parse_registry(image) == _parse_registry(definition["image"]) and definition.get("repositoryCredentials"):
         keeper["repositoryCredentials"] = definition["repositoryCredentials"]
     return keeper
 
 
-def _registry(image: str) -> str:
-    """Return the host that an image is pulled from; empty for Docker Hub, which needs none in a name."""
+def _parse_registry(image: str) -> str:
+    """Return the host from which an image is pulled; empty for Docker Hub, which an image's name may leave out."""
     host, slash, _ = image.partition("/")
     return host if slash and (set(host) & {".", ":"} or host == "localhost") else ""

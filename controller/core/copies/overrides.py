@@ -1,4 +1,4 @@
-"""The container overrides of a RunTask call: the environment of every copy, within the size that ECS takes."""
+"""Container overrides: how a RunTask call gives each copy its environment, and how many copies fit into a call."""
 
 from __future__ import annotations
 
@@ -15,32 +15,36 @@ MAX_OVERRIDES: Final = 8192
 """Characters of a RunTask call's overrides as JSON (ECS API reference, RunTask)."""
 
 
-def container_overrides(worker: str, environment: Mapping[str, str], k: int) -> dict[str, Any]:
-    """Return RunTask's ``overrides`` that give k copies the environment: the same for the same, in whatever order."""
+def build_overrides(worker: str, environment: Mapping[str, str], k: int) -> dict[str, Any]:
+    """Return RunTask's ``overrides`` that give each of k copies the environment."""
+    # Sorted, because a call that is sent again with its token must be the same to the letter, even if a restart has
+    # read the variables in another order.
     ordered = sorted(environment.items(), key=lambda variable: str(variable[0]))
     variables = [{"name": name, "value": value} for name, value in ordered]
     return {"containerOverrides": [{"name": name, "environment": variables} for name in copy_names(worker, k)]}
 
 
-def overrides_size(worker: str, environment: Mapping[str, str], k: int) -> int:
-    """Return the characters that the environment of k copies takes in a RunTask call, as JSON."""
-    return len(json.dumps(container_overrides(worker, environment, k), separators=(",", ":")))
+def measure_overrides(worker: str, environment: Mapping[str, str], k: int) -> int:
+    """Return how many characters of JSON the overrides of k copies have."""
+    return len(json.dumps(build_overrides(worker, environment, k), separators=(",", ":")))
 
 
-def within_overrides(worker: str, environment: Mapping[str, str], most: int, why: str) -> tuple[int, str]:
-    """Return the most copies, at most ``most``, whose overrides ECS takes, and why not one more.
+def limit_by_overrides(worker: str, environment: Mapping[str, str], most: int, why: str) -> tuple[int, str]:
+    """Return the most copies, at most ``most``, whose overrides ECS accepts, and why there cannot be one more.
 
-    The configuration is checked for this too, but can be only where it names the container. Raises CannotCopy
-    if the overrides of one worker are above the limit.
+    ``why`` is the reason for ``most``. Raises CannotCopy if the overrides of a single worker exceed the limit.
     """
-    sizes = {k: overrides_size(worker, environment, k) for k in range(1, most + 1)} if environment else {}
+    # The configuration is checked for the same limit, but it cannot know the length of the container's name if it
+    # leaves the container to the template.
+    sizes = {k: measure_overrides(worker, environment, k) for k in range(1, most + 1)} if environment else {}
     above = next((k for k, size in sizes.items() if size > MAX_OVERRIDES), None)
     if above is None:
         return most, why
-    told = f"task.environment takes {sizes[above]:,} characters of overrides with {above} of container {worker}"
-    if above == 1:
-        raise CannotCopy(f"{told}, and ECS allows {MAX_OVERRIDES:,}: shorten it")
-    return (
-        above - 1,
-        f"{told}, and ECS allows {MAX_OVERRIDES:,}: shorten it, or set max_containers_per_task to {above - 1}",
+    whom = f"container {worker}" if above == 1 else f"{above} copies of container {worker}"
+    problem = (
+        f"task.environment takes {sizes[above]:,} characters of overrides for {whom}, "
+        f"and ECS allows {MAX_OVERRIDES:,}: shorten it"
     )
+    if above == 1:
+        raise CannotCopy(problem)
+    return above - 1, f"{problem}, or set max_containers_per_task to {above - 1}"

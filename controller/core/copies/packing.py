@@ -1,9 +1,10 @@
-"""Packing: how many tasks of how many worker containers each, as RunTask calls.
+"""Packing: how many tasks of how many worker containers each a launch starts, as RunTask calls.
 
-A plan holds exactly the containers that were asked for; what does not fit into one launch waits for a later
-one. *Spread* runs as many tasks as may be and fills them evenly, so that a slow worker holds up the fewest
-others. *Dense* runs the fewest tasks; among the ways to fill them it takes the one with the least rounding
-of CPU and memory, then the fewest calls, then the fewest revisions to register, then the fullest tasks.
+A plan holds exactly the containers that were asked for; what does not fit into one launch waits for a later one.
+
+- *Spread* runs as many tasks as it may and fills them evenly, so that a slow worker holds up the fewest others.
+- *Dense* runs the fewest tasks. Among the ways to fill them it takes the one with the least rounding of CPU and
+  memory, then the fewest calls, then the fewest revisions to register, then the fullest tasks.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ class Packing(StrEnum):
 class PackingPolicy:
     """The limits within which containers become tasks."""
 
-    packing: Packing = Packing.SPREAD
-    max_tasks_per_launch: int = 100
-    max_containers_per_task: int = 9
+    packing: Packing
+    max_tasks_per_launch: int
+    """1 or more."""
+    max_containers_per_task: int
+    """Worker containers, 1 to 9; the template may allow fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one launch starts."""
+    """The tasks that one launch starts."""
 
     groups: tuple[TaskGroup, ...] = ()
-    """The fullest tasks first; every group has its own number of containers."""
+    """The fullest tasks first; no two groups have the same number of containers in a task."""
 
     @property
     def containers(self) -> int:
@@ -97,64 +100,67 @@ def pack(
 ) -> Plan:
     """Lay out ``containers`` worker containers in tasks.
 
-    ``most_per_task`` is what the template allows, 1 or more. ``rounding(k)`` is what a task of k containers
-    costs beyond what its containers need, in any one unit; without it all k are alike.
-    Raises ValueError for a negative number of containers or a limit below 1.
+    ``most_per_task`` is what the template allows, 1 or more. ``rounding(k)`` is what a task of k containers costs
+    beyond what its containers need, in any one unit; without it, tasks of any size are taken to round nothing.
+    Raises ValueError if ``containers`` is negative or a limit is below 1.
     """
     most = min(most_per_task, policy.max_containers_per_task)
     if containers < 0 or most < 1 or policy.max_tasks_per_launch < 1:
         raise ValueError(
             f"cannot pack {containers} containers into at most {policy.max_tasks_per_launch} tasks "
-            f"of at most {most}: the limits are at least 1, the containers at least 0"
+            f"of at most {most}: the limits must be 1 or more, and the containers 0 or more"
         )
     fitting = min(containers, policy.max_tasks_per_launch * most)
     if fitting == 0:
         return Plan()
     if policy.packing is Packing.SPREAD:
         return _spread(fitting, min(fitting, policy.max_tasks_per_launch))
-    return min(_dense(fitting, most), key=lambda plan: _price(plan, rounding))
+    return min(_fill_fewest(fitting, most), key=lambda plan: _price(plan, rounding))
 
 
-def cut_short(asked: int, plan: Plan, policy: PackingPolicy, most_per_task: int) -> str | None:
-    """Say why a plan holds fewer containers than were asked for; None: it holds them all."""
+def explain_cut(asked: int, plan: Plan, policy: PackingPolicy, most_per_task: int) -> str | None:
+    """Say why a plan holds fewer containers than were asked for; None if it holds them all."""
     if plan.containers >= asked:
         return None
     most = min(most_per_task, policy.max_containers_per_task)
     return (
-        f"planned {plan.containers} of {asked}: max_tasks_per_launch is {policy.max_tasks_per_launch}, "
-        f"with at most {most} a task; the rest is for a later launch"
+        f"planned {plan.containers} of {asked} containers: max_tasks_per_launch is {policy.max_tasks_per_launch}, "
+        f"with at most {most} a task; the rest waits for a later launch"
     )
 
 
 def _spread(containers: int, tasks: int) -> Plan:
     each, over = divmod(containers, tasks)
-    return _plan(Counter({each + 1: over, each: tasks - over}))
+    return _build_plan(Counter({each + 1: over, each: tasks - over}))
 
 
-def _dense(containers: int, most: int) -> Iterator[Plan]:
-    """Yield every way to fill the fewest tasks: full ones, less each way to spread the room that is left."""
+def _fill_fewest(containers: int, most: int) -> Iterator[Plan]:
+    """Yield every plan that holds the containers in the fewest tasks."""
+    # Full tasks would leave fewer than ``most`` places empty, and plans differ only in how these are shared out. With
+    # nine containers a task there are at most eight empty places and 22 ways to do that, so all of them can be tried.
     tasks = -(-containers // most)
-    for gaps in _partitions(tasks * most - containers, tasks, most - 1):
-        yield _plan(Counter([most - gap for gap in gaps] + [most] * (tasks - len(gaps))))
+    for gaps in _partition(tasks * most - containers, tasks, most - 1):
+        yield _build_plan(Counter([most - gap for gap in gaps] + [most] * (tasks - len(gaps))))
 
 
-def _partitions(total: int, parts: int, largest: int) -> Iterator[tuple[int, ...]]:
+def _partition(total: int, parts: int, largest: int) -> Iterator[tuple[int, ...]]:
     """Yield every multiset of at most ``parts`` numbers in 1..``largest`` whose sum is ``total``."""
     if total == 0:
         yield ()
     elif parts > 0:
         for first in range(min(total, largest), 0, -1):
-            for rest in _partitions(total - first, parts - 1, first):
+            for rest in _partition(total - first, parts - 1, first):
                 yield (first, *rest)
 
 
-def _plan(tasks_by_containers: Counter[int]) -> Plan:
+def _build_plan(tasks_by_containers: Counter[int]) -> Plan:
     by_size = sorted(tasks_by_containers.items(), reverse=True)
     return Plan(tuple(TaskGroup(tasks, containers) for containers, tasks in by_size if tasks))
 
 
 def _price(plan: Plan, rounding: Callable[[int], float] | None) -> tuple[float, int, int, tuple[int, ...]]:
-    """Order plans of equally many tasks, the best lowest; the rounding is cut so that float noise decides nothing."""
+    """Return a key that sorts plans of equally many tasks, the best one first."""
     waste = sum(group.tasks * rounding(group.containers) for group in plan.groups) if rounding else 0.0
     fullest = tuple(-size for group in plan.groups for size in (group.containers, group.tasks))
+    # Sums of the same figures in another order differ in their last digits. That must not decide, so they are cut off.
     return round(waste, 6), len(plan.calls), plan.revisions, fullest

@@ -1,11 +1,14 @@
-"""Sizing: the task-level CPU and memory of a task with k copies of the worker.
+"""Sizing: the CPU, memory and storage of a task with k copies of the worker.
 
-The sidecars count once and the worker k times. A worker without a figure of its own counts as what the
-template's task leaves to it; so does one with a memoryReservation alone, which is no limit: counted with less
-than it may have been using, the copies would run out of memory in the middle of their work. A sidecar without
-a memory figure lives on what the others leave of the template's task, and keeps that; one without a CPU figure
-has the least weight that there is, and counts nothing. On Fargate the sum is rounded up to a size that Fargate
-has.
+The sidecars count once and the worker counts k times. On Fargate the sum is rounded up to a size that Fargate has.
+
+A container without a figure of its own still counts:
+
+- A worker counts as what the sidecars leave of the template's task. The same holds for the memory of a worker that
+  has only a ``memoryReservation``, which is not a limit: it may have been using all that is left, and copies that
+  were given less would run out of memory in the middle of their work.
+- A sidecar without a memory figure keeps what the worker and the other sidecars leave of the template's task.
+- A sidecar without a CPU figure counts nothing, because ECS gives it the smallest weight that there is.
 """
 
 from __future__ import annotations
@@ -24,19 +27,19 @@ if TYPE_CHECKING:
 
 MIN_CPU: Final = 128
 MAX_CPU: Final = 196_608
-"""CPU units that ECS takes at task level outside Fargate (RegisterTaskDefinition's ``cpu``)."""
+"""CPU units that ECS accepts for a task outside Fargate (RegisterTaskDefinition, ``cpu``)."""
 
 _FIGURE = re.compile(r"\s*(?P<number>\d+|\d*\.\d+)\s*(?P<unit>vcpu|gb)?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSize:
-    """What a task is registered with and what its containers need of it; None where the template sets none."""
+    """The task-level figures that are registered, and those that the containers need; None where there is none."""
 
     cpu: int | None
-    """CPU units, paid."""
+    """CPU units that are registered, and paid."""
     memory: int | None
-    """MiB, paid."""
+    """MiB that are registered, and paid."""
     needed_cpu: int | None
     """CPU units before rounding up."""
     needed_memory: int | None
@@ -44,54 +47,54 @@ class TaskSize:
 
     @property
     def rounding(self) -> float:
-        """What is paid beyond the need, an hour, in the price of a vCPU-hour."""
+        """The cost of an hour beyond the need, in the price of a vCPU-hour."""
         return self.cost - Size(self.needed_cpu or 0, self.needed_memory or 0).cost
 
     @property
     def cost(self) -> float:
-        """What is paid, an hour, in the price of a vCPU-hour."""
+        """The cost of an hour, in the price of a vCPU-hour."""
         return Size(self.cpu or 0, self.memory or 0).cost
 
     @property
     def cpu_rounding(self) -> int:
-        """CPU units that are paid beyond the need."""
+        """CPU units beyond the need."""
         return (self.cpu or 0) - (self.needed_cpu or 0)
 
     @property
     def memory_rounding(self) -> int:
-        """MiB that are paid beyond the need."""
+        """MiB beyond the need."""
         return (self.memory or 0) - (self.needed_memory or 0)
 
 
 def memory_figure(container: Mapping[str, Any]) -> int | None:
-    """Return what a container counts with, MiB: its hard limit, else its reservation, else None."""
+    """Return the MiB that a container counts with: its hard limit, else its reservation, else None."""
     return container.get("memory") or container.get("memoryReservation") or None
 
 
 def cpu_figure(container: Mapping[str, Any]) -> int | None:
-    """Return a container's CPU units; ECS describes a container without as 0."""
+    """Return a container's CPU units; None if it sets none, which ECS describes as 0."""
     return container.get("cpu") or None
 
 
 def task_cpu(template: Template) -> int | None:
     """Return the template's task-level CPU units."""
-    return _figure(template.definition.get("cpu"), UNITS_PER_VCPU)
+    return _parse_figure(template.definition.get("cpu"), UNITS_PER_VCPU)
 
 
 def task_memory(template: Template) -> int | None:
     """Return the template's task-level memory, MiB."""
-    return _figure(template.definition.get("memory"), MIB_PER_GB)
+    return _parse_figure(template.definition.get("memory"), MIB_PER_GB)
 
 
-def task_size(template: Template, worker: str, k: int) -> TaskSize | None:
-    """Return the task-level figures for k copies; None if no size fits them. k = 1 is the template as it is.
+def size_task(template: Template, worker: str, k: int) -> TaskSize | None:
+    """Return the size of a task of k copies; None if no size is large enough. k = 1 is the template as it is.
 
-    Raises CannotCopy if the template's sidecars leave nothing to a worker without figures.
+    Raises CannotCopy if the worker has no figure and the sidecars leave nothing for it.
     """
     if k == 1:
         cpu, memory = task_cpu(template), task_memory(template)
         return TaskSize(cpu, memory, cpu, memory)
-    cpu, memory = _needed_cpu(template, worker, k), _needed_memory(template, worker, k)
+    cpu, memory = _add_up_cpu(template, worker, k), _add_up_memory(template, worker, k)
     if template.is_fargate:
         size = round_up(cpu or 0, memory or 0)
         return TaskSize(size.cpu, size.memory, cpu, memory) if size else None
@@ -100,16 +103,24 @@ def task_size(template: Template, worker: str, k: int) -> TaskSize | None:
     return TaskSize(None if cpu is None else max(MIN_CPU, cpu), memory, cpu, memory)
 
 
-def _needed_cpu(template: Template, worker: str, k: int) -> int | None:
+def scale_storage(template: Template, k: int) -> int | None:
+    """Return the GiB of ephemeral storage that k copies share; None if the template sets none."""
+    storage = template.definition.get("ephemeralStorage")
+    return None if not storage else k * int(storage["sizeInGiB"])
+
+
+def _add_up_cpu(template: Template, worker: str, k: int) -> int | None:
     task = task_cpu(template)
     if task is None:
         return None
     sidecars = sum(cpu_figure(sidecar) or 0 for sidecar in template.sidecars(worker))
-    own = cpu_figure(template.container(worker)) or _left(template, worker, task - sidecars, "CPU", "cpu")
+    own = cpu_figure(template.container(worker))
+    if own is None:
+        own = _require_rest(template, worker, task - sidecars, "CPU", "cpu")
     return sidecars + k * own
 
 
-def _needed_memory(template: Template, worker: str, k: int) -> int | None:
+def _add_up_memory(template: Template, worker: str, k: int) -> int | None:
     task = task_memory(template)
     if task is None:
         return None
@@ -117,24 +128,27 @@ def _needed_memory(template: Template, worker: str, k: int) -> int | None:
     sidecars = sum(figure or 0 for figure in figures)
     definition = template.container(worker)
     limit: int | None = definition.get("memory")
-    if not limit:
-        left = max(task - sidecars, definition.get("memoryReservation") or 0)
-        return sidecars + k * _left(template, worker, left, "memory", "memory")
-    rest = max(0, task - sidecars - limit) if None in figures else 0
-    return sidecars + rest + k * limit
+    if limit:
+        unlimited = max(0, task - sidecars - limit) if None in figures else 0
+        return sidecars + unlimited + k * limit
+    # A sidecar counts with its hard limit, which may be far above its reservation. What is left by that count can then
+    # be less than the worker has reserved, and the reservation is what ECS gives it at least.
+    rest = max(task - sidecars, definition.get("memoryReservation") or 0)
+    return sidecars + k * _require_rest(template, worker, rest, "memory", "memory")
 
 
-def _left(template: Template, worker: str, left: int, what: str, key: str) -> int:
-    if left <= 0:
+def _require_rest(template: Template, worker: str, rest: int, what: str, key: str) -> int:
+    """Return what the sidecars leave for the worker. Raises CannotCopy if that is nothing."""
+    if rest <= 0:
         raise CannotCopy(
             f"the other containers take all of the task's {what}, and container {worker} of {template.label} "
-            f"has no {key} of its own, so its copies cannot be sized: give it a figure"
+            f"has no {key} of its own, so its copies cannot be sized: set its {key}"
         )
-    return left
+    return rest
 
 
-def _figure(value: str | int | None, per_unit: int) -> int | None:
-    """Read ``"1024"`` as it is, and ``"1 vCPU"`` or ``"0.5GB"`` times what such a unit has."""
+def _parse_figure(value: str | int | None, per_unit: int) -> int | None:
+    """Read ``"1024"`` as it is, and ``"1 vCPU"`` or ``"0.5GB"`` as a multiple of ``per_unit``."""
     match = _FIGURE.fullmatch(str(value)) if value not in {None, ""} else None
     if match is None:
         return None

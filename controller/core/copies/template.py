@@ -1,4 +1,4 @@
-"""The template: a user's task definition as ECS describes it, and how its containers stand to each other."""
+"""The template: a user's task definition as ECS describes it, and how its containers depend on each other."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 _ON_WINDOWS = re.compile(r"\s*attribute:ecs\.os-(type|family)\s*(==|=~|in)\s*\[?\s*windows", re.IGNORECASE)
-"""A constraint of its own; what is joined with others or negated is not read."""
+"""A constraint that demands Windows and nothing else; an expression that negates or joins constraints is not read."""
 
 
-class CannotCopy(ValueError):  # noqa: N818  reads as what is said: this cannot be copied
-    """A template cannot be run as asked; the message names the reason and the way out."""
+class CannotCopy(ValueError):  # noqa: N818  reads as a sentence: this cannot be copied
+    """A template cannot be run as asked; the message gives the reason and what the user can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Template:
     """One revision of a task definition."""
 
     arn: str
-    """Of the revision: it ends in ``:<revision>``."""
+    """The ARN of the revision, which ends in ``:<revision>``."""
     family: str
     revision: int
     definition: Mapping[str, Any]
@@ -31,13 +31,13 @@ class Template:
     tags: Sequence[Mapping[str, str]] = ()
     """DescribeTaskDefinition's ``tags``: ``[{"key": ..., "value": ...}]``."""
     unknown: Sequence[str] = ()
-    """Paths of members that it answered with and botocore does not know (``containerDefinitions.newKey``), sorted."""
+    """Sorted paths of members of the answer that botocore does not know, such as ``containerDefinitions.newKey``."""
 
     @classmethod
-    def described(
+    def from_description(
         cls, definition: Mapping[str, Any], tags: Sequence[Mapping[str, str]] = (), unknown: Sequence[str] = ()
     ) -> Self:
-        """Return the template that DescribeTaskDefinition (``include=["TAGS"]``) answered with."""
+        """Return the template that DescribeTaskDefinition (``include=["TAGS"]``) has described."""
         arn, family, revision = (definition[key] for key in ("taskDefinitionArn", "family", "revision"))
         return cls(arn, family, revision, definition, tags, unknown)
 
@@ -55,15 +55,19 @@ class Template:
     def is_fargate(self) -> bool:
         """Whether task-level CPU and memory must be a size that Fargate has.
 
-        ``requiresCompatibilities`` is what the user demands; without it, ``compatibilities`` is what ECS
-        found the definition good for.
+        ``requiresCompatibilities`` is what the user demands. Without it the answer is in ``compatibilities``, the
+        launch types for which ECS found the definition fit.
         """
         demanded = self.definition.get("requiresCompatibilities") or self.definition.get("compatibilities")
         return "FARGATE" in (demanded or ())
 
     @property
     def is_windows(self) -> bool:
-        """Whether the containers run on Windows: by the platform that is named or, on EC2, by what only Windows has."""
+        """Whether the containers run on Windows.
+
+        On Fargate ``runtimePlatform`` must say so. On EC2 it may be missing, and then a placement constraint on the
+        operating system tells, or a volume that only Windows can mount.
+        """
         family: str = (self.definition.get("runtimePlatform") or {}).get("operatingSystemFamily", "LINUX")
         constraints = self.definition.get("placementConstraints") or ()
         return (
@@ -77,14 +81,14 @@ class Template:
         return next(container for container in self.containers if container["name"] == name)
 
     def sidecars(self, worker: str) -> tuple[Mapping[str, Any], ...]:
-        """Return every container but the worker."""
+        """Return the definitions of all containers but the worker."""
         return tuple(container for container in self.containers if container["name"] != worker)
 
 
-def worker_container(template: Template, configured: str | None) -> str:
-    """Return the name of the container to copy: the configured one, or the only one that there is.
+def find_worker(template: Template, configured: str | None) -> str:
+    """Return the name of the container to copy: the configured one, or the only one of the template.
 
-    Raises CannotCopy if the template lacks it, or has several and none is configured.
+    Raises CannotCopy if the template has no container of that name, or has several and none is configured.
     """
     names = [container["name"] for container in template.containers]
     if configured is None and len(names) == 1:
@@ -103,20 +107,20 @@ def worker_container(template: Template, configured: str | None) -> str:
     return configured
 
 
-def dependencies(container: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return ``(container name, condition)`` for each of a container's ``dependsOn``."""
+def list_dependencies(container: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return ``(container name, condition)`` for each entry of a container's ``dependsOn``."""
     return tuple((each["containerName"], each["condition"]) for each in container.get("dependsOn") or ())
 
 
 def is_essential(container: Mapping[str, Any]) -> bool:
-    """Whether the task ends with this container; ECS takes an absent ``essential`` as true."""
+    """Whether the task ends when this container does; ECS takes an absent ``essential`` as true."""
     return bool(container.get("essential", True))
 
 
-def followers(template: Template, worker: str) -> tuple[str, ...]:
-    """Return the containers that run only after the worker has ended, in the template's order.
+def find_followers(template: Template, worker: str) -> tuple[str, ...]:
+    """Return the names of the containers that run only after the worker has ended, in the template's order.
 
-    They wait for COMPLETE or SUCCESS of the worker, or of one that does.
+    A follower waits for COMPLETE or SUCCESS of the worker, or of another follower.
     """
     after = {worker}
     grown = True
@@ -124,7 +128,7 @@ def followers(template: Template, worker: str) -> tuple[str, ...]:
         more = {
             container["name"]
             for container in template.containers
-            for name, condition in dependencies(container)
+            for name, condition in list_dependencies(container)
             if name in after and condition in {"COMPLETE", "SUCCESS"}
         }
         grown = not more <= after

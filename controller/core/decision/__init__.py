@@ -1,1 +1,1 @@
-"""What to launch now, and why."""
+"""The decision: how many containers to launch now, and why."""

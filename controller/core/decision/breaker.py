@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from controller.core.decision.pause import doubling_pause
+
 TRIP_AFTER = 5
 """Bad ends in a row that open the breaker: one launch of a few tasks is no row."""
 SOON = 60.0
@@ -37,20 +39,20 @@ CLOCK_MARGIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What one task tells of those to come."""
+    """A hint from one task about those to come: it started and worked, or it failed."""
 
     good: bool
     at: float
-    """When it came: the end, or the moment from which the task has run for long enough."""
+    """When the task ended, or from when on it had run for long enough."""
     born_at: float
     """When the task was created."""
     cause: str | None = None
-    """Of a bad end, in ECS's words."""
+    """Why it ended badly, in ECS's words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What the signs so far add up to."""
+    """The sum of the signs so far."""
 
     bad_ends: int = 0
     """In a row."""
@@ -74,19 +76,19 @@ def heed(breaker: Breaker, signs: Iterable[Sign]) -> Breaker:
     return breaker
 
 
-def probing(breaker: Breaker, newest_task_at: float | None) -> bool:
-    """Say whether the newest live task is a probe. One that is gone without a sign is worth another."""
+def is_probing(breaker: Breaker, newest_task_at: float | None) -> bool:
+    """Say whether the newest live task is a probe. A probe that is gone without a sign may be followed by another."""
     return newest_task_at is not None and _is_probe(breaker, newest_task_at)
 
 
-def allowance(breaker: Breaker, newest_task_at: float | None, in_doubt: int, now: float) -> int | None:
+def count_allowed(breaker: Breaker, newest_task_at: float | None, in_doubt: int, now: float) -> int | None:
     """Return how many containers may be launched: None is any number, 1 is the probe.
 
     There is one probe at a time, so it waits for the one that lives, and for containers that may yet start.
     """
     if breaker.open_until is None:
         return None
-    return 1 if now >= breaker.open_until and not in_doubt and not probing(breaker, newest_task_at) else 0
+    return 1 if now >= breaker.open_until and not in_doubt and not is_probing(breaker, newest_task_at) else 0
 
 
 def _after_good_sign(breaker: Breaker, sign: Sign) -> Breaker:
@@ -100,7 +102,7 @@ def _after_bad_end(breaker: Breaker, sign: Sign) -> Breaker:
     trips = breaker.open_until is None and breaker.bad_ends >= TRIP_AFTER
     if not (trips or _is_probe(breaker, sign.born_at)):
         return breaker
-    pause = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(breaker.trips, 10))
+    pause = doubling_pause(FIRST_PAUSE, MAX_PAUSE, breaker.trips)
     return replace(breaker, trips=breaker.trips + 1, open_until=sign.at + pause)
 
 

@@ -15,7 +15,7 @@ AGING = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one scaler wants to launch."""
+    """A scaler that waits for a part of the budget."""
 
     priority: int
     wanted: int
@@ -24,7 +24,7 @@ class Claim:
     """Since when it has waited for a launch."""
 
 
-def granted(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
+def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
     """Return the containers that ``scaler`` may launch of the ``room`` that the budget leaves."""
     for name in sorted(claims, key=lambda name: _rank(name, claims[name], now)):
         share = min(claims[name].wanted, max(0, room))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.core.decision.breaker import probing
+from controller.core.decision.breaker import is_probing
 from controller.core.decision.demand import UNKNOWN_START_DELAY
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
@@ -12,7 +12,7 @@ from controller.core.decision.slots import slot_numbered
 from controller.core.words import format_clock, format_count, format_span
 
 Line = tuple[str, str]
-"""What a line is about, and what it says."""
+"""The subject of a line, and its text."""
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
 _AT_MAX_IN_DOUBT = "hold: max_containers is reached with what calls of unknown outcome may yet start"
@@ -32,7 +32,7 @@ _VERDICTS = {
 }
 
 
-def in_one_line(decision: Decision) -> str:
+def summarize(decision: Decision) -> str:
     """Return the decision and its cause in one line."""
     numbers, fleet = decision.numbers, decision.fleet
     if decision.queue is None:
@@ -49,7 +49,7 @@ def in_one_line(decision: Decision) -> str:
 
 
 def _verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bool) -> str:
-    """Return what a reason reads as; some read differently where the difference matters."""
+    """Return the words for a reason; some reasons read differently where the difference matters."""
     if reason is Reason.IDLE and asleep:
         return _ASLEEP
     if reason is Reason.NOTHING_WAITING and not queue.visible:
@@ -81,7 +81,7 @@ def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "budget", f"{numbers.granted} of {numbers.wanted} granted: the budget of all scalers has no more room"
         if decision.slot is not None or decision.look_again_at is not None:
             yield "slot", _slot(policy, decision)
-    yield "decision", in_one_line(decision)
+    yield "decision", summarize(decision)
 
 
 def _queue(policy: Policy, queue: QueueCounts | None) -> str:
@@ -186,7 +186,7 @@ def _breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
     breaker = numbers.breaker
     bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start or soon after"
     cause = f", the last: {breaker.cause}" if breaker.cause else ""
-    if probing(breaker, fleet.newest_task_at):
+    if is_probing(breaker, fleet.newest_task_at):
         return f"{bad}{cause}; waiting for what becomes of the one task launched as a probe"
     until = breaker.open_until or 0.0
     if now >= until and numbers.in_doubt:

@@ -15,8 +15,8 @@ from controller.core.decision.model import LevelState
 from controller.core.decision.policy import Policy
 
 
-def cold(policy: Policy, live: int) -> LevelState:
-    """Return what a restarted controller starts from: what lives beyond the minimum was woken once."""
+def start_cold(policy: Policy, live: int) -> LevelState:
+    """Return the state after a restart: whatever lives beyond the minimum was woken once, so the scaler is awake."""
     return LevelState(level=live, awake=live > policy.min_containers)
 
 
@@ -30,8 +30,8 @@ def wake(policy: Policy, state: LevelState, backlog: int, now: float) -> LevelSt
     return replace(state, awake=awake, tail=tail)
 
 
-def settle(state: LevelState, backlog: int, now: float) -> LevelState:
-    """Return the state after a poll: asleep if idle, and waiting since when if a backlog meets the level 0."""
+def note_waiting(state: LevelState, backlog: int, now: float) -> LevelState:
+    """Return the state at the end of a poll: asleep if it is idle, and waiting if a backlog meets the level 0."""
     if state.level > 0 or backlog == 0:
         return replace(state, awake=state.level > 0, waiting_since=None)
     # The clock may have stepped back: what began in the future begins now.
@@ -39,12 +39,12 @@ def settle(state: LevelState, backlog: int, now: float) -> LevelState:
     return replace(state, waiting_since=since)
 
 
-def heeded(state: LevelState, asked: int) -> int:
-    """Return what counts of a demand: nothing while asleep, at least 1 for a late tail."""
+def gate_demand(state: LevelState, asked: int) -> int:
+    """Return the part of a demand that counts: nothing while asleep, at least 1 for a late tail."""
     return max(asked if state.awake else 0, 1 if state.tail else 0)
 
 
-def advance(policy: Policy, state: LevelState, demand: int, padded: int, now: float) -> LevelState:
+def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now: float) -> LevelState:
     """Return the state after a poll that asks for ``demand``, or with the dead band for ``padded``.
 
     A look between two polls (less than half an interval after the last) changes nothing: rises and falls are counted

@@ -1,4 +1,4 @@
-"""Limits: what keeps a launch smaller than the shortfall."""
+"""Limits: why a launch is smaller than the shortfall. Calls in doubt count against max, claimed messages are taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIGNATURE_LIFETIME = 300.0
 """Seconds after which AWS refuses a signed request that arrives late."""
 
 
-def pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) -> tuple[Doubt, ...]:
+def keep_pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) -> tuple[Doubt, ...]:
     """Return the doubts that a listing, begun at ``listed_at``, need not show although they come true.
 
     A request can arrive until AWS refuses its signature, by a clock that is S apart from ours, and is listed within L.
@@ -20,8 +20,8 @@ def pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) -> tupl
     return tuple(doubt for doubt in doubts if listed_at < doubt.last_sent_at + lifetime)
 
 
-def unclaimed(queue: QueueCounts, fleet: Fleet) -> int:
-    """Return the visible messages that no live container is about to take.
+def count_unclaimed(queue: QueueCounts, fleet: Fleet) -> int:
+    """Return how many visible messages no live container is about to take.
 
     A container that starts will take one; so will one that lives while nothing is in flight for it.
     """

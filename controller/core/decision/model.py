@@ -1,4 +1,4 @@
-"""The records that the rules speak in: what was observed, what is remembered, what was decided.
+"""The records that the rules speak in: an observation, the memory of a scaler, a decision.
 
 Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers. All
 records are immutable.
@@ -32,7 +32,7 @@ class Reason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a launch."""
+    """How a launch went."""
 
     LAUNCHED = "launched"
     PARTLY_LAUNCHED = "partly_launched"
@@ -80,7 +80,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class LevelState:
-    """What hysteresis remembers from poll to poll."""
+    """The memory of hysteresis from poll to poll."""
 
     level: int = 0
     """Demand after hysteresis, containers."""
@@ -111,7 +111,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class ScalerState:
-    """What a scaler remembers from one reconcile to the next; none of it outlives the process."""
+    """The memory of a scaler from one reconcile to the next; none of it outlives the process."""
 
     level: LevelState | None = None
     """None until the fleet was known once: a cold start takes the level from what lives."""
@@ -122,7 +122,7 @@ class ScalerState:
     doubts: tuple[Doubt, ...] = ()
     """Calls of unknown outcome; they count against max while they may still arrive."""
     breaker: Breaker = CLOSED
-    """What tasks that failed lately add up to."""
+    """Whether tasks have failed often enough lately to hold launches back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,9 @@ class Numbers:
     """The numbers that a decision went through, in this order; containers unless noted."""
 
     asked: int
-    """What the strategy asks for, not limited."""
+    """The strategy's answer to the backlog, before any limit."""
     demand: int
-    """What counts of it: nothing while the scaler sleeps, at least 1 for a late tail, at most max."""
+    """The part of it that counts: nothing while the scaler sleeps, at least 1 for a late tail, at most max."""
     level: int
     """Demand after hysteresis."""
     desired: int
@@ -140,13 +140,17 @@ class Numbers:
     shortfall: int
     """desired - live; negative when more live than desired."""
     in_doubt: int
-    """What calls of unknown outcome may yet start."""
+    """The containers that calls of unknown outcome may yet start."""
     room: int
-    """max - live - in doubt: what the hard limit leaves."""
+    """max - live - in doubt: the containers that the hard limit still allows."""
     unclaimed: int
     """Visible messages that no live container is about to take."""
+    useful: int
+    """The containers that would find work: one for each unclaimed message, and what is missing to the minimum."""
+    allowed: int | None
+    """Containers that the breaker lets pass: none while it is open, 1 as a probe. None: it is closed, so any number."""
     wanted: int
-    """What of the shortfall these two leave; not above 0: nothing is launched."""
+    """The least of shortfall, room, useful and allowed: what the budget is asked for. 0: nothing is launched."""
     waiting_since: float | None
     """Since when a backlog has waited with the level at 0; None: none waits so."""
     launch_cooldown_until: float | None
@@ -154,9 +158,9 @@ class Numbers:
     fall_cooldown_until: float | None
     """None: the level has not risen yet."""
     breaker: Breaker
-    """What tasks that failed lately add up to."""
+    """Whether tasks have failed often enough lately to hold launches back."""
     granted: int | None
-    """What of ``wanted`` the budget of all scalers allows; None: it was not asked."""
+    """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

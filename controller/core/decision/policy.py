@@ -1,16 +1,21 @@
-"""What is configured: the policies that a scaler is run by.
+"""The policies that a scaler is run by, as they were configured.
 
-Durations are seconds, backlogs are messages, and work is sized in worker containers. All records are immutable.
+Durations are seconds, backlogs are messages, and work is sized in worker containers. All records are immutable, and
+all are complete: the defaults of what a user leaves out are in the configuration's schema, and nowhere else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MAX_CALL_WINDOWS: Final = 2
+"""How many consistency windows (L) a whole RunTask call may take at most."""
 
 
 class MessageState(StrEnum):
-    """What a message in a queue can be, in SQS's three approximate counts."""
+    """The state of a message in a queue: SQS counts the messages in each, approximately."""
 
     VISIBLE = "visible"
     IN_FLIGHT = "in_flight"
@@ -19,7 +24,7 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a demand staircase: from ``backlog`` messages on, ``containers`` are asked for."""
+    """A step of a demand staircase: a backlog of ``backlog`` messages or more asks for ``containers``."""
 
     backlog: int
     containers: int
@@ -27,24 +32,24 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Demand by the highest step that the backlog reaches; steps rise in both numbers."""
+    """Demand by the highest step that the backlog reaches. Both numbers rise from step to step."""
 
     steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PerContainer:
-    """Demand of one container for every so many messages, rounded up."""
+    """Demand of one container for every ``messages_per_container`` messages, rounded up."""
 
     messages_per_container: int
 
 
 @dataclass(frozen=True, slots=True)
 class DrainWithin:
-    """Demand that has everything waiting started within a time."""
+    """Demand that lets work begin on every waiting message within a given time."""
 
     drain_within: float
-    """The goal, seconds."""
+    """The time within which it begins, seconds."""
     seconds_per_message: float
     """How long one message occupies a container, seconds."""
 
@@ -54,27 +59,27 @@ DemandPolicy = Steps | PerContainer | DrainWithin
 
 @dataclass(frozen=True, slots=True)
 class HysteresisPolicy:
-    """When the level moves."""
+    """When the level follows what the polls ask for."""
 
-    activate_at: int = 1
-    """The backlog, messages, that wakes an idle scaler."""
-    activate_within: float = 300.0
-    """How long, seconds, any backlog may wait unserved before it is served regardless."""
-    rise_after: int = 1
-    """Polls in a row that must ask for more."""
-    fall_after: int = 3
-    """Polls in a row that must ask for less."""
-    dead_band: float = 0.2
-    """"Less" is measured with the demand of backlog x (1 + dead_band)."""
+    activate_at: int
+    """The backlog, in messages, that wakes an idle scaler."""
+    activate_within: float
+    """How long any backlog may wait before it is served, however small it is, seconds."""
+    rise_after: int
+    """The number of polls in a row that must ask for more before the level rises."""
+    fall_after: int
+    """The number of polls in a row that must ask for less before the level falls."""
+    dead_band: float
+    """The level falls only to what backlog x (1 + dead_band) asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class CooldownPolicy:
-    """The least time between two moves."""
+    """The shortest times between two moves of a scaler."""
 
-    launch: float = 30.0
+    launch: float
     """From one launching decision to the next, seconds."""
-    fall: float = 300.0
+    fall: float
     """From the last rise of the level to its next fall, seconds."""
 
 
@@ -85,27 +90,28 @@ class SlotPolicy:
     controller: str
     """The controller's name."""
     scaler: str
-    """The scaler's name; with the controller's it offsets the slots."""
-    consistency_window: float = 5.0
+    """The scaler's name. Together with the controller's it decides when the scaler's slots begin."""
+    consistency_window: float
     """L: how long ECS may take to list a task that it has started, seconds."""
-    call_timeout: float = 5.0
-    """T: a whole RunTask call, connecting included, seconds; at most 2 L."""
+    call_timeout: float
+    """T: how long a whole RunTask call may take, connecting included, seconds; at most MAX_CALL_WINDOWS times L."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that a decision for one scaler depends on besides what was observed."""
+    """Everything that a decision for one scaler depends on besides what was observed."""
 
     slots: SlotPolicy
     demand: DemandPolicy
     counted: frozenset[MessageState]
     """The message states that count as backlog; ``visible`` is always among them."""
-    poll_interval: float = 10.0
-    """Seconds between two polls."""
-    min_containers: int = 0
-    max_containers: int = 90
-    """A hard limit on live containers, always."""
-    hysteresis: HysteresisPolicy = HysteresisPolicy()
-    cooldown: CooldownPolicy = CooldownPolicy()
-    paused: bool = False
-    """Observe and report, launch nothing."""
+    poll_interval: float
+    """The time between two polls, seconds."""
+    min_containers: int
+    """The containers that live even without a backlog."""
+    max_containers: int
+    """A hard limit on live containers."""
+    hysteresis: HysteresisPolicy
+    cooldown: CooldownPolicy
+    paused: bool
+    """Whether the scaler only observes and reports, and launches nothing."""

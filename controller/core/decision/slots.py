@@ -86,7 +86,11 @@ def launch_token(policy: SlotPolicy, slot: int, index: int) -> str:
     return f"ecsq-{slot}-{index}-{digest[:32]}"
 
 
+def spread(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone: it spreads scalers over time, everywhere the same."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / 2**64
+
+
 def _offset(policy: SlotPolicy) -> float:
-    """Spread the scalers' slots over time, the same way in every controller, seconds."""
-    digest = sha256(f"{policy.controller}/{policy.scaler}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 * slot_length(policy)
+    """Return when the scaler's slots begin, seconds after a multiple of their length."""
+    return spread(f"{policy.controller}/{policy.scaler}") * slot_length(policy)

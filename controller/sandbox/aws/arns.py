@@ -1,4 +1,4 @@
-"""How ECS names things, and pages of names."""
+"""The ARNs of ECS, and lists of names in pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ACCOUNT_ID = "123456789012"
-"""The account that moto plays."""
+"""The account to which everything in moto belongs."""
 PAGE = 100
-"""Names a page: the most that ListTasks and ListTaskDefinitions give."""
+"""The most names on one page of ListTasks and ListTaskDefinitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,26 @@ class Arns:
     account_id: str = ACCOUNT_ID
 
     def cluster(self, name: str) -> str:
-        """Give the ARN of a cluster."""
+        """Return the ARN of a cluster."""
         return self._arn(f"cluster/{name}")
 
     def task(self, cluster: str, task_id: str) -> str:
-        """Give the ARN of a task, in the long form."""
+        """Return the ARN of a task, in the long form."""
         return self._arn(f"task/{cluster}/{task_id}")
 
     def container(self, cluster: str, task_id: str, container_id: str) -> str:
-        """Give the ARN of a container of a task."""
+        """Return the ARN of a container of a task."""
         return self._arn(f"container/{cluster}/{task_id}/{container_id}")
 
     def definition(self, family: str, revision: int) -> str:
-        """Give the ARN of one revision of a task definition."""
+        """Return the ARN of one revision of a task definition."""
         return self._arn(f"task-definition/{family}:{revision}")
 
-    def name(self, kind: str, name_or_arn: str) -> str | None:
-        """Give what follows ``kind/`` in an ARN of ours, a plain name as it is, None for anybody else's ARN."""
+    def parse_name(self, kind: str, name_or_arn: str) -> str | None:
+        """Return the part after ``kind/`` of an ARN in this account and region, and a plain name unchanged.
+
+        None for the ARN of another account, region or kind.
+        """
         if not name_or_arn.startswith("arn:"):
             return name_or_arn
         prefix = self._arn(f"{kind}/")
@@ -52,33 +55,35 @@ class Arns:
         return f"arn:aws:ecs:{self.region}:{self.account_id}:{resource}"
 
 
-def page(
+def list_page(
+    member: str,
     names: Iterable[str],
     parameters: Json,
     *,
     order: Callable[[str], Any] = str,
     descending: bool = False,
-) -> tuple[list[str], str | None]:
-    """Give the names of one page and the token of the next, by the caller's maxResults and nextToken.
+) -> Json:
+    """Return the answer of a List operation: one page of names in ``member``, and ``nextToken`` if more follow.
 
-    The token holds the last name given, not an offset: names that come and go shift no later page.
+    ``parameters`` are the caller's, with maxResults and nextToken. The token holds the last name of the page, not an
+    offset, so names that come and go do not shift the pages after it. Raises ``InvalidParameterException``.
     """
     limit = parameters.get("maxResults", PAGE)
     if not 1 <= limit <= PAGE:
         raise invalid_parameter(f"maxResults must be between 1 and {PAGE}, not {limit}.")
     ordered = sorted(names, key=order, reverse=descending)
     if token := parameters.get("nextToken"):
-        last = order(_last_name(token))
+        last = order(_decode_token(token))
         ordered = [name for name in ordered if (order(name) < last if descending else order(name) > last)]
     taken = ordered[:limit]
-    return taken, _token(taken[-1]) if len(ordered) > limit else None
+    return {member: taken} | ({"nextToken": _encode_token(taken[-1])} if len(ordered) > limit else {})
 
 
-def _token(last: str) -> str:
+def _encode_token(last: str) -> str:
     return base64.urlsafe_b64encode(last.encode()).decode()
 
 
-def _last_name(token: str) -> str:
+def _decode_token(token: str) -> str:
     try:
         return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):

@@ -1,6 +1,6 @@
-"""Where tasks are placed, what is refused for want of room, and which tasks will fail to start.
+"""Where tasks are placed, which are refused for lack of capacity, and which will fail to start.
 
-EC2 capacity is taken as given: container instances are not modelled, and no task waits for one.
+There is always enough EC2 capacity: container instances are not modelled, and no task waits for one.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ CANNOT_PULL = "CannotPullContainerError: pull image manifest has been retried 5 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One entry of ``failures`` to come."""
+    """An entry that a later RunTask call will have in its ``failures``."""
 
     reason: str
     lies: bool
-    """The task starts although ``failures`` names it, as users have seen it happen."""
+    """The task starts although ``failures`` names it, as users of AWS have seen it happen."""
     cluster: str | None
     """Only for calls to this cluster; None for any."""
 
-    def entry(self, task_arn: str) -> Json:
-        """Give the entry as RunTask answers it."""
+    def describe(self, task_arn: str) -> Json:
+        """Return the entry as RunTask answers it."""
         return {"arn": task_arn, "reason": self.reason} if self.lies else {"reason": self.reason}
 
 
@@ -40,28 +40,28 @@ class StartFailure:
     """Tasks that will stop instead of starting."""
 
     matches: Callable[[str, str], bool]
-    """Gets (cluster name, family) of a task."""
+    """Called with a task's (cluster name, family)."""
     reason: str
 
 
 @dataclass(slots=True)
 class Capacity:
-    """What is to go wrong with the next tasks. Its caller holds the lock of the ECS side."""
+    """The failures that the next tasks will meet. The caller must hold the lock of the ECS side."""
 
     refusals: deque[Refusal] = field(default_factory=deque)
     start_failures: list[tuple[StartFailure, int | None]] = field(default_factory=list)
-    """Each with how many tasks it is still for; None for all."""
+    """Each with the number of tasks that it still applies to; None for all."""
 
-    def refusal(self, cluster: str) -> Refusal | None:
-        """Take the next refusal for a task in that cluster, if there is one."""
+    def take_refusal(self, cluster: str) -> Refusal | None:
+        """Remove and return the next refusal for a task in that cluster; None if there is none."""
         for refusal in self.refusals:
             if refusal.cluster in (None, cluster):
                 self.refusals.remove(refusal)
                 return refusal
         return None
 
-    def start_failure(self, cluster: str, family: str) -> str | None:
-        """Why the next task of that family will fail to start; None if it will start."""
+    def take_start_failure(self, cluster: str, family: str) -> str | None:
+        """Return why the next task of that family will fail to start, and count it; None if it will start."""
         for index, (failure, left) in enumerate(self.start_failures):
             if not failure.matches(cluster, family):
                 continue
@@ -72,7 +72,7 @@ class Capacity:
 
 
 def place(launch_type: str, strategy: tuple[Json, ...], count: int) -> list[tuple[str, str | None]]:
-    """(launch type, capacity provider) of each of ``count`` tasks: bases first, then by weight."""
+    """Return (launch type, capacity provider) for each of ``count`` tasks: bases first, then by weight."""
     if not strategy:
         return [(launch_type, None)] * count
     placed = [item["capacityProvider"] for item in strategy for _ in range(item.get("base", 0))][:count]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.arns import page
-from controller.sandbox.aws.wire import AwsError, Json
+from controller.sandbox.aws.arns import list_page
+from controller.sandbox.aws.wire import ApiError, Json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Cluster:
+class EmbeddedCluster:
     """One cluster as it was created."""
 
     name: str
@@ -26,23 +26,23 @@ class Cluster:
     status: str = "ACTIVE"
 
 
-class Clusters:
-    """The account's clusters by name. Its caller holds the lock of the ECS side."""
+class EmbeddedClusters:
+    """The account's clusters by name. The caller must hold the lock of the ECS side."""
 
-    def __init__(self, arns: Arns, task_counts: Callable[[str], tuple[int, int]]) -> None:
-        """``task_counts`` gives how many tasks of a cluster are (running, pending)."""
+    def __init__(self, arns: Arns, count_tasks: Callable[[str], tuple[int, int]]) -> None:
+        """``count_tasks`` returns how many tasks of a cluster are (running, pending)."""
         self._arns = arns
-        self._task_counts = task_counts
-        self._clusters: dict[str, Cluster] = {}
+        self._count_tasks = count_tasks
+        self._clusters: dict[str, EmbeddedCluster] = {}
 
-    def named(self, name_or_arn: str | None) -> Cluster:
-        """Find the active cluster of that name or ARN (``default`` for None).
+    def find(self, name_or_arn: str | None) -> EmbeddedCluster:
+        """Return the active cluster of that name or ARN (``default`` for None).
 
         Raises ``ClusterNotFoundException``.
         """
-        cluster = self._clusters.get(self._arns.name("cluster", name_or_arn or "default") or "")
+        cluster = self._clusters.get(self._arns.parse_name("cluster", name_or_arn or "default") or "")
         if cluster is None or cluster.status != "ACTIVE":
-            raise AwsError("ClusterNotFoundException", "Cluster not found.")
+            raise ApiError("ClusterNotFoundException", "Cluster not found.")
         return cluster
 
     def create_cluster(self, parameters: Json) -> Json:
@@ -50,7 +50,7 @@ class Clusters:
         name = parameters.get("clusterName") or "default"
         cluster = self._clusters.get(name)
         if cluster is None or cluster.status != "ACTIVE":
-            cluster = Cluster(
+            cluster = EmbeddedCluster(
                 name=name,
                 arn=self._arns.cluster(name),
                 capacity_providers=tuple(parameters.get("capacityProviders", ())),
@@ -58,36 +58,36 @@ class Clusters:
                 tags=tuple(parameters.get("tags", ())),
             )
             self._clusters[name] = cluster
-        return {"cluster": self._document(cluster)}
+        return {"cluster": self._describe(cluster)}
 
     def describe_clusters(self, parameters: Json) -> Json:
-        """Describe clusters by name or ARN; what is not there is in ``failures`` as MISSING."""
+        """Describe clusters by name or ARN; unknown ones are in ``failures`` as MISSING."""
         with_tags = "TAGS" in parameters.get("include", ())
         found, failures = [], []
         for name_or_arn in parameters.get("clusters") or ["default"]:
-            name = self._arns.name("cluster", name_or_arn)
+            name = self._arns.parse_name("cluster", name_or_arn)
             if name in self._clusters:
-                found.append(self._document(self._clusters[name], with_tags=with_tags))
+                found.append(self._describe(self._clusters[name], with_tags=with_tags))
             else:
                 arn = name_or_arn if name is None else self._arns.cluster(name)
                 failures.append({"arn": arn, "reason": "MISSING"})
         return {"clusters": found, "failures": failures}
 
     def list_clusters(self, parameters: Json) -> Json:
-        """ARNs of the active clusters, by pages."""
-        arns, token = page((c.arn for c in self._clusters.values() if c.status == "ACTIVE"), parameters)
-        return {"clusterArns": arns} | ({"nextToken": token} if token else {})
+        """List the ARNs of the active clusters in pages."""
+        arns = (cluster.arn for cluster in self._clusters.values() if cluster.status == "ACTIVE")
+        return list_page("clusterArns", arns, parameters)
 
     def delete_cluster(self, parameters: Json) -> Json:
-        """Make a cluster INACTIVE; one with live tasks is refused."""
-        cluster = self.named(parameters.get("cluster"))
-        if any(self._task_counts(cluster.name)):
-            raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+        """Make a cluster INACTIVE. Raises ``ClusterContainsTasksException`` if it has live tasks."""
+        cluster = self.find(parameters.get("cluster"))
+        if any(self._count_tasks(cluster.name)):
+            raise ApiError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
         cluster.status = "INACTIVE"
-        return {"cluster": self._document(cluster)}
+        return {"cluster": self._describe(cluster)}
 
-    def _document(self, cluster: Cluster, *, with_tags: bool = False) -> Json:
-        running, pending = self._task_counts(cluster.name)
+    def _describe(self, cluster: EmbeddedCluster, *, with_tags: bool = False) -> Json:
+        running, pending = self._count_tasks(cluster.name)
         return {
             "clusterArn": cluster.arn,
             "clusterName": cluster.name,

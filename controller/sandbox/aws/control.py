@@ -1,4 +1,4 @@
-"""The sandbox's own hand on the ECS side: it runs the containers, and it breaks things."""
+"""Direct control over the embedded ECS, for the sandbox and for tests: see tasks, end containers, cause failures."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from controller.sandbox.aws.capacity import CANNOT_PULL, NO_CAPACITY, Refusal, StartFailure
 from controller.sandbox.aws.lifecycle import Exit
-from controller.sandbox.aws.metadata import container_path
+from controller.sandbox.aws.metadata import build_container_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.sandbox.aws.ecs import Ecs
     from controller.sandbox.aws.lifecycle import ContainerState
-    from controller.sandbox.aws.task import Task
+    from controller.sandbox.aws.task import EmbeddedTask
     from controller.sandbox.aws.timing import Delay, Timing
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerView:
-    """One container of a task at a moment."""
+    """The state of one container of a task at one moment."""
 
     name: str
     essential: bool
@@ -28,23 +28,23 @@ class ContainerView:
     """PENDING, RUNNING or STOPPED."""
     exit_code: int | None
     started_at: float | None
-    """Seconds since the epoch; None if it has not started."""
+    """Seconds since the epoch; None before its start."""
     stopped_at: float | None
-    """Seconds since the epoch; None while it runs or may yet run."""
+    """Seconds since the epoch; None before its end."""
     environment: dict[str, str]
-    """The definition's, with the call's overrides on top."""
+    """The definition's variables, and over them those of the RunTask call."""
     entry_point: tuple[str, ...]
     command: tuple[str, ...]
-    """The definition's, or the call's override."""
+    """The definition's, unless the RunTask call overrides it."""
     depends_on: tuple[tuple[str, str], ...]
     """Pairs of (container name, condition)."""
     metadata_uri: str
-    """What ECS adds to the environment as ``METADATA_VARIABLE``."""
+    """The value of ``METADATA_VARIABLE``, which ECS adds to the environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task at a moment, without any lag. Times are seconds since the epoch."""
+    """The state of one task at one moment, without any lag. Times are seconds since the epoch."""
 
     arn: str
     cluster: str
@@ -60,17 +60,17 @@ class TaskView:
     desired_status: str
     definition_arn: str
     client_token: str
-    """The RunTask call's token; empty if it carried none."""
+    """The client token of the RunTask call; empty if it had none."""
     containers: tuple[ContainerView, ...]
 
     @property
     def id(self) -> str:
-        """What its ARN ends with."""
+        """The last part of the ARN."""
         return self.arn.rpartition("/")[2]
 
 
 class EcsControl:
-    """What happens inside tasks, told from within the process. Safe to use from every thread."""
+    """Reads and changes the embedded ECS without going over HTTP. Safe to use from every thread."""
 
     def __init__(self, ecs: Ecs, timing: Timing, url: str) -> None:
         self._ecs = ecs
@@ -80,7 +80,7 @@ class EcsControl:
 
     @property
     def listing_lag(self) -> Delay:
-        """How old what ListTasks shows is, in seconds, for all tasks or by ARN."""
+        """How old the state shown by ListTasks is, in seconds, for all tasks or by ARN."""
         return self._timing.listing_lag
 
     @listing_lag.setter
@@ -89,42 +89,42 @@ class EcsControl:
 
     @property
     def timing(self) -> Timing:
-        """Every delay of the ECS side; what is set here holds from now on."""
+        """Every delay of the ECS side. A change applies at once."""
         return self._timing
 
     def tasks(self, cluster: str | None = None) -> list[TaskView]:
-        """Every task that ECS still knows, oldest first; of one cluster, or of all."""
+        """Return every task that ECS still knows, oldest first; of one cluster, or of all."""
         with self._ecs.lock:
             now = self._ecs.clock()
-            tasks = self._ecs.tasks.all()
-            views = [self._view(task, now) for task in tasks if cluster in (None, task.cluster)]
+            tasks = self._ecs.tasks.list_all()
+            views = [self._view_task(task, now) for task in tasks if cluster in (None, task.cluster)]
             self._ended = {arn: self._ended[arn] for task in tasks if (arn := task.arn) in self._ended}
         return views
 
     def task(self, arn: str) -> TaskView:
-        """One task. Raises ``KeyError`` if ECS does not know it."""
+        """Return one task. Raises ``KeyError`` if ECS does not know it."""
         with self._ecs.lock:
-            return self._view(self._ecs.tasks.known(arn), self._ecs.clock())
+            return self._view_task(self._ecs.tasks.get(arn), self._ecs.clock())
 
-    def _view(self, task: Task, now: float) -> TaskView:
-        # A stopped task never changes again, and a sandbox looks at all of them many times a second.
+    def _view_task(self, task: EmbeddedTask, now: float) -> TaskView:
+        # A stopped task never changes again, and the sandbox looks at all tasks many times a second.
         if (ended := self._ended.get(task.arn)) is not None:
             return ended
-        view = _view(task, now, self._url)
+        view = _build_view(task, now, self._url)
         if view.last_status == "STOPPED":
             self._ended[task.arn] = view
         return view
 
     def exit_container(self, arn: str, name: str, code: int) -> bool:
-        """Let a container's process end by itself.
+        """End a container's process with an exit code, as if it had exited by itself.
 
-        An essential container takes its whole task along, as ECS has it: the others are killed with 137.
-        Returns False, and changes nothing, if the container does not run (any more): it was killed first.
-        Raises ``KeyError`` for a task or a container that is not there.
+        If the container is essential, its whole task stops, as on ECS: the others are killed with 137.
+        Returns False, and changes nothing, if the container is not running, for example because it was killed first.
+        Raises ``KeyError`` for an unknown task or container.
         """
         with self._ecs.lock:
             now = self._ecs.clock()
-            task = self._ecs.tasks.known(arn)
+            task = self._ecs.tasks.get(arn)
             if task.life.containers(now)[name].status != "RUNNING":
                 return False
             task.life.exits[name] = Exit(now, code)
@@ -135,9 +135,9 @@ class EcsControl:
     def interrupt(
         self, arn: str, code: str = "SpotInterruption", reason: str = "Your Spot Task was interrupted."
     ) -> None:
-        """Take a task's capacity away: it stops with that ``stopCode``, its containers are killed."""
+        """Take a task's capacity away: it stops with ``stopCode`` ``code``, and its containers are killed."""
         with self._ecs.lock:
-            self._ecs.tasks.stop(self._ecs.tasks.known(arn), code, reason)
+            self._ecs.tasks.stop(self._ecs.tasks.get(arn), code, reason)
 
     def fail_starts(
         self,
@@ -146,48 +146,49 @@ class EcsControl:
         when: Callable[[str, str], bool] | None = None,
         reason: str = CANNOT_PULL,
     ) -> None:
-        """Let the next tasks stop with TaskFailedToStart at the end of their start delay.
+        """Let the next ``times`` tasks stop with TaskFailedToStart at the end of their start delay.
 
-        ``times`` None is for every task until ``let_starts_succeed``; ``when`` gets (cluster name, family).
+        ``times`` None means every task until ``let_starts_succeed``. ``when`` is called with (cluster name, family),
+        and only tasks for which it is true count.
         """
         failure = StartFailure(when or (lambda _cluster, _family: True), reason)
         with self._ecs.lock:
             self._ecs.launches.capacity.start_failures.append((failure, times))
 
     def let_starts_succeed(self) -> None:
-        """Take every ``fail_starts`` back; tasks already started keep their fate."""
+        """Take every ``fail_starts`` back. Tasks that were launched before still fail."""
         with self._ecs.lock:
             self._ecs.launches.capacity.start_failures.clear()
 
-    def run_task_failures(
+    def fail_run_task(
         self, count: int = 1, *, reason: str = NO_CAPACITY, lies: bool = False, cluster: str | None = None
     ) -> None:
-        """Let the next ``count`` tasks asked for end in RunTask's ``failures`` instead of ``tasks``.
+        """Let RunTask answer the next ``count`` tasks in ``failures`` instead of ``tasks``, over one or more calls.
 
-        With ``lies`` they start all the same. They may be spread over several calls.
+        With ``lies`` these tasks start all the same.
         """
         with self._ecs.lock:
             self._ecs.launches.capacity.refusals.extend([Refusal(reason, lies, cluster)] * count)
 
-    def clear_run_task_failures(self) -> None:
-        """Take back the failures that no call has met yet."""
+    def let_run_task_succeed(self) -> None:
+        """Take every ``fail_run_task`` back. Answers that were given before stay as they are."""
         with self._ecs.lock:
             self._ecs.launches.capacity.refusals.clear()
 
     def forget(self, arn: str) -> None:
-        """Let ECS not know a task any more, as an hour after its stop: DescribeTasks says MISSING."""
+        """Make ECS forget a task, as it does an hour after the task has stopped: DescribeTasks says MISSING."""
         with self._ecs.lock:
             self._ecs.tasks.forget(arn)
 
     def hide(self, arn: str, seconds: float) -> None:
-        """Keep one task out of every listing for that long from now on."""
+        """Keep one task out of every listing for so many seconds from now."""
         with self._ecs.lock:
             self._ecs.tasks.hide(arn, self._ecs.clock() + seconds)
 
 
-def _view(task: Task, now: float, url: str) -> TaskView:
+def _build_view(task: EmbeddedTask, now: float, url: str) -> TaskView:
     life = task.life
-    stop = life.stop_at(now)
+    stop = life.find_stop(now)
     states = life.containers(now)
     overrides = {o["name"]: o for o in task.overrides.get("containerOverrides", ())}
     return TaskView(
@@ -205,18 +206,18 @@ def _view(task: Task, now: float, url: str) -> TaskView:
         definition_arn=task.definition.arn,
         client_token=task.client_token,
         containers=tuple(
-            _container_view(
+            _build_container_view(
                 container,
                 overrides.get(container["name"], {}),
                 states[container["name"]],
-                metadata_uri=url + container_path(task, container["name"]),
+                metadata_uri=url + build_container_path(task, container["name"]),
             )
             for container in task.definition.document["containerDefinitions"]
         ),
     )
 
 
-def _container_view(
+def _build_container_view(
     container: dict[str, Any], override: dict[str, Any], state: ContainerState, *, metadata_uri: str
 ) -> ContainerView:
     environment = [*container["environment"], *override.get("environment", ())]

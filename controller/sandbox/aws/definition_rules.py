@@ -1,7 +1,7 @@
-"""What RegisterTaskDefinition refuses, and how it says it.
+"""The task definitions that RegisterTaskDefinition refuses, with its error messages.
 
-Rules: the "Amazon ECS task definition parameters" pages and the ECS quotas. Messages follow ECS's where they are
-known. A rule here is about what AWS checks at registration, never about what this project needs.
+The rules come from the "Amazon ECS task definition parameters" pages and the ECS quotas, the messages from ECS where
+they are known. Only rules that AWS checks at registration belong here, none that only this project needs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MAX_BYTES = 65_536
 MAX_TAGS = 50
 MAX_TAG_VALUE = 256
 MIN_EC2_CPU, MAX_EC2_CPU = 128, 196_608
-"""Task-level CPU units where Fargate is not demanded."""
+"""Limits of the task-level CPU units of a definition that does not require Fargate."""
 MAX_FARGATE_TIMEOUT = 120
 MIN_STORAGE, MAX_STORAGE = 21, 200
-"""GiB of ephemeral storage that Fargate can be asked for."""
+"""Limits of the ephemeral storage on Fargate, GiB."""
 GB = 1024
-"""MiB in what ECS calls a GB."""
+"""How many MiB ECS means by 1 GB."""
 FARGATE_MEMORY: dict[int, frozenset[int]] = {
     256: frozenset({512, 1 * GB, 2 * GB}),
     512: frozenset(range(1 * GB, 4 * GB + 1, GB)),
@@ -37,13 +37,13 @@ FARGATE_MEMORY: dict[int, frozenset[int]] = {
     16384: frozenset(range(32 * GB, 120 * GB + 1, 8 * GB)),
     32768: frozenset({60 * GB, 120 * GB, 244 * GB}),
 }
-"""Task-level memory (MiB) that Fargate has for each task-level CPU (units)."""
+"""The task-level memory sizes (MiB) that Fargate offers for each task-level CPU size (units)."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _AMOUNT = re.compile(r"(\d*\.?\d+)\s*(vCPU|GB)?", re.IGNORECASE)
 
 
 def check_definition(request: Json) -> None:
-    """Raise what AWS answers to a RegisterTaskDefinition request that it refuses; return if it takes it."""
+    """Check a RegisterTaskDefinition request. Raises the ``ApiError`` with which AWS refuses it."""
     _check_names(request)
     _check_containers(request["containerDefinitions"])
     _check_dependencies(request["containerDefinitions"])
@@ -55,17 +55,17 @@ def check_definition(request: Json) -> None:
     if len(json.dumps(request, separators=(",", ":")).encode()) > MAX_BYTES:
         raise client_error("Actual size of the task definition exceeds the maximum of 64 KiB.")
     if "FARGATE" in request.get("requiresCompatibilities", ()):
-        for problem in fargate_problems(request):
+        for problem in find_fargate_problems(request):
             raise client_error(problem)
-    elif (cpu := task_cpu(request)) is not None and not MIN_EC2_CPU <= cpu <= MAX_EC2_CPU:
+    elif (cpu := read_task_cpu(request)) is not None and not MIN_EC2_CPU <= cpu <= MAX_EC2_CPU:
         raise client_error(f"Invalid 'cpu' setting for task: {cpu} is not between {MIN_EC2_CPU} and {MAX_EC2_CPU}.")
     _check_container_memory(request)
     _check_sums(request)
     _check_network(request)
 
 
-def amount(text: str) -> int:
-    """CPU units or MiB out of ``1024``, ``1 vCPU``, ``.5 vCPU`` or ``2 GB``: both units stand for 1,024."""
+def parse_amount(text: str) -> int:
+    """Return the CPU units or MiB of ``1024``, ``1 vCPU``, ``.5 vCPU`` or ``2 GB``; vCPU and GB count 1,024 each."""
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
         raise client_error(f"Invalid setting for cpu or memory: {text}")
@@ -73,19 +73,19 @@ def amount(text: str) -> int:
     return round(float(number) * (1024 if suffix else 1))
 
 
-def task_cpu(request: Json) -> int | None:
-    """Task-level CPU in units; None if the definition sets none."""
-    return amount(request["cpu"]) if request.get("cpu") else None
+def read_task_cpu(request: Json) -> int | None:
+    """Return the task-level CPU in units; None if the definition sets none."""
+    return parse_amount(request["cpu"]) if request.get("cpu") else None
 
 
-def task_memory(request: Json) -> int | None:
-    """Task-level memory in MiB; None if the definition sets none."""
-    return amount(request["memory"]) if request.get("memory") else None
+def read_task_memory(request: Json) -> int | None:
+    """Return the task-level memory in MiB; None if the definition sets none."""
+    return parse_amount(request["memory"]) if request.get("memory") else None
 
 
-def fargate_problems(request: Json) -> Iterator[str]:
-    """Why this definition cannot run on Fargate, one message for each reason."""
-    cpu, memory = task_cpu(request), task_memory(request)
+def find_fargate_problems(request: Json) -> Iterator[str]:
+    """Yield why this definition cannot run on Fargate, one message for each reason."""
+    cpu, memory = read_task_cpu(request), read_task_memory(request)
     if request.get("networkMode") != "awsvpc":
         yield "Fargate only supports network mode 'awsvpc'."
     if cpu is None or memory is None:
@@ -99,10 +99,10 @@ def fargate_problems(request: Json) -> Iterator[str]:
     if request.get("ephemeralStorage", {}).get("sizeInGiB", MIN_STORAGE) not in range(MIN_STORAGE, MAX_STORAGE + 1):
         yield f"ephemeralStorage must be between {MIN_STORAGE} and {MAX_STORAGE} GiB."
     for container in request["containerDefinitions"]:
-        yield from _fargate_container_problems(request, container)
+        yield from _find_container_problems(request, container)
 
 
-def _fargate_container_problems(request: Json, container: Json) -> Iterator[str]:
+def _find_container_problems(request: Json, container: Json) -> Iterator[str]:
     name = container["name"]
     driver = container.get("logConfiguration", {}).get("logDriver")
     if driver == "awslogs" and not request.get("executionRoleArn"):
@@ -149,7 +149,7 @@ def _check_dependencies(containers: list[Json]) -> None:
     for container in containers:
         for dependency in container.get("dependsOn", ()):
             _check_dependency(container["name"], dependency, by_name)
-    dependency_order(containers)
+    order_by_dependency(containers)
 
 
 def _check_dependency(dependent: str, dependency: Json, by_name: dict[str, Json]) -> None:
@@ -164,8 +164,8 @@ def _check_dependency(dependent: str, dependency: Json, by_name: dict[str, Json]
         raise client_error(f"A HEALTHY dependency needs a health check on container {name}.")
 
 
-def dependency_order(containers: list[Json]) -> list[Json]:
-    """Order the containers, nobody before whom it depends on. A cycle is refused, as ECS does."""
+def order_by_dependency(containers: list[Json]) -> list[Json]:
+    """Return the containers so that each comes after those it depends on. Raises ``ClientException`` on a cycle."""
     waiting = {c["name"]: {d["containerName"] for d in c.get("dependsOn", ())} for c in containers}
     ordered: list[Json] = []
     while waiting:
@@ -187,7 +187,7 @@ def _check_volumes(request: Json) -> None:
 
 
 def _check_container_memory(request: Json) -> None:
-    task = task_memory(request)
+    task = read_task_memory(request)
     for container in request["containerDefinitions"]:
         memory, reserved = container.get("memory"), container.get("memoryReservation")
         problem = None
@@ -203,7 +203,7 @@ def _check_container_memory(request: Json) -> None:
 
 def _check_sums(request: Json) -> None:
     containers = request["containerDefinitions"]
-    cpu, memory = task_cpu(request), task_memory(request)
+    cpu, memory = read_task_cpu(request), read_task_memory(request)
     asked_cpu = sum(container.get("cpu", 0) for container in containers)
     if cpu is not None and asked_cpu > cpu:
         raise client_error(f"The containers ask for {asked_cpu} CPU units, the task has {cpu}.")

@@ -1,4 +1,4 @@
-"""Task definitions: registered, described, listed, deregistered, tagged."""
+"""Task definitions: RegisterTaskDefinition, and the operations that describe, list and deregister them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.arns import page
+from controller.sandbox.aws.arns import list_page
 from controller.sandbox.aws.definition_rules import (
     check_definition,
-    fargate_problems,
-    task_cpu,
-    task_memory,
+    find_fargate_problems,
+    read_task_cpu,
+    read_task_memory,
 )
 from controller.sandbox.aws.wire import Json, client_error
 
@@ -32,7 +32,7 @@ _CONTAINER_DEFAULTS: Json = {
     "volumesFrom": [],
     "systemControls": [],
 }
-"""What ECS adds to every container definition that leaves it out."""
+"""The members that ECS adds to a container definition without them."""
 
 
 @dataclass(slots=True)
@@ -43,14 +43,14 @@ class Definition:
     family: str
     revision: int
     document: Json
-    """``taskDefinition`` of an answer, the status excepted. Never changed."""
+    """The ``taskDefinition`` member of an answer, except for what deregistering changes. It stays as it is."""
     tags: list[Json]
     active: bool = True
     deregistered_at: float | None = None
 
     @property
     def compatibilities(self) -> list[str]:
-        """The launch types that it can run on."""
+        """The launch types on which it can run."""
         compatibilities: list[str] = self.document["compatibilities"]
         return compatibilities
 
@@ -59,14 +59,14 @@ class Definition:
         """``awsvpc``, ``bridge``, ``host`` or ``none``."""
         return str(self.document["networkMode"])
 
-    def answer(self) -> Json:
-        """Give the revision as an answer shows it."""
+    def describe(self) -> Json:
+        """Return the revision as an answer shows it."""
         ended = {} if self.deregistered_at is None else {"deregisteredAt": self.deregistered_at}
         return {**self.document, **ended, "status": "ACTIVE" if self.active else "INACTIVE"}
 
 
-class Definitions:
-    """The account's task definitions. Its caller holds the lock of the ECS side."""
+class EmbeddedDefinitions:
+    """The account's task definitions. The caller must hold the lock of the ECS side."""
 
     def __init__(self, arns: Arns, clock: Callable[[], float]) -> None:
         self._arns = arns
@@ -74,8 +74,8 @@ class Definitions:
         self._families: dict[str, list[Definition]] = {}
 
     def find(self, name_or_arn: str) -> Definition | None:
-        """By family (its newest active revision), ``family:revision`` or ARN; None if there is none."""
-        name = self._arns.name("task-definition", name_or_arn)
+        """Return a revision by ARN, ``family:revision`` or family (the newest active one); None if there is none."""
+        name = self._arns.parse_name("task-definition", name_or_arn)
         if name is None:
             return None
         match = _REVISION.fullmatch(name)
@@ -86,26 +86,26 @@ class Definitions:
         return revisions[index] if 0 <= index < len(revisions) else None
 
     def register_task_definition(self, parameters: Json) -> Json:
-        """Register the next revision of a family, if its rules are kept."""
+        """Register the next revision of a family. Raises the ``ApiError`` with which AWS refuses it."""
         check_definition(parameters)
         request = copy.deepcopy(parameters)
         tags = request.pop("tags", [])
         revisions = self._families.setdefault(request["family"], [])
         revision = len(revisions) + 1
         arn = self._arns.definition(request["family"], revision)
-        document = self._document(request) | {"taskDefinitionArn": arn, "revision": revision}
+        document = self._build_document(request) | {"taskDefinitionArn": arn, "revision": revision}
         definition = Definition(arn, request["family"], revision, document, tags)
         revisions.append(definition)
-        return {"taskDefinition": definition.answer(), "tags": tags}
+        return {"taskDefinition": definition.describe(), "tags": tags}
 
-    def _document(self, request: Json) -> Json:
+    def _build_document(self, request: Json) -> Json:
         containers = [_CONTAINER_DEFAULTS | container for container in request["containerDefinitions"]]
         mode = request.get("networkMode", "bridge")
-        fargate = not any(fargate_problems(request))
+        fargate = not any(find_fargate_problems(request))
         document = _TASK_DEFAULTS | request
-        sizes = {"cpu": task_cpu(request), "memory": task_memory(request)}
+        sizes = {"cpu": read_task_cpu(request), "memory": read_task_memory(request)}
         return document | {
-            "containerDefinitions": [_with_port_defaults(container, mode) for container in containers],
+            "containerDefinitions": [_add_port_defaults(container, mode) for container in containers],
             "networkMode": mode,
             "compatibilities": ["EC2", "FARGATE"] if fargate else ["EC2"],
             "registeredAt": self._clock(),
@@ -114,53 +114,46 @@ class Definitions:
         }
 
     def describe_task_definition(self, parameters: Json) -> Json:
-        """One revision; with its tags if they are asked for."""
+        """Describe one revision, with its tags if ``include`` asks for them."""
         definition = self.find(parameters.get("taskDefinition", ""))
         if definition is None:
             raise client_error("Unable to describe task definition.")
         tags = {"tags": definition.tags} if "TAGS" in parameters.get("include", ()) else {}
-        return {"taskDefinition": definition.answer(), **tags}
+        return {"taskDefinition": definition.describe(), **tags}
 
     def deregister_task_definition(self, parameters: Json) -> Json:
-        """Make a revision INACTIVE; it can still be described."""
+        """Make a revision INACTIVE. It can still be described."""
         definition = self.find(parameters.get("taskDefinition", ""))
         if definition is None or ":" not in parameters["taskDefinition"]:
             raise client_error("The specified task definition does not exist.")
         if definition.active:
             definition.active = False
             definition.deregistered_at = self._clock()
-        return {"taskDefinition": definition.answer()}
+        return {"taskDefinition": definition.describe()}
 
     def list_task_definitions(self, parameters: Json) -> Json:
-        """ARNs of revisions by family and revision; ``familyPrefix`` is a whole family's name, as on AWS."""
+        """List the ARNs of revisions in pages; ``familyPrefix`` is the whole name of a family, as on AWS."""
         family = parameters.get("familyPrefix")
         active = parameters.get("status", "ACTIVE") == "ACTIVE"
         families = self._families.values() if family is None else [self._families.get(family, [])]
-        arns, token = page(
-            (d.arn for revisions in families for d in revisions if d.active == active),
-            parameters,
-            order=_by_revision,
-            descending=parameters.get("sort") == "DESC",
-        )
-        return {"taskDefinitionArns": arns} | ({"nextToken": token} if token else {})
+        arns = (d.arn for revisions in families for d in revisions if d.active == active)
+        descending = parameters.get("sort") == "DESC"
+        return list_page("taskDefinitionArns", arns, parameters, order=_by_revision, descending=descending)
 
     def list_task_definition_families(self, parameters: Json) -> Json:
-        """Families whose name begins with ``familyPrefix``; ACTIVE ones have an active revision."""
+        """List the families whose name begins with ``familyPrefix``; an ACTIVE one has an active revision."""
         status = parameters.get("status", "ALL")
         prefix = parameters.get("familyPrefix", "")
-        families, token = page(
-            (
-                family
-                for family, revisions in self._families.items()
-                if family.startswith(prefix)
-                and (status == "ALL" or any(d.active for d in revisions) == (status == "ACTIVE"))
-            ),
-            parameters,
+        families = (
+            family
+            for family, revisions in self._families.items()
+            if family.startswith(prefix)
+            and (status == "ALL" or any(d.active for d in revisions) == (status == "ACTIVE"))
         )
-        return {"families": families} | ({"nextToken": token} if token else {})
+        return list_page("families", families, parameters)
 
 
-def _with_port_defaults(container: Json, mode: str) -> Json:
+def _add_port_defaults(container: Json, mode: str) -> Json:
     mappings = [
         {"protocol": "tcp", "hostPort": mapping.get("containerPort", 0) if mode == "awsvpc" else 0} | mapping
         for mapping in container["portMappings"]

@@ -7,14 +7,14 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from controller.sandbox.aws.arns import Arns
-from controller.sandbox.aws.clusters import Clusters
-from controller.sandbox.aws.definitions import Definitions
+from controller.sandbox.aws.clusters import EmbeddedClusters
+from controller.sandbox.aws.definitions import EmbeddedDefinitions
 from controller.sandbox.aws.launches import Launches
-from controller.sandbox.aws.metadata import task_answer
+from controller.sandbox.aws.metadata import answer_metadata
 from controller.sandbox.aws.shapes import check_shape
 from controller.sandbox.aws.tags import Tags
-from controller.sandbox.aws.tasks import Tasks
-from controller.sandbox.aws.wire import Answer, AwsError, Json, Request, json_answer
+from controller.sandbox.aws.tasks import EmbeddedTasks
+from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, Request, make_json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,9 @@ class Ecs:
     def reset(self) -> None:
         """Forget every cluster, definition, task and token."""
         with self.lock:
-            self.tasks = Tasks(self._arns, self._timing, self.clock)
-            self.clusters = Clusters(self._arns, self.tasks.counts)
-            self.definitions = Definitions(self._arns, self.clock)
+            self.tasks = EmbeddedTasks(self._arns, self._timing, self.clock)
+            self.clusters = EmbeddedClusters(self._arns, self.tasks.count)
+            self.definitions = EmbeddedDefinitions(self._arns, self.clock)
             self.launches = Launches(
                 arns=self._arns,
                 clusters=self.clusters,
@@ -48,9 +48,9 @@ class Ecs:
                 clock=self.clock,
                 random=self._random,
             )
-            self._operations = self._named_operations()
+            self._operations = self._list_operations()
 
-    def _named_operations(self) -> dict[str, Callable[[Json], Json]]:
+    def _list_operations(self) -> dict[str, Callable[[Json], Json]]:
         clusters, definitions, tasks = self.clusters, self.definitions, self.tasks
         tags = Tags(definitions)
         return {
@@ -67,27 +67,27 @@ class Ecs:
             "TagResource": tags.tag_resource,
             "UntagResource": tags.untag_resource,
             "RunTask": self.launches.run_task,
-            "DescribeTasks": lambda p: tasks.describe_tasks(p, clusters.named(p.get("cluster"))),
-            "ListTasks": lambda p: tasks.list_tasks(p, clusters.named(p.get("cluster"))),
-            "StopTask": lambda p: tasks.stop_task(p, clusters.named(p.get("cluster"))),
+            "DescribeTasks": lambda p: tasks.describe_tasks(p, clusters.find(p.get("cluster"))),
+            "ListTasks": lambda p: tasks.list_tasks(p, clusters.find(p.get("cluster"))),
+            "StopTask": lambda p: tasks.stop_task(p, clusters.find(p.get("cluster"))),
         }
 
-    def answer(self, request: Request) -> Answer:
-        """Do what an ECS request asks for."""
+    def answer(self, request: Request) -> HttpAnswer:
+        """Carry out an ECS request and return its answer, which may be an error."""
         operation = self._operations.get(request.operation)
         if operation is None:
-            return AwsError(
+            return ApiError(
                 "UnsupportedFeatureException", f"The embedded ECS has no operation {request.operation}."
-            ).answer()
+            ).to_answer()
         try:
             check_shape("ecs", request.operation, request.parameters)
             with self.lock:
                 document = operation(request.parameters)
-        except AwsError as error:
-            return error.answer()
-        return json_answer(document)
+        except ApiError as error:
+            return error.to_answer()
+        return make_json_answer(document)
 
-    def metadata(self, path: str) -> Answer:
-        """Answer a container that asks about its task."""
+    def answer_metadata(self, path: str) -> HttpAnswer:
+        """Answer a container's question to its task metadata endpoint."""
         with self.lock:
-            return task_answer(self.tasks, path)
+            return answer_metadata(self.tasks, path)

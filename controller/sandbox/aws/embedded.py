@@ -1,40 +1,42 @@
-"""The embedded AWS as a whole: one loopback endpoint for every service, with a journal and faults."""
+"""The embedded AWS as a whole: one loopback endpoint for every service, with a journal and disturbances."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
 
+from controller.clock import machine_clock
 from controller.sandbox.aws.control import EcsControl
+from controller.sandbox.aws.disturbances import AT_THE_SOCKET, MALFORMED, WITHOUT_WORK, Disturbance, Disturbances
 from controller.sandbox.aws.ecs import Ecs
-from controller.sandbox.aws.faults import AT_THE_SOCKET, MALFORMED, WITHOUT_WORK, Fault, Faults
-from controller.sandbox.aws.journal import Call, Journal
+from controller.sandbox.aws.journal import Journal, JournalEntry
 from controller.sandbox.aws.moto_services import MotoServices
 from controller.sandbox.aws.queues import Queues
 from controller.sandbox.aws.rates import Rates
 from controller.sandbox.aws.server import Delivery, HttpServer
 from controller.sandbox.aws.timing import Delay, Timing
-from controller.sandbox.aws.wire import METADATA, Answer, AwsError, Request
+from controller.sandbox.aws.wire import METADATA, ApiError, HttpAnswer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _REGIONAL = ("ecs", "sqs")
+_MACHINE = machine_clock(Event())
+"""The clock of moto's queues, and of everything else unless the caller passes another one."""
 
 
 class EmbeddedAws:
-    """ECS and SQS (and what else moto plays) on loopback, for real boto3 clients.
+    """ECS, SQS and the other services of moto on loopback, for real boto3 clients.
 
-    A context manager; ``stop`` may be called twice. One instance at a time: moto's queues belong to the process,
-    and a new instance begins with none. Delays are in seconds; a function gets the task's ARN.
+    A context manager; ``stop`` may be called twice. Use one instance at a time: moto's queues belong to the process,
+    and a new instance begins with none. Delays are in seconds; one may be a function of the task's ARN.
     """
 
-    def __init__(  # noqa: PLR0913 - keywords all, each a thing that AWS leaves open
+    def __init__(  # noqa: PLR0913 - keywords only, each for something that AWS leaves open
         self,
         *,
         host: str = "127.0.0.1",
@@ -45,11 +47,12 @@ class EmbeddedAws:
         pending_delay: float | None = None,
         stop_delay: float = 0.0,
         seed: int | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = _MACHINE.now,
     ) -> None:
-        """Bind the port at once (0: a free one); raises ``OSError`` if it is taken.
+        """Bind the port at once (0: a free one). Raises ``OSError`` if it is taken.
 
-        ``seed`` fixes the tasks' names and the faults' draws; ``clock`` is that of tasks, rates and late counts.
+        ``seed`` fixes the ids of tasks and the draws of disturbances. ``clock`` returns seconds since the epoch; tasks,
+        rates, the journal and late counts go by it, but the messages in the queues by the machine's clock.
         """
         self._timing = Timing(
             start_delay=start_delay,
@@ -59,35 +62,36 @@ class EmbeddedAws:
         )
         self._initial_timing = replace(self._timing)
         self.region = region
+        self._clock = clock
         self.journal = Journal()
-        self.faults = Faults(seed)
+        self.disturbances = Disturbances(seed)
         self.rates = Rates(clock)
         self._server = HttpServer(host, port, self._answer)
         self.url = self._server.url
         self._ecs = Ecs(region, self._timing, clock, seed)
         self.ecs = EcsControl(self._ecs, self._timing, self.url)
-        self._moto = MotoServices(region)
-        self.sqs = Queues(self._moto, clock)
+        self._moto = MotoServices(region, _MACHINE.now)
+        self.sqs = Queues(self._moto, clock, _MACHINE)
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
 
     def start(self) -> Self:
-        """Forget what an earlier instance left in moto, and begin to answer."""
+        """Remove what an earlier instance left in moto, and begin to answer."""
         self._moto.reset()
         self._server.start()
         return self
 
     def stop(self) -> None:
-        """End every call in flight, and the server with it."""
-        self.faults.clear()
+        """End every call in flight, and stop the server."""
+        self.disturbances.clear()
         self.sqs.close()
         self._server.stop()
         for client in self._clients.values():
             client.close()
 
     def reset(self) -> None:
-        """Be as after ``start``: no task, definition, cluster, queue, fault or call, and the first delays."""
-        self.faults.clear()
+        """Return to the state after ``start``: ECS, SQS and journal are empty, no disturbances, the first delays."""
+        self.disturbances.clear()
         self.rates.lift()
         self._timing.set(self._initial_timing)
         self.sqs.counts_lag = 0.0
@@ -102,9 +106,9 @@ class EmbeddedAws:
         self.stop()
 
     def client(self, service: str, *, app: str = "", config: Config | None = None, **options: Any) -> Any:
-        """Give a boto3 client of this endpoint with dummy credentials; ``app`` is its name in the journal.
+        """Return a boto3 client of this endpoint with dummy credentials; ``app`` is its name in the journal.
 
-        Without ``config`` and ``options`` all who ask share one, which ``stop`` closes.
+        Without ``config`` and ``options`` it is shared by all callers with the same name, and ``stop`` closes it.
         """
         if config is not None or options:
             return self._connect(service, app, config or Config(), **options)
@@ -128,61 +132,61 @@ class EmbeddedAws:
         )
 
     def _answer(self, request: Request) -> Delivery:
-        arrived_at = time.time()
-        fault = self.faults.take(request)
-        if fault is not None and fault.kind == "slow":
-            self.faults.wait(fault.delay)
-        answer = self._work(request, fault)
+        arrived_at = self._clock()
+        disturbance = self.disturbances.take(request)
+        if disturbance is not None and disturbance.kind == "slow":
+            self.disturbances.wait(disturbance.delay)
+        answer = self._work(request, disturbance)
         self.journal.record(
-            Call(
+            JournalEntry(
                 at=arrived_at,
                 service=request.service,
                 operation=request.operation,
                 parameters=request.parameters,
                 status=answer.status if answer else 0,
                 error_code=answer.error_code if answer else None,
-                fault=fault.kind if fault else None,
+                disturbance=disturbance.kind if disturbance else None,
                 client=request.client,
                 process=request.process,
             )
         )
-        return self._delivery(answer, fault)
+        return self._prepare_delivery(answer, disturbance)
 
-    def _work(self, request: Request, fault: Fault | None) -> Answer | None:
-        if fault is not None and fault.kind in WITHOUT_WORK:
-            return None if fault.kind == "lost_request" else fault.answer()
-        if fault is not None and fault.kind == "hang" and not fault.works:
+    def _work(self, request: Request, disturbance: Disturbance | None) -> HttpAnswer | None:
+        if disturbance is not None and disturbance.kind in WITHOUT_WORK:
+            return None if disturbance.kind == "lost_request" else disturbance.make_answer()
+        if disturbance is not None and disturbance.kind == "hang" and not disturbance.works:
             return None
-        if refusal := self._refusal(request) or self.rates.refusal(request):
-            return refusal.answer()
+        if refusal := self._refuse(request) or self.rates.charge(request):
+            return refusal.to_answer()
         if request.service == "ecs":
             return self._ecs.answer(request)
         if request.service == METADATA:
-            return self._ecs.metadata(request.path)
+            return self._ecs.answer_metadata(request.path)
         if request.service == "sqs":
             return self.sqs.answer(request)
         return self._moto.answer(request)
 
-    def _refusal(self, request: Request) -> AwsError | None:
+    def _refuse(self, request: Request) -> ApiError | None:
         if not request.service:
-            return AwsError("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+            return ApiError("MissingAuthenticationTokenException", "Request is missing Authentication Token")
         if request.service in _REGIONAL and request.region != self.region:
-            return AwsError(
+            return ApiError(
                 "InvalidSignatureException",
                 f"Credential should be scoped to a valid region: this endpoint is {self.region}, not {request.region}.",
             )
         return None
 
-    def _delivery(self, answer: Answer | None, fault: Fault | None) -> Delivery:
-        if fault is None or (answer is None and fault.kind != "hang"):
+    def _prepare_delivery(self, answer: HttpAnswer | None, disturbance: Disturbance | None) -> Delivery:
+        if disturbance is None or (answer is None and disturbance.kind != "hang"):
             return Delivery(answer)
-        if fault.kind == "slow_answer":
-            self.faults.wait(fault.delay)
-        if fault.kind == "hang":
-            self.faults.wait(None)
+        if disturbance.kind == "slow_answer":
+            self.disturbances.wait(disturbance.delay)
+        if disturbance.kind == "hang":
+            self.disturbances.wait(None)
             return Delivery(None)
-        if fault.kind == "malformed" and answer is not None:
-            return Delivery(Answer(200, MALFORMED, answer.headers))
-        if fault.kind == "cut":
+        if disturbance.kind == "malformed" and answer is not None:
+            return Delivery(HttpAnswer(200, MALFORMED, answer.headers))
+        if disturbance.kind == "cut":
             return Delivery(answer, cut=True)
-        return Delivery(None if fault.kind in AT_THE_SOCKET else answer)
+        return Delivery(None if disturbance.kind in AT_THE_SOCKET else answer)

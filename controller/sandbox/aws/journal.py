@@ -1,4 +1,4 @@
-"""The journal of every call that reached the embedded AWS, whatever became of it."""
+"""The journal of all calls that reached the embedded AWS, successful or not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from controller.sandbox.aws.wire import Json
 
 CALLS_KEPT = 20_000
-"""Calls that are remembered whole; older ones are only counted, so that a long run does not fill memory."""
+"""How many calls are kept. Older ones are only counted, so that a long run does not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call as the service saw it."""
+class JournalEntry:
+    """One call, as the service saw it."""
 
     at: float
     """When it arrived, in seconds since the epoch."""
@@ -26,54 +26,56 @@ class Call:
     operation: str
     parameters: Json
     status: int
-    """The HTTP status of the work's answer, delivered or not; 0 if no work was done."""
+    """The HTTP status of the answer, delivered or not; 0 if there was none."""
     error_code: str | None
-    """The AWS error code of the answer; None for a success or if no work was done."""
-    fault: str | None
-    """The kind of the fault that hit the call."""
+    """The AWS error code of the answer; None for a success or if there was none."""
+    disturbance: str | None
+    """The kind of the disturbance that hit the call; None for most calls."""
     client: str
-    """Whatever follows ``app/`` in the caller's User-Agent; empty if it has none."""
+    """The text after ``app/`` in the caller's User-Agent; empty if it has none."""
     process: str
-    """Whatever follows ``exec-env/`` in it: tells apart the processes of one client; empty if it has none."""
+    """The text after ``exec-env/`` there, by which the processes of one client differ; empty if it has none."""
 
 
 class Journal:
-    """Calls in the order in which their work ended. Safe to use from every thread."""
+    """The calls, in the order in which their work ended. Safe to use from every thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
+        self._entries: deque[JournalEntry] = deque(maxlen=CALLS_KEPT)
         self._counts: Counter[tuple[str, str, str]] = Counter()
-        self._listeners: list[Callable[[Call], None]] = []
+        self._listeners: list[Callable[[JournalEntry], None]] = []
 
-    def subscribe(self, listener: Callable[[Call], None]) -> None:
-        """Tell ``listener`` of every call from now on, before its answer leaves; it may be told from any thread."""
+    def subscribe(self, listener: Callable[[JournalEntry], None]) -> None:
+        """Call ``listener`` for every call from now on, before its answer leaves. It may run on any thread."""
         with self._lock:
             self._listeners.append(listener)
 
-    def record(self, call: Call) -> None:
+    def record(self, entry: JournalEntry) -> None:
         """Append one call."""
         with self._lock:
-            self._calls.append(call)
-            self._counts[call.client, call.service, call.operation] += 1
+            self._entries.append(entry)
+            self._counts[entry.client, entry.service, entry.operation] += 1
             listeners = tuple(self._listeners)
         for listener in listeners:
-            listener(call)
+            listener(entry)
 
     def calls(
         self, service: str | None = None, operation: str | None = None, *, client: str | None = None
-    ) -> list[Call]:
-        """List the newest ``CALLS_KEPT`` calls, oldest first; each argument that is given narrows them down."""
+    ) -> list[JournalEntry]:
+        """Return the calls that are kept, oldest first: all, or only those of a service, an operation or a client."""
         with self._lock:
-            kept = list(self._calls)
+            kept = list(self._entries)
         return [
-            call
-            for call in kept
-            if service in (None, call.service) and operation in (None, call.operation) and client in (None, call.client)
+            entry
+            for entry in kept
+            if service in (None, entry.service)
+            and operation in (None, entry.operation)
+            and client in (None, entry.client)
         ]
 
     def count(self, service: str, operation: str, *, client: str | None = None) -> int:
-        """How many such calls came since the start or the last ``clear``, of one client or of all."""
+        """Return how many such calls came since the start or the last ``clear``, from one client or from all."""
         return sum(
             count
             for (caller, *names), count in self.counts().items()
@@ -81,13 +83,21 @@ class Journal:
         )
 
     def counts(self) -> Counter[tuple[str, str, str]]:
-        """How many calls came, by (client, service, operation)."""
+        """Return how many calls came, by (client, service, operation)."""
         with self._lock:
             return Counter(self._counts)
+
+    def count_operations(self, client_prefix: str) -> Counter[str]:
+        """Return how many calls came from clients whose name begins like this, by ``service:operation``."""
+        operations: Counter[str] = Counter()
+        for (client, service, operation), count in self.counts().items():
+            if client.startswith(client_prefix):
+                operations[f"{service}:{operation}"] += count
+        return operations
 
     def clear(self) -> None:
         """Forget every call, every count and every listener."""
         with self._lock:
-            self._calls.clear()
+            self._entries.clear()
             self._counts.clear()
             self._listeners.clear()

@@ -10,16 +10,16 @@ from uuid import UUID
 from controller.sandbox.aws import run_task_rules as rules
 from controller.sandbox.aws.capacity import Capacity, place
 from controller.sandbox.aws.lifecycle import Life
-from controller.sandbox.aws.task import Task, parts_of
+from controller.sandbox.aws.task import EmbeddedTask, read_parts
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
     from controller.sandbox.aws.arns import Arns
-    from controller.sandbox.aws.clusters import Cluster, Clusters
-    from controller.sandbox.aws.definitions import Definition, Definitions
-    from controller.sandbox.aws.tasks import Tasks
+    from controller.sandbox.aws.clusters import EmbeddedCluster, EmbeddedClusters
+    from controller.sandbox.aws.definitions import Definition, EmbeddedDefinitions
+    from controller.sandbox.aws.tasks import EmbeddedTasks
     from controller.sandbox.aws.timing import Timing
     from controller.sandbox.aws.wire import Json
 
@@ -29,17 +29,17 @@ TOKEN_OUTLIVES_TASKS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A RunTask call that carried a client token."""
+    """A RunTask call and what it started."""
 
     at: float
     parameters: str
-    """The call's parameters in one canonical spelling."""
+    """The call's parameters as text, the same for equal parameters."""
     answer: Json
-    """What it was answered, replayed to every repetition."""
-    tasks: tuple[Task, ...]
+    """The answer, which every repetition of the call gets again."""
+    tasks: tuple[EmbeddedTask, ...]
 
-    def expired(self, now: float) -> bool:
-        """Tell whether the token has died: after 24 hours, or an hour after its last task stopped."""
+    def is_expired(self, now: float) -> bool:
+        """Return whether its token is free again: after 24 hours, or an hour after its last task has stopped."""
         if now >= self.at + TOKEN_LIFE:
             return True
         stops = [task.life.stopped_at(now) for task in self.tasks]
@@ -49,12 +49,12 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Launches:
-    """Starts tasks and remembers what each token started. Its caller holds the lock of the ECS side."""
+    """Starts tasks, and remembers the launch of each token. The caller must hold the lock of the ECS side."""
 
     arns: Arns
-    clusters: Clusters
-    definitions: Definitions
-    tasks: Tasks
+    clusters: EmbeddedClusters
+    definitions: EmbeddedDefinitions
+    tasks: EmbeddedTasks
     timing: Timing
     clock: Callable[[], float]
     random: random.Random
@@ -62,48 +62,51 @@ class Launches:
     _by_token: dict[tuple[str, str], Launch] = field(default_factory=dict)
 
     def run_task(self, parameters: Json) -> Json:
-        """Start 1 to 10 tasks, or repeat the answer to the earlier call with the same token."""
+        """Start 1 to 10 tasks, or repeat the answer of the earlier call with the same token.
+
+        Raises the ``ApiError`` with which AWS refuses the call.
+        """
         rules.check_parameters(parameters)
-        cluster = self.clusters.named(parameters.get("cluster"))
+        cluster = self.clusters.find(parameters.get("cluster"))
         token = parameters.get("clientToken")
         if token is None:
             return self._start(parameters, cluster).answer
         launch = self._by_token.get((cluster.name, token))
-        if launch is None or launch.expired(self.clock()):
+        if launch is None or launch.is_expired(self.clock()):
             launch = self._by_token[cluster.name, token] = self._start(parameters, cluster)
-        elif launch.parameters != _canonical(parameters, cluster):
+        elif launch.parameters != _serialize(parameters, cluster):
             raise rules.conflict([task.arn for task in launch.tasks])
         return launch.answer
 
-    def _start(self, parameters: Json, cluster: Cluster) -> Launch:
-        definition = rules.runnable(self.definitions.find(parameters["taskDefinition"]))
-        strategy = rules.strategy_of(parameters, cluster)
+    def _start(self, parameters: Json, cluster: EmbeddedCluster) -> Launch:
+        definition = rules.require_active(self.definitions.find(parameters["taskDefinition"]))
+        strategy = rules.choose_strategy(parameters, cluster)
         placed = place(parameters.get("launchType", "EC2"), strategy, parameters.get("count", 1))
         rules.check_launch(parameters, definition, frozenset(launch_type for launch_type, _ in placed))
         now = self.clock()
         started, shown, failures = [], [], []
         for placement in placed:
-            task = self._task(parameters, cluster, definition, placement)
-            refusal = self.capacity.refusal(cluster.name)
+            task = self._make_task(parameters, cluster, definition, placement)
+            refusal = self.capacity.take_refusal(cluster.name)
             if refusal is None:
-                shown.append(task.document(now, with_tags=True))
+                shown.append(task.describe(now, with_tags=True))
             else:
-                failures.append(refusal.entry(task.arn))
+                failures.append(refusal.describe(task.arn))
             if refusal is None or refusal.lies:
                 started.append(task)
                 self.tasks.add(task)
         answer: Json = {"tasks": shown, "failures": failures}
-        return Launch(now, _canonical(parameters, cluster), answer, tuple(started))
+        return Launch(now, _serialize(parameters, cluster), answer, tuple(started))
 
-    def _task(
-        self, parameters: Json, cluster: Cluster, definition: Definition, placement: tuple[str, str | None]
-    ) -> Task:
-        task_id = self._id()
+    def _make_task(
+        self, parameters: Json, cluster: EmbeddedCluster, definition: Definition, placement: tuple[str, str | None]
+    ) -> EmbeddedTask:
+        task_id = self._draw_id()
         containers = [container["name"] for container in definition.document["containerDefinitions"]]
         network = parameters.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
         launch_type, provider = placement
         arn = self.arns.task(cluster.name, task_id)
-        return Task(
+        return EmbeddedTask(
             arn=arn,
             cluster=cluster.name,
             cluster_arn=cluster.arn,
@@ -113,35 +116,35 @@ class Launches:
             launch_type=launch_type,
             capacity_provider=provider,
             overrides=parameters.get("overrides", {}),
-            tags=_tags(parameters, cluster, definition),
+            tags=_collect_tags(parameters, cluster, definition),
             subnet=next(iter(network.get("subnets", ())), None),
             client_token=parameters.get("clientToken", ""),
-            container_arns={name: self.arns.container(cluster.name, task_id, self._id()) for name in containers},
-            life=self._life(arn, cluster, definition),
+            container_arns={name: self.arns.container(cluster.name, task_id, self._draw_id()) for name in containers},
+            life=self._make_life(arn, cluster, definition),
         )
 
-    def _life(self, arn: str, cluster: Cluster, definition: Definition) -> Life:
+    def _make_life(self, arn: str, cluster: EmbeddedCluster, definition: Definition) -> Life:
         now = self.clock()
-        pending_at, ready_at = self.timing.starts(arn, now)
+        pending_at, ready_at = self.timing.plan_start(arn, now)
         return Life(
-            parts=parts_of(definition),
+            parts=read_parts(definition),
             created_at=now,
             pending_at=pending_at,
             ready_at=ready_at,
             dependency_delay=self.timing.dependency_delay,
             stop_delay=self.timing.stop_delay,
-            start_failure=self.capacity.start_failure(cluster.name, definition.family),
+            start_failure=self.capacity.take_start_failure(cluster.name, definition.family),
         )
 
-    def _id(self) -> str:
+    def _draw_id(self) -> str:
         return UUID(int=self.random.getrandbits(128), version=4).hex
 
 
-def _canonical(parameters: Json, cluster: Cluster) -> str:
+def _serialize(parameters: Json, cluster: EmbeddedCluster) -> str:
     return json.dumps({"count": 1, **parameters, "cluster": cluster.name}, sort_keys=True)
 
 
-def _tags(parameters: Json, cluster: Cluster, definition: Definition) -> tuple[Json, ...]:
+def _collect_tags(parameters: Json, cluster: EmbeddedCluster, definition: Definition) -> tuple[Json, ...]:
     tags = {tag["key"]: tag for tag in parameters.get("tags", ())}
     if parameters.get("propagateTags") == "TASK_DEFINITION":
         tags = {tag["key"]: tag for tag in definition.tags} | tags

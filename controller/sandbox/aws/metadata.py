@@ -1,12 +1,12 @@
-"""The task metadata endpoint, version 4: what a container may ask about its own task.
+"""The task metadata endpoint, version 4, where a container can ask about its own task.
 
-After the ECS developer guide ("Amazon ECS task metadata V4 JSON response") and the ECS agent, which answers it. The
-real endpoint has an address of its own on the container's network; here it is at the address of the embedded AWS,
-where faults and the journal reach it.
+It follows the ECS developer guide ("Amazon ECS task metadata V4 JSON response") and the ECS agent, which answers on
+ECS. There the endpoint has its own address on the container's network; here it shares the address of the embedded AWS,
+so that disturbances hit it and the journal records it.
 
-Left out: every path but ``/task``; of the document, what nobody here measures (clock drift, ephemeral storage, health,
-log options). Networks and limits are made up. A container that waits for another is absent until it starts; newer
-agents list it once its image is pulled, as PULLED.
+Every path but ``/task`` is left out, and so are the parts of the document that are not measured here: clock drift,
+ephemeral storage, health and log options. Networks and limits are made up. A container that waits for another is
+absent until it starts; newer agents list it as PULLED once its image is pulled.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.wire import METADATA_PREFIX, Answer, Json
+from controller.sandbox.aws.wire import METADATA_PREFIX, HttpAnswer, Json
 
 if TYPE_CHECKING:
     from controller.sandbox.aws.lifecycle import ContainerState, Life
-    from controller.sandbox.aws.task import Task
-    from controller.sandbox.aws.tasks import Tasks
+    from controller.sandbox.aws.task import EmbeddedTask
+    from controller.sandbox.aws.tasks import EmbeddedTasks
 
 _TASK_PATH = re.compile(rf"{METADATA_PREFIX}(([0-9a-f]{{32}})-\d{{10}})/task")
 _HEADERS = {"Content-Type": "application/json"}
@@ -37,24 +37,27 @@ _NETWORK = {
 }
 
 
-def container_path(task: Task, name: str) -> str:
-    """Give the path of a container's own endpoint."""
-    return METADATA_PREFIX + _runtime_id(task, name)
+def build_container_path(task: EmbeddedTask, name: str) -> str:
+    """Return the path of a container's own endpoint."""
+    return METADATA_PREFIX + _build_runtime_id(task, name)
 
 
-def task_answer(tasks: Tasks, path: str) -> Answer:
-    """Answer ``<path of a container that was created>/task``; 404 for the rest, and once ECS has forgotten the task."""
+def answer_metadata(tasks: EmbeddedTasks, path: str) -> HttpAnswer:
+    """Answer ``<path of a container>/task``.
+
+    Everything else is 404, and so is a container that was not created yet, or whose task ECS has forgotten.
+    """
     asked = _TASK_PATH.fullmatch(path)
-    task = tasks.of_id(asked[2]) if asked else None
+    task = tasks.find_by_id(asked[2]) if asked else None
     if asked and task:
-        document = task_document(task, tasks.clock())
+        document = describe_task(task, tasks.clock())
         if any(asked[1] == container["DockerId"] for container in document.get("Containers", ())):
-            return _answer(200, document)
-    return _answer(404, f"V4 task metadata handler: no container at {path}")
+            return _make_answer(200, document)
+    return _make_answer(404, f"V4 task metadata handler: no container at {path}")
 
 
-def task_document(task: Task, now: float) -> Json:
-    """Give the task with the containers that were created, in any order; without ``Containers`` if there are none."""
+def describe_task(task: EmbeddedTask, now: float) -> Json:
+    """Return the task with the containers that were created, in any order; no ``Containers`` if there are none."""
     definition, states = task.definition, task.life.containers(now)
     document: Json = {
         "Cluster": task.cluster,
@@ -62,38 +65,38 @@ def task_document(task: Task, now: float) -> Json:
         "Family": definition.family,
         "Revision": str(definition.revision),
         "DesiredStatus": task.life.desired_status(now),
-        "KnownStatus": _known_status(task.life, now),
+        "KnownStatus": _translate_status(task.life, now),
         "Limits": _LIMITS,
-        "PullStartedAt": _time(task.life.pending_at),
-        "PullStoppedAt": _time(task.life.ready_at),
+        "PullStartedAt": _format_time(task.life.pending_at),
+        "PullStoppedAt": _format_time(task.life.ready_at),
         "LaunchType": task.launch_type,
     }
     created = [
-        _container(task, container, state)
+        _describe_container(task, container, state)
         for container in definition.document["containerDefinitions"]
         if (state := states[container["name"]]).started_at is not None
     ]
-    # The agent keeps them in a Go map: each answer has an order of its own.
+    # The agent keeps them in a Go map, so the order differs from answer to answer.
     random.Random(f"{task.id}:{now}").shuffle(created)  # noqa: S311 - repeatable
     return document | ({"Containers": created} if created else {})
 
 
-def _known_status(life: Life, now: float) -> str:
-    """Give the task's status in the agent's words, which are not those of DescribeTasks."""
-    if life.stop_at(now) is not None:
+def _translate_status(life: Life, now: float) -> str:
+    """Return the task's status in the agent's words, which differ from those of DescribeTasks."""
+    if life.find_stop(now) is not None:
         return "STOPPED"
     return "NONE" if life.started_at(now) is None else "RUNNING"
 
 
-def _container(task: Task, container: Json, state: ContainerState) -> Json:
+def _describe_container(task: EmbeddedTask, container: Json, state: ContainerState) -> Json:
     name = container["name"]
     known: Json = {
         "ExitCode": state.exit_code,
-        "StartedAt": _time(state.started_at),
-        "FinishedAt": _time(state.stopped_at),
+        "StartedAt": _format_time(state.started_at),
+        "FinishedAt": _format_time(state.stopped_at),
     }
     return {
-        "DockerId": _runtime_id(task, name),
+        "DockerId": _build_runtime_id(task, name),
         "Name": name,
         "DockerName": name,
         "Image": container["image"],
@@ -107,7 +110,7 @@ def _container(task: Task, container: Json, state: ContainerState) -> Json:
         "DesiredStatus": "STOPPED" if state.stopped_at is not None else "RUNNING",
         "KnownStatus": state.status,
         "Limits": {"CPU": container["cpu"]},
-        "CreatedAt": _time(state.started_at),
+        "CreatedAt": _format_time(state.started_at),
         **{key: value for key, value in known.items() if value is not None},
         "Type": "NORMAL",
         "ContainerARN": task.container_arns[name],
@@ -115,13 +118,13 @@ def _container(task: Task, container: Json, state: ContainerState) -> Json:
     }
 
 
-def _runtime_id(task: Task, name: str) -> str:
+def _build_runtime_id(task: EmbeddedTask, name: str) -> str:
     return f"{task.id}-{list(task.container_arns).index(name):010d}"
 
 
-def _answer(status: int, document: Json | str) -> Answer:
-    return Answer(status, json.dumps(document, separators=(",", ":")).encode(), _HEADERS)
+def _make_answer(status: int, document: Json | str) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(document, separators=(",", ":")).encode(), _HEADERS)
 
 
-def _time(seconds: float | None) -> str | None:
+def _format_time(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -1,9 +1,8 @@
-"""moto, called in process: every service but ECS, which moto plays too kindly to test a launcher with."""
+"""moto, called in this process: every service but ECS, where moto is too lenient to test a launcher with."""
 
 from __future__ import annotations
 
 import io
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -12,37 +11,40 @@ from moto.sqs import models as sqs_models
 from werkzeug.test import run_wsgi_app
 
 from controller.sandbox.aws.arns import ACCOUNT_ID
-from controller.sandbox.aws.wire import Answer, Request
+from controller.sandbox.aws.wire import HttpAnswer, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moto.sqs.models import SQSBackend
 
 
 class MotoServices:
-    """moto's own application without moto's own server. Its backends are one per process, not per instance."""
+    """moto's application without moto's server. Its backends belong to the process, so all instances share them."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, now: Callable[[], float]) -> None:
+        """``now`` returns seconds since the epoch; moto's queues go by it, those of earlier instances too."""
         self._region = region
         self._application = DomainDispatcherApplication(create_backend_app)
-        # moto reads the clock through datetime arithmetic, several times a message: 10 times the price.
-        setattr(sqs_models, "unix_time_millis", _milliseconds)  # noqa: B010 - moto does not export the name
+        # moto computes the time from a datetime, several times for each message, which takes ten times as long.
+        setattr(sqs_models, "unix_time_millis", lambda: now() * 1000)  # noqa: B010 - moto does not export the name
 
     @property
     def sqs(self) -> SQSBackend:
-        """Moto's queues of this account and region."""
+        """The queues of this account and region."""
         return sqs_models.sqs_backends[ACCOUNT_ID][self._region]
 
     def reset(self) -> None:
         """Forget every queue."""
         self.sqs.reset()
 
-    def answer(self, request: Request) -> Answer:
-        """Do what a request asks for, whatever the service."""
-        body, status, headers = run_wsgi_app(self._application, self._environ(request), buffered=True)
+    def answer(self, request: Request) -> HttpAnswer:
+        """Carry out a request to any service, and return its answer."""
+        body, status, headers = run_wsgi_app(self._application, self._build_environ(request), buffered=True)
         kept = {name: value for name, value in headers.items() if name.lower() not in ("content-length", "date")}
-        return Answer(int(status.split(" ", 1)[0]), b"".join(body), kept)
+        return HttpAnswer(int(status.split(" ", 1)[0]), b"".join(body), kept)
 
-    def _environ(self, request: Request) -> dict[str, object]:
+    def _build_environ(self, request: Request) -> dict[str, object]:
         url = urlsplit(request.path)
         name, _, port = request.headers.get("host", "localhost").partition(":")
         headers = {f"HTTP_{key.upper().replace('-', '_')}": value for key, value in request.headers.items()}
@@ -67,7 +69,3 @@ class MotoServices:
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
         }
-
-
-def _milliseconds() -> float:
-    return time.time() * 1000

@@ -1,7 +1,7 @@
-"""ECS's request rates: a bucket for each group of operations, refilled all the time.
+"""The request rates of ECS: one token bucket for each group of operations.
 
-Figures: "Request throttling for the Amazon ECS API" and "AWS Fargate throttling quotas". Off unless switched on,
-because most tests are about something else and fire faster than any account may.
+The figures are from "Request throttling for the Amazon ECS API" and "AWS Fargate throttling quotas". Throttling is off
+unless it is switched on, because most tests are about something else and call faster than any account may.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from controller.sandbox.aws.run_task_rules import FARGATE_PROVIDERS
-from controller.sandbox.aws.wire import AwsError
+from controller.sandbox.aws.wire import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Bucket:
-    """Holds ``burst`` permits at most, and gets ``rate`` a second."""
+class TokenBucket:
+    """A bucket of permits: it holds at most ``burst``, and gains ``rate`` a second."""
 
     burst: float
     rate: float
     level: float
     filled_at: float
 
-    def allows(self, permits: int, now: float) -> bool:
-        """Tell whether so many permits are there; take none."""
+    def has_permits(self, permits: int, now: float) -> bool:
+        """Return whether the bucket holds so many permits at ``now``, without taking any."""
         self.level = min(self.burst, self.level + self.rate * (now - self.filled_at))
         self.filled_at = now
         return permits <= self.level
@@ -56,40 +56,40 @@ _LIMITS = {
 
 
 class Rates:
-    """Throttles ECS calls as an account in one region is throttled. Safe to use from every thread."""
+    """Throttles ECS calls as AWS does, for one account and region. Safe to use from every thread."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._buckets: dict[str, Bucket] | None = None
+        self._buckets: dict[str, TokenBucket] | None = None
 
     def enforce(self) -> None:
-        """Throttle from now on, with every bucket full."""
+        """Throttle from now on; every bucket is full at first."""
         now = self._clock()
-        self._buckets = {name: Bucket(burst, rate, burst, now) for name, (burst, rate) in _LIMITS.items()}
+        self._buckets = {name: TokenBucket(burst, rate, burst, now) for name, (burst, rate) in _LIMITS.items()}
 
     def lift(self) -> None:
-        """Throttle nothing any more."""
+        """Stop throttling."""
         self._buckets = None
 
-    def refusal(self, request: Request) -> AwsError | None:
-        """Take what the request costs out of its buckets; give the error of one that is too many."""
+    def charge(self, request: Request) -> ApiError | None:
+        """Take the permits for a request from its buckets; return the error if there are not enough, else None."""
         buckets, group = self._buckets, _OPERATIONS.get(request.operation)
         if buckets is None or request.service != "ecs" or group is None:
             return None
         costs = {group: 1}
-        if request.operation == "RunTask" and _on_fargate(request.parameters):
+        if request.operation == "RunTask" and _is_on_fargate(request.parameters):
             costs["fargate tasks"] = int(request.parameters.get("count", 1))
         with self._lock:
             now = self._clock()
-            if not all(buckets[name].allows(permits, now) for name, permits in costs.items()):
-                return AwsError("ThrottlingException", "Rate exceeded")
+            if not all(buckets[name].has_permits(permits, now) for name, permits in costs.items()):
+                return ApiError("ThrottlingException", "Rate exceeded")
             for name, permits in costs.items():
                 buckets[name].level -= permits
         return None
 
 
-def _on_fargate(parameters: Json) -> bool:
+def _is_on_fargate(parameters: Json) -> bool:
     strategy = parameters.get("capacityProviderStrategy", ())
     return parameters.get("launchType") == "FARGATE" or any(
         item.get("capacityProvider") in FARGATE_PROVIDERS for item in strategy

@@ -1,4 +1,4 @@
-"""What RunTask refuses, and how it says it. Rules: the RunTask page of the ECS API reference."""
+"""The calls that RunTask refuses, with its error messages, by the RunTask page of the ECS API reference."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.wire import AwsError, Json, client_error, invalid_parameter
+from controller.sandbox.aws.wire import ApiError, Json, client_error, invalid_parameter
 
 if TYPE_CHECKING:
-    from controller.sandbox.aws.clusters import Cluster
+    from controller.sandbox.aws.clusters import EmbeddedCluster
     from controller.sandbox.aws.definitions import Definition
 
 MAX_COUNT = 10
@@ -25,7 +25,7 @@ FARGATE_PROVIDERS = frozenset({"FARGATE", "FARGATE_SPOT"})
 
 
 def check_parameters(parameters: Json) -> None:
-    """Check the rules that need no cluster and no definition. Raises what RunTask answers."""
+    """Check the rules that need no cluster and no definition. Raises the ``ApiError`` that RunTask answers."""
     count = parameters.get("count", 1)
     if not 1 <= count <= MAX_COUNT:
         raise invalid_parameter(f"Count must be between 1 and {MAX_COUNT}, inclusive.")
@@ -42,8 +42,8 @@ def check_parameters(parameters: Json) -> None:
         raise invalid_parameter(f"launchType must be one of {', '.join(_LAUNCH_TYPES)}.")
 
 
-def runnable(definition: Definition | None) -> Definition:
-    """Let through a definition that is there and active. Raises ``ClientException``."""
+def require_active(definition: Definition | None) -> Definition:
+    """Return the definition. Raises ``ClientException`` if there is none, or if it is not active."""
     if definition is None:
         raise client_error("TaskDefinition not found.")
     if not definition.active:
@@ -51,10 +51,10 @@ def runnable(definition: Definition | None) -> Definition:
     return definition
 
 
-def strategy_of(parameters: Json, cluster: Cluster) -> tuple[Json, ...]:
-    """Find the capacity provider strategy that the call uses; empty if it goes by launch type.
+def choose_strategy(parameters: Json, cluster: EmbeddedCluster) -> tuple[Json, ...]:
+    """Return the capacity provider strategy of the call, or else of the cluster; empty if it names a launch type.
 
-    Raises ``InvalidParameterException`` for a provider that is not associated with the cluster.
+    Raises ``InvalidParameterException`` if the strategy is not valid, or not for this cluster.
     """
     if parameters.get("launchType"):
         return ()
@@ -73,7 +73,7 @@ def strategy_of(parameters: Json, cluster: Cluster) -> tuple[Json, ...]:
 
 
 def check_launch(parameters: Json, definition: Definition, launch_types: frozenset[str]) -> None:
-    """Check the rules that need the definition. Raises what RunTask answers."""
+    """Check the rules that need the definition. Raises the ``ApiError`` that RunTask answers."""
     if "FARGATE" in launch_types and "FARGATE" not in definition.compatibilities:
         raise invalid_parameter("Task definition does not support launch_type FARGATE.")
     _check_network(parameters, definition, launch_types)
@@ -114,9 +114,9 @@ def _check_overrides(overrides: Json, definition: Definition) -> None:
             )
 
 
-def conflict(arns: list[str]) -> AwsError:
-    """Answer a token that came before with other parameters: the error names the tasks of that call."""
-    return AwsError(
+def conflict(arns: list[str]) -> ApiError:
+    """Return the error for a token that was used with other parameters; it names the tasks of that call, ``arns``."""
+    return ApiError(
         "ConflictException",
         "The provided client token was used before with different parameters.",
         resourceIds=arns,

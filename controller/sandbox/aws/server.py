@@ -1,7 +1,7 @@
-"""A small HTTP server on loopback that keeps connections and can break them on purpose.
+"""A small HTTP server on loopback that keeps connections open and can break them on purpose.
 
-werkzeug's own server closes every connection and waits 10 ms after each answer; a controller that keeps its
-connections would be measured against the wrong thing.
+werkzeug's own server closes every connection and waits 10 ms after each answer, which would distort measurements of a
+controller that keeps its connections open.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 
-from controller.sandbox.aws.wire import Answer, Request, read_request
+from controller.sandbox.aws.wire import HttpAnswer, Request, read_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CLOSING_TIME = 5.0
-"""Seconds that ``stop`` waits for the calls in flight to notice that the server is closing."""
+"""How long ``stop`` waits for the calls in flight to notice that the server is closing, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What goes back to the caller."""
+    """How a call is answered."""
 
-    answer: Answer | None
-    """None: nothing, the connection is closed."""
+    answer: HttpAnswer | None
+    """None to send nothing and close the connection."""
     cut: bool = False
-    """Announce the whole answer, send half of it, and close the connection."""
+    """Whether to send only half of the answer, and then close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None or self.server.closing:
             self.close_connection = True
             return
-        head = [f"HTTP/1.1 {answer.status} {_phrase(answer.status)}"]
+        head = [f"HTTP/1.1 {answer.status} {_find_phrase(answer.status)}"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
         head += [f"Content-Length: {len(answer.body)}", f"Date: {self.date_time_string()}"]
         body = answer.body
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
 
     def handle(self) -> None:
-        # A caller that gives up in the middle is normal life for a server.
+        # Callers may give up in the middle of a call at any time.
         with suppress(ConnectionError):
             super().handle()
 
@@ -93,7 +93,7 @@ class _Server(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def close_connections(self) -> None:
-        """Wake every thread that waits for a request, and wait until all have gone."""
+        """Wake every thread that waits for a request, and wait until all have ended."""
         with self._changed:
             for connection in self._open:
                 with suppress(OSError):
@@ -102,16 +102,16 @@ class _Server(ThreadingHTTPServer):
 
 
 class HttpServer:
-    """Serves ``answer`` on a bound socket from its own threads, one a connection."""
+    """Serves ``answer`` on a bound socket, with one thread for each connection."""
 
     def __init__(self, host: str, port: int, answer: Callable[[Request], Delivery]) -> None:
-        """Bind at once (port 0 takes a free one). Raises ``OSError`` if the port is taken."""
+        """Bind at once (port 0: a free one). Raises ``OSError`` if the port is taken."""
         self._server = _Server((host, port), answer)
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="embedded-aws", daemon=True)
 
     @property
     def url(self) -> str:
-        """Where it listens, as ``http://host:port``."""
+        """The address on which it listens, as ``http://host:port``."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
@@ -129,7 +129,7 @@ class HttpServer:
         self._server.server_close()
 
 
-def _phrase(status: int) -> str:
+def _find_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -1,4 +1,4 @@
-"""The shape of every operation's input, out of botocore's own model of the service."""
+"""Checks the input of an operation against botocore's model of the service."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 import botocore.session
 from botocore.validate import ParamValidator
 
-from controller.sandbox.aws.wire import AwsError, Json
+from controller.sandbox.aws.wire import ApiError, Json
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel
 
 
 def check_shape(service: str, operation: str, parameters: Json) -> None:
-    """Refuse parameters of the wrong type or without a required member, whichever client sent them.
+    """Check the types of the parameters, and that no required member is missing.
 
     Raises ``SerializationException``.
     """
-    shape = _model(service).operation_model(operation).input_shape
+    shape = _load_model(service).operation_model(operation).input_shape
     report = ParamValidator().validate(parameters, shape) if shape is not None else None
     if report is not None and report.has_errors():
-        raise AwsError("SerializationException", report.generate_report())
+        raise ApiError("SerializationException", report.generate_report())
 
 
 @cache
-def _model(service: str) -> ServiceModel:
+def _load_model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)

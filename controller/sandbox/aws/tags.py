@@ -8,22 +8,22 @@ from controller.sandbox.aws.definition_rules import MAX_TAGS
 from controller.sandbox.aws.wire import Json, invalid_parameter
 
 if TYPE_CHECKING:
-    from controller.sandbox.aws.definitions import Definition, Definitions
+    from controller.sandbox.aws.definitions import Definition, EmbeddedDefinitions
 
 
 class Tags:
-    """Tags of task definitions by ARN. Other resources get theirs when they are created."""
+    """The tags of task definitions. Other resources are tagged only when they are created."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: EmbeddedDefinitions) -> None:
         self._definitions = definitions
 
     def list_tags_for_resource(self, parameters: Json) -> Json:
         """List the tags of a resource."""
-        return {"tags": self._tagged(parameters).tags}
+        return {"tags": self._find_definition(parameters).tags}
 
     def tag_resource(self, parameters: Json) -> Json:
-        """Add tags; a key that is there gets the new value."""
-        definition = self._tagged(parameters)
+        """Add tags; a key that exists gets the new value."""
+        definition = self._find_definition(parameters)
         merged = {tag["key"]: tag for tag in (*definition.tags, *parameters.get("tags", ()))}
         if len(merged) > MAX_TAGS:
             raise invalid_parameter(f"Number of tags can't exceed {MAX_TAGS}.")
@@ -32,11 +32,11 @@ class Tags:
 
     def untag_resource(self, parameters: Json) -> Json:
         """Remove tags by key."""
-        definition = self._tagged(parameters)
+        definition = self._find_definition(parameters)
         definition.tags = [tag for tag in definition.tags if tag["key"] not in parameters.get("tagKeys", ())]
         return {}
 
-    def _tagged(self, parameters: Json) -> Definition:
+    def _find_definition(self, parameters: Json) -> Definition:
         arn = parameters.get("resourceArn", "")
         definition = self._definitions.find(arn) if ":task-definition/" in arn else None
         if definition is None:

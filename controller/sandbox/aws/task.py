@@ -1,11 +1,11 @@
-"""One task: what it was started with, its life, and how an answer shows it."""
+"""One task: its parameters, its life, and its description in an answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.definition_rules import dependency_order
+from controller.sandbox.aws.definition_rules import order_by_dependency
 from controller.sandbox.aws.lifecycle import Part
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A task that RunTask started. All but its life never changes."""
+class EmbeddedTask:
+    """A task that RunTask started. Only its life changes."""
 
     arn: str
     cluster: str
@@ -36,11 +36,11 @@ class Task:
 
     @property
     def id(self) -> str:
-        """What its ARN ends with."""
+        """The last part of the ARN."""
         return self.arn.rpartition("/")[2]
 
-    def document(self, now: float, *, with_tags: bool = False) -> Json:
-        """``Task`` of an answer, as it is at ``now``."""
+    def describe(self, now: float, *, with_tags: bool = False) -> Json:
+        """Return the task at ``now`` as an answer shows it."""
         states = self.life.containers(now)
         document = self.definition.document
         shown = {
@@ -53,10 +53,11 @@ class Task:
             "launchType": self.launch_type,
             "createdAt": self.life.created_at,
             "containers": [
-                self._container(container, states[container["name"]]) for container in document["containerDefinitions"]
+                self._describe_container(container, states[container["name"]])
+                for container in document["containerDefinitions"]
             ],
-            "overrides": self._overrides(),
-            "attachments": self._attachments(),
+            "overrides": self._describe_overrides(),
+            "attachments": self._describe_attachments(),
             "healthStatus": "UNKNOWN",
         }
         optional = {
@@ -66,16 +67,16 @@ class Task:
             "memory": document.get("memory"),
             "tags": list(self.tags) if with_tags else None,
         }
-        return shown | {key: value for key, value in optional.items() if value} | self._times(now)
+        return shown | {key: value for key, value in optional.items() if value} | self._describe_times(now)
 
-    def _overrides(self) -> Json:
-        """Give the overrides as ECS shows them: one for every container, most of them empty."""
+    def _describe_overrides(self) -> Json:
+        """Return the overrides as ECS shows them: one for every container, most of them empty."""
         given = {override["name"]: override for override in self.overrides.get("containerOverrides", ())}
         shown = [given.get(name, {"name": name}) for name in self.container_arns]
         return {"inferenceAcceleratorOverrides": []} | self.overrides | {"containerOverrides": shown}
 
-    def _times(self, now: float) -> Json:
-        stop = self.life.stop_at(now)
+    def _describe_times(self, now: float) -> Json:
+        stop = self.life.find_stop(now)
         times: Json = {
             "startedAt": self.life.started_at(now),
             "stoppingAt": stop.at if stop else None,
@@ -86,7 +87,7 @@ class Task:
         }
         return {key: value for key, value in times.items() if value is not None}
 
-    def _container(self, container: Json, state: ContainerState) -> Json:
+    def _describe_container(self, container: Json, state: ContainerState) -> Json:
         name = container["name"]
         shown = {
             "containerArn": self.container_arns[name],
@@ -104,20 +105,20 @@ class Task:
             shown["exitCode"] = state.exit_code
         return shown
 
-    def _attachments(self) -> list[Json]:
+    def _describe_attachments(self) -> list[Json]:
         if self.subnet is None:
             return []
         details = [{"name": "subnetId", "value": self.subnet}]
         return [{"id": self.id, "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details}]
 
 
-def parts_of(definition: Definition) -> tuple[Part, ...]:
-    """Give what decides the life of each container of a definition, in dependency order."""
+def read_parts(definition: Definition) -> tuple[Part, ...]:
+    """Return a definition's containers as their lives depend on them, in dependency order."""
     return tuple(
         Part(
             name=container["name"],
             essential=container["essential"],
             depends_on=tuple((d["containerName"], d["condition"]) for d in container.get("dependsOn", ())),
         )
-        for container in dependency_order(definition.document["containerDefinitions"])
+        for container in order_by_dependency(definition.document["containerDefinitions"])
     )

@@ -1,4 +1,4 @@
-"""How long the embedded ECS takes for what it does; all of it can be set while it runs."""
+"""The delays of the embedded ECS. All of them can be changed while it runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 PENDING_SHARE = 0.3
-"""How much of a task's start delay is PROVISIONING unless ``pending_delay`` says otherwise."""
+"""The share of a task's start delay that is PROVISIONING if there is no ``pending_delay``."""
 
 Delay = float | Callable[[str], float]
-"""Seconds, or a function from a task's ARN to seconds, the same for the same ARN (a seeded draw)."""
+"""Seconds, or a function from a task's ARN to seconds, which always returns the same for the same ARN."""
 
 
 @dataclass(slots=True)
@@ -17,30 +17,30 @@ class Timing:
     """Delays in seconds."""
 
     start_delay: Delay = 0.0
-    """From RunTask to RUNNING."""
+    """Time from RunTask to RUNNING."""
     pending_delay: float | None = None
-    """From RunTask to the end of PROVISIONING; None for three tenths of the start delay."""
+    """Time from RunTask to the end of PROVISIONING; None for three tenths of the start delay."""
     dependency_delay: float = 0.0
-    """From a dependency's being met to the dependent container's start."""
+    """Time from when a dependency is met to the start of the dependent container."""
     stop_delay: float = 0.0
-    """From the order to stop to STOPPED."""
+    """Time from the order to stop to STOPPED."""
     listing_lag: Delay = 0.0
-    """How old what ListTasks shows of a task is: started and stopped are both seen this much later."""
+    """How late ListTasks shows that a task has started or stopped."""
     describing_lag: Delay = 0.0
-    """How long after RunTask DescribeTasks calls a task MISSING."""
+    """How long after RunTask a task is MISSING in DescribeTasks."""
 
     def set(self, other: Timing) -> None:
-        """Take over every delay of another timing."""
+        """Copy every delay of another timing."""
         for delay in fields(self):
             setattr(self, delay.name, getattr(other, delay.name))
 
-    def starts(self, arn: str, created_at: float) -> tuple[float, float]:
-        """When the task's PROVISIONING ends, and when it is ready to run."""
-        delay = seconds(self.start_delay, arn)
+    def plan_start(self, arn: str, created_at: float) -> tuple[float, float]:
+        """Return when the task's PROVISIONING ends, and when it is ready to run, seconds since the epoch."""
+        delay = resolve_delay(self.start_delay, arn)
         pending = PENDING_SHARE * delay if self.pending_delay is None else min(self.pending_delay, delay)
         return created_at + pending, created_at + delay
 
 
-def seconds(delay: Delay, arn: str) -> float:
-    """Give the delay of one task."""
+def resolve_delay(delay: Delay, arn: str) -> float:
+    """Return the delay of one task, seconds."""
     return delay(arn) if callable(delay) else delay

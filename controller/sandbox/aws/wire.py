@@ -1,4 +1,4 @@
-"""What crosses the wire: a request as the services read it, an answer, and an error in AWS's JSON form."""
+"""Requests as the services read them, answers, and errors in AWS's JSON form."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
-"""Where a container's environment has the address of its task metadata endpoint."""
+"""The environment variable with the address of a container's task metadata endpoint."""
 METADATA_PREFIX = "/v4/"
-"""How the paths of that endpoint begin."""
+"""The beginning of every path of that endpoint."""
 METADATA = "task-metadata"
-"""What stands for a service in a request to that endpoint, which nobody signs."""
+"""The service name of requests to that endpoint; they are unsigned and name none themselves."""
 
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
 _PROCESS = re.compile(r"(?:^|\s)exec-env/(\S+)")
 
 
-class AwsError(Exception):
-    """An error that the caller gets as an answer: ``code`` in AWS's spelling, and its HTTP ``status``."""
+class ApiError(Exception):
+    """An error that is answered to the caller: ``code`` in AWS's spelling, and the HTTP ``status``."""
 
     def __init__(self, code: str, message: str, *, status: int = 400, **members: Any) -> None:
-        """Further ``members`` of the error's shape (``resourceIds``) go into the answer as they are."""
+        """``members`` are further members of the answer, such as ``resourceIds``."""
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.members = members
 
-    def answer(self) -> Answer:
-        """Give the error as it goes over the wire."""
-        return json_answer({"__type": self.code, "message": self.message, **self.members}, status=self.status)
+    def to_answer(self) -> HttpAnswer:
+        """Return the answer that carries this error."""
+        return make_json_answer({"__type": self.code, "message": self.message, **self.members}, status=self.status)
 
 
-def client_error(message: str) -> AwsError:
-    """``ClientException``: the caller named something that is not there or not allowed."""
-    return AwsError("ClientException", message)
+def client_error(message: str) -> ApiError:
+    """Return a ``ClientException``: the caller named something that does not exist or is not allowed."""
+    return ApiError("ClientException", message)
 
 
-def invalid_parameter(message: str) -> AwsError:
-    """``InvalidParameterException``: a parameter breaks a rule of the operation."""
-    return AwsError("InvalidParameterException", message)
+def invalid_parameter(message: str) -> ApiError:
+    """Return an ``InvalidParameterException``: a parameter breaks a rule of the operation."""
+    return ApiError("InvalidParameterException", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +59,26 @@ class Request:
 
     method: str
     path: str
-    """With its query string."""
+    """The path with the query string."""
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """The headers; their names are in lower case."""
     body: bytes
     service: str
-    """The signing name out of the credential scope (``ecs``, ``sqs``), or ``METADATA``; empty if unsigned."""
+    """The signing name in the credential scope (``ecs``, ``sqs``), or ``METADATA``; empty if unsigned."""
     region: str
-    """The region out of the credential scope; empty if unsigned."""
+    """The region in the credential scope; empty if unsigned."""
     operation: str
-    """``RunTask``; empty if the request names none."""
+    """The operation, such as ``RunTask``; empty if the request names none."""
     parameters: Json
     client: str
-    """What follows ``app/`` in the User-Agent (boto3's ``user_agent_appid``); empty if it has none."""
+    """The text after ``app/`` in the User-Agent (boto3's ``user_agent_appid``); empty if it has none."""
     process: str
-    """What follows ``exec-env/`` there (the caller's variable ``AWS_EXECUTION_ENV``); empty if it has none."""
+    """The text after ``exec-env/`` there (the caller's variable ``AWS_EXECUTION_ENV``); empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer, its length and date excepted."""
+class HttpAnswer:
+    """One HTTP answer, without its length and date, which the server adds."""
 
     status: int
     body: bytes
@@ -97,22 +97,22 @@ class Answer:
         return str(kind).rpartition("#")[2] if kind else str(self.status)
 
 
-def json_answer(document: Json, *, status: int = 200) -> Answer:
-    """Make an answer of the JSON 1.1 protocol."""
+def make_json_answer(document: Json, *, status: int = 200) -> HttpAnswer:
+    """Return an answer of the JSON 1.1 protocol."""
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": str(uuid4())}
-    return Answer(status, json.dumps(document, separators=(",", ":")).encode(), headers)
+    return HttpAnswer(status, json.dumps(document, separators=(",", ":")).encode(), headers)
 
 
 def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Request:
-    """Read what every AWS protocol puts in headers and body: service, region, operation, parameters.
+    """Return the request with its service, region, operation and parameters, whatever AWS protocol it uses.
 
-    A body that is no JSON leaves ``parameters`` empty: the service that gets it has to refuse it.
+    ``parameters`` are empty if the body is not valid JSON: the service has to refuse the request.
     """
     scope = _CREDENTIAL.search(headers.get("authorization", ""))
     region, service = scope.groups() if scope else ("", METADATA if path.startswith(METADATA_PREFIX) else "")
     agent = headers.get("user-agent", "")
     app, process = _APP.search(agent), _PROCESS.search(agent)
-    operation, parameters = _operation(headers, body)
+    operation, parameters = _read_operation(headers, body)
     return Request(
         method=method,
         path=path,
@@ -127,7 +127,7 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
     )
 
 
-def _operation(headers: Mapping[str, str], body: bytes) -> tuple[str, Json]:
+def _read_operation(headers: Mapping[str, str], body: bytes) -> tuple[str, Json]:
     target = headers.get("x-amz-target")
     if target is None:
         form = dict(parse_qsl(body.decode("utf-8", "replace")))

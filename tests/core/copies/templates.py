@@ -1,4 +1,4 @@
-"""Templates for tests, and ECS's own rules for what RegisterTaskDefinition takes, written down independently."""
+"""Templates for tests, and ECS's rules for RegisterTaskDefinition, written down independently of the code."""
 
 import json
 from functools import cache
@@ -22,11 +22,11 @@ FARGATE_MEMORY = {
     16384: [gb * 1024 for gb in (32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120)],
     32768: [gb * 1024 for gb in (60, 120, 244)],
 }
-"""Fargate's sizes as AWS's page lists them, typed out."""
+"""Fargate's sizes, MiB by CPU units, typed out from AWS's page."""
 
 
 def template(*containers: dict[str, Any], tags: tuple[dict[str, str], ...] = (), **members: Any) -> Template:
-    """Return a Fargate template of 1 vCPU and 2 GB, as DescribeTaskDefinition answers; None takes a member away."""
+    """Return a Fargate template of 1 vCPU and 2 GB, as ECS describes it; a member that is None is left out."""
     described = {
         "taskDefinitionArn": ARN,
         "family": "content-worker",
@@ -41,11 +41,11 @@ def template(*containers: dict[str, Any], tags: tuple[dict[str, str], ...] = (),
         "containerDefinitions": list(containers) or [container("worker")],
         **members,
     }
-    return Template.described({name: value for name, value in described.items() if value is not None}, tags)
+    return Template.from_description({name: value for name, value in described.items() if value is not None}, tags)
 
 
 def container(name: str, **members: Any) -> dict[str, Any]:
-    """Return a container definition as DescribeTaskDefinition answers, with what ECS fills in."""
+    """Return a container definition as ECS describes it, with the members that it fills in."""
     return {
         "name": name,
         "image": f"registry/{name}:1",
@@ -61,7 +61,7 @@ def container(name: str, **members: Any) -> dict[str, Any]:
 
 
 def after(name: str, condition: str) -> list[dict[str, str]]:
-    """Return a ``dependsOn`` of one."""
+    """Return a ``dependsOn`` with one entry."""
     return [{"containerName": name, "condition": condition}]
 
 
@@ -80,7 +80,7 @@ def register_shape() -> Any:
 
 @cache
 def allowed() -> Any:
-    """Return what RegisterTaskDefinition takes, in the form that the core asks for."""
+    """Return the members that RegisterTaskDefinition takes, in the form that the core asks for."""
     return _members(register_shape())
 
 
@@ -92,8 +92,8 @@ def _members(shape: Any) -> Any:
     return None
 
 
-def faults(definition: dict[str, Any]) -> list[str]:
-    """Return everything for which ECS would refuse to register this, or for which botocore would refuse to send it."""
+def find_faults(definition: dict[str, Any]) -> list[str]:
+    """Return every reason for which ECS would refuse to register this, or botocore would refuse to send it."""
     containers = definition["containerDefinitions"]
     names = [each["name"] for each in containers]
     found = [ParamValidator().validate(definition, register_shape()).generate_report()]
@@ -104,10 +104,10 @@ def faults(definition: dict[str, Any]) -> list[str]:
     found += [f"tag {tag['key']} too long" for tag in definition["tags"] if len(tag["value"]) > 256]
     found += ["over 64 KB"] if len(json.dumps(definition)) > 65_536 else []
     found += [f"name {name} too long" for name in [*names, definition["family"]] if len(name) > 255]
-    return [fault for fault in [*found, *_order_faults(containers), *_size_faults(definition)] if fault]
+    return [fault for fault in [*found, *_find_order_faults(containers), *_find_size_faults(definition)] if fault]
 
 
-def _order_faults(containers: list[dict[str, Any]]) -> list[str]:
+def _find_order_faults(containers: list[dict[str, Any]]) -> list[str]:
     essential = {each["name"]: each.get("essential", True) for each in containers}
     edges = {each["name"]: each.get("dependsOn", []) for each in containers}
     found = []
@@ -118,17 +118,17 @@ def _order_faults(containers: list[dict[str, Any]]) -> list[str]:
                 found.append(f"{name} depends on {target}, which is not there")
             elif condition in {"COMPLETE", "SUCCESS"} and essential[target]:
                 found.append(f"{name} waits for {condition} of {target}, which is essential")
-    return found + _cycle({name: {on["containerName"] for on in ons} for name, ons in edges.items()})
+    return found + _find_cycle({name: {on["containerName"] for on in ons} for name, ons in edges.items()})
 
 
-def _cycle(edges: dict[str, set[str]]) -> list[str]:
+def _find_cycle(edges: dict[str, set[str]]) -> list[str]:
     while free := [name for name, ons in edges.items() if not ons & set(edges)]:
         for name in free:
             del edges[name]
     return [f"circular dependsOn among {sorted(edges)}"] if edges else []
 
 
-def _size_faults(definition: dict[str, Any]) -> list[str]:
+def _find_size_faults(definition: dict[str, Any]) -> list[str]:
     containers = definition["containerDefinitions"]
     found = []
     for figure, own in (("cpu", ("cpu",)), ("memory", ("memory", "memoryReservation"))):

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from controller.core.copies.derive import copies_limit, derive, permitted
-from controller.core.copies.fingerprint import fingerprint, fingerprint_of
+from controller.core.copies.derive import derive, find_copies_limit, keep_allowed
+from controller.core.copies.fingerprint import fingerprint, read_fingerprint
 from controller.core.copies.keeper import SCRIPT
-from controller.core.copies.template import CannotCopy, Template, worker_container
-from tests.core.copies.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, faults, template
+from controller.core.copies.template import CannotCopy, Template, find_worker
+from tests.core.copies.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, find_faults, template
 
 FIRELENS = {"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true"}}
 AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/w", "awslogs-stream-prefix": "w"}}
@@ -90,49 +90,49 @@ REALISTIC = {
 }
 
 
-def derived(given: Template, k: int = 3) -> dict[str, Any]:
+def derive_copies(given: Template, k: int = 3) -> dict[str, Any]:
     return derive(given, "worker", k, KEEPER_IMAGE, allowed())
 
 
-def named(definition: dict[str, Any], name: str) -> dict[str, Any]:
+def find_container(definition: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in definition["containerDefinitions"] if each["name"] == name)
 
 
-def pairs(definition: dict[str, Any], name: str) -> list[tuple[str, str]]:
-    return [(on["containerName"], on["condition"]) for on in named(definition, name).get("dependsOn", [])]
+def list_dependencies(definition: dict[str, Any], name: str) -> list[tuple[str, str]]:
+    return [(on["containerName"], on["condition"]) for on in find_container(definition, name).get("dependsOn", [])]
 
 
 @pytest.mark.parametrize("given", REALISTIC.values(), ids=REALISTIC.keys())
 def test_what_is_derived_can_be_registered(given: Template) -> None:
     """For every k that the template allows, botocore and ECS's own rules find no fault."""
-    most, _ = copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    most, _ = find_copies_limit(given, "worker", KEEPER_IMAGE, allowed())
     assert most > 1
-    assert [[]] * (most - 1) == [faults(derived(given, k)) for k in range(2, most + 1)]
+    assert [[]] * (most - 1) == [find_faults(derive_copies(given, k)) for k in range(2, most + 1)]
 
 
 @pytest.mark.parametrize("given", REALISTIC.values(), ids=REALISTIC.keys())
 def test_one_more_than_the_limit_is_refused_with_the_limits_reason(given: Template) -> None:
-    """The limit and the derivation are of one mind."""
-    most, why = copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    """``derive`` refuses one copy more than the limit, with the reason that came with the limit."""
+    most, why = find_copies_limit(given, "worker", KEEPER_IMAGE, allowed())
     with pytest.raises(CannotCopy) as refused:
-        derived(given, most + 1)
-    assert str(refused.value) == why
+        derive_copies(given, most + 1)
+    assert why == str(refused.value)
 
 
 def test_copies_are_the_worker_but_for_name_and_part_in_the_task() -> None:
-    """Nothing that the worker has is lost; a copy ends alone, starts after the keeper, and maps no ports."""
+    """A copy keeps all that the worker has, but ends by itself, starts after the keeper, and maps no ports."""
     given = REALISTIC["everything a worker may have"]
-    definition = derived(given)
+    definition = derive_copies(given)
     for name in ("worker-1", "worker-2", "worker-3"):
         own = {**RICH, "name": name, "essential": False, "dependsOn": after("ecsq-keeper", "START")}
         own.pop("portMappings")
-        assert named(definition, name) == own
+        assert own == find_container(definition, name)
 
 
 def test_the_task_is_the_template_but_for_family_containers_size_and_tags() -> None:
-    """What ECS answers by itself (status, revision, who registered it) is not passed on."""
+    """Members that only ECS sets (status, revision, who registered it) are not passed on."""
     given = REALISTIC["everything a worker may have"]
-    definition = derived(given)
+    definition = derive_copies(given)
     changed = {"family", "containerDefinitions", "cpu", "memory", "ephemeralStorage", "tags"}
     kept = {
         "requiresCompatibilities",
@@ -149,9 +149,9 @@ def test_the_task_is_the_template_but_for_family_containers_size_and_tags() -> N
 
 
 def test_the_keeper_is_essential_and_names_the_copies() -> None:
-    """Its script is in the definition, it needs no writable root and no user, and its log goes beside the worker's."""
-    keeper = named(derived(REALISTIC["everything a worker may have"]), "ecsq-keeper")
-    assert keeper == {
+    """It carries its script, needs neither a writable root nor a user, and its log goes beside the worker's."""
+    keeper = find_container(derive_copies(REALISTIC["everything a worker may have"]), "ecsq-keeper")
+    expected = {
         "name": "ecsq-keeper",
         "image": KEEPER_IMAGE,
         "essential": True,
@@ -161,18 +161,19 @@ def test_the_keeper_is_essential_and_names_the_copies() -> None:
         "user": "65534:65534",
         "logConfiguration": AWSLOGS,
     }
+    assert expected == keeper
 
 
 def test_the_keeper_reserves_memory_only_where_the_task_has_no_figure() -> None:
-    """EC2 wants a figure then; a hard limit could end the task under its workers."""
-    without = named(derived(REALISTIC["EC2 with bridge networking and GPU"]), "ecsq-keeper")
+    """ECS wants a figure then, and a hard limit could end the task while its workers are working."""
+    without = find_container(derive_copies(REALISTIC["EC2 with bridge networking and GPU"]), "ecsq-keeper")
     assert (32, None) == (without["memoryReservation"], without.get("memory"))
-    assert "memoryReservation" not in named(derived(template()), "ecsq-keeper")
+    assert "memoryReservation" not in find_container(derive_copies(template()), "ecsq-keeper")
 
 
 def test_the_keeper_does_not_log_through_the_router() -> None:
-    """The router would have to be there before it and after it."""
-    assert "logConfiguration" not in named(derived(REALISTIC["FireLens"]), "ecsq-keeper")
+    """The router would have to start before the keeper and stop after it."""
+    assert "logConfiguration" not in find_container(derive_copies(REALISTIC["FireLens"]), "ecsq-keeper")
 
 
 @pytest.mark.parametrize(
@@ -190,111 +191,115 @@ def test_the_keeper_does_not_log_through_the_router() -> None:
 def test_the_keeper_is_pulled_with_the_workers_credentials_from_the_same_registry(
     image: str, keeper_image: str, *, same: bool
 ) -> None:
-    """What opens the worker's registry opens it for the keeper, and is shown to no other."""
+    """Credentials for the worker's registry serve for the keeper's image there, and are not sent to any other."""
     credentials = {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry"}
     given = template(container("worker", image=image, repositoryCredentials=credentials))
-    keeper = named(derive(given, "worker", 2, keeper_image, allowed()), "ecsq-keeper")
+    keeper = find_container(derive(given, "worker", 2, keeper_image, allowed()), "ecsq-keeper")
     assert (credentials if same else None) == keeper.get("repositoryCredentials")
 
 
 def test_the_keeper_waits_for_what_the_worker_waits_for() -> None:
-    """If the init container fails, the keeper, essential as the worker was, cannot start and ECS ends the task."""
-    definition = derived(REALISTIC["init container and proxy"])
-    assert [("init", "SUCCESS"), ("proxy", "HEALTHY")] == pairs(definition, "ecsq-keeper")
-    assert [("init", "SUCCESS"), ("proxy", "HEALTHY"), ("ecsq-keeper", "START")] == pairs(definition, "worker-2")
+    """If the init container fails, the essential keeper cannot start and ECS ends the task, as with the worker."""
+    definition = derive_copies(REALISTIC["init container and proxy"])
+    assert [("init", "SUCCESS"), ("proxy", "HEALTHY")] == list_dependencies(definition, "ecsq-keeper")
+    assert [("init", "SUCCESS"), ("proxy", "HEALTHY"), ("ecsq-keeper", "START")] == list_dependencies(
+        definition, "worker-2"
+    )
 
 
 def test_the_keeper_starts_no_sooner_than_the_copies_may() -> None:
-    """Else it would count them as missing while something is prepared, or log to a router that is not there yet."""
+    """A keeper that started sooner would count the copies as missing while something is prepared for them."""
     given = template(
         container("worker", dependsOn=after("server", "START")),
         container("server", dependsOn=after("download", "SUCCESS")),
         container("download", essential=False),
         container("agent", essential=False, dependsOn=after("worker", "START")),
     )
-    definition = derived(given, 2)
-    assert [("server", "START"), ("ecsq-keeper", "START")] == pairs(definition, "worker-1")
-    assert [("server", "START")] == pairs(definition, "ecsq-keeper")
-    assert [("ecsq-keeper", "START")] == pairs(definition, "agent")
+    definition = derive_copies(given, 2)
+    assert [("server", "START"), ("ecsq-keeper", "START")] == list_dependencies(definition, "worker-1")
+    assert [("server", "START")] == list_dependencies(definition, "ecsq-keeper")
+    assert [("ecsq-keeper", "START")] == list_dependencies(definition, "agent")
 
 
 def test_a_task_that_does_not_end_with_its_worker_does_not_end_with_the_copies() -> None:
-    """The keeper waits for the essential containers then: whichever of them ends first ends the task, as before."""
+    """The keeper waits for the essential containers then, and the first of them to end ends the task, as before."""
     given = template(container("worker", essential=False), container("uploader"), container("agent", essential=False))
-    assert ["worker-1", "worker-2", "uploader"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
+    assert ["worker-1", "worker-2", "uploader"] == find_container(derive_copies(given, 2), "ecsq-keeper")["command"][2:]
     with_router = template(container("worker"), container("router"))
-    assert ["worker-1", "worker-2"] == named(derived(with_router, 2), "ecsq-keeper")["command"][2:]
+    assert ["worker-1", "worker-2"] == find_container(derive_copies(with_router, 2), "ecsq-keeper")["command"][2:]
 
 
 def test_sidecars_wait_for_each_other_as_in_the_template() -> None:
-    """Only what names the worker is turned to the copies."""
+    """Only dependencies on the worker are turned to the copies."""
     given = template(
         container("worker", essential=False),
         container("a", dependsOn=after("b", "HEALTHY")),
         container("b", dependsOn=[*after("worker", "COMPLETE"), *after("c", "START")]),
         container("c"),
     )
-    definition = derived(given, 2)
-    assert [("b", "HEALTHY")] == pairs(definition, "a")
-    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE"), ("c", "START")] == pairs(definition, "b")
+    definition = derive_copies(given, 2)
+    assert [("b", "HEALTHY")] == list_dependencies(definition, "a")
+    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE"), ("c", "START")] == list_dependencies(definition, "b")
 
 
 def test_each_copy_takes_the_devices_of_the_worker() -> None:
-    """A GPU belongs to one container; the keeper takes none."""
-    definition = derived(REALISTIC["EC2 with bridge networking and GPU"], 4)
+    """A GPU belongs to one container, so each copy asks for its own; the keeper takes none."""
+    definition = derive_copies(REALISTIC["EC2 with bridge networking and GPU"], 4)
     needs = {each["name"]: each.get("resourceRequirements") for each in definition["containerDefinitions"]}
     one = [{"type": "GPU", "value": "1"}]
     assert {"ecsq-keeper": None, **{f"worker-{n}": one for n in range(1, 5)}, "db": None} == needs
 
 
 def test_volumes_are_passed_on_whole() -> None:
-    """One that RunTask configures stays so: its volumeConfigurations find it by the same name."""
+    """A volume that RunTask configures keeps its name, by which volumeConfigurations find it."""
     given = REALISTIC["volumes of every kind"]
-    definition = derived(given)
+    definition = derive_copies(given)
     assert given.definition["volumes"] == definition["volumes"]
     worker = given.container("worker")
     for name in ("worker-1", "worker-2", "worker-3"):
-        mounted = named(definition, name)
+        mounted = find_container(definition, name)
         assert (worker["mountPoints"], worker["volumesFrom"]) == (mounted["mountPoints"], mounted["volumesFrom"])
 
 
 def test_what_runs_after_the_worker_runs_after_all_copies() -> None:
-    """And the keeper waits for it too: its own end would end the task before that container has run."""
-    definition = derived(REALISTIC["one that runs after the worker"], 2)
-    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE")] == pairs(definition, "upload")
-    assert ["worker-1", "worker-2", "upload"] == named(definition, "ecsq-keeper")["command"][2:]
+    """The keeper waits for it too, since its own end would end the task before that container has run."""
+    definition = derive_copies(REALISTIC["one that runs after the worker"], 2)
+    assert [("worker-1", "COMPLETE"), ("worker-2", "COMPLETE")] == list_dependencies(definition, "upload")
+    assert ["worker-1", "worker-2", "upload"] == find_container(definition, "ecsq-keeper")["command"][2:]
 
 
 def test_the_keeper_waits_for_a_chain_that_runs_after_the_worker() -> None:
-    """What follows the follower counts; what only starts beside it does not, unless the task ends with it."""
+    """A follower of a follower counts; a container that only starts beside it does not."""
     given = template(
         container("report", dependsOn=after("upload", "SUCCESS")),
         container("worker", essential=False),
         container("upload", essential=False, dependsOn=after("worker", "COMPLETE")),
         container("agent", essential=False, dependsOn=after("upload", "START")),
     )
-    assert ["worker-1", "worker-2", "report", "upload"] == named(derived(given, 2), "ecsq-keeper")["command"][2:]
+    assert ["worker-1", "worker-2", "report", "upload"] == find_container(derive_copies(given, 2), "ecsq-keeper")[
+        "command"
+    ][2:]
 
 
 def test_what_starts_after_the_worker_starts_after_the_keeper() -> None:
-    """ECS counts START only while the other runs: a copy that ends at once would keep it from ever starting."""
-    definition = derived(REALISTIC["an agent that starts after the worker"])
-    assert [("ecsq-keeper", "START")] == pairs(definition, "agent")
+    """ECS counts START only while the other container runs, so a copy that ended at once would block the sidecar."""
+    definition = derive_copies(REALISTIC["an agent that starts after the worker"])
+    assert [("ecsq-keeper", "START")] == list_dependencies(definition, "agent")
 
 
 def test_sidecars_stay_as_they_are() -> None:
-    """Essential ones too: if the log router ends, the task ends, as in the template."""
+    """An essential sidecar stays essential: if the log router ends, the task ends, as in the template."""
     given = REALISTIC["FireLens"]
-    assert given.container("log_router") == named(derived(given), "log_router")
+    assert given.container("log_router") == find_container(derive_copies(given), "log_router")
 
 
 def test_sidecars_keep_their_ports() -> None:
-    """Only copies would share one."""
+    """Only the copies would share a port, so only they lose it."""
     mapping = [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}]
     given = template(container("worker", portMappings=mapping), container("proxy", portMappings=mapping))
-    definition = derived(given, 2)
-    assert mapping == named(definition, "proxy")["portMappings"]
-    assert [False, False] == ["portMappings" in named(definition, f"worker-{number}") for number in (1, 2)]
+    definition = derive_copies(given, 2)
+    assert mapping == find_container(definition, "proxy")["portMappings"]
+    assert [False, False] == ["portMappings" in find_container(definition, f"worker-{number}") for number in (1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -308,25 +313,25 @@ def test_sidecars_keep_their_ports() -> None:
         pytest.param(
             "awsfirelens", {"log_stream_name": "$(tag)"}, {"log_stream_name": "$(tag)"}, id="a stream named by tag"
         ),
-        pytest.param("json-file", {"tag": "w"}, {"tag": "w"}, id="json-file has a file for each container"),
-        pytest.param("syslog", {"tag": "w"}, {"tag": "w-2"}, id="syslog tells only the tag"),
+        pytest.param("json-file", {"tag": "w"}, {"tag": "w"}, id="json-file writes a file for each container"),
+        pytest.param("syslog", {"tag": "w"}, {"tag": "w-2"}, id="syslog records only the tag"),
         pytest.param("splunk", {"tag": "w/{{.Name}}"}, {"tag": "w/{{.Name}}"}, id="a tag by container"),
     ],
 )
-def test_streams_of_copies_are_told_apart(driver: str, options: dict[str, str], expected: dict[str, str]) -> None:
-    """Most drivers tell the container by themselves; a stream named by hand gets the copy's number."""
+def test_each_copy_has_its_own_log_stream(driver: str, options: dict[str, str], expected: dict[str, str]) -> None:
+    """Most drivers name the container by themselves; a stream named by hand gets the copy's number."""
     given = template(container("worker", logConfiguration={"logDriver": driver, "options": options}))
-    assert expected == named(derived(given), "worker-2")["logConfiguration"]["options"]
+    assert expected == find_container(derive_copies(given), "worker-2")["logConfiguration"]["options"]
 
 
 def test_an_unnamed_log_driver_option_is_left_alone() -> None:
-    """A log configuration without options is a log configuration."""
+    """A log configuration may have no options at all."""
     given = template(container("worker", logConfiguration={"logDriver": "syslog"}))
-    assert {"logDriver": "syslog"} == named(derived(given), "worker-1")["logConfiguration"]
+    assert {"logDriver": "syslog"} == find_container(derive_copies(given), "worker-1")["logConfiguration"]
 
 
 def test_tags_are_the_templates_and_the_fingerprint() -> None:
-    """AWS's own tags are reserved; ours of another derivation are replaced."""
+    """The user's tags are kept, AWS's own are dropped because they are reserved, and the controller's are added."""
     given = REALISTIC["everything a worker may have"]
     mark = fingerprint(ARN, "worker", 3, KEEPER_IMAGE, SCRIPT)
     expected = [
@@ -335,15 +340,15 @@ def test_tags_are_the_templates_and_the_fingerprint() -> None:
         {"key": "ecsq:template", "value": ARN},
         {"key": "ecsq:containers", "value": "3"},
     ]
-    assert expected == derived(given)["tags"]
-    assert (mark, None) == (fingerprint_of(expected), fingerprint_of(list(given.tags)))
+    assert expected == derive_copies(given)["tags"]
+    assert (mark, None) == (read_fingerprint(expected), read_fingerprint(list(given.tags)))
 
 
 def test_the_fingerprint_ignores_what_ecs_fills_in() -> None:
-    """The same revision, described with other members, is the same derived revision."""
+    """A revision that ECS describes with further members still has the same derived revision."""
     plain = template()
-    filled = Template.described({**plain.definition, "registeredBy": "x", "requiresAttributes": [{"name": "y"}]})
-    assert derived(plain)["tags"] == derived(filled)["tags"]
+    filled = Template.from_description({**plain.definition, "registeredBy": "x", "requiresAttributes": [{"name": "y"}]})
+    assert derive_copies(plain)["tags"] == derive_copies(filled)["tags"]
 
 
 @pytest.mark.parametrize(
@@ -359,7 +364,7 @@ def test_the_fingerprint_ignores_what_ecs_fills_in() -> None:
     ids=["template revision", "container", "k", "keeper's image", "keeper's script", "what was left out"],
 )
 def test_every_part_counts_in_the_fingerprint(other: Any) -> None:
-    """A change in any of them is another revision."""
+    """A change in any part is another derived revision."""
     assert fingerprint(ARN, "worker", 3, "image", "script") != fingerprint(*other)
 
 
@@ -370,29 +375,29 @@ def test_the_fingerprint_is_the_same_for_ever() -> None:
 
 
 def test_a_key_that_aws_adds_later_survives() -> None:
-    """What decides is the shape that is handed in, at every depth."""
+    """The shape that is handed in decides, at every depth, which members are passed on."""
     newer = {**allowed(), "newKey": None}
     newer["containerDefinitions"] = {**newer["containerDefinitions"], "newList": {"inner": None}}
     added = container("worker", newList=[{"inner": 1, "outputOnly": 2}])
     given = template(added, newKey={"any": "thing"})
     definition = derive(given, "worker", 2, KEEPER_IMAGE, newer)
     assert {"any": "thing"} == definition["newKey"]
-    assert [{"inner": 1}] == named(definition, "worker-2")["newList"]
-    assert "newKey" not in derived(given)
+    assert [{"inner": 1}] == find_container(definition, "worker-2")["newList"]
+    assert "newKey" not in derive_copies(given)
 
 
 def test_nothing_derived_is_shared_with_the_template() -> None:
-    """A caller may change what it gets."""
+    """A caller may change the copy, and the original stays as it is."""
     given = {"labels": {"a": ["b"]}}
-    copy = permitted(given, {"labels": None})
+    copy = keep_allowed(given, {"labels": None})
     copy["labels"]["a"].append("c")
     assert {"labels": {"a": ["b"]}} == given
 
 
 def test_one_worker_a_task_is_not_derived() -> None:
-    """K = 1 is the template itself, for which nothing is registered."""
-    with pytest.raises(CannotCopy, match="one worker a task is the template itself"):
-        derived(template(), 1)
+    """One worker a task runs the template itself, for which nothing is registered."""
+    with pytest.raises(CannotCopy, match="one worker a task runs the template itself, so nothing is derived"):
+        derive_copies(template(), 1)
 
 
 @pytest.mark.parametrize(
@@ -403,8 +408,8 @@ def test_one_worker_a_task_is_not_derived() -> None:
     ],
 )
 def test_the_worker_container(given: Template, configured: str | None, expected: str) -> None:
-    """The container to copy may be left out if the template has one."""
-    assert expected == worker_container(given, configured)
+    """The container to copy need not be configured if the template has only one."""
+    assert expected == find_worker(given, configured)
 
 
 @pytest.mark.parametrize(
@@ -426,5 +431,5 @@ def test_the_worker_container(given: Template, configured: str | None, expected:
 def test_an_unknown_worker_container_is_named_with_those_there_are(configured: str | None, message: str) -> None:
     """The message can be acted on without looking at the template."""
     with pytest.raises(CannotCopy) as refused:
-        worker_container(REALISTIC["FireLens"], configured)
+        find_worker(REALISTIC["FireLens"], configured)
     assert message == str(refused.value)

@@ -2,27 +2,29 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.copies.copy_notes import notes
+from controller.core.copies.copy_notes import describe_changes
 from controller.core.copies.template import Template
 from tests.core.copies.templates import after, container, ec2, template
 
 ROUTER = {"type": "fluentbit", "options": {"config-file-type": "file", "config-file-value": "/fluent.conf"}}
 
 
-def test_nothing_is_said_of_the_template_itself() -> None:
-    """K = 1 changes nothing."""
-    assert notes(template(), "worker", 1) == ()
+def test_the_template_itself_has_no_notes() -> None:
+    """One worker a task changes nothing, so there are no notes."""
+    assert () == describe_changes(template(), "worker", 1)
 
 
 def test_a_plain_template() -> None:
-    """Who there is, what is paid and how much of it is rounding, what is shared."""
+    """The notes tell who is in the task, what is paid and how much of it is rounding, and what the copies share."""
     expected = (
-        "worker becomes worker-1 to worker-3, which end one by one; ecsq-keeper keeps the task up until all have",
-        "task size 1024 CPU units and 2048 MiB becomes 4096 CPU units and 8192 MiB, "
+        "worker becomes worker-1 to worker-3, each of which ends by itself; "
+        "ecsq-keeper keeps the task running until all of them have ended",
+        "the task size of 1024 CPU units and 2048 MiB becomes 4096 CPU units and 8192 MiB, "
         "of which 1024 CPU units and 2048 MiB are rounding",
-        "the 20 GiB of ephemeral storage are shared by the copies: set ephemeralStorage to scale it",
+        "the copies share 20 GiB of ephemeral storage, which is what one worker has: "
+        "set ephemeralStorage, and it grows with the number of copies",
     )
-    assert expected == notes(template(), "worker", 3)
+    assert expected == describe_changes(template(), "worker", 3)
 
 
 @pytest.mark.parametrize(
@@ -35,30 +37,31 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             template(container("worker", essential=False), container("server")),
-            "server is essential and worker is not, as in the template: the task ends with it, early or never, and not "
-            "with the copies",
+            "server is essential and worker is not, as in the template: the task ends when server does, "
+            "whether the copies have ended or not",
             id="a task that does not end with its worker",
         ),
         pytest.param(
             template(container("worker", logConfiguration={"logDriver": "awsfirelens"}), container("router")),
-            "ecsq-keeper has no log: through the router it could not outlive it",
+            "ecsq-keeper has no log: the log router would have to run longer than ecsq-keeper, and nothing does",
             id="a keeper without a log",
         ),
         pytest.param(
             replace(template(), unknown=("containerDefinitions.sandboxProfile", "isolation")),
-            "not passed on, because the installed botocore does not know it: containerDefinitions.sandboxProfile, "
-            "isolation; a newer one may, and then it is",
+            "the derived revision lacks these members, because the installed botocore does not know them: "
+            "containerDefinitions.sandboxProfile, isolation; a newer one may know them",
             id="members that botocore does not know",
         ),
         pytest.param(
             template(container("worker", portMappings=[{"containerPort": 80}, {"containerPortRange": "90-99"}])),
-            "portMappings dropped from the copies (80/tcp, 90-99/tcp): with awsvpc or host networking they would share "
-            "a port, and with bridge nobody could tell whose is whose",
+            "the copies have no portMappings (the template has 80/tcp, 90-99/tcp): with awsvpc or host networking all "
+            "copies would need the same port, and with bridge networking nobody could tell which port belongs to which "
+            "copy",
             id="ports",
         ),
         pytest.param(
             template(container("worker"), container("agent", dependsOn=after("worker", "START"))),
-            "agent waited for worker to START: it starts beside the copies, after ecsq-keeper",
+            "agent waits for ecsq-keeper to START, and no longer for worker: it starts together with the copies",
             id="one that starts after the worker",
         ),
         pytest.param(
@@ -68,7 +71,7 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             template(container("worker", logConfiguration={"logDriver": "splunk", "options": {"tag": "w"}})),
-            "log option tag gets the number of the copy, so that streams are told apart: w-1",
+            "log option tag gets the number of the copy, w-1 for the first, so that each copy has its own log stream",
             id="a stream named by hand",
         ),
         pytest.param(
@@ -76,19 +79,19 @@ def test_a_plain_template() -> None:
                 container("worker", logConfiguration={"logDriver": "awsfirelens"}),
                 container("router", firelensConfiguration=ROUTER),
             ),
-            "router reads /fluent.conf: its rules must match the tags of copies, worker-1-firelens-..., "
-            "and not only worker-firelens-...",
+            "router reads its rules from /fluent.conf: they must match the tags of the copies, such as "
+            "worker-1-firelens-..., and not only the tag worker-firelens-...",
             id="a router with rules of its own",
         ),
         pytest.param(
             template(container("worker", cpu=256, memory=512)),
-            "each copy counts with its own cpu of 256; the template's one could use up to 1024",
+            "each copy is sized with its own cpu of 256; in the template the one worker could use up to 1024",
             id="a worker that could use more CPU",
         ),
         pytest.param(
             template(container("worker", memoryReservation=512)),
-            "the memoryReservation of worker (512 MiB) is no limit, so each copy counts with all that the template's "
-            "task leaves to it: set memory to what it needs, and the task becomes smaller",
+            "the memoryReservation of worker (512 MiB) is not a limit, so each copy is sized with all the memory that "
+            "the template's task leaves to its worker: set memory to what it needs, and the task becomes smaller",
             id="a worker whose memory has no limit",
         ),
         pytest.param(
@@ -111,7 +114,7 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             ec2(container("worker", memory=512, resourceRequirements=[{"type": "GPU", "value": "2"}])),
-            "GPU: 2 for each copy, 4 for the task, on one instance",
+            "GPU: 2 for each copy, so the task needs 4 on one instance",
             id="GPUs",
         ),
         pytest.param(
@@ -119,7 +122,7 @@ def test_a_plain_template() -> None:
                 container("worker", memory=512, resourceRequirements=[{"type": "GPU", "value": "1"}]),
                 container("encoder", memory=512, resourceRequirements=[{"type": "GPU", "value": "1"}]),
             ),
-            "GPU: 1 for each copy, 3 for the task, on one instance",
+            "GPU: 1 for each copy, so the task needs 3 on one instance",
             id="a sidecar's GPU",
         ),
         pytest.param(
@@ -144,25 +147,26 @@ def test_a_plain_template() -> None:
         ),
         pytest.param(
             template(volumes=[{"name": "data", "configuredAtLaunch": True}]),
-            "volume data is made by task.run_task.volumeConfigurations: one for each task, shared by the copies, of "
-            "the size given there",
+            "volume data is created for each task by task.run_task.volumeConfigurations, of the size given there, "
+            "and the copies share it",
             id="an EBS volume",
         ),
         pytest.param(
             template(tags=({"key": "aws:stack", "value": "s"}, {"key": "team", "value": "t"})),
-            "tags not passed on, because they are reserved: aws:stack",
+            "the derived revision lacks these tags, because they are reserved: aws:stack",
             id="tags",
         ),
         pytest.param(
             template(requiresCompatibilities=["EC2"]),
-            "task size 1024 CPU units and 2048 MiB becomes 2048 CPU units and 4096 MiB, nothing of it rounding",
+            "the task size of 1024 CPU units and 2048 MiB becomes 2048 CPU units and 4096 MiB, "
+            "none of which is rounding",
             id="EC2 rounds nothing",
         ),
     ],
 )
-def test_what_changes_is_said(given: Template, expected: str) -> None:
-    """Each thing that two copies drop, share or change has its line."""
-    assert expected in notes(given, "worker", 2)
+def test_each_change_has_a_note(given: Template, expected: str) -> None:
+    """Each thing that two copies drop, share or change has a line of its own."""
+    assert expected in describe_changes(given, "worker", 2)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +177,7 @@ def test_what_changes_is_said(given: Template, expected: str) -> None:
     ],
     ids=["unset", "private"],
 )
-def test_what_copies_do_not_share_is_not_said(given: Template) -> None:
-    """A namespace of one's own, and a volume that is there without RunTask's doing."""
-    said = " ".join(notes(given, "worker", 2))
+def test_what_copies_do_not_share_has_no_note(given: Template) -> None:
+    """Copies with namespaces of their own, and volumes that RunTask does not create, need no note."""
+    said = " ".join(describe_changes(given, "worker", 2))
     assert [] == [word for word in ("pidMode", "ipcMode", "hostname", "volumeConfigurations", "GPU") if word in said]

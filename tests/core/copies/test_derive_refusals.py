@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from controller.core.copies.derive import copies_limit, derive
+from controller.core.copies.derive import derive, find_copies_limit
 from controller.core.copies.template import CannotCopy, Template
 from tests.core.copies.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, template
 
@@ -11,8 +11,8 @@ SIDECARS = [container(f"sidecar-{letter}", essential=False) for letter in "abcde
 LONG = "w" * 254
 
 
-def limit(given: Template) -> tuple[int, str]:
-    return copies_limit(given, given.containers[0]["name"], KEEPER_IMAGE, allowed())
+def find_limit(given: Template) -> tuple[int, str]:
+    return find_copies_limit(given, given.containers[0]["name"], KEEPER_IMAGE, allowed())
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,9 @@ def limit(given: Template) -> tuple[int, str]:
             id="an inference accelerator",
         ),
         pytest.param(
-            template(container("worker", firelensConfiguration={"type": "fluentbit"})), "is the log router", id="router"
+            template(container("worker", firelensConfiguration={"type": "fluentbit"})),
+            "is the task's log router",
+            id="router",
         ),
         pytest.param(
             template(proxyConfiguration={"type": "APPMESH", "containerName": "worker"}),
@@ -60,12 +62,12 @@ def limit(given: Template) -> tuple[int, str]:
         ),
         pytest.param(
             template(container("worker", essential=False), container("next", dependsOn=after("worker", "SUCCESS"))),
-            "container next waits for worker to be SUCCESS",
+            "container next depends on worker with the condition SUCCESS",
             id="one that waits for success",
         ),
         pytest.param(
             template(WORKER, container("next", dependsOn=after("worker", "HEALTHY"))),
-            "container next waits for worker to be HEALTHY",
+            "container next depends on worker with the condition HEALTHY",
             id="one that waits for health",
         ),
         pytest.param(ec2(WORKER, container("web", links=["worker:db"])), "container web links to worker", id="a link"),
@@ -79,7 +81,7 @@ def limit(given: Template) -> tuple[int, str]:
             template(WORKER, container("ecsq-keeper")), "container ecsq-keeper has a name that", id="the keeper's name"
         ),
         pytest.param(template(container(LONG)), "shorten its name", id="a container's name too long"),
-        pytest.param(template(family=LONG), "shorten the family, or set", id="a family's name too long"),
+        pytest.param(template(family=LONG), "a shorter family name, or set", id="a family's name too long"),
         pytest.param(template(taskDefinitionArn=f"{ARN[:-2]}{LONG}:7"), "its ARN has", id="an ARN too long for a tag"),
         *(
             pytest.param(
@@ -117,20 +119,20 @@ def limit(given: Template) -> tuple[int, str]:
         ),
         pytest.param(
             template(container("worker", environment=[{"name": "A", "value": "x" * 30_000}])),
-            "the definition would be above 64 KB",
+            "the definition would be larger than 64 KB",
             id="no definition for two",
         ),
     ],
 )
 def test_what_cannot_be_copied_is_refused_with_the_reason(given: Template, part_of_the_reason: str) -> None:
-    """The limit is one worker a task, the derivation is refused with the same words, and the template is named."""
-    most, why = limit(given)
-    assert most == 1
+    """The limit is one worker a task, and ``derive`` refuses two with the same reason, which names the template."""
+    most, why = find_limit(given)
+    assert 1 == most
     assert part_of_the_reason in why
     assert f"task definition {given.label}" in why
     with pytest.raises(CannotCopy) as refused:
         derive(given, given.containers[0]["name"], 2, KEEPER_IMAGE, allowed())
-    assert str(refused.value) == why
+    assert why == str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +166,15 @@ def test_what_cannot_be_copied_is_refused_with_the_reason(given: Template, part_
     ],
 )
 def test_the_limit_is_the_greatest_k_that_fits(given: Template, expected: int) -> None:
-    """Ten containers, Fargate's sizes and storage, and the definition's own size bound the copies."""
-    assert expected == limit(given)[0]
+    """The copies are limited by ten containers a task, Fargate's sizes and storage, and the definition's length."""
+    assert expected == find_limit(given)[0]
 
 
 def test_the_limits_reason_names_the_k_that_does_not_fit() -> None:
-    """A reader sees what one more would take."""
+    """The reason tells what one more copy would need."""
     given: dict[str, Any] = {"ephemeralStorage": {"sizeInGiB": 50}}
     expected = (
         "task definition content-worker:7 with 5 workers a task: ephemeralStorage would be 250 GiB, "
-        "and Fargate gives a task 200: lower it, or set max_containers_per_task to 4"
+        "and Fargate gives a task at most 200: lower it, or set max_containers_per_task to 4"
     )
-    assert (4, expected) == limit(template(**given))
+    assert (4, expected) == find_limit(template(**given))

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from controller.core.copies.derive import copies_limit, derive
-from controller.core.copies.sizing import TaskSize, task_size
+from controller.core.copies.derive import derive, find_copies_limit
+from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template
-from tests.core.copies.templates import FARGATE_MEMORY, KEEPER_IMAGE, allowed, container, ec2, faults, template
+from tests.core.copies.templates import FARGATE_MEMORY, KEEPER_IMAGE, allowed, container, ec2, find_faults, template
 
 FIRELENS_ROUTER = container("router", memoryReservation=50)
 
@@ -90,14 +90,14 @@ FIRELENS_ROUTER = container("router", memoryReservation=50)
     ],
 )
 def test_task_sizes(given: Template, k: int, expected: TaskSize | None) -> None:
-    """Sidecars once plus k times the worker, and on Fargate the next size that there is."""
-    assert expected == task_size(given, "worker", k)
+    """A task needs its sidecars once and the worker k times, rounded up on Fargate to a size that it has."""
+    assert expected == size_task(given, "worker", k)
 
 
 def test_rounding_is_what_is_paid_beyond_the_need() -> None:
-    """One vCPU, and two of 6 GB for a worker that needs four: the price of 1 vCPU and 2 GB."""
+    """2 vCPU and 6 GB for containers that need 1 vCPU and 4 GB round up by 1 vCPU and 2 GB."""
     assert pytest.approx(1 + 2 * 0.11) == TaskSize(2048, 6144, 1024, 4096).rounding
-    assert TaskSize(None, None, None, None).rounding == 0
+    assert 0 == TaskSize(None, None, None, None).rounding
 
 
 figures = st.fixed_dictionaries(
@@ -112,8 +112,8 @@ figures = st.fixed_dictionaries(
 sizes = st.sampled_from([(cpu, memory) for cpu, memories in FARGATE_MEMORY.items() for memory in memories])
 
 
-def counted(one: dict[str, Any]) -> int:
-    """Return what a container counts with in ECS's sum of memory."""
+def count_memory(one: dict[str, Any]) -> int:
+    """Return the MiB that ECS adds up for a container."""
     figure: int = one.get("memory") or one.get("memoryReservation") or 0
     return figure
 
@@ -122,16 +122,16 @@ def counted(one: dict[str, Any]) -> int:
 def test_every_k_within_the_limit_can_be_registered_and_the_next_one_cannot(
     size: tuple[int, int], worker: dict[str, Any], others: list[dict[str, Any]]
 ) -> None:
-    """Over all k and a wide range of containers, against ECS's rules and an independent table of sizes."""
+    """Whatever the containers, ECS's rules and a table of sizes that was typed out agree with the limit."""
     assume(sum(one.get("cpu", 0) for one in (worker, *others)) <= size[0])
-    assume(sum(map(counted, (worker, *others))) <= size[1])
+    assume(sum(map(count_memory, (worker, *others))) <= size[1])
     sidecars = [container(f"sidecar-{number}", **other) for number, other in enumerate(others)]
     whole = template(container("worker", **worker), *sidecars, cpu=str(size[0]), memory=str(size[1]))
-    most, _ = copies_limit(whole, "worker", KEEPER_IMAGE, allowed())
+    most, _ = find_copies_limit(whole, "worker", KEEPER_IMAGE, allowed())
     for k in range(2, most + 1):
         definition = derive(whole, "worker", k, KEEPER_IMAGE, allowed())
-        assert faults(definition) == []
-        assert len(definition["containerDefinitions"]) == k + len(others) + 1
+        assert [] == find_faults(definition)
+        assert k + len(others) + 1 == len(definition["containerDefinitions"])
     with pytest.raises(CannotCopy):
         derive(whole, "worker", most + 1, KEEPER_IMAGE, allowed())
 
@@ -140,9 +140,9 @@ def test_every_k_within_the_limit_can_be_registered_and_the_next_one_cannot(
 def test_the_size_is_the_smallest_of_the_table_that_holds_k_workers(
     size: tuple[int, int], cpu: int, memory: int, k: int
 ) -> None:
-    """A worker with figures of its own is counted k times and nothing else is."""
+    """A worker with figures of its own counts k times, and nothing else counts."""
     given_template = template(container("worker", cpu=cpu, memory=memory), cpu=str(size[0]), memory=str(size[1]))
     fitting = [(c, m) for c, ms in FARGATE_MEMORY.items() for m in ms if c >= k * cpu and m >= k * memory]
-    found = task_size(given_template, "worker", k)
+    found = size_task(given_template, "worker", k)
     assert min(fitting, default=None) == (found and (found.cpu, found.memory))
     assert found is None or (found.needed_cpu, found.needed_memory) == (k * cpu, k * memory)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from controller.core.copies.derive import copies_limit, derive, permitted
-from controller.core.copies.difference import MAX_VALUE_LENGTH, difference
+from controller.core.copies.derive import derive, find_copies_limit, keep_allowed
+from controller.core.copies.difference import MAX_VALUE_LENGTH, compare_definitions
 from controller.core.copies.template import Template
 from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, ec2, template
 
@@ -13,10 +13,12 @@ TAGS = ({"key": "team", "value": "ingest"},)
 PORT = {"containerPort": 80}
 
 
-def changes(given: Template, k: int) -> tuple[str, ...]:
+def compare_with_template(given: Template, k: int) -> tuple[str, ...]:
     """Return the difference of k copies from their template."""
     derived = derive(given, "worker", k, KEEPER_IMAGE, allowed())
-    return difference(permitted({**given.definition, "tags": list(given.tags)}, allowed()), derived, "worker", k)
+    return compare_definitions(
+        keep_allowed({**given.definition, "tags": list(given.tags)}, allowed()), derived, "worker", k
+    )
 
 
 def section(lines: tuple[str, ...], title: str) -> list[str]:
@@ -27,14 +29,14 @@ def section(lines: tuple[str, ...], title: str) -> list[str]:
 
 
 def test_the_template_does_not_differ_from_itself() -> None:
-    """One worker a task is the template, whatever is in it."""
-    definition = permitted(template().definition, allowed())
-    assert () == difference(definition, definition, "worker", 1)
+    """One worker a task runs the template itself, so there is no difference."""
+    definition = keep_allowed(template().definition, allowed())
+    assert () == compare_definitions(definition, definition, "worker", 1)
 
 
 def test_what_changes_of_the_task() -> None:
-    """Family, size and our tags; what stays is not shown."""
-    lines = section(changes(template(tags=TAGS), 3), "task")
+    """The family, the size and the controller's tags are shown; members that stay the same are not."""
+    lines = section(compare_with_template(template(tags=TAGS), 3), "task")
     assert [
         '-family: "content-worker"',
         '+family: "content-worker-x3"',
@@ -49,8 +51,8 @@ def test_what_changes_of_the_task() -> None:
     assert 9 == len(lines)
 
 
-def test_a_copy_is_held_against_the_worker() -> None:
-    """So that its own name, its part in the task and what it lost are all that is left."""
+def test_a_copy_is_compared_with_the_worker() -> None:
+    """Only the copy's own name, its part in the task and the members that it has lost are left to show."""
     log = {"logDriver": "syslog", "options": {"tag": "w", "syslog-format": "rfc5424"}}
     given = template(container("worker", portMappings=[PORT], logConfiguration=log), container("agent"))
     assert [
@@ -62,12 +64,12 @@ def test_a_copy_is_held_against_the_worker() -> None:
         '-logConfiguration.options.tag: "w"',
         '+logConfiguration.options.tag: "w-2"',
         '+dependsOn: {"containerName": "ecsq-keeper", "condition": "START"}',
-    ] == section(changes(given, 2), "container worker-2, a copy of worker")
+    ] == section(compare_with_template(given, 2), "container worker-2, a copy of worker")
 
 
 def test_the_keeper_is_new_and_its_script_is_cut() -> None:
-    """All of it is added; a value that fills a screen is shown by its beginning and its length."""
-    lines = section(changes(template(), 2), "container ecsq-keeper, new")
+    """All of it is added, and a value that would fill a screen is shown by its beginning and its length."""
+    lines = section(compare_with_template(template(), 2), "container ecsq-keeper, new")
     assert {"+"} == {line[0] for line in lines}
     [script] = [line for line in lines if line.endswith("characters)")]
     assert script.startswith('+command: "# The keeper of a task of copies')
@@ -75,9 +77,9 @@ def test_the_keeper_is_new_and_its_script_is_cut() -> None:
 
 
 def test_sidecars_show_only_what_changed_of_them() -> None:
-    """One that waits for the worker waits for something else now; the others are named as unchanged."""
+    """A sidecar that waited for the worker waits for another container now; the others are named as unchanged."""
     given = template(container("worker"), container("agent", dependsOn=after("worker", "START")), container("proxy"))
-    lines = changes(given, 2)
+    lines = compare_with_template(given, 2)
     assert [
         '-dependsOn: {"containerName": "worker", "condition": "START"}',
         '+dependsOn: {"containerName": "ecsq-keeper", "condition": "START"}',
@@ -98,18 +100,18 @@ def test_sidecars_show_only_what_changed_of_them() -> None:
     ],
 )
 def test_values(before: dict[str, Any], after: dict[str, Any], expected: tuple[str, ...]) -> None:
-    """Each value is a line with its path; a change is one that goes and one that comes."""
+    """Each value is a line with its path; a change is a removed line and an added one."""
     containers = {"containerDefinitions": [{"name": "worker"}]}
     copies = {"containerDefinitions": [{"name": "worker-1"}, {"name": "worker-2"}]}
-    lines = difference(before | containers, after | copies, "worker", 2)
+    lines = compare_definitions(before | containers, after | copies, "worker", 2)
     assert list(expected) == (section(lines, "task") if "@@ task @@" in lines else [])
 
 
 def test_every_container_has_its_place() -> None:
-    """For each k that the template allows, each container of the derived revision is shown or named, once."""
+    """For each k that the template allows, every container of the derived revision is shown or named exactly once."""
     given = ec2(container("worker", memory=64), container("db", memory=64, links=[]))
-    most, _ = copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    most, _ = find_copies_limit(given, "worker", KEEPER_IMAGE, allowed())
     for k in range(2, most + 1):
-        headings = [line for line in changes(given, k) if line.startswith("@@")]
+        headings = [line for line in compare_with_template(given, k) if line.startswith("@@")]
         copies = [f"@@ container worker-{number}, a copy of worker @@" for number in range(1, k + 1)]
         assert ["@@ task @@", "@@ container ecsq-keeper, new @@", *copies, "@@ unchanged: db @@"] == headings

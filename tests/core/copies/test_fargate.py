@@ -4,19 +4,19 @@ from hypothesis import strategies as st
 from controller.core.copies.fargate import SIZES, Size, round_up
 from tests.core.copies.templates import FARGATE_MEMORY
 
-# US East prices of 2026 for x86, ARM; the choice of a size must not depend on which.
+# US East prices of 2026 in dollars, for x86 and for ARM; the choice of a size must not depend on the architecture.
 PRICES = [(0.04048, 0.004445), (0.03238, 0.00356)]
 
 
 def test_sizes_are_those_that_aws_lists() -> None:
-    """The rules by step give exactly the pairs of AWS's table."""
+    """The sizes are exactly the pairs of AWS's table, in its order."""
     expected = [(cpu, memory) for cpu, memories in FARGATE_MEMORY.items() for memory in memories]
     assert expected == [(size.cpu, size.memory) for size in SIZES]
 
 
 @given(cpu=st.integers(0, 40_000), memory=st.integers(0, 260_000))
 def test_rounding_up_takes_the_cheapest_size_that_fits(cpu: int, memory: int) -> None:
-    """No size of the table is both large enough and cheaper, by x86 and by ARM prices."""
+    """No size of the table is large enough and cheaper, neither by x86 nor by ARM prices."""
     fitting = [(c, m) for c, memories in FARGATE_MEMORY.items() for m in memories if c >= cpu and m >= memory]
     found = round_up(cpu, memory)
     if not fitting:
@@ -28,18 +28,18 @@ def test_rounding_up_takes_the_cheapest_size_that_fits(cpu: int, memory: int) ->
         assert cheapest == (found.cpu, found.memory)
 
 
-def test_a_size_is_its_own_rounding() -> None:
-    """What Fargate has is taken as it is."""
+def test_a_size_of_fargate_stays_as_it_is() -> None:
+    """A size that Fargate has is not rounded."""
     assert list(SIZES) == [round_up(size.cpu, size.memory) for size in SIZES]
 
 
 def test_more_than_the_largest_fits_nothing() -> None:
-    """Above 32 vCPU or 244 GB there is no size, and neither for 31 vCPU's memory at 32 vCPU's step."""
-    assert [round_up(32_769, 512), round_up(256, 244 * 1024 + 1)] == [None, None]
+    """Above 32 vCPU or 244 GB there is no size."""
+    assert [None, None] == [round_up(32_769, 512), round_up(256, 244 * 1024 + 1)]
 
 
 def test_cost_weighs_a_gigabyte_as_prices_do() -> None:
-    """The weight of memory against CPU is that of both price lists, within a percent."""
+    """The weight of memory against CPU agrees with both price lists, within one percent."""
     for vcpu_hour, gb_hour in PRICES:
         size = Size(4096, 30_720)
         assert abs(size.cost * vcpu_hour / (4 * vcpu_hour + 30 * gb_hour) - 1) < 0.01

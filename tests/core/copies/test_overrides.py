@@ -1,31 +1,32 @@
 import pytest
 
-from controller.core.copies.overrides import MAX_OVERRIDES, overrides_size, within_overrides
+from controller.core.copies.overrides import MAX_OVERRIDES, limit_by_overrides, measure_overrides
 from controller.core.copies.template import CannotCopy
 
-EMPTY = overrides_size("w", {"A": ""}, 1)
-"""Characters around a value in the overrides of one worker."""
+EMPTY = measure_overrides("w", {"A": ""}, 1)
+"""The characters around the value of the only variable, in the overrides of one worker."""
 
 
-def test_exactly_the_limit_is_taken() -> None:
-    """ECS allows 8,192 characters, the brackets included."""
+def test_exactly_the_limit_is_accepted() -> None:
+    """ECS allows 8,192 characters, counting the whole JSON text."""
     environment = {"A": "x" * (MAX_OVERRIDES - EMPTY)}
-    assert overrides_size("w", environment, 1) == MAX_OVERRIDES
-    assert within_overrides("w", environment, 1, "why not") == (1, "why not")
-    with pytest.raises(CannotCopy, match="takes 8,193 characters of overrides with 1 of container w"):
-        within_overrides("w", {"A": environment["A"] + "x"}, 1, "why not")
+    assert MAX_OVERRIDES == measure_overrides("w", environment, 1)
+    assert (1, "why not") == limit_by_overrides("w", environment, 1, "why not")
+    with pytest.raises(CannotCopy, match="takes 8,193 characters of overrides for container w, and ECS"):
+        limit_by_overrides("w", {"A": environment["A"] + "x"}, 1, "why not")
 
 
-def test_the_most_copies_that_fit_are_told_and_why_not_one_more() -> None:
-    """Each copy carries the whole environment."""
-    most, why = within_overrides("w", {"A": "x" * 2000}, 9, "why not")
-    assert (most, why) == (
+def test_a_large_environment_lowers_the_limit() -> None:
+    """Each copy carries the whole environment, so fewer copies may fit than the template allows."""
+    most, why = limit_by_overrides("w", {"A": "x" * 2000}, 9, "why not")
+    expected = (
         3,
-        "task.environment takes 8,244 characters of overrides with 4 of container w, and ECS allows 8,192: "
+        "task.environment takes 8,244 characters of overrides for 4 copies of container w, and ECS allows 8,192: "
         "shorten it, or set max_containers_per_task to 3",
     )
+    assert expected == (most, why)
 
 
-def test_without_an_environment_nothing_is_bounded() -> None:
-    """No overrides are sent then."""
-    assert within_overrides("w" * 255, {}, 9, "why not") == (9, "why not")
+def test_without_an_environment_the_limit_stays() -> None:
+    """No overrides are sent then, so the limit stays as it is."""
+    assert (9, "why not") == limit_by_overrides("w" * 255, {}, 9, "why not")

@@ -1,13 +1,15 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.copies.packing import Call, Packing, PackingPolicy, Plan, TaskGroup, cut_short, pack
+from controller.core.copies.packing import Call, Packing, PackingPolicy, Plan, TaskGroup, explain_cut, pack
 
 SPREAD, DENSE = Packing.SPREAD, Packing.DENSE
+WIDE = PackingPolicy(SPREAD, max_tasks_per_launch=100, max_containers_per_task=9)
 policies = st.builds(PackingPolicy, st.sampled_from(Packing), st.integers(1, 150), st.integers(1, 12))
 
 
@@ -42,51 +44,61 @@ def test_layouts(
 @pytest.mark.parametrize(
     ("asked", "most", "expected"),
     [
-        (24, 5, "planned 15 of 24: max_tasks_per_launch is 3, with at most 5 a task; the rest is for a later launch"),
-        (24, 20, "planned 18 of 24: max_tasks_per_launch is 3, with at most 6 a task; the rest is for a later launch"),
+        (
+            24,
+            5,
+            "planned 15 of 24 containers: max_tasks_per_launch is 3, with at most 5 a task; "
+            "the rest waits for a later launch",
+        ),
+        (
+            24,
+            20,
+            "planned 18 of 24 containers: max_tasks_per_launch is 3, with at most 6 a task; "
+            "the rest waits for a later launch",
+        ),
         (15, 5, None),
         (0, 5, None),
     ],
     ids=["by the template", "by the configuration", "all of it", "nothing asked"],
 )
-def test_a_plan_that_is_cut_says_by_what(asked: int, most: int, expected: str | None) -> None:
-    """By both limits, since either may be raised; a plan of all that was asked for says nothing."""
+def test_a_plan_that_is_cut_names_the_limits(asked: int, most: int, expected: str | None) -> None:
+    """Both limits are named, since the user may raise either; a plan that is complete has nothing to explain."""
     policy = PackingPolicy(SPREAD, 3, 6)
-    assert expected == cut_short(asked, pack(asked, policy, most), policy, most)
+    assert expected == explain_cut(asked, pack(asked, policy, most), policy, most)
 
 
 def test_calls_hold_at_most_ten_tasks_the_fullest_first() -> None:
     """A group larger than a call is sent in several, in an order that is the same for every controller."""
     plan = Plan((TaskGroup(21, 3), TaskGroup(4, 2)))
     assert (Call(10, 3), Call(10, 3), Call(1, 3), Call(4, 2)) == plan.calls
-    assert (plan.containers, plan.tasks, plan.revisions) == (71, 25, 2)
+    assert (71, 25, 2) == (plan.containers, plan.tasks, plan.revisions)
 
 
 def test_a_task_of_one_needs_no_revision() -> None:
-    """K = 1 runs the template itself."""
-    assert Plan((TaskGroup(1, 9), TaskGroup(3, 1))).revisions == 1
+    """A task of one container runs the template itself, so only the other sizes need a revision."""
+    assert 1 == Plan((TaskGroup(1, 9), TaskGroup(3, 1))).revisions
 
 
 def test_the_least_rounding_wins_over_fewer_calls() -> None:
-    """Where 5 copies round up badly, 6 and 4 are taken although they are two calls."""
-    plan = pack(10, PackingPolicy(DENSE), 9, lambda k: 1.0 if k in {5, 8, 9, 7} else 0.0)
-    assert layout(plan) == [(1, 6), (1, 4)]
+    """Where tasks of 5 round up badly, tasks of 6 and 4 are taken, although they need two calls."""
+    plan = pack(10, replace(WIDE, packing=DENSE), 9, lambda k: 1.0 if k in {5, 8, 9, 7} else 0.0)
+    assert [(1, 6), (1, 4)] == layout(plan)
 
 
 @pytest.mark.parametrize(
     ("containers", "policy", "most"),
-    [(-1, PackingPolicy(), 9), (1, PackingPolicy(max_tasks_per_launch=0), 9), (1, PackingPolicy(), 0)],
+    [(-1, WIDE, 9), (1, replace(WIDE, max_tasks_per_launch=0), 9), (1, WIDE, 0)],
     ids=["negative containers", "no tasks allowed", "no containers allowed"],
 )
 def test_impossible_limits_are_refused(containers: int, policy: PackingPolicy, most: int) -> None:
-    """A caller's mistake is named and does not become an empty plan."""
+    """A caller's mistake raises an error that names it, and does not become an empty plan."""
     with pytest.raises(ValueError, match=f"cannot pack {containers} containers"):
         pack(containers, policy, most)
 
 
 @given(containers=st.integers(0, 2000), policy=policies, most=st.integers(1, 12))
 def test_a_plan_starts_exactly_what_fits_within_both_limits(containers: int, policy: PackingPolicy, most: int) -> None:
-    """Never more than asked, never less than the limits leave; calls and groups add up to the same."""
+    """A plan holds what was asked for, as far as the limits allow; its calls and groups add up to the same."""
     plan = pack(containers, policy, most)
     per_task = min(most, policy.max_containers_per_task)
     assert min(containers, policy.max_tasks_per_launch * per_task) == plan.containers
@@ -99,7 +111,7 @@ def test_a_plan_starts_exactly_what_fits_within_both_limits(containers: int, pol
 
 @given(containers=st.integers(1, 2000), policy=policies, most=st.integers(1, 12))
 def test_the_number_of_tasks_is_what_the_packing_says(containers: int, policy: PackingPolicy, most: int) -> None:
-    """Spread: as many tasks as may be, whose sizes differ by at most one. Dense: as few as can hold them."""
+    """Spread takes as many tasks as it may, with sizes that differ by at most one; dense takes as few as it can."""
     plan = pack(containers, policy, most)
     if policy.packing is SPREAD:
         assert min(containers, policy.max_tasks_per_launch) == plan.tasks
@@ -115,11 +127,11 @@ def test_the_number_of_tasks_is_what_the_packing_says(containers: int, policy: P
     waste=st.lists(st.integers(0, 3), min_size=10, max_size=10),
 )
 def test_dense_is_the_best_of_all_plans(containers: int, max_tasks: int, most: int, waste: list[int]) -> None:
-    """Exhaustive search over every plan within the limits finds none that is better."""
-    found = pack(containers, PackingPolicy(DENSE, max_tasks), most, waste.__getitem__)
+    """An exhaustive search over all plans within the limits finds no better one."""
+    found = pack(containers, PackingPolicy(DENSE, max_tasks, 9), most, waste.__getitem__)
     every = [sizes for sizes in all_plans(min(containers, max_tasks * most), most) if len(sizes) <= max_tasks]
     sizes = [group.containers for group in found.groups for _ in range(group.tasks)]
-    assert min(judged(sizes, waste) for sizes in every) == judged(sizes, waste)
+    assert min(judge(sizes, waste) for sizes in every) == judge(sizes, waste)
 
 
 def all_plans(containers: int, most: int) -> Iterator[list[int]]:
@@ -130,7 +142,7 @@ def all_plans(containers: int, most: int) -> Iterator[list[int]]:
         yield from ([first, *rest] for rest in all_plans(containers - first, first))
 
 
-def judged(sizes: list[int], waste: list[int]) -> tuple[int, int, int, int]:
-    """Return tasks, then rounding, then calls, then revisions: what a dense plan is judged by."""
+def judge(sizes: list[int], waste: list[int]) -> tuple[int, int, int, int]:
+    """Return the number of tasks, the rounding, the calls and the revisions, in the order in which they decide."""
     calls = sum(ceil(sizes.count(size) / 10) for size in set(sizes))
     return len(sizes), sum(waste[size] for size in sizes), calls, len(set(sizes) - {1})

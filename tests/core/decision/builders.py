@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from controller.core.decision.decide import decide
 from controller.core.decision.model import Decision, Fleet, LevelState, QueueCounts, ScalerState
 from controller.core.decision.policy import (
     CooldownPolicy,
@@ -17,14 +16,17 @@ from controller.core.decision.policy import (
     Steps,
 )
 from controller.core.decision.slots import slot_numbered
+from tests.core.decision.deciding import decide
 
-SLOTS = SlotPolicy(controller="ecsq", scaler="content-ingest")
+SLOTS = SlotPolicy(controller="ecsq", scaler="content-ingest", consistency_window=5.0, call_timeout=5.0)
 SLOT = 56_000_000
 START = slot_numbered(SLOTS, SLOT).start
 """The start of a slot of 30 s whose window is open from 5.5 s to 25 s."""
 NOW = START + 10.0
 """A moment within that window."""
 
+HYSTERESIS = HysteresisPolicy(activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2)
+COOLDOWN = CooldownPolicy(launch=30.0, fall=300.0)
 NO_COOLDOWN = CooldownPolicy(launch=0.0, fall=0.0)
 
 
@@ -34,19 +36,29 @@ def steps(*pairs: tuple[int, int]) -> Steps:
 
 
 def policy(**changes: Any) -> Policy:
-    """Return a policy of one container a message, at most 10, with the defaults for the rest."""
+    """Return a policy of one container a message, at most 10; the rest is as users have it by default."""
     base = Policy(
         slots=SLOTS,
         demand=PerContainer(1),
         counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
+        poll_interval=10.0,
+        min_containers=0,
         max_containers=10,
+        hysteresis=HYSTERESIS,
+        cooldown=COOLDOWN,
+        paused=False,
     )
     return replace(base, **changes)
 
 
 def hysteresis(**changes: Any) -> HysteresisPolicy:
     """Return hysteresis without a dead band, unless it is asked for."""
-    return replace(HysteresisPolicy(dead_band=0.0), **changes)
+    return replace(HYSTERESIS, **{"dead_band": 0.0, **changes})
+
+
+def cooldown(**changes: Any) -> CooldownPolicy:
+    """Return cooldowns of 30 s after a launch and 5 min after a rise, unless others are asked for."""
+    return replace(COOLDOWN, **changes)
 
 
 def queue(visible: int = 0, in_flight: int = 0, delayed: int = 0) -> QueueCounts:

@@ -14,14 +14,15 @@ from controller.core.decision.breaker import (
     TRIP_AFTER,
     Breaker,
     Sign,
-    allowance,
+    count_allowed,
     heed,
-    probing,
+    is_probing,
 )
-from controller.core.decision.decide import decide
-from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask, described
-from controller.core.decision.model import Reason
+from controller.core.decision.ledger import enter_descriptions
+from controller.core.decision.model import Doubt, Reason
+from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
+from tests.core.decision.deciding import decide
 
 START_TAKES = 20.0
 """Seconds that a task of these tests takes to fail to start."""
@@ -54,7 +55,7 @@ def after_failed_probes(probes: int) -> tuple[Breaker, list[float]]:
 
 def may(breaker: Breaker, now: float, newest_task_at: float | None = None, in_doubt: int = 0) -> int | None:
     """Return what may be launched."""
-    return allowance(breaker, newest_task_at, in_doubt, now)
+    return count_allowed(breaker, newest_task_at, in_doubt, now)
 
 
 # Closed
@@ -133,7 +134,7 @@ def test_there_is_one_probe_at_a_time(newest_task_at: float | None, in_doubt: in
 def test_a_probe_that_is_gone_without_a_sign_is_worth_another() -> None:
     """An interruption is neutral: the pause neither ends nor grows."""
     breaker = tripped()
-    assert (True, 0) == (probing(breaker, NOW + 70), may(breaker, NOW + 80, newest_task_at=NOW + 70))
+    assert (True, 0) == (is_probing(breaker, NOW + 70), may(breaker, NOW + 80, newest_task_at=NOW + 70))
     assert (tripped(), 1) == (breaker, may(breaker, NOW + 90))
 
 
@@ -218,8 +219,8 @@ def test_a_good_sign_of_a_task_younger_than_all_closes_it(drawn: list[tuple[floa
 )
 def test_what_an_end_tells(outcome: StopOutcome, ran_for: float | None, *, is_good: bool | None) -> None:
     """A worker that fails late tells of its message; an interruption and an end that nobody saw tell nothing."""
-    started_at = None if ran_for is None else NOW + 5
-    end = StoppedTask("a", "ingest", outcome, NOW, started_at, NOW + 5 + (ran_for or 0.0), "why")
+    start = Start(None if ran_for is None else NOW + 5)
+    end = StoppedTask("a", "ingest", outcome, NOW, start, NOW + 5 + (ran_for or 0.0), "why")
     expected = None if is_good is None else Sign(is_good, end.stopped_at, NOW, "why")
     assert expected == end.sign
 
@@ -231,9 +232,9 @@ def test_what_an_end_tells(outcome: StopOutcome, ran_for: float | None, *, is_go
 )
 def test_a_task_is_proven_while_its_worker_runs(running: int, ran_for: float, *, proven: bool) -> None:
     """And stays so once it was."""
-    task = LiveTask("a", "ingest", running, 0, NOW - ran_for, started_at=NOW - ran_for)
-    ledger, _ = described({}, [task], [], NOW)
-    later, _ = described(ledger, [replace(task, running=0)], [], NOW + 1)
+    task = LiveTask("a", "ingest", running, 0, NOW - ran_for, start=Start(NOW - ran_for))
+    ledger, _ = enter_descriptions({}, [task], [], NOW)
+    later, _ = enter_descriptions(ledger, [replace(task, running=0)], [], NOW + 1)
     assert (proven, proven) == (ledger["a"].proven, later["a"].proven)
 
 
@@ -245,6 +246,26 @@ def test_while_it_is_open_a_scaler_backs_off() -> None:
     rules = policy(cooldown=NO_COOLDOWN)
     decision, _ = decide(rules, queue(5), fleet(), settled(breaker=tripped()), NOW)
     assert (Reason.BACKING_OFF, 0) == (decision.reason, decision.launch)
+
+
+@pytest.mark.parametrize(
+    ("open_until", "in_doubt", "allowed", "wanted"),
+    [
+        pytest.param(None, 0, None, 7, id="closed"),
+        pytest.param(NOW + 45, 0, 0, 0, id="open"),
+        pytest.param(NOW, 0, 1, 1, id="a-probe-is-due"),
+        pytest.param(NOW, 2, 0, 0, id="a-probe-waits-for-what-is-in-doubt"),
+    ],
+)
+def test_what_it_allows_limits_what_is_wanted(
+    open_until: float | None, in_doubt: int, allowed: int | None, wanted: int
+) -> None:
+    """Nothing allowed is nothing wanted: whoever reads the numbers finds no launch that could not come."""
+    state = settled(
+        breaker=Breaker(bad_ends=5, trips=1, open_until=open_until), doubts=(Doubt(in_doubt, NOW),) if in_doubt else ()
+    )
+    numbers = decide(policy(cooldown=NO_COOLDOWN), queue(7), fleet(), state, NOW)[0].numbers
+    assert (allowed, wanted) == (numbers.allowed, numbers.wanted)
 
 
 def test_a_probe_is_a_single_container() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.decision.budget import AGING, Claim, granted
+from controller.core.decision.budget import AGING, Claim, grant_share
 from tests.core.decision.builders import NOW
 
 
@@ -15,7 +15,7 @@ def claim(wanted: int, priority: int = 0, held_for: float = 0.0) -> Claim:
 
 def shares(room: int, claims: dict[str, Claim], now: float = NOW) -> dict[str, int]:
     """Return what each would be granted."""
-    return {name: granted(room, claims, name, now) for name in claims}
+    return {name: grant_share(room, claims, name, now) for name in claims}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_who_goes_first(room: int, claims: dict[str, Claim], expected: dict[str,
 
 def test_whoever_has_no_claim_is_granted_nothing() -> None:
     """And takes nothing from the others."""
-    assert 0 == granted(10, {"a": claim(5)}, "b", NOW)
+    assert 0 == grant_share(10, {"a": claim(5)}, "b", NOW)
 
 
 CLAIMS = st.dictionaries(
@@ -98,6 +98,6 @@ def test_a_higher_priority_is_never_worse(room: int, claims: dict[str, Claim], n
     if name not in claims:
         return
     mine = claims[name]
-    before = granted(room, claims, name, NOW)
-    assert before <= granted(room, claims | {name: replace(mine, priority=mine.priority + 1)}, name, NOW)
-    assert before <= granted(room, claims | {name: replace(mine, held_since=mine.held_since - 100)}, name, NOW)
+    before = grant_share(room, claims, name, NOW)
+    assert before <= grant_share(room, claims | {name: replace(mine, priority=mine.priority + 1)}, name, NOW)
+    assert before <= grant_share(room, claims | {name: replace(mine, held_since=mine.held_since - 100)}, name, NOW)

@@ -3,41 +3,36 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until, may_launch
-from controller.core.decision.decide import decide, launched
+from controller.core.decision.decide import remember_launch
 from controller.core.decision.model import LevelState, Reason, ScalerState
-from controller.core.decision.policy import CooldownPolicy
-from tests.core.decision.builders import NOW, SLOTS, fleet, policy, queue, settled
-
-
-def test_the_default_cooldowns_are_the_documented_ones() -> None:
-    """30 s between launches, 5 min from a rise to a fall."""
-    assert CooldownPolicy() == CooldownPolicy(launch=30.0, fall=300.0)
+from tests.core.decision.builders import NOW, SLOTS, cooldown, fleet, policy, queue, settled
+from tests.core.decision.deciding import decide
 
 
 @pytest.mark.parametrize(
-    ("cooldown", "window", "expected"),
+    ("launch", "window", "expected"),
     [
         pytest.param(90.0, 5.0, 90.0, id="as-configured"),
         pytest.param(0.0, 5.0, 30.0, id="a-slot-is-the-least"),
         pytest.param(30.0, 10.0, 60.0, id="a-longer-slot"),
     ],
 )
-def test_a_launch_cooldown_lasts_at_least_a_slot(cooldown: float, window: float, expected: float) -> None:
+def test_a_launch_cooldown_lasts_at_least_a_slot(launch: float, window: float, expected: float) -> None:
     """Whatever is configured, the cooldown is 6 L or more."""
-    rules = policy(cooldown=CooldownPolicy(launch=cooldown), slots=replace(SLOTS, consistency_window=window))
+    rules = policy(cooldown=cooldown(launch=launch), slots=replace(SLOTS, consistency_window=window))
     assert launch_cooldown_until(rules, settled(launched_at=1000.0)) == 1000.0 + expected
 
 
 @pytest.mark.parametrize(("since", "allowed"), [(0.0, False), (84.9, False), (85.0, True), (90.0, True), (1e6, True)])
 def test_a_launch_cooldown_tolerates_half_a_poll(since: float, allowed: bool) -> None:  # noqa: FBT001 - a table's column
     """With polls of 10 s a cooldown of 90 s is over after 85 s."""
-    rules = policy(cooldown=CooldownPolicy(launch=90.0))
+    rules = policy(cooldown=cooldown(launch=90.0))
     assert allowed == may_launch(rules, settled(launched_at=NOW - since), NOW)
 
 
 def test_the_tolerance_follows_the_poll_interval() -> None:
     """With polls of 60 s the same cooldown of 90 s is over after 60 s."""
-    rules = policy(cooldown=CooldownPolicy(launch=90.0), poll_interval=60.0)
+    rules = policy(cooldown=cooldown(launch=90.0), poll_interval=60.0)
     assert not may_launch(rules, settled(launched_at=NOW - 59.9), NOW)
     assert may_launch(rules, settled(launched_at=NOW - 60.0), NOW)
 
@@ -58,7 +53,7 @@ def test_the_fall_cooldown_counts_from_the_last_rise() -> None:
 def test_a_launch_that_started_something_starts_the_cooldown_at_its_decision() -> None:
     """Not at its answer: a slow RunTask does not make the next launch later."""
     first, state = decide(policy(), queue(5), fleet(), settled(), NOW)
-    state = launched(state, first)
+    state = remember_launch(state, first, started=True, doubt=None)
     held, _ = decide(policy(), queue(9), fleet(starting=5, listed_at=NOW + 10), state, NOW + 10)
     assert held.reason == Reason.COOLDOWN
     assert held.numbers.launch_cooldown_until == NOW + 30
@@ -66,7 +61,7 @@ def test_a_launch_that_started_something_starts_the_cooldown_at_its_decision() -
 
 def test_a_launch_that_started_nothing_starts_no_cooldown() -> None:
     """The next slot tries again as soon as its window is open."""
-    rules = policy(cooldown=CooldownPolicy(launch=600.0))
+    rules = policy(cooldown=cooldown(launch=600.0))
     _, state = decide(rules, queue(5), fleet(), settled(), NOW)
     again, _ = decide(rules, queue(5), fleet(listed_at=NOW + 30), state, NOW + 30)
     assert (again.reason, again.launch) == (Reason.LAUNCH, 5)

@@ -2,19 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.copies.packing import PackingPolicy
 from controller.core.decision.breaker import CLOSED
-from controller.core.decision.decide import decide, launched
+from controller.core.decision.decide import remember_launch
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import (
-    DrainWithin,
-    HysteresisPolicy,
-    MessageState,
-    PerContainer,
-    Policy,
-    SlotPolicy,
-)
+from controller.core.decision.policy import DrainWithin, MessageState
 from tests.core.decision.builders import NOW, SLOT, START, fleet, hysteresis, policy, queue, settled, steps
+from tests.core.decision.deciding import decide
 
 ASLEEP = policy(hysteresis=hysteresis(activate_at=10))
 RISING = policy(hysteresis=hysteresis(rise_after=2))
@@ -29,16 +22,6 @@ def test_the_reasons_are_a_closed_set() -> None:
         "unknown_fleet"
     )
     assert [reason.value for reason in Reason] == words.split()
-
-
-def test_the_defaults_are_the_documented_ones() -> None:
-    """Polls of 10 s, no minimum, not paused; L = T = 5 s; 100 tasks a launch, 9 containers a task, spread."""
-    slots = SlotPolicy(controller="c", scaler="s")
-    rules = Policy(slots=slots, demand=PerContainer(1), counted=frozenset({MessageState.VISIBLE}))
-    packing = PackingPolicy()
-    assert (rules.poll_interval, rules.min_containers, rules.paused) == (10.0, 0, False)
-    assert (slots.consistency_window, slots.call_timeout) == (5.0, 5.0)
-    assert (packing.max_tasks_per_launch, packing.max_containers_per_task, packing.packing) == (100, 9, "spread")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +96,8 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             in_doubt=1,
             room=3,
             unclaimed=11,
+            useful=11,
+            allowed=None,
             wanted=3,
             waiting_since=None,
             launch_cooldown_until=NOW - 70,
@@ -191,7 +176,7 @@ def test_the_clock_stepping_back_does_not_bring_a_slot_back() -> None:
 def test_only_what_started_is_remembered_as_launched() -> None:
     """The cooldown counts from the decision."""
     decision, state = decide(policy(), queue(5), fleet(), settled(), NOW)
-    assert (state.launched_at, launched(state, decision).launched_at) == (None, NOW)
+    assert (state.launched_at, remember_launch(state, decision, started=True, doubt=None).launched_at) == (None, NOW)
 
 
 def test_a_busy_fleet_does_not_starve_new_messages() -> None:
@@ -210,7 +195,7 @@ def test_what_starts_is_not_launched_again_at_every_poll() -> None:
         decision, state = decide(policy(), queue(7), fleet(starting=starting, listed_at=now), state, now)
         launches.append(decision.launch)
         starting += decision.launch
-        state = launched(state, decision) if decision.launch else state
+        state = remember_launch(state, decision, started=True, doubt=None) if decision.launch else state
     assert launches == [7] + [0] * 11
 
 
@@ -234,7 +219,7 @@ def test_drain_within_is_no_level_to_hold() -> None:
     """Hysteresis is skipped: no activation, no slow rise, no slow fall, no level from before a restart."""
     rules = policy(
         demand=DrainWithin(drain_within=300.0, seconds_per_message=60.0),
-        hysteresis=HysteresisPolicy(activate_at=100, rise_after=9, fall_after=9),
+        hysteresis=hysteresis(activate_at=100, rise_after=9, fall_after=9),
     )
     burst, state = decide(rules, queue(8), fleet(), ScalerState(), NOW)
     quiet, _ = decide(rules, queue(), Fleet(listed_at=NOW + 10), state, NOW + 10)

@@ -3,13 +3,13 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.breaker import Breaker
-from controller.core.decision.decide import decide
-from controller.core.decision.explain import explain, in_one_line
+from controller.core.decision.explain import explain, summarize
 from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
-from controller.core.decision.policy import CooldownPolicy, DrainWithin, MessageState, Policy
+from controller.core.decision.policy import DrainWithin, MessageState, Policy
 from controller.core.decision.slots import slot_at
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
+from tests.core.decision.deciding import decide
 
 
 def decided(rules: Policy, state: ScalerState, *seen, grant=int) -> Decision:
@@ -82,7 +82,7 @@ ONE_LINERS = {
 def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
     """Whoever is on call learns in one line what is done, why, and the numbers that matter."""
     decision, expected = ONE_LINERS[reason]
-    assert (reason, expected) == (decision.reason, in_one_line(decision))
+    assert (reason, expected) == (decision.reason, summarize(decision))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
 )
 def test_a_hold_names_what_is_particular_about_it(decision: Decision, expected: str) -> None:
     """The same reason reads differently where the difference matters."""
-    assert expected == in_one_line(decision)
+    assert expected == summarize(decision)
 
 
 def lines(rules: Policy, state: ScalerState, *seen, grant=int) -> dict[str, str]:
@@ -227,6 +227,6 @@ def test_what_is_unknown_is_called_unknown() -> None:
 
 def test_every_counted_state_is_in_the_sum() -> None:
     """With all three states counted, nothing is left out."""
-    rules = policy(counted=frozenset(MessageState), cooldown=CooldownPolicy())
+    rules = policy(counted=frozenset(MessageState))
     expected = "6 messages of backlog = 1 visible + 2 in flight + 3 delayed"
     assert expected == lines(rules, settled(), queue(1, 2, 3), fleet())["queue"]

@@ -2,9 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.decision.decide import decide
 from controller.core.decision.model import Reason, ScalerState
-from controller.core.decision.policy import CooldownPolicy, DrainWithin, HysteresisPolicy, PerContainer
+from controller.core.decision.policy import CooldownPolicy, DrainWithin, PerContainer
 from tests.core.decision.builders import (
     NO_COOLDOWN,
     NOW,
@@ -17,15 +16,9 @@ from tests.core.decision.builders import (
     settled,
     steps,
 )
+from tests.core.decision.deciding import decide
 
 FROM_TEN = steps((10, 10))
-
-
-def test_the_defaults_of_hysteresis_are_the_documented_ones() -> None:
-    """Wake at 1, serve after 5 min, rise after 1 poll, fall after 3, dead band 20 %."""
-    assert HysteresisPolicy() == HysteresisPolicy(
-        activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2
-    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +76,8 @@ def test_rising_and_falling_count_their_own_polls() -> None:
 )
 def test_less_is_measured_with_the_dead_band(demand, backlogs, expected) -> None:
     """The level only falls to what the backlog stretched by ``dead_band`` asks for; a rise is not stretched."""
-    rules = policy(demand=demand, max_containers=90, hysteresis=HysteresisPolicy(fall_after=1), cooldown=NO_COOLDOWN)
+    stretched = hysteresis(fall_after=1, dead_band=0.2)
+    rules = policy(demand=demand, max_containers=90, hysteresis=stretched, cooldown=NO_COOLDOWN)
     assert expected == levels(rules, backlogs)
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from controller.core.decision.decide import decide, launched
+from controller.core.decision.decide import remember_launch
 from controller.core.decision.demand import drain_demand, level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import (
@@ -21,7 +21,8 @@ from controller.core.decision.policy import (
     Steps,
 )
 from controller.core.decision.slots import slot_at
-from tests.core.decision.builders import NO_COOLDOWN, NOW, SLOTS, fleet, levels, policy, queue, settled
+from tests.core.decision.builders import NO_COOLDOWN, NOW, SLOTS, fleet, hysteresis, levels, policy, queue, settled
+from tests.core.decision.deciding import decide
 
 SLOT_LENGTH = 30.0
 ROUNDING = 1e-6
@@ -64,6 +65,7 @@ def policies(draw: st.DrawFn) -> Policy:
         cooldown=CooldownPolicy(
             launch=draw(st.sampled_from([0.0, 30.0, 90.0])), fall=draw(st.sampled_from([0.0, 60.0, 300.0]))
         ),
+        paused=False,
     )
 
 
@@ -173,7 +175,7 @@ class World:
         containers = {Fate.ALL: decision.launch, Fate.SOME: decision.launch // 2, Fate.NONE: 0}[tick.fate]
         self.starting += [self.true_time] * containers
         if containers:
-            self.state = launched(self.state, decision)
+            self.state = remember_launch(self.state, decision, started=True, doubt=None)
 
 
 def _reconciles(rules: Policy, ticks: list[Tick]) -> Iterator[tuple[World, Tick, Decision]]:
@@ -349,7 +351,7 @@ def test_the_level_does_not_flutter_within_the_dead_band(
     rules = policy(
         demand=strategy,
         max_containers=1000,
-        hysteresis=HysteresisPolicy(fall_after=fall_after, dead_band=0.2),
+        hysteresis=hysteresis(fall_after=fall_after, dead_band=0.2),
         cooldown=NO_COOLDOWN,
     )
     assert levels(rules, backlogs) == [level_demand(strategy, top)] * len(backlogs)
@@ -379,7 +381,7 @@ def test_a_late_tail_is_always_served(
     rules = policy(
         demand=strategy,
         poll_interval=poll_interval,
-        hysteresis=HysteresisPolicy(activate_at=activate_at, activate_within=activate_within, rise_after=rise_after),
+        hysteresis=hysteresis(activate_at=activate_at, activate_within=activate_within, rise_after=rise_after),
     )
     state, now, decision = settled(), NOW + phase, None
     limit = activate_within + rise_after * poll_interval + 10.5 + ROUNDING

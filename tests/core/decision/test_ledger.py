@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.breaker import SOON
-from controller.core.decision.ledger import LiveTask, StopOutcome, StoppedTask, answered, described, ended, fleet_of
+from controller.core.decision.ledger import count_fleet, date_end, enter_descriptions, enter_started
 from controller.core.decision.model import Fleet
+from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 from tests.core.decision.builders import NOW
 
 
@@ -25,39 +26,40 @@ def ledger_of(*tasks: LiveTask) -> dict[str, LiveTask]:
 
 def test_a_task_from_an_answer_is_live_at_once() -> None:
     """Whatever the listing says."""
-    assert answered({}, [task("a"), task("b")]) == ledger_of(task("a"), task("b"))
+    assert enter_started({}, [task("a"), task("b")]) == ledger_of(task("a"), task("b"))
 
 
 def test_an_answer_that_comes_again_does_not_undo_what_was_described() -> None:
     """The same call sent twice answers with the tasks as they were created."""
-    runs = task("a", running=2, starting=0, started_at=NOW + 40)
-    assert answered(ledger_of(runs), [task("a"), task("b")]) == ledger_of(runs, task("b"))
+    runs = task("a", running=2, starting=0, start=Start(NOW + 40))
+    assert enter_started(ledger_of(runs), [task("a"), task("b")]) == ledger_of(runs, task("b"))
 
 
 def test_a_task_that_no_description_mentions_stays_live() -> None:
     """A listing that lacks it proves nothing."""
-    assert described(ledger_of(task("a")), [], [], NOW + 86_400) == (ledger_of(task("a")), ())
+    assert enter_descriptions(ledger_of(task("a")), [], [], NOW + 86_400) == (ledger_of(task("a")), ())
 
 
 def test_a_description_replaces_what_was_known() -> None:
     """A task found in a listing enters the same way."""
-    runs, waits = task("a", running=2, starting=0, started_at=NOW + 40), task("b")
-    seen = ledger_of(replace(runs, ran_until=NOW, timed=True), replace(waits, started_after=NOW))
-    assert described(ledger_of(task("a")), [runs, waits], [], NOW) == (seen, ())
+    runs, waits = task("a", running=2, starting=0, start=Start(NOW + 40)), task("b")
+    runs_since = replace(runs, start=Start(NOW + 40, measured=True), ran_until=NOW)
+    seen = ledger_of(runs_since, replace(waits, start=Start(after=NOW)))
+    assert enter_descriptions(ledger_of(task("a")), [runs, waits], [], NOW) == (seen, ())
 
 
 @pytest.mark.parametrize("outcome", list(StopOutcome))
 def test_a_task_described_as_stopped_has_ended(outcome: StopOutcome) -> None:
     """It leaves the ledger and is reported with its outcome."""
     ledger = ledger_of(task("a"), task("b"))
-    ledger, stopped = described(ledger, [stops("a", outcome)], [], NOW)
+    ledger, stopped = enter_descriptions(ledger, [stops("a", outcome)], [], NOW)
     assert (ledger_of(task("b")), [("a", outcome)]) == (ledger, [(each.arn, each.outcome) for each in stopped])
 
 
 def test_a_task_ends_once() -> None:
     """A listing that lags shows it again after its end; it is not reported again."""
-    ledger, _ = described(ledger_of(task("a")), [stops("a")], [], NOW)
-    assert described(ledger, [stops("a")], [], NOW + 10) == ({}, ())
+    ledger, _ = enter_descriptions(ledger_of(task("a")), [stops("a")], [], NOW)
+    assert enter_descriptions(ledger, [stops("a")], [], NOW + 10) == ({}, ())
 
 
 @pytest.mark.parametrize(
@@ -65,26 +67,26 @@ def test_a_task_ends_once() -> None:
 )
 def test_a_missing_task_is_live_for_five_minutes(seconds: float, live: bool) -> None:  # noqa: FBT001 - a table's column
     """Counted from when it was first MISSING; then it is given up with an unknown outcome."""
-    ledger, _ = described(ledger_of(task("a")), [], ["a"], NOW)
-    ledger, stopped = described(ledger, [], ["a"], NOW + seconds)
+    ledger, _ = enter_descriptions(ledger_of(task("a")), [], ["a"], NOW)
+    ledger, stopped = enter_descriptions(ledger, [], ["a"], NOW + seconds)
     assert (["a"] if live else []) == list(ledger)
     assert (() if live else (stops("a", StopOutcome.UNKNOWN),)) == stopped
 
 
 def test_a_task_that_was_missing_and_is_described_is_as_live_as_before() -> None:
     """The five minutes begin anew the next time."""
-    ledger, _ = described(ledger_of(task("a")), [], ["a"], NOW)
-    ledger, _ = described(ledger, [task("a")], [], NOW + 200)
-    ledger, _ = described(ledger, [], ["a"], NOW + 400)
-    ledger, stopped = described(ledger, [], ["a"], NOW + 600)
+    ledger, _ = enter_descriptions(ledger_of(task("a")), [], ["a"], NOW)
+    ledger, _ = enter_descriptions(ledger, [task("a")], [], NOW + 200)
+    ledger, _ = enter_descriptions(ledger, [], ["a"], NOW + 400)
+    ledger, stopped = enter_descriptions(ledger, [], ["a"], NOW + 600)
     assert (list(ledger), stopped) == (["a"], ())
 
 
 def test_the_ledger_given_is_left_alone() -> None:
     """Both functions return new ledgers."""
     ledger = ledger_of(task("a"), task("b"))
-    answered(ledger, [task("c")])
-    described(ledger, [stops("a")], ["b"], NOW)
+    enter_started(ledger, [task("c")])
+    enter_descriptions(ledger, [stops("a")], ["b"], NOW)
     assert ledger == ledger_of(task("a"), task("b"))
 
 
@@ -140,13 +142,13 @@ def test_a_start_is_that_of_the_first_worker(looks, started, took) -> None:
     """As ECS dates it where that is the workers', else by the look that first showed one."""
     ledger = {}
     for at, state, dated in looks:
-        seen = task("a", started_at=dated and NOW + dated, **({"company": ENDED in [s for _, s, _ in looks]} | state))
-        ledger, _ = described(ledger, [seen], [], NOW + at)
+        seen = task("a", start=Start(dated and NOW + dated), **({"company": ENDED in [s for _, s, _ in looks]} | state))
+        ledger, _ = enter_descriptions(ledger, [seen], [], NOW + at)
     known = ledger["a"]
-    after = known.started_after
-    found = known.started_at and (known.started_at - NOW, None if after is None else after - NOW)
-    assert (started, took) == (found, known.start_took)
-    assert (started is not None) == bool(fleet_of([known], NOW, None).running_tasks)
+    start = known.start
+    found = start.at and (start.at - NOW, None if start.after is None else start.after - NOW)
+    assert (started, took) == (found, start.took(known.created_at))
+    assert (started is not None) == bool(count_fleet([known], NOW, None).running_tasks)
 
 
 @pytest.mark.parametrize(
@@ -198,21 +200,22 @@ def test_only_what_surely_failed_soon_is_a_bad_end(looks, dated, stopped, compan
     """What ran for long tells of its message; of what cannot be told nothing is told."""
     ledger = {}
     for at, state, said in looks:
-        seen = task("a", started_at=said and NOW + said, company=company, **state)
-        ledger, _ = described(ledger, [seen], [], NOW + at)
-    end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, dated and NOW + dated, NOW + stopped, company=company)
-    end = described(ledger, [end], [], NOW + stopped)[1][0] if ledger else ended(end)
+        seen = task("a", start=Start(said and NOW + said), company=company, **state)
+        ledger, _ = enter_descriptions(ledger, [seen], [], NOW + at)
+    start = Start(dated and NOW + dated)
+    end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, start, NOW + stopped, company=company)
+    end = enter_descriptions(ledger, [end], [], NOW + stopped)[1][0] if ledger else date_end(end)
     assert good == (end.sign and end.sign.good)
 
 
 def test_a_fleet_counts_containers_and_tasks() -> None:
     """Containers by their own state, tasks by whether they became RUNNING; each start by its task's creation."""
     tasks = [
-        task("a", running=3, starting=0, created_at=NOW - 500, started_at=NOW - 450),
-        task("b", running=1, starting=2, created_at=NOW - 100, started_at=NOW - 50),
+        task("a", running=3, starting=0, created_at=NOW - 500, start=Start(NOW - 450)),
+        task("b", running=1, starting=2, created_at=NOW - 100, start=Start(NOW - 50)),
         task("c", starting=1, created_at=NOW - 20),
     ]
-    assert fleet_of(tasks, listed_at=NOW, start_delay=50.0) == Fleet(
+    assert count_fleet(tasks, listed_at=NOW, start_delay=50.0) == Fleet(
         listed_at=NOW,
         running=4,
         starting=(NOW - 100, NOW - 100, NOW - 20),
@@ -222,9 +225,9 @@ def test_a_fleet_counts_containers_and_tasks() -> None:
         oldest_task_at=NOW - 500,
         start_delay=50.0,
     )
-    assert fleet_of(tasks, NOW, None).live == 7
+    assert count_fleet(tasks, NOW, None).live == 7
 
 
 def test_a_fleet_of_nothing_is_known_to_be_empty() -> None:
     """Nothing lives, and that stands on a listing."""
-    assert fleet_of([], NOW, None) == Fleet(listed_at=NOW)
+    assert count_fleet([], NOW, None) == Fleet(listed_at=NOW)

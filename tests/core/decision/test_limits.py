@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.decision.decide import decide
-from controller.core.decision.limits import pending, unclaimed
+from controller.core.decision.limits import count_unclaimed, keep_pending
 from controller.core.decision.model import Doubt, Reason
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
+from tests.core.decision.deciding import decide
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 )
 def test_unclaimed_messages_are_those_that_no_live_container_is_about_to_take(counts, alive, expected: int) -> None:
     """It is visible - max(starting, live - in flight), at least 0."""
-    assert expected == unclaimed(counts, alive)
+    assert expected == count_unclaimed(counts, alive)
 
 
 @pytest.mark.parametrize(("age", "kept"), [(0.0, 1), (300.0, 1), (305.4, 1), (305.6, 0)])
 def test_a_doubt_lasts_as_long_as_its_request_can_arrive_and_be_listed(age: float, kept: int) -> None:
     """5 minutes, after which AWS refuses the signature, S for its clock, and L for the listing."""
-    assert kept == len(pending(policy(), (Doubt(containers=3, last_sent_at=NOW - age),), NOW))
+    assert kept == len(keep_pending(policy(), (Doubt(containers=3, last_sent_at=NOW - age),), NOW))
 
 
 @pytest.mark.parametrize(

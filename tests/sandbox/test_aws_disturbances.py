@@ -14,12 +14,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from controller.sandbox.aws import Call, EmbeddedAws, Fault
+from controller.sandbox.aws import Disturbance, EmbeddedAws, JournalEntry
 from tests.support.aws import NETWORK, create_cluster, eventually, register_template
 
 
 def connect(aws: EmbeddedAws, service: str = "ecs", *, app: str = "", read_timeout: float = 5.0) -> Any:
-    """Give a client that sends each call once."""
+    """Return a client that sends each call only once."""
     config = Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout)
     return aws.client(service, app=app, config=config)
 
@@ -32,33 +32,33 @@ def run(aws: EmbeddedAws, cluster: str, template: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("fault", "error", "tasks"),
+    ("disturbance", "error", "tasks"),
     [
-        (Fault("ecs", "RunTask", "lost_request"), ConnectionClosedError, 0),
-        (Fault("ecs", "RunTask", "lost_answer"), ConnectionClosedError, 1),
-        (Fault("ecs", "RunTask", "error"), ClientError, 0),
-        (Fault("ecs", "RunTask", "throttle"), ClientError, 0),
+        (Disturbance("ecs", "RunTask", "lost_request"), ConnectionClosedError, 0),
+        (Disturbance("ecs", "RunTask", "lost_answer"), ConnectionClosedError, 1),
+        (Disturbance("ecs", "RunTask", "error"), ClientError, 0),
+        (Disturbance("ecs", "RunTask", "throttle"), ClientError, 0),
     ],
-    ids=lambda value: value.kind if isinstance(value, Fault) else None,
+    ids=lambda value: value.kind if isinstance(value, Disturbance) else None,
 )
-def test_a_fault_hits_once(
-    aws: EmbeddedAws, cluster: str, template: str, fault: Fault, error: type[Exception], tasks: int
+def test_a_disturbance_hits_once(
+    aws: EmbeddedAws, cluster: str, template: str, disturbance: Disturbance, error: type[Exception], tasks: int
 ) -> None:
-    """The caller sees it as its kind says, the work is done or not, and the next call is spared."""
-    aws.faults.add(fault)
+    """The caller sees an error, the work is done or not as its kind says, and the next call is not hit."""
+    aws.disturbances.add(disturbance)
     with pytest.raises(error):
         run(aws, cluster, template)
     assert len(aws.ecs.tasks()) == tasks
     assert len(run(aws, cluster, template)["tasks"]) == 1
-    assert [fault.kind, None] == [call.fault for call in aws.journal.calls("ecs", "RunTask")]
-    assert aws.faults.injected() == {("ecs", fault.kind): 1}
+    assert [disturbance.kind, None] == [call.disturbance for call in aws.journal.calls("ecs", "RunTask")]
+    assert aws.disturbances.count_hits() == {("ecs", disturbance.kind): 1}
 
 
 def test_botocores_own_retry_after_a_lost_answer_starts_nothing_new(
     aws: EmbeddedAws, cluster: str, template: str
 ) -> None:
     """Botocore sends the same token again, so one task runs although two requests arrived."""
-    aws.faults.add(Fault("ecs", "RunTask", "lost_answer"))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "lost_answer"))
     client = aws.client("ecs")
     answer = client.run_task(
         cluster=cluster, taskDefinition=template, launchType="FARGATE", networkConfiguration=NETWORK
@@ -67,9 +67,9 @@ def test_botocores_own_retry_after_a_lost_answer_starts_nothing_new(
     assert aws.journal.count("ecs", "RunTask") == 2
 
 
-def test_errors_are_what_they_are_told_to_be(aws: EmbeddedAws, cluster: str) -> None:
-    """Status, code and message of an error are the fault's."""
-    aws.faults.add(Fault("ecs", "*", "error", status=403, code="AccessDeniedException", message="not you"))
+def test_an_error_is_as_its_disturbance_says(aws: EmbeddedAws, cluster: str) -> None:
+    """Its status, code and message are those of the disturbance."""
+    aws.disturbances.add(Disturbance("ecs", "*", "error", status=403, code="AccessDeniedException", message="not you"))
     with pytest.raises(ClientError, match="not you") as caught:
         connect(aws).list_tasks(cluster=cluster)
     response = caught.value.response
@@ -83,21 +83,23 @@ def test_errors_are_what_they_are_told_to_be(aws: EmbeddedAws, cluster: str) -> 
 def test_botocore_takes_a_broken_answer_for_an_empty_one(
     aws: EmbeddedAws, cluster: str, template: str, kind: Any
 ) -> None:
-    """A cut or garbled success raises nothing: the members are just not there, though the work was done."""
-    aws.faults.add(Fault("ecs", "RunTask", kind))
+    """A cut or garbled success raises nothing: its members are missing, although the work was done."""
+    aws.disturbances.add(Disturbance("ecs", "RunTask", kind))
     answer = run(aws, cluster, template)
     assert set(answer) == {"ResponseMetadata"}
     assert len(aws.ecs.tasks()) == 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "tasks"),
-    [(Fault("ecs", "RunTask", "hang"), 1), (Fault("ecs", "RunTask", "hang", works=False), 0)],
+    ("disturbance", "tasks"),
+    [(Disturbance("ecs", "RunTask", "hang"), 1), (Disturbance("ecs", "RunTask", "hang", works=False), 0)],
     ids=["after the work", "before it"],
 )
-def test_a_call_that_hangs_times_out(aws: EmbeddedAws, cluster: str, template: str, fault: Fault, tasks: int) -> None:
-    """The caller gives up; the work was done or was not, as the fault says."""
-    aws.faults.add(fault)
+def test_a_call_that_hangs_times_out(
+    aws: EmbeddedAws, cluster: str, template: str, disturbance: Disturbance, tasks: int
+) -> None:
+    """The caller gives up; the work was done or not, as the disturbance says."""
+    aws.disturbances.add(disturbance)
     with pytest.raises(ReadTimeoutError):
         run(aws, cluster, template, read_timeout=0.1)
     assert len(aws.ecs.tasks()) == tasks
@@ -105,7 +107,7 @@ def test_a_call_that_hangs_times_out(aws: EmbeddedAws, cluster: str, template: s
 
 def test_a_slow_request_does_its_work_after_the_caller_has_gone(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """A late request starts its task although its sender has long given up."""
-    aws.faults.add(Fault("ecs", "RunTask", "slow", delay=0.3))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "slow", delay=0.3))
     with pytest.raises(ReadTimeoutError):
         run(aws, cluster, template, read_timeout=0.05)
     assert aws.ecs.tasks() == []
@@ -114,30 +116,32 @@ def test_a_slow_request_does_its_work_after_the_caller_has_gone(aws: EmbeddedAws
 
 def test_a_slow_answer_comes_after_the_work(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """The task is there while its caller still waits; ``release`` lets the answer go."""
-    aws.faults.add(Fault("ecs", "RunTask", "slow_answer", delay=60.0))
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "slow_answer", delay=60.0))
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(run, aws, cluster, template)
         eventually(lambda: len(aws.ecs.tasks()) == 1)
         assert not answer.done()
         # The task is there a moment before its answer is held back: what is not held yet is not released.
-        eventually(lambda: aws.faults.release() or answer.done())
+        eventually(lambda: aws.disturbances.release() or answer.done())
         assert len(answer.result()["tasks"]) == 1
 
 
 def test_a_listing_can_be_empty_by_mistake(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """``replace`` answers in the service's place."""
+    """``replace`` answers instead of the service."""
     run(aws, cluster, template)
-    aws.faults.add(Fault("ecs", "ListTasks", "replace", body={"taskArns": []}))
+    aws.disturbances.add(Disturbance("ecs", "ListTasks", "replace", body={"taskArns": []}))
     seen = [len(connect(aws).list_tasks(cluster=cluster)["taskArns"]) for _ in range(2)]
     assert seen == [0, 1]
 
 
-def test_faults_choose_their_calls(aws: EmbeddedAws) -> None:
-    """By client, by parameters, after some, for some times, by chance."""
+def test_disturbances_choose_their_calls(aws: EmbeddedAws) -> None:
+    """They choose by client, parameters, a number of calls to spare and to hit, and a chance."""
     cluster, other = create_cluster(aws), create_cluster(aws)
-    aws.faults.add(
-        Fault("ecs", "ListTasks", "error", client="ctl", where=lambda p: p["cluster"] == cluster, after=1, times=2),
-        Fault("ecs", "DescribeClusters", "error", times=None, probability=0.0),
+    aws.disturbances.add(
+        Disturbance(
+            "ecs", "ListTasks", "error", client="ctl", where=lambda p: p["cluster"] == cluster, after=1, times=2
+        ),
+        Disturbance("ecs", "DescribeClusters", "error", times=None, probability=0.0),
     )
 
     def fails(client: Any, name: str) -> bool:
@@ -153,9 +157,9 @@ def test_faults_choose_their_calls(aws: EmbeddedAws) -> None:
     controller.describe_clusters(clusters=[cluster])
 
 
-def test_a_fault_can_spare_the_repetition_of_a_call(aws: EmbeddedAws) -> None:
-    """Of the calls with the same value in a parameter one is hit; others are hit again."""
-    aws.faults.add(Fault("ecs", "CreateCluster", "error", times=None, once_per="clusterName"))
+def test_a_disturbance_can_spare_the_repetition_of_a_call(aws: EmbeddedAws) -> None:
+    """Of the calls with the same value in a parameter only the first is hit."""
+    aws.disturbances.add(Disturbance("ecs", "CreateCluster", "error", times=None, once_per="clusterName"))
     ecs = connect(aws)
 
     def fails(name: str) -> bool:
@@ -168,15 +172,15 @@ def test_a_fault_can_spare_the_repetition_of_a_call(aws: EmbeddedAws) -> None:
     assert [True, False, True, False] == [fails(name) for name in ("one", "one", "two", "one")]
 
 
-def test_an_unknown_kind_of_fault_is_refused() -> None:
-    """A misspelt kind would hit nothing for ever."""
+def test_an_unknown_kind_of_disturbance_is_refused() -> None:
+    """A misspelt kind would never hit anything."""
     with pytest.raises(ValueError, match=r"'lost_anser' is unknown; known are lost_request, lost_answer"):
-        Fault("ecs", "RunTask", "lost_anser")  # type: ignore[arg-type]
+        Disturbance("ecs", "RunTask", "lost_anser")  # type: ignore[arg-type]
 
 
 def test_sqs_can_be_hit_too(aws: EmbeddedAws) -> None:
-    """Faults are for every service."""
-    aws.faults.add(Fault("sqs", "*", "throttle", times=None))
+    """Disturbances work for every service."""
+    aws.disturbances.add(Disturbance("sqs", "*", "throttle", times=None))
     with pytest.raises(ClientError, match="ThrottlingException"):
         connect(aws, "sqs").list_queues()
 
@@ -202,8 +206,8 @@ def test_the_journal_tells_callers_apart(aws: EmbeddedAws, cluster: str) -> None
 
 
 def test_the_journal_tells_the_processes_of_a_caller_apart(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS_EXECUTION_ENV is in the User-Agent of every SDK; whoever subscribed is told of each call as it comes."""
-    told: list[Call] = []
+    """Listeners get each call as it comes, with the AWS_EXECUTION_ENV of its process."""
+    told: list[JournalEntry] = []
     aws.journal.subscribe(told.append)
     for process in ("first", "second"):
         monkeypatch.setenv("AWS_EXECUTION_ENV", process)
@@ -221,16 +225,16 @@ def test_calls_for_another_region_are_refused(aws: EmbeddedAws) -> None:
         elsewhere.list_clusters()
 
 
-def test_an_operation_that_is_not_played_is_named(aws: EmbeddedAws) -> None:
-    """Nothing is silently taken for done."""
+def test_an_operation_that_is_not_supported_is_named(aws: EmbeddedAws) -> None:
+    """It is an error, not a success without effect."""
     with pytest.raises(ClientError, match="no operation CreateService"):
         aws.client("ecs").create_service(serviceName="a", taskDefinition=register_template(aws))
 
 
 def test_it_answers_nothing_after_it_stopped() -> None:
-    """``stop`` ends what hangs, closes every connection and frees the port; stopping twice is one stop."""
+    """``stop`` ends calls that hang, closes every connection and frees the port; it may be called twice."""
     aws = EmbeddedAws(region="eu-west-1").start()
-    aws.faults.add(Fault("ecs", "ListClusters", "hang"))
+    aws.disturbances.add(Disturbance("ecs", "ListClusters", "hang"))
     client = connect(aws)
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(client.list_clusters)

@@ -1,0 +1,18 @@
+"""The operations that AWS is asked for, and the members that every success of each carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("sqs", "GetQueueUrl"): ("QueueUrl",),
+    ("sqs", "GetQueueAttributes"): ("Attributes",),
+    ("ecs", "ListTasks"): ("taskArns",),
+    ("ecs", "DescribeTasks"): ("tasks", "failures"),
+    ("ecs", "DescribeTaskDefinition"): ("taskDefinition",),
+    ("ecs", "ListTaskDefinitions"): ("taskDefinitionArns",),
+    ("ecs", "RegisterTaskDefinition"): ("taskDefinition",),
+    ("ecs", "RunTask"): ("tasks", "failures"),
+}
+"""By service and operation: the members of an answer, empty or not. Nothing else is ever asked."""

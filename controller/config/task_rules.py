@@ -1,0 +1,92 @@
+"""The rules by which the keys of a scaler's ``task`` section must fit together. rules.py has all others."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from controller.config.document import find_repeated, get, get_or_default
+from controller.config.problems import Finding, KeyPath
+from controller.config.schema import Scaler
+from controller.config.task_schema import CapacityProvider, Task
+from controller.core.copies.copies import MAX_COPIES
+from controller.core.copies.overrides import MAX_OVERRIDES, measure_overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check_task(scaler: Any, path: KeyPath) -> Iterator[Finding]:
+    """Find the keys of the scaler's task that contradict each other, or what ECS allows."""
+    task, path = get(scaler, dict, "task"), (*path, "task")
+    if task is None:
+        return
+    providers = get(task, list, "capacity_providers") or []
+    if providers and "launch_type" in task:
+        yield Finding((*path, "launch_type"), "cannot be combined with capacity_providers: keep one of the two")
+    yield from _check_network(task, path, providers)
+    yield from _check_capacity_providers(providers, (*path, "capacity_providers"))
+    yield from _check_tags(get(task, dict, "tags") or {}, (*path, "tags"))
+    yield from _check_overrides(task, path, get_or_default(scaler, int, Scaler, "max_containers"))
+
+
+def _check_network(task: dict[str, Any], path: KeyPath, providers: list[Any]) -> Iterator[Finding]:
+    if task.get("subnets", []) != []:
+        return
+    if _is_fargate(task, providers):
+        yield Finding((*path, "subnets"), "Fargate needs at least one subnet")
+        return
+    for key in ("security_groups", "assign_public_ip"):
+        if task.get(key):
+            yield Finding((*path, key), "has no effect without subnets: set them, too, or remove this key")
+
+
+def _is_fargate(task: dict[str, Any], providers: list[Any]) -> bool:
+    if providers:
+        return any((get(item, str, "provider") or "").startswith("FARGATE") for item in providers)
+    return get_or_default(task, str, Task, "launch_type") == "FARGATE"
+
+
+def _check_capacity_providers(providers: list[Any], path: KeyPath) -> Iterator[Finding]:
+    """Apply ECS's own rules for a capacity provider strategy (API reference, CapacityProviderStrategyItem)."""
+    names = [get(item, str, "provider") for item in providers]
+    yield from find_repeated(((*path, index, "provider"), name) for index, name in enumerate(names))
+    based = [index for index, item in enumerate(providers) if (get(item, int, "base") or 0) > 0]
+    for index in based[1:]:
+        message = f"only one provider may have a base, and capacity_providers[{based[0]}] already has one"
+        yield Finding((*path, index, "base"), message)
+    weights = [get_or_default(item, int, CapacityProvider, "weight") for item in providers]
+    if providers and all(weight == 0 for weight in weights):
+        yield Finding(path, "at least one provider needs a weight above 0")
+    kinds = {name.startswith("FARGATE") for name in names if name is not None}
+    if len(kinds) > 1:
+        yield Finding(path, "ECS cannot mix Fargate with other providers in one strategy: keep one kind")
+
+
+def _check_tags(tags: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
+    for key in tags:
+        if key.lower().startswith("aws:"):
+            yield Finding((*path, key), "must not begin with aws:, which AWS reserves: choose another key", at_key=True)
+
+
+def _check_overrides(task: dict[str, Any], path: KeyPath, max_containers: int | None) -> Iterator[Finding]:
+    """Check the environment of as many copies as a task may hold against ECS's limit on overrides.
+
+    The template alone knows the name of a container that the configuration does not name: one character is assumed, so
+    that nothing is refused that may be right.
+    """
+    environment = get(task, dict, "environment")
+    if not environment:
+        return
+    copies = get_or_default(task, int, Task, "max_containers_per_task") or MAX_COPIES
+    copies = min(copies, MAX_COPIES, max_containers or MAX_COPIES)
+    name = get(task, str, "container") or "w"
+    fitting = list(takewhile(lambda k: measure_overrides(name, environment, k) <= MAX_OVERRIDES, range(1, copies + 1)))
+    if len(fitting) < copies:
+        whom = "one container" if copies == 1 else f"{copies} copies of the container"
+        way_out = f"shorten it, or lower max_containers_per_task to {fitting[-1]}" if fitting else "shorten it"
+        yield Finding(
+            (*path, "environment"),
+            f"takes {measure_overrides(name, environment, copies):,} characters of overrides for {whom}, "
+            f"and ECS allows {MAX_OVERRIDES:,}: {way_out}",
+        )

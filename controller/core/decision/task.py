@@ -1,0 +1,109 @@
+"""One task as far as it is known: when it started, what runs in it, how it ended, and what that says of others.
+
+ECS does not say when a task's workers began to run. It dates a task's start (``startedAt``) once every container has
+started, and a container that waits for the worker's end (``dependsOn`` COMPLETE) starts hours later. Containers have no
+dates. So a start is known as well as the looks at the task tell: the ledger fills it in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.core.decision.breaker import SOON, Sign
+
+
+class StopOutcome(StrEnum):
+    """How a task ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    START_FAILED = "start_failed"
+    INTERRUPTED = "interrupted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When a task's workers began to run, as closely as it is known."""
+
+    at: float | None = None
+    """When a worker had surely begun; None: none has, as far as known. As described, it is ECS's date of the task."""
+    after: float | None = None
+    """The last look at which no worker had begun; None: nobody looked before, or ``at`` is the very moment."""
+    measured: bool = False
+    """Whether ``at`` is close enough to the true moment to measure how long the start took."""
+
+    def took(self, created_at: float) -> float | None:
+        """Return the seconds from RunTask until a worker ran; None: none has, or nobody looked closely enough."""
+        return self.at - created_at if self.at is not None and self.measured else None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTask:
+    """A task that has not stopped."""
+
+    arn: str
+    scaler: str
+    running: int
+    """Worker containers that run."""
+    starting: int
+    """Worker containers that do not run yet."""
+    created_at: float
+    exited: int = 0
+    """Worker containers that ran and have ended."""
+    start: Start = Start()
+    ran_until: float | None = None
+    """The last look that saw a worker run."""
+    ended_at: float | None = None
+    """The first look that saw all its workers ended, while others of its containers went on."""
+    missing_since: float | None = None
+    """Since when ECS says that it does not know the task."""
+    company: bool = False
+    """Whether it has containers beside workers and keeper: they may start later and end later than the workers."""
+    proven: bool = False
+    """Whether it has run for long enough to be a good sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedTask:
+    """A task that has ended."""
+
+    arn: str
+    scaler: str
+    outcome: StopOutcome
+    created_at: float = 0.0
+    start: Start = Start()
+    """Without ``at``: it never ran, or ECS never dated its start."""
+    stopped_at: float = 0.0
+    """When its workers had stopped, as far as known; ECS takes longer to call the task stopped."""
+    cause: str | None = None
+    """Why it stopped, in ECS's words."""
+    ran_until: float | None = None
+    """The last look that saw a worker run."""
+    company: bool = False
+    """Whether it had containers beside workers and keeper."""
+
+    @property
+    def sign(self) -> Sign | None:
+        """The sign that this end is for tasks to come; None: it says nothing of them."""
+        if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.UNKNOWN}:
+            return None
+        good: bool | None = self.outcome is StopOutcome.SUCCEEDED
+        if self.outcome is StopOutcome.FAILED:
+            good = self._ran_long
+        return None if good is None else Sign(good, self.stopped_at, self.created_at, self.cause)
+
+    @property
+    def _ran_long(self) -> bool | None:
+        """Whether its workers ran for at least SOON before they ended; None: that cannot be told.
+
+        Start and end are each known within bounds. It ran long if even the latest start and the earliest end are that
+        far apart; it did not if even the earliest start and the latest end are closer.
+        """
+        start, ran_until = self.start, self.ran_until if self.company else self.stopped_at
+        if start.at is not None and ran_until is not None and ran_until - start.at >= SOON:
+            return True
+        earliest = start.at if start.after is None else start.after
+        soon = self.stopped_at - (self.created_at if earliest is None else earliest) < SOON
+        return False if soon else None

@@ -1,0 +1,141 @@
+"""The cycle: observe, decide and launch, in the one way in which the daemon, ``ecsq plan`` and a simulation do it.
+
+::
+
+    queue.counts() -> cluster.refresh() -> history -> signs to the breaker       observe
+        -> propose -> budget.grant -> settle                                     decide
+        -> once more, on a fresh listing, if only the listing is older than the launch window
+    launch -> remember its cooldown and its doubts -> budget.settle              launch
+
+Queue, cluster, budget, launcher and clock are handed in, so that a world of another kind can stand in for any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from controller.config import ScalerSpec
+from controller.core.decision.breaker import heed
+from controller.core.decision.decide import propose, remember_launch, settle
+from controller.core.decision.limits import keep_pending
+from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.slots import slot_at
+from controller.core.record import LaunchResult
+from controller.scaling.observe import ClusterReader, Observation, QueueReader, observe, recall
+
+FRESH = 0.9
+"""The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
+polls, and one beside others does not list again what they have just seen."""
+_STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
+
+
+Launch = Callable[[ScalerSpec, Decision], LaunchResult]
+"""Carries a decision to launch out, and returns how that went: ``controller.scaling.launch.Launcher`` on ECS."""
+
+
+class BudgetOfAll(Protocol):
+    """The budget that all scalers share; the daemon has a ``controller.scaling.budget.SharedBudget``."""
+
+    def report(self, scaler: str, held: int) -> None:
+        """Take down how many containers a scaler has, those in doubt included."""
+
+    def grant(self, scaler: str, wanted: int | None, now: float) -> int:
+        """Return the part of ``wanted`` containers that may be launched; None: the scaler could not observe."""
+
+    def settle(self, scaler: str, containers: int, now: float) -> None:
+        """Turn what was granted into the containers that a launch started, or may yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A scaler's configuration with the queue and the cluster that it names; swapped whole by a reload."""
+
+    spec: ScalerSpec
+    queue: QueueReader
+    cluster: ClusterReader
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One time through the cycle."""
+
+    decision: Decision
+    seen: Observation
+    result: LaunchResult | None = None
+    """How the launch went; None: the decision was to hold."""
+
+
+class Cycle:
+    """The cycle of one scaler, and all that it remembers from one turn to the next."""
+
+    def __init__(self, budget: BudgetOfAll, now: Callable[[], float], remembered: ScalerState | None = None) -> None:
+        """Begin with what a running daemon ``remembered``, or with nothing: then ECS tells how the last tasks ended.
+
+        ``now`` gives seconds since the epoch.
+        """
+        self._budget = budget
+        self._now = now
+        self.state = ScalerState() if remembered is None else remembered
+        self._breaker_is_given = remembered is not None
+        self._history_read = False
+
+    def run(self, aim: Aim, launch: Launch) -> Turn:
+        """Observe, decide, and launch if that is what was decided."""
+        turn = self.decide(aim)
+        if turn.decision.reason is not Reason.LAUNCH:
+            return turn
+        result = launch(aim.spec, turn.decision)
+        self._remember(aim.spec.name, turn.decision, result)
+        return replace(turn, result=result)
+
+    def decide(self, aim: Aim) -> Turn:
+        """Observe and decide; a second time if the launch window has opened since the cluster was listed."""
+        policy = aim.spec.policy
+        turn = self._observe_and_decide(aim, self._now() - FRESH * policy.poll_interval)
+        decision = turn.decision
+        if decision.look_again_at is not None and decision.look_again_at <= decision.at:
+            # The window is open; only the listing is older than it.
+            turn = self._observe_and_decide(aim, slot_at(policy.slots, decision.at).opens)
+        return turn
+
+    def _observe_and_decide(self, aim: Aim, began_after: float) -> Turn:
+        spec, cluster = aim.spec, aim.cluster
+        seen = self._observe(aim, began_after)
+        now = self._now()
+        report_fleet(self._budget, spec, cluster, self.state, now)
+        proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
+        granted = self._budget.grant(spec.name, proposal.wanted, now)
+        decision, self.state = settle(spec.policy, proposal, granted)
+        return Turn(decision, seen)
+
+    def _observe(self, aim: Aim, began_after: float) -> Observation:
+        """Observe; before the first launch that may come, also how the tasks before this process have ended."""
+        spec, cluster = aim.spec, aim.cluster
+        seen = observe(spec, aim.queue, cluster, began_after)
+        if self._breaker_is_given:
+            # Which signs the daemon has heeded already, nobody here can tell: none is heeded twice.
+            return seen
+        if not self._history_read and seen.could_launch(spec.policy.min_containers):
+            seen = recall(spec, seen, cluster)
+            self._history_read = seen.problem is None
+        if self._history_read:
+            # Not before: signs are heeded in the order of their times, and the history's are older.
+            self.state = replace(self.state, breaker=heed(self.state.breaker, cluster.take_signs(spec.name)))
+        return seen
+
+    def _remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
+        """Take in how a launch went: its cooldown counts if it started something, a doubt until it is settled."""
+        started = result.outcome in _STARTED or bool(result.arns)
+        in_doubt, since = result.in_doubt, result.doubtful_since
+        doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
+        self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
+        self._budget.settle(scaler, result.containers + in_doubt, self._now())
+
+
+def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, state: ScalerState, now: float) -> None:
+    """Tell the budget what the scaler has, if that is known: what lives is known even when the queue is not."""
+    if cluster.is_listed:
+        in_doubt = sum(doubt.containers for doubt in keep_pending(spec.policy, state.doubts, now))
+        budget.report(spec.name, cluster.fleet_of(spec.name).live + in_doubt)

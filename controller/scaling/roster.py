@@ -1,0 +1,116 @@
+"""The roster of a cluster: the scalers that work in it, and what their tasks have told about starts, ends and failures.
+
+A task tells of its start once, of its end once, and of those to come at most twice: when it has run for long enough,
+and when it ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from statistics import median
+from threading import Lock
+
+from controller.core.decision.breaker import SOON, Sign
+from controller.core.decision.ledger import Ledger
+from controller.core.decision.task import LiveTask, StoppedTask
+from controller.telemetry.series import Series
+
+STARTS_REMEMBERED = 20
+"""Starts of a scaler whose median is its start delay."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One scaler of the roster."""
+
+    worker: str | None
+    """The container that does the work, as configured."""
+    series: Series
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
+    """Seconds from RunTask until a worker ran, of the last starts."""
+    start_delay: float | None = None
+    signs: dict[str, Sign] = field(default_factory=dict)
+    """By task: its newest sign of those to come, until the scaler asks."""
+
+
+class Roster:
+    """The scalers of one cluster. Safe to use from every thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._entries: dict[str, _Entry] = {}
+
+    def enrol(self, scaler: str, worker: str | None, series: Series) -> None:
+        """Take a scaler in: its worker container, and where its starts and stops are counted.
+
+        A scaler that is enrolled again keeps what is known of its starts.
+        """
+        with self._lock:
+            entry = self._entries.get(scaler, _Entry(worker, series))
+            self._entries[scaler] = replace(entry, worker=worker, series=series)
+
+    def dismiss(self, scaler: str) -> None:
+        """Forget a scaler; its tasks finish by themselves."""
+        with self._lock:
+            self._entries.pop(scaler, None)
+
+    def worker_of(self, scaler: str) -> str | None:
+        """Return the container that does a scaler's work; None: the template has one only, or nobody knows it."""
+        entry = self._entries.get(scaler)
+        return entry.worker if entry else None
+
+    def start_delay_of(self, scaler: str) -> float | None:
+        """Return the median of a scaler's last starts, seconds from RunTask until a worker ran; None: none was seen."""
+        entry = self._entries.get(scaler)
+        return entry.start_delay if entry else None
+
+    def note(self, before: Ledger, after: Ledger, stopped: tuple[StoppedTask, ...]) -> None:
+        """Take in what a round of descriptions has changed: starts and stops are counted, signs are kept."""
+        with self._lock:
+            self._keep_signs(before, after, stopped)
+            for gone in stopped:
+                if entry := self._entries.get(gone.scaler):
+                    entry.series.task_stopped(gone.outcome)
+            seen: tuple[LiveTask | StoppedTask, ...] = (*after.values(), *stopped)
+            for task in seen:
+                self._count_start(before.get(task.arn), task)
+
+    def note_history(self, stopped: Iterable[StoppedTask]) -> None:
+        """Take in how tasks ended before this process began to look: signs, but no starts and stops to count."""
+        with self._lock:
+            for task in stopped:
+                self._keep_sign(task, task.sign)
+
+    def take_signs(self, scaler: str) -> list[Sign]:
+        """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
+        with self._lock:
+            entry = self._entries.get(scaler)
+            if entry is None or not entry.signs:
+                return []
+            signs, entry.signs = entry.signs, {}
+        return sorted(signs.values(), key=lambda sign: sign.at)
+
+    def _count_start(self, known: LiveTask | None, task: LiveTask | StoppedTask) -> None:
+        """Count a start that was not known before; a task may start and stop between two listings."""
+        entry, took = self._entries.get(task.scaler), task.start.took(task.created_at)
+        if entry is None or took is None or (known and known.start.at is not None):
+            return
+        entry.starts.append(took)
+        entry.start_delay = median(entry.starts)
+        # A task that ran before this process began to look was counted by the process before.
+        if known is not None:
+            entry.series.task_started(took)
+
+    def _keep_signs(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
+        for task in after.values():
+            known = before.get(task.arn)
+            if task.proven and task.start.at is not None and not (known and known.proven):
+                self._keep_sign(task, Sign(good=True, at=task.start.at + SOON, born_at=task.created_at))
+        for gone in stopped:
+            self._keep_sign(gone, gone.sign)
+
+    def _keep_sign(self, task: LiveTask | StoppedTask, sign: Sign | None) -> None:
+        if sign and (entry := self._entries.get(task.scaler)):
+            entry.signs[task.arn] = sign

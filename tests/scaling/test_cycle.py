@@ -1,0 +1,200 @@
+"""The cycle on a world of its own: a queue, a cluster and a launcher in virtual time, without AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pytest
+
+from controller.aws.errors import AwsError, Fault
+from controller.config import ScalerSpec
+from controller.core.decision.breaker import Sign
+from controller.core.decision.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.slots import slot_numbered
+from controller.core.record import LaunchResult
+from controller.scaling.budget import SharedBudget
+from controller.scaling.cycle import Aim, Cycle, Turn
+from tests.core.decision.builders import settled
+from tests.support.controller import SLOTS, scaler_spec
+
+SLOT = slot_numbered(SLOTS, 56_000_000)
+POLL, TAKES = 10.0, 60.0
+BAD = [
+    Sign(good=False, at=SLOT.start - age, born_at=SLOT.start - age - 30, cause="no image")
+    for age in (50, 45, 40, 35, 30)
+]
+
+
+@dataclass
+class World:
+    """A queue of messages that one container each works off in a minute; whatever is asked for is noted."""
+
+    now: float = SLOT.opens + 1
+    visible: int = 0
+    ends: list[float] = field(default_factory=list)
+    """When each live container ends."""
+    listed_at: float | None = None
+    asked: list[str] = field(default_factory=list)
+    ended_before: list[Sign] = field(default_factory=list)
+    """What tasks have told before this process."""
+    problem: AwsError | None = None
+
+    def counts(self) -> QueueCounts:
+        self.asked.append("counts")
+        if self.problem:
+            raise self.problem
+        return QueueCounts(visible=self.visible, in_flight=self.live(), delayed=0)
+
+    @property
+    def is_listed(self) -> bool:
+        return self.listed_at is not None
+
+    def live(self) -> int:
+        return sum(end > self.now for end in self.ends)
+
+    def is_idle(self, _scaler: str) -> bool:
+        return self.is_listed and not self.live()
+
+    def refresh(self, began_after: float) -> None:
+        if self.listed_at is None or self.listed_at < began_after:
+            self.asked.append("listing")
+            self.listed_at = self.now
+
+    def fleet_of(self, _scaler: str) -> Fleet:
+        return Fleet(listed_at=self.listed_at or 0.0, running=self.live())
+
+    def read_history(self, _families: Iterable[str]) -> None:
+        self.asked.append("history")
+
+    def take_signs(self, _scaler: str) -> list[Sign]:
+        signs, self.ended_before = self.ended_before, []
+        return signs
+
+    def launch(self, _spec: ScalerSpec, decision: Decision) -> LaunchResult:
+        taken = min(self.visible, decision.launch)
+        self.visible -= taken
+        self.ends += [self.now + TAKES] * taken
+        return LaunchResult(Outcome.LAUNCHED, None, arns=("task",) * taken, containers=taken)
+
+
+def cycle_in(world: World, remembered: ScalerState | None = None, budget: int | None = None) -> Cycle:
+    """Return a cycle in a world, with so many containers for all scalers."""
+    shared = SharedBudget()
+    shared.configure(budget, [scaler_spec("main", "worker")])
+    return Cycle(shared, lambda: world.now, remembered)
+
+
+def aim_at(world: World, **changes: object) -> Aim:
+    """Return a scaler of that world, of one container a message and at most 10."""
+    return Aim(scaler_spec("main", "worker", **changes), world, world)
+
+
+def run_for(world: World, cycle: Cycle, aim: Aim, seconds: float) -> list[Turn]:
+    """Let the scaler poll, and look again when it wants to; return every turn."""
+    turns, end = [], world.now + seconds
+    next_poll = world.now
+    while world.now < end:
+        turns.append(cycle.run(aim, world.launch))
+        if world.now >= next_poll:
+            next_poll += POLL
+        look = turns[-1].decision.look_again_at
+        world.now = min(next_poll, look) if look is not None and look > world.now else next_poll
+    return turns
+
+
+def test_a_world_without_aws_is_served() -> None:
+    """Thirty messages, ten containers at a time: three launches, and then nothing lives."""
+    world = World(visible=30)
+    turns = run_for(world, cycle_in(world), aim_at(world), 600)
+    launches = [turn.decision.launch for turn in turns if turn.decision.launch]
+    assert (30, [10, 10, 10]) == (len(world.ends), launches)
+    assert (0, 0, Reason.IDLE) == (world.visible, world.live(), turns[-1].decision.reason)
+
+
+def test_an_idle_scaler_asks_for_its_counts_alone() -> None:
+    """Once a listing has shown that nothing lives."""
+    world = World()
+    cycle, aim = cycle_in(world), aim_at(world)
+    cycle.run(aim, world.launch)
+    world.asked.clear()
+    run_for(world, cycle, aim, 5 * POLL)
+    assert {"counts"} == set(world.asked)
+
+
+def test_history_is_read_once_before_the_first_launch_that_may_come() -> None:
+    """Not for an idle queue, and not again after."""
+    world = World()
+    cycle, aim = cycle_in(world), aim_at(world)
+    run_for(world, cycle, aim, 3 * POLL)
+    assert "history" not in world.asked
+    world.visible = 20
+    run_for(world, cycle, aim, 600)
+    assert 1 == world.asked.count("history")
+
+
+def test_a_listing_from_before_the_window_is_taken_again() -> None:
+    """When the window is open by now, in the same turn: the launch does not wait for another poll."""
+    world = World(now=SLOT.opens - 1, visible=3)
+    cycle, aim = cycle_in(world), aim_at(world)
+    held = cycle.run(aim, world.launch).decision
+    assert (Reason.SLOT, SLOT.opens) == (held.reason, held.look_again_at)
+    world.now = SLOT.opens + 0.5
+    world.asked.clear()
+    assert Reason.LAUNCH == cycle.run(aim, world.launch).decision.reason
+    assert ["counts", "counts", "listing"] == world.asked
+
+
+def test_signs_of_before_are_heeded() -> None:
+    """Tasks that failed under the process before hold its successor back as well."""
+    world = World(visible=3, ended_before=BAD)
+    assert Reason.BACKING_OFF == cycle_in(world).decide(aim_at(world)).decision.reason
+
+
+def test_a_memory_that_is_given_is_taken_as_it_is() -> None:
+    """Its breaker too: which signs went into it nobody can tell here, so none is heeded twice."""
+    world = World(visible=3, ended_before=BAD)
+    remembered = settled(level=2, doubts=(Doubt(8, SLOT.start),))
+    numbers = cycle_in(world, remembered).decide(aim_at(world)).decision.numbers
+    assert numbers is not None
+    assert (8, 2, 0) == (numbers.in_doubt, numbers.room, numbers.breaker.bad_ends)
+    assert "history" not in world.asked
+
+
+def test_a_decision_alone_launches_nothing() -> None:
+    """Whoever only wants to know calls ``decide``."""
+    world = World(visible=3)
+    decision = cycle_in(world).decide(aim_at(world)).decision
+    assert (Reason.LAUNCH, 3, []) == (decision.reason, decision.launch, world.ends)
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason", "launched"),
+    [(None, Reason.LAUNCH, 5), (5, Reason.LAUNCH, 5), (2, Reason.LAUNCH, 2), (0, Reason.BUDGET, 0)],
+    ids=["none", "enough", "a part", "nothing"],
+)
+def test_the_budget_is_asked_between_proposal_and_decision(budget: int | None, reason: Reason, launched: int) -> None:
+    """The part that it grants is launched; without any the scaler holds."""
+    world = World(visible=5)
+    decision = cycle_in(world, budget=budget).run(aim_at(world), world.launch).decision
+    assert (reason, launched) == (decision.reason, decision.launch)
+
+
+def test_an_unknown_queue_holds_and_is_told() -> None:
+    """The fleet is looked at once all the same: the budget counts it."""
+    world = World(visible=5, problem=AwsError(Fault.UNREACHABLE, "no answer"))
+    turn = cycle_in(world).run(aim_at(world), world.launch)
+    assert (Reason.UNKNOWN_BACKLOG, world.problem, None) == (turn.decision.reason, turn.seen.problem, turn.result)
+    assert ["counts", "listing"] == world.asked
+
+
+def test_a_launch_in_doubt_counts_until_it_is_settled() -> None:
+    """What may yet start leaves that much less room."""
+    world = World(visible=10)
+    cycle, aim = cycle_in(world), aim_at(world)
+    unknown = LaunchResult(Outcome.IN_DOUBT, None, in_doubt=4, doubtful_since=world.now)
+    cycle.run(aim, lambda _spec, _decision: unknown)
+    world.now += POLL
+    numbers = cycle.decide(aim).decision.numbers
+    assert numbers is not None
+    assert (4, 6) == (numbers.in_doubt, numbers.room)
