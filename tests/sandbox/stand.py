@@ -44,18 +44,23 @@ class Stand:
             **more,
         }
 
-    def run(self, *containers: dict) -> str:
-        definition = self.ecs.register_task_definition(
+    def register(self, *containers: dict) -> str:
+        """Register the next revision of the stand's family, run nothing, and return its ARN."""
+        registered = self.ecs.register_task_definition(
             family=self.name,
             requiresCompatibilities=["FARGATE"],
             networkMode="awsvpc",
             cpu="1024",
             memory="2048",
             containerDefinitions=list(containers),
-        )["taskDefinition"]["taskDefinitionArn"]
+        )
+        return registered["taskDefinition"]["taskDefinitionArn"]
+
+    def run(self, *containers: dict) -> str:
+        """Register these containers, run one task of them, and return its ARN."""
         answer = self.ecs.run_task(
             cluster=CLUSTER,
-            taskDefinition=definition,
+            taskDefinition=self.register(*containers),
             launchType="FARGATE",
             networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
         )

@@ -9,9 +9,9 @@ from tests.support.aws import container, eventually
 
 
 def run_copies(stand, *containers: dict) -> str:
-    """Register these containers, run a task with two copies of their ``worker``, and return its ARN."""
-    stand.run(*containers)
-    described = stand.ecs.describe_task_definition(taskDefinition=stand.name)["taskDefinition"]
+    """Register these containers, run a task with two copies of their ``worker`` alone, and return its ARN."""
+    template = stand.register(*containers)
+    described = stand.ecs.describe_task_definition(taskDefinition=template)["taskDefinition"]
     definition = derive(Template.from_description(described), "worker", 2, KEEPER_IMAGE, allowed())
     return stand.run(*definition["containerDefinitions"])
 
