@@ -73,9 +73,9 @@ class Definitions:
     def registrable(self) -> Allowed:
         """The members that RegisterTaskDefinition takes, by botocore's own model of it."""
         model = self._clients.ecs().meta.service_model.operation_model("RegisterTaskDefinition")
-        return _members(model.input_shape) or {}
+        return _list_members(model.input_shape) or {}
 
-    def template(self, definition: str) -> Template:
+    def read_template(self, definition: str) -> Template:
         """Return the revision that ``definition`` (family, family:revision or ARN) means now.
 
         Raises AwsError when there is none.
@@ -102,7 +102,7 @@ class Definitions:
         """
         if fingerprint not in self._known:
             try:
-                arn = self._oldest(family, fingerprint)
+                arn = self._find_oldest(family, fingerprint)
             except AWS_ERRORS as error:
                 raise translate(error, f'task definition family "{family}"', "task.definition") from error
             if arn is None:
@@ -124,7 +124,7 @@ class Definitions:
                 familyPrefix=family, status="ACTIVE", sort="DESC", maxResults=1
             )
             newest = next(iter(listed["taskDefinitionArns"]), None)
-            revision = None if newest is None else self._revision(newest)
+            revision = None if newest is None else self._read_revision(newest)
         except AWS_ERRORS as error:
             raise translate(error, f'task definition family "{family}"', "task.definition") from error
         if revision is None or revision.may_be_late(self._clients.clock.now()):
@@ -144,7 +144,7 @@ class Definitions:
         try:
             answer = self._clients.launcher().register_task_definition(**definition)
         except AWS_ERRORS as error:
-            refused = _refusal(error, family)
+            refused = _explain_refusal(error, family)
             found = self._look_again(family, fingerprint) if refused.fault in _UNKNOWN_OUTCOME else None
             if found is None:
                 raise refused from error
@@ -166,18 +166,18 @@ class Definitions:
     def _look_again(self, family: str, fingerprint: str) -> str | None:
         """Return the revision to use now; None if it cannot be told. The next search decides for good."""
         try:
-            return self._oldest(family, fingerprint)
+            return self._find_oldest(family, fingerprint)
         except (AwsError, *AWS_ERRORS):
             return None
 
-    def _oldest(self, family: str, fingerprint: str) -> str | None:
+    def _find_oldest(self, family: str, fingerprint: str) -> str | None:
         """Return the oldest active revision with the fingerprint, our own counted though the listing may lag."""
-        found = {arn for arn, revision in self._newest(family) if revision.fingerprint == fingerprint}
+        found = {arn for arn, revision in self._list_newest(family) if revision.fingerprint == fingerprint}
         if fingerprint in self._registered:
             found.add(self._registered[fingerprint])
-        return min(found, key=_revision_number, default=None)
+        return min(found, key=_read_revision_number, default=None)
 
-    def _newest(self, family: str) -> Iterator[tuple[str, _Revision]]:
+    def _list_newest(self, family: str) -> Iterator[tuple[str, _Revision]]:
         """Yield active revisions, newest first, as far back as one of an asked-for template can be."""
         since = self._asked_since.get(template_family(family))
         pages = self._clients.ecs().get_paginator("list_task_definitions")
@@ -189,24 +189,24 @@ class Definitions:
         )
         for page in listed:
             for arn in page["taskDefinitionArns"]:
-                revision = self._revision(arn)
+                revision = self._read_revision(arn)
                 if since and revision.registered_at and revision.registered_at < since - CLOCKS_DIFFER:
                     return
                 yield arn, revision
 
-    def _revision(self, arn: str) -> _Revision:
+    def _read_revision(self, arn: str) -> _Revision:
         """Return the facts of a revision; one whose tags may only be late is described anew each time."""
         if arn in self._described:
             return self._described[arn]
         described = self._describe(arn)
-        revision = _Revision(read_fingerprint(described.tags), _registered_at(described))
+        revision = _Revision(read_fingerprint(described.tags), _read_registered_at(described))
         if not revision.may_be_late(self._clients.clock.now()):
             self._described[arn] = revision
         return revision
 
     def _note_age(self, template: Template) -> None:
         """Note how far back a search has to go: no derived revision is older than its template."""
-        registered_at = _registered_at(template)
+        registered_at = _read_registered_at(template)
         if registered_at is not None:
             before = self._asked_since.get(template.family, registered_at)
             self._asked_since[template.family] = min(before, registered_at)
@@ -221,7 +221,7 @@ class Definitions:
         )
 
 
-def _refusal(error: AwsFailure, family: str) -> AwsError:
+def _explain_refusal(error: AwsFailure, family: str) -> AwsError:
     """Return the error of a registration; a definition that ECS does not take has a way out that always works."""
     refused = translate(error, f'registering task definition "{family}"', "task.definition")
     if refused.fault is not Fault.INVALID:
@@ -230,19 +230,19 @@ def _refusal(error: AwsFailure, family: str) -> AwsError:
     return AwsError(refused.fault, f"{str(refused).rstrip('.')}; {way_out}", "task.max_containers_per_task")
 
 
-def _registered_at(template: Template) -> datetime | None:
+def _read_registered_at(template: Template) -> datetime | None:
     moment: datetime | None = template.definition.get("registeredAt")
     return moment
 
 
-def _revision_number(arn: str) -> int:
+def _read_revision_number(arn: str) -> int:
     return int(arn.rpartition(":")[2])
 
 
-def _members(shape: Shape | None) -> Allowed | None:
+def _list_members(shape: Shape | None) -> Allowed | None:
     """Return a structure's members, each with its own, through lists; None for anything else."""
     if isinstance(shape, ListShape):
-        return _members(shape.member)
+        return _list_members(shape.member)
     if not isinstance(shape, StructureShape):
         return None
-    return {name: _members(member) for name, member in shape.members.items()}
+    return {name: _list_members(member) for name, member in shape.members.items()}

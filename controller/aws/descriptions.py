@@ -30,21 +30,21 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
 
     Raises AwsError when a live one names no container: how many workers it has is unknown, not zero.
     """
-    workers = _workers(task, worker)
+    workers = _pick_workers(task, worker)
     arn, scaler = task["taskArn"], task.get("group", "")
     if task["lastStatus"] in _STOPPED:
-        outcome = _outcome(task, workers)
+        outcome = _judge_outcome(task, workers)
         return StoppedTask(
             arn=arn,
             scaler=scaler,
             outcome=outcome,
             created_at=task["createdAt"].timestamp(),
-            start=Start(_moment(task, "startedAt")),
+            start=Start(_read_moment(task, "startedAt")),
             # What comes after the execution is ECS's own: taking the network interface away, above all.
-            stopped_at=_moment(task, "executionStoppedAt")
-            or _moment(task, "stoppedAt")
+            stopped_at=_read_moment(task, "executionStoppedAt")
+            or _read_moment(task, "stoppedAt")
             or task["createdAt"].timestamp(),
-            cause=_cause(outcome, task, workers),
+            cause=_find_cause(outcome, task, workers),
             company=_has_company(task, workers),
         )
     if not workers:
@@ -58,22 +58,22 @@ def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | Stopped
         created_at=task["createdAt"].timestamp(),
         company=_has_company(task, workers),
         exited=sum(container.get("exitCode") is not None for container in workers),
-        start=Start(_moment(task, "startedAt")),
+        start=Start(_read_moment(task, "startedAt")),
     )
 
 
-def _moment(task: Mapping[str, Any], member: str) -> float | None:
+def _read_moment(task: Mapping[str, Any], member: str) -> float | None:
     """Return one of a task's times, seconds since the epoch; None if it is not there yet."""
     moment: datetime | None = task.get(member)
     return None if moment is None else moment.timestamp()
 
 
-def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[str, Any]]:
+def _pick_workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[str, Any]]:
     """Return the worker containers: the configured one, or its copies.
 
     A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
     """
-    containers = [container for container in _containers(task) if container["name"] != KEEPER]
+    containers = [container for container in _list_containers(task) if container["name"] != KEEPER]
     if worker is None:
         return containers
     itself = [container for container in containers if container["name"] == worker]
@@ -82,27 +82,27 @@ def _workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[st
 
 
 def _has_company(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> bool:
-    return any(each not in workers and each["name"] != KEEPER for each in _containers(task))
+    return any(each not in workers and each["name"] != KEEPER for each in _list_containers(task))
 
 
-def _containers(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _list_containers(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the containers of the task's definition: not the agents that AWS puts beside them by itself."""
     return [container for container in task.get("containers", []) if not container["name"].startswith(_PUT_BY_AWS)]
 
 
-def _cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str | None:
+def _find_cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str | None:
     """Return why a task stopped: by the first worker that failed, for ECS's reason tells of essential ones alone."""
     if outcome is StopOutcome.FAILED:
         failed = next(container for container in workers if container.get("exitCode"))
         said = f": {failed['reason']}" if failed.get("reason") else ""
         return f"container {failed['name']} exited with code {failed['exitCode']}{said}"
-    reason: str | None = _never_started(task) or task.get("stoppedReason")
+    reason: str | None = _find_start_failure(task) or task.get("stoppedReason")
     return reason
 
 
-def _never_started(task: Mapping[str, Any]) -> str | None:
+def _find_start_failure(task: Mapping[str, Any]) -> str | None:
     """Return why a container could not be made, or the keeper could not keep; None if neither happened."""
-    for container in _containers(task):
+    for container in _list_containers(task):
         name, code, reason = container["name"], container.get("exitCode"), container.get("reason") or ""
         if code is None and _NOT_MADE.search(reason):
             return f"container {name}: {reason}"
@@ -111,7 +111,7 @@ def _never_started(task: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _outcome(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
+def _judge_outcome(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
     """Judge how a task ended: success is in the exit codes, for "essential container exited" says both."""
     stop_code = task.get("stopCode")
     if stop_code == "TaskFailedToStart":
@@ -122,5 +122,5 @@ def _outcome(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> S
     if any(code not in {0, None} for code in codes):
         return StopOutcome.FAILED
     if None in codes:
-        return StopOutcome.START_FAILED if _never_started(task) else StopOutcome.UNKNOWN
+        return StopOutcome.START_FAILED if _find_start_failure(task) else StopOutcome.UNKNOWN
     return StopOutcome.SUCCEEDED

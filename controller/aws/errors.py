@@ -97,10 +97,10 @@ class AwsError(Exception):
         self.key = key
 
 
-def fault_of(error: AwsFailure) -> Fault:
+def classify(error: AwsFailure) -> Fault:
     """Return the kind of a failure as botocore raised it."""
     if isinstance(error, ClientError):
-        return fault_of_answer(error.response) or Fault.SERVER_ERROR
+        return classify_answer(error.response) or Fault.SERVER_ERROR
     if isinstance(error, _DENIED):
         return Fault.ACCESS_DENIED
     if isinstance(error, NoRegionError | ParamValidationError):
@@ -110,14 +110,14 @@ def fault_of(error: AwsFailure) -> Fault:
 
 def translate(error: AwsFailure, subject: str, key: str | None) -> AwsError:
     """Return the error that names ``subject``, such as ``queue "orders"``, and what AWS said of it."""
-    fault = fault_of(error)
+    fault = classify(error)
     if isinstance(error, _DENIED):
-        return AwsError(fault, f"no AWS credentials ({_sentence(error)}): give the task a role, or the shell a profile")
+        return AwsError(fault, f"no AWS credentials ({_quote(error)}): give the task a role, or the shell a profile")
     if isinstance(error, NoRegionError):
         return AwsError(fault, "no AWS region: set aws.region or AWS_DEFAULT_REGION")
     if fault is Fault.UNREACHABLE:
         key = None
-    return AwsError(fault, f"{subject}: {_sentence(error)}", key)
+    return AwsError(fault, f"{subject}: {_quote(error)}", key)
 
 
 def error_code(error: ClientError) -> str:
@@ -125,7 +125,7 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def fault_of_answer(answer: Mapping[str, Any]) -> Fault | None:
+def classify_answer(answer: Mapping[str, Any]) -> Fault | None:
     """Return the kind of failure that an answer, as botocore parses it, tells of; None: it is none."""
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status < _FIRST_ERROR:
@@ -144,7 +144,7 @@ def fault_of_answer(answer: Mapping[str, Any]) -> Fault | None:
     return Fault.SERVER_ERROR if status >= _SERVER_ERROR else Fault.INVALID
 
 
-def _sentence(error: AwsFailure) -> str:
+def _quote(error: AwsFailure) -> str:
     """Return AWS's own words on one line."""
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message") or "no message"

@@ -24,7 +24,7 @@ class Queue:
         self._queue = queue
         self._url: str | None = None
 
-    def counts(self) -> QueueCounts:
+    def read_counts(self) -> QueueCounts:
         """Return the queue's counts, messages; one request once the URL is known.
 
         Raises AwsError when they are unknown: the queue is missing or denied, or the answer lacks one of them.

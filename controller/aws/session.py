@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
-from controller.aws.errors import AwsError, Fault, fault_of_answer, translate
+from controller.aws.errors import AwsError, Fault, classify_answer, translate
 from controller.aws.operations import ANSWERS
 from controller.aws.pace import BackOff
 from controller.aws.unknown import note_unknown
@@ -123,7 +123,7 @@ class Clients:
         if isinstance(event["exception"], TooLateError):
             return
         _, service, operation = event_name.split(".")
-        outcome = _outcome(service, operation, event["parsed_response"])
+        outcome = _judge(service, operation, event["parsed_response"])
         sent_at: float = event["context"]["ecsq_sent_at"]
         self._back_off.note(operation, sent_at, throttled=outcome == "throttled")
         self._observe(service, operation, outcome, self.clock.elapsed() - sent_at)
@@ -140,16 +140,16 @@ def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object
 
 def _find_missing(service: str, operation: str, answer: Mapping[str, Any]) -> list[str]:
     """Return the members that a success lacks; an answer that tells of a failure lacks nothing."""
-    if fault_of_answer(answer) is not None:
+    if classify_answer(answer) is not None:
         return []
     return [name for name in ANSWERS[service, operation] if name not in answer]
 
 
-def _outcome(service: str, operation: str, answer: dict[str, Any] | None) -> str:
+def _judge(service: str, operation: str, answer: dict[str, Any] | None) -> str:
     """Return the outcome of a request. Without an answer the network is to blame, with a broken one the server."""
     if answer is None:
         return "network_error"
     if _find_missing(service, operation, answer):
         return "server_error"
-    fault = fault_of_answer(answer)
+    fault = classify_answer(answer)
     return "success" if fault is None else _OUTCOME_OF_FAULT.get(fault, "client_error")

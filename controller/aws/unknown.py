@@ -25,17 +25,17 @@ def note_unknown(
         return  # no answer of ECS's: the parser says what it is
     described = document.get("taskDefinition") if isinstance(document, dict) else None
     answered: Any = operation_model.output_shape
-    customized_response_dict[UNKNOWN] = sorted(set(_unknown(described, answered.members["taskDefinition"], "")))
+    customized_response_dict[UNKNOWN] = sorted(set(_find_unknown(described, answered.members["taskDefinition"], "")))
 
 
-def _unknown(value: Any, shape: Shape, path: str) -> Iterator[str]:
+def _find_unknown(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if isinstance(shape, ListShape) and isinstance(value, list):
         for item in value:
-            yield from _unknown(item, shape.member, path)
+            yield from _find_unknown(item, shape.member, path)
     if not isinstance(shape, StructureShape) or not isinstance(value, dict):
         return
     for name, member in value.items():
         if name not in shape.members:
             yield f"{path}{name}"
         else:
-            yield from _unknown(member, shape.members[name], f"{path}{name}.")
+            yield from _find_unknown(member, shape.members[name], f"{path}{name}.")

@@ -45,13 +45,13 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
         # No key: the number was asked for, not configured.
         most = format_count(draft.most, "worker")
         raise AwsError(Fault.CANNOT_COPY, f"a task of this template holds at most {most}: {draft.why_not_more}")
-    template = drafts.as_registered(draft)
-    definition = template if k == 1 else drafts.derived(spec, draft, k)
+    template = drafts.rebuild_template(draft)
+    definition = template if k == 1 else drafts.derive(spec, draft, k)
     changed = compare_definitions(template, definition, draft.worker, k)
     return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
 
 
-def plain(shown: Shown | Refused) -> dict[str, Any]:
+def to_plain(shown: Shown | Refused) -> dict[str, Any]:
     """Return the same as plain data; what was refused has an error, and None for what there is not."""
     found = {"template": None, "definition": None, "difference": None, "notes": None, "error": None}
     if isinstance(shown, Refused):
@@ -63,11 +63,11 @@ def plain(shown: Shown | Refused) -> dict[str, Any]:
         "template": shown.draft.template.label,
         "definition": shown.definition,
         "difference": list(shown.difference),
-        "notes": list(_notes(shown)),
+        "notes": list(_list_notes(shown)),
     }
 
 
-def lines(shown: Shown, document: str) -> Iterator[str]:
+def draw(shown: Shown, document: str) -> Iterator[str]:
     """Yield the text; ``document`` is the definition as JSON."""
     template, family = shown.draft.template.label, shown.definition["family"]
     if shown.k == 1:
@@ -81,10 +81,10 @@ def lines(shown: Shown, document: str) -> Iterator[str]:
     yield f"+++ {family}"
     yield from shown.difference
     yield ""
-    yield from (f"- {note}" for note in _notes(shown))
+    yield from (f"- {note}" for note in _list_notes(shown))
 
 
-def _notes(shown: Shown) -> Iterator[str]:
+def _list_notes(shown: Shown) -> Iterator[str]:
     yield from describe_changes(shown.draft.template, shown.draft.worker, shown.k)
     if shown.k > shown.configured:
         yield f"never planned: max_containers_per_task is {shown.configured}"

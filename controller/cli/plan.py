@@ -78,7 +78,7 @@ def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bo
         answers = [_show_definition(each, services, workers) for each in chosen]
         refused = [answer.error for answer in answers if isinstance(answer, definition.Refused)]
         if as_json:
-            _say_json(answers, definition.plain)
+            _say_json(answers, definition.to_plain)
         else:
             _say([answer for answer in answers if isinstance(answer, definition.Shown)], _draw_definition)
         _complain(refused)
@@ -145,7 +145,7 @@ def _show_definition(spec: ScalerSpec, services: Services, workers: int) -> defi
 
 
 def _draw_definition(shown: definition.Shown) -> Iterator[str]:
-    return definition.lines(shown, json.dumps(shown.definition, indent=2))
+    return definition.draw(shown, json.dumps(shown.definition, indent=2))
 
 
 def _to_plain(plan: Preview) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Itera
     layout = f"{format_count(plan.containers, 'container')} in {format_count(plan.tasks, 'task')}"
     yield f"plan      {when}: {layout}, {calls}"
     for group in plan.groups:
-        yield f"          {_boxes(draft, group)}"
+        yield f"          {_draw_boxes(draft, group)}"
     yield from (f"          {line}" for line in _say_sizes(draft))
     for limit in filter(None, (result.limit, result.cut) if result else ()):
         yield f"          {limit}"
@@ -188,7 +188,7 @@ def _say_sizes(draft: Draft) -> Iterator[str]:
     if any(size.cpu is None and size.memory is None for size in sizes.values()):
         return
     for group in plan.groups:
-        yield f"each {_label(draft, group)}: {describe_size(sizes[group.containers])}"
+        yield f"each {_name_definition(draft, group)}: {describe_size(sizes[group.containers])}"
     all_tasks = [(group.tasks, sizes[group.containers]) for group in plan.groups]
     cpu = sum(tasks * (size.cpu or 0) for tasks, size in all_tasks)
     memory = sum(tasks * (size.memory or 0) for tasks, size in all_tasks)
@@ -198,12 +198,12 @@ def _say_sizes(draft: Draft) -> Iterator[str]:
     yield f"together {cpu} CPU units and {memory} MiB, {share}"
 
 
-def _label(draft: Draft, group: TaskGroup) -> str:
+def _name_definition(draft: Draft, group: TaskGroup) -> str:
     """Return the revision or the derived family that the tasks of a group run."""
     return draft.template.label if group.containers == 1 else derived_family(draft.template, group.containers)
 
 
-def _boxes(draft: Draft, group: TaskGroup) -> str:
+def _draw_boxes(draft: Draft, group: TaskGroup) -> str:
     workers = copy_names(draft.worker, group.containers)
     containers = workers if group.containers == 1 else (KEEPER, *workers)
-    return f"{group.tasks} x [{' | '.join(containers)}]  {_label(draft, group)}"
+    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}"

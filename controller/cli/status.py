@@ -20,13 +20,13 @@ def command(url: str) -> None:
     """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, and why."""
     status = fetch_status(url)
     try:
-        text = "\n".join(_lines(status))
+        text = "\n".join(_draw(status))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise not_a_daemon(url) from error
     click.echo(text)
 
 
-def _lines(status: Mapping[str, Any]) -> Iterator[str]:
+def _draw(status: Mapping[str, Any]) -> Iterator[str]:
     up = format_span(status["now"] - status["started_at"])
     dry = ", dry run" if status["dry_run"] else ""
     scalers = format_count(len(status["scalers"]), "scaler")
@@ -41,32 +41,32 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  {line}" for line in reload["error"].splitlines())
     for scaler in status["scalers"]:
         yield ""
-        yield from _scaler(scaler, status["now"])
+        yield from _draw_scaler(scaler, status["now"])
 
 
-def _scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
+def _draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
     last = scaler["last_decision"]
     yield f"scaler {scaler['name']}: {last['text'] if last else 'not observed yet'}"
     if scaler["problem"]:
         yield f"  problem   {scaler['problem']}"
     if last is None:
         return
-    yield f"  decided   {_ago(last, now)}{_repeated(last)}"
+    yield f"  decided   {_say_when(last, now)}{_say_repeated(last)}"
     for about, what in scaler["explanation"][:-1]:
         yield f"  {about:<10}{what}"
     if last["outcome"]:
-        yield f"  outcome   {_came_of(last)}"
+        yield f"  outcome   {_say_outcome(last)}"
     elif launch := scaler["last_launch"]:
-        yield f"  launch    the last {_ago(launch, now)}, {_came_of(launch)}"
+        yield f"  launch    the last {_say_when(launch, now)}, {_say_outcome(launch)}"
     if last["error"] and last["error"] != scaler["problem"]:
         yield f"  error     {last['error']}"
 
 
-def _ago(decision: Mapping[str, Any], now: float) -> str:
+def _say_when(decision: Mapping[str, Any], now: float) -> str:
     return f"{format_span(max(0.0, now - decision['at']))} ago, at {format_clock(decision['at'])}"
 
 
-def _came_of(launch: Mapping[str, Any]) -> str:
+def _say_outcome(launch: Mapping[str, Any]) -> str:
     """Say what a launch has started, or what a dry run would have."""
     tasks, containers = launch["launched_tasks"], launch["launched_containers"]
     if launch["outcome"] == Outcome.DRY_RUN:
@@ -76,7 +76,7 @@ def _came_of(launch: Mapping[str, Any]) -> str:
     return f"{launch['outcome']}: {format_count(containers, 'container')} in {format_count(tasks, 'task')}{cut}"
 
 
-def _repeated(last: Mapping[str, Any]) -> str:
+def _say_repeated(last: Mapping[str, Any]) -> str:
     if not last["repeated"]:
         return ""
     return f"; the same since {format_clock(last['since'])}, {format_count(last['repeated'] + 1, 'poll')} in a row"

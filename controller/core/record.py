@@ -82,7 +82,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "launch": decision.launch,
         "slot": decision.slot,
         "look_again_at": decision.look_again_at,
-        "plan": _groups(launch),
+        "plan": _describe_groups(launch),
         "plan_limit": launch.limit if launch else None,
         "plan_cut": launch.cut if launch else None,
         "launched_tasks": len(launch.arns) if launch else 0,
@@ -99,9 +99,9 @@ def is_same_again(before: Reconciled, done: Reconciled) -> bool:
 
     A hold for the slot after such a failure has tried nothing, so the failure is what still stands.
     """
-    if (failure := _failure(before)) is not None:
-        return _failure(done) == failure or done.decision.reason is Reason.SLOT
-    return not done.decision.launch and not before.decision.launch and _timeless(before) == _timeless(done)
+    if (failure := _find_failure(before)) is not None:
+        return _find_failure(done) == failure or done.decision.reason is Reason.SLOT
+    return not done.decision.launch and not before.decision.launch and _drop_times(before) == _drop_times(done)
 
 
 def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
@@ -114,13 +114,13 @@ def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
     return replace(done, launch=done.launch or before.launch, repeated=before.repeated + 1, since=since)
 
 
-def _failure(done: Reconciled) -> tuple[str | None, str | None] | None:
+def _find_failure(done: Reconciled) -> tuple[str | None, str | None] | None:
     """Return why a launch started nothing; None: it did, may have, or there was none."""
     launch = done.launch
     return (launch.fault, launch.error) if launch and launch.outcome is Outcome.FAILED else None
 
 
-def _timeless(done: Reconciled) -> tuple[object, ...]:
+def _drop_times(done: Reconciled) -> tuple[object, ...]:
     decision = done.decision
     numbers, fleet = decision.numbers, decision.fleet
     return (
@@ -132,17 +132,17 @@ def _timeless(done: Reconciled) -> tuple[object, ...]:
     )
 
 
-def _groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:
+def _describe_groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:
     """Return the plan's groups; CPU units and MiB are those of one of their tasks."""
     if launch is None or launch.plan is None:
         return None
     return [
-        {"tasks": group.tasks, "containers": group.containers, **_size(launch.sizes.get(group.containers))}
+        {"tasks": group.tasks, "containers": group.containers, **_describe_size(launch.sizes.get(group.containers))}
         for group in launch.plan.groups
     ]
 
 
-def _size(size: TaskSize | None) -> dict[str, int | None]:
+def _describe_size(size: TaskSize | None) -> dict[str, int | None]:
     """Return the CPU and memory that are paid for a task, and how much of them is rounding; empty if unknown."""
     if size is None:
         return {}

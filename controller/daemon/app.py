@@ -72,14 +72,14 @@ class Controller:
         self._reconcilers: dict[str, Reconciler] = {}
         bound = web.bind(spec.server)
         self.address = bound.getsockname()[:2]
-        pages = web.application(
+        pages = web.build_application(
             self._services.metrics.registry, lambda: self._schedule.ticks, self._find_not_observed, self._status
         )
         self._server = web.WebServer(pages, bound)
 
     def start(self) -> None:
         """Begin to serve and to poll."""
-        self._services.metrics.reloaded(self._configuration.report.at)
+        self._services.metrics.note_reload(self._configuration.report.at)
         self._schedule.start()
         self._swap(self._configuration.spec.scalers)
         # After the scalers are there: without one, everything there is would have been observed.
@@ -98,7 +98,7 @@ class Controller:
         log.configure(self._configuration.spec.log)
         self._swap(self._configuration.spec.scalers)
         metrics.config_reloads.labels("success").inc()
-        metrics.reloaded(self._configuration.report.at)
+        metrics.note_reload(self._configuration.report.at)
         _warn(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
 
@@ -163,7 +163,7 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
     events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
     _warn(configuration)
     controller.start()
-    while (caught := _next(signals, WATCH_EVERY if watch else None)) not in {signal.SIGTERM, signal.SIGINT}:
+    while (caught := _wait_for_signal(signals, WATCH_EVERY if watch else None)) not in {signal.SIGTERM, signal.SIGINT}:
         if caught == signal.SIGHUP:
             controller.reload()
         else:
@@ -177,7 +177,7 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
         os._exit(0)
 
 
-def _next(signals: SimpleQueue[int], timeout: float | None) -> int | None:
+def _wait_for_signal(signals: SimpleQueue[int], timeout: float | None) -> int | None:
     """Return the next signal, or None when none came in time."""
     try:
         return signals.get(timeout=timeout)

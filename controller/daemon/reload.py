@@ -29,12 +29,12 @@ class ConfigurationFile:
         """Load the file; ``now`` gives seconds since the epoch. Raises ConfigError when the file is not valid."""
         self.path = path
         self._now = now
-        self._seen = self._settled = _digest(path)
+        self._seen = self._settled = _hash(path)
         self._take(load(path))
 
     def reload(self) -> None:
         """Take the file as it is now. Raises ConfigError, and keeps what is in force, when it cannot be taken."""
-        self._seen = self._settled = _digest(self.path)
+        self._seen = self._settled = _hash(self.path)
         try:
             loaded = load(self.path)
             _refuse(_find_fixed(self.spec, loaded))
@@ -53,11 +53,11 @@ class ConfigurationFile:
         The content decides, not its time: a network file system shows times late. An editor that is still writing shows
         two contents in a row.
         """
-        before, self._seen = self._seen, _digest(self.path)
+        before, self._seen = self._seen, _hash(self.path)
         return self._seen == before and self._seen != self._settled
 
 
-def _digest(path: Path) -> bytes | None:
+def _hash(path: Path) -> bytes | None:
     try:
         return sha256(path.read_bytes()).digest()
     except OSError:
@@ -76,12 +76,12 @@ def _find_fixed(running: ControllerSpec, after: Loaded) -> tuple[Problem, ...]:
             key, f"differs from what runs ({_write(old)}), and cannot change while it runs: restart to take it"
         )
         for part in NEEDS_RESTART
-        for key, old, new in _values(part, getattr(running, part), getattr(after.spec, part))
+        for key, old, new in _pair_values(part, getattr(running, part), getattr(after.spec, part))
         if old != new
     )
 
 
-def _values(key: str, before: object, after: object) -> list[tuple[str, object, object]]:
+def _pair_values(key: str, before: object, after: object) -> list[tuple[str, object, object]]:
     """Return a part's keys with both their values; a plain value is its own key."""
     if isinstance(before, str):
         return [(key, before, after)]

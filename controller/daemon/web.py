@@ -45,7 +45,7 @@ def bind(spec: ServerSpec) -> socket.socket:
     return bound
 
 
-def application(
+def build_application(
     registry: CollectorRegistry,
     ticks: Callable[[], bool],
     missing: Callable[[], list[str]],

@@ -76,7 +76,7 @@ class SharedBudget:
             since = now if account.held_since is None else account.held_since
             self._change(scaler, reserved=0, wanted=wanted, held_since=since)
             room = self._limit - sum(each.taken for each in self._accounts.values())
-            share = grant_share(room, self._claims(), scaler, now)
+            share = grant_share(room, self._list_claims(), scaler, now)
             self._change(scaler, reserved=share, wanted=wanted - share)
             return share
 
@@ -95,7 +95,7 @@ class SharedBudget:
         if account := self._accounts.get(scaler):
             self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
 
-    def _claims(self) -> dict[str, Claim]:
+    def _list_claims(self) -> dict[str, Claim]:
         return {
             name: Claim(account.priority, account.wanted, account.held_since)
             for name, account in self._accounts.items()

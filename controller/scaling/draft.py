@@ -59,7 +59,7 @@ class DefinitionStore(Protocol):
     def registrable(self) -> Allowed:
         """The members that RegisterTaskDefinition takes."""
 
-    def template(self, definition: str) -> Template:
+    def read_template(self, definition: str) -> Template:
         """Return what a family, family:revision or ARN means now."""
 
     def find_foreign(self, family: str) -> str | None:
@@ -89,7 +89,7 @@ class Drafts:
 
         Raises AwsError when the template is missing, or cannot run as configured.
         """
-        template = self._store.template(spec.task.definition)
+        template = self._store.read_template(spec.task.definition)
         try:
             worker = find_worker(template, spec.task.container)
         except CannotCopy as error:
@@ -99,13 +99,13 @@ class Drafts:
             most, why = limit_by_overrides(worker, spec.task.environment, most, why)
         except CannotCopy as error:
             raise AwsError(Fault.INVALID, str(error), "task.environment") from error
-        plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
-        while (taken := self._taken(template, [group.containers for group in plan.groups])) is not None:
+        plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
+        while (taken := self._find_taken(template, [group.containers for group in plan.groups])) is not None:
             most, why = taken
-            plan = pack(containers, spec.packing, most, lambda k: _rounding(template, worker, k))
-        return Draft(template, worker, plan, most, why, held_back=_fullest(containers, spec.packing) > most)
+            plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
+        return Draft(template, worker, plan, most, why, held_back=_count_fullest(containers, spec.packing) > most)
 
-    def _taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
+    def _find_taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
         """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
         for k in sorted(size for size in sizes if size > 1):
             family = derived_family(template, k)
@@ -114,26 +114,26 @@ class Drafts:
                 return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
         return None
 
-    def derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
+    def derive(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
         """Return the definition to register for k workers a task, 2 or more. Raises AwsError when there is none."""
-        if (taken := self._taken(draft.template, [k])) is not None:
+        if (taken := self._find_taken(draft.template, [k])) is not None:
             raise AwsError(Fault.CANNOT_COPY, f"task definition {draft.template.label}: {taken[1]}")
-        return self._derived(spec, draft, k)
+        return self._derive(spec, draft, k)
 
-    def _derived(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
+    def _derive(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
         try:
             return derive(draft.template, draft.worker, k, spec.task.keeper_image, self._store.registrable)
         except CannotCopy as error:
             raise AwsError(Fault.CANNOT_COPY, str(error), "task.max_containers_per_task") from error
 
-    def as_registered(self, draft: Draft) -> dict[str, Any]:
+    def rebuild_template(self, draft: Draft) -> dict[str, Any]:
         """Return the definition that registers the template again, without the members that ECS fills in itself."""
         template = draft.template
         definition = {**template.definition, "tags": [*template.tags]}
         registrable: dict[str, Any] = keep_allowed(definition, self._store.registrable)
         return registrable
 
-    def definition(self, spec: ScalerSpec, draft: Draft, k: int, last_send: float, series: Series) -> str:
+    def find_or_register(self, spec: ScalerSpec, draft: Draft, k: int, last_send: float, series: Series) -> str:
         """Return the ARN to run for k workers a task: the template itself, or a derived revision.
 
         One that is registered nowhere is registered now, if the account's rate leaves room before ``last_send``.
@@ -146,7 +146,7 @@ class Drafts:
             found = self._store.find(derived_family(draft.template, k), print_)
             if found is not None:
                 return found
-            derived = self._derived(spec, draft, k)
+            derived = self._derive(spec, draft, k)
             if not self._registrations.wait(1, last_send):
                 raise AwsError(
                     Fault.THROTTLED,
@@ -154,16 +154,16 @@ class Drafts:
                     f"register {REGISTER_RATE.burst} at once and {REGISTER_RATE.per_second:g} a second after that",
                 )
             arn = self._store.register(derived, print_)
-        series.registered()
+        series.count_registration()
         return arn
 
 
-def _rounding(template: Template, worker: str, k: int) -> float:
+def _price_rounding(template: Template, worker: str, k: int) -> float:
     size = size_task(template, worker, k)
     return size.rounding if size else 0.0
 
 
-def _fullest(containers: int, packing: PackingPolicy) -> int:
+def _count_fullest(containers: int, packing: PackingPolicy) -> int:
     """Return the worker containers of the fullest task that the configuration alone would give."""
     groups = pack(containers, packing, packing.max_containers_per_task).groups
     return max((group.containers for group in groups), default=0)

@@ -90,7 +90,7 @@ class Launcher:
                 return annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, decision.launch)
             last_send = slot_numbered(spec.policy.slots, decision.slot).last_send
             definitions = {
-                group.containers: self.drafts.definition(spec, draft, group.containers, last_send, series)
+                group.containers: self.drafts.find_or_register(spec, draft, group.containers, last_send, series)
                 for group in draft.plan.groups
             }
         except AwsError as error:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
-from controller.core.copies.copies import families
+from controller.core.copies.copies import list_families
 from controller.core.decision.breaker import Sign
 from controller.core.decision.model import Fleet, QueueCounts
 
@@ -17,7 +17,7 @@ from controller.core.decision.model import Fleet, QueueCounts
 class QueueReader(Protocol):
     """Reads one queue; ``controller.aws.queue.Queue`` does."""
 
-    def counts(self) -> QueueCounts:
+    def read_counts(self) -> QueueCounts:
         """Return the queue's counts. Raises AwsError."""
 
 
@@ -64,7 +64,7 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
     queue costs one request.
     """
     try:
-        counts = queue.counts()
+        counts = queue.read_counts()
     except AwsError as error:
         _list_once(cluster, began_after)
         return Observation(problem=error)
@@ -84,7 +84,7 @@ def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Obser
     """
     try:
         most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
-        cluster.read_history(families(spec.task.definition, most))
+        cluster.read_history(list_families(spec.task.definition, most))
     except AwsError as error:
         return replace(seen, fleet=None, problem=error)
     return seen

@@ -69,7 +69,7 @@ def _count_everyone(scalers: Iterable[ScalerSpec], services: Services, remembere
 def _preview(spec: ScalerSpec, services: Services, remembered: ScalerState | None) -> Preview:
     cycle = Cycle(services.budget, services.clock.now, remembered)
     turn = cycle.decide(services.aim_at(spec))
-    containers = _size_of_launch(turn.decision)
+    containers = _count_to_launch(turn.decision)
     draft, problem = None, turn.seen.problem
     try:
         # The template is looked up even when nothing is launched: that it is there is part of the answer.
@@ -84,7 +84,7 @@ def _preview(spec: ScalerSpec, services: Services, remembered: ScalerState | Non
     return Preview(spec, done, draft, remembered=remembered is not None)
 
 
-def _size_of_launch(decision: Decision) -> int:
+def _count_to_launch(decision: Decision) -> int:
     """Return the containers of a launch, or of one that waits for budget, cooldown or slot."""
     if decision.numbers is None:
         return 0

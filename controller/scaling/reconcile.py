@@ -73,7 +73,7 @@ class Reconciler:
         if after is not before:
             before.roster.dismiss(spec.name)
         after.roster.enrol(spec.name, spec.task.container, self.series)
-        self.series.configured(spec.policy)
+        self.series.show_configuration(spec.policy)
         self._aim = self._services.aim_at(spec)
         self._not_before = 0.0
 
@@ -121,8 +121,8 @@ class Reconciler:
         except StoppingError:
             return None
         except Exception:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
-            log.broke(self.spec.name)
-            self.series.failed()
+            log.report_breakage(self.spec.name)
+            self.series.count_breakage()
             return None
         finally:
             self._lock.release()
@@ -145,17 +145,17 @@ class Reconciler:
     def _record(self, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, log and status; one that tells nothing new is counted, and not logged again."""
         previous = self.last
-        self.series.reconciled(done, seconds)
+        self.series.show_reconcile(done, seconds)
         self.observed = self.observed or done.problem is None
         if previous is not None and is_same_again(previous, done):
             self.decisions[-1] = repeat(previous, done)
             return
-        log.decided(done, previous)
+        log.report_decision(done, previous)
         self.decisions.append(done)
 
     def _back_off(self, turn: Turn, poll_interval: float) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""
-        fault = _fault_of(turn)
+        fault = _find_fault(turn)
         if fault is None and turn.decision.reason is Reason.SLOT:
             # A hold for the slot tried nothing, so it does not tell that anything was mended.
             return
@@ -168,7 +168,7 @@ class Reconciler:
         self._not_before = self._services.clock.elapsed() + pause - poll_interval / 2
 
 
-def _fault_of(turn: Turn) -> str | None:
+def _find_fault(turn: Turn) -> str | None:
     """Return the kind of failure that a turn met; None: it observed everything, and a launch started something."""
     if turn.seen.problem is not None:
         return turn.seen.problem.fault

@@ -72,7 +72,7 @@ class Roster:
             self._keep_signs(before, after, stopped)
             for gone in stopped:
                 if entry := self._entries.get(gone.scaler):
-                    entry.series.task_stopped(gone.outcome)
+                    entry.series.count_stop(gone.outcome)
             seen: tuple[LiveTask | StoppedTask, ...] = (*after.values(), *stopped)
             for task in seen:
                 self._count_start(before.get(task.arn), task)
@@ -101,7 +101,7 @@ class Roster:
         entry.start_delay = median(entry.starts)
         # A task that ran before this process began to look was counted by the process before.
         if known is not None:
-            entry.series.task_started(took)
+            entry.series.count_start(took)
 
     def _keep_signs(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
         for task in after.values():

@@ -45,7 +45,7 @@ def configure(spec: LogSpec) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[of_libraries], force=True)
 
 
-def decided(done: Reconciled, previous: Reconciled | None) -> None:
+def report_decision(done: Reconciled, previous: Reconciled | None) -> None:
     """Log one decision, and how often the one before it had repeated itself.
 
     Whoever reads along finds first which scaler it is, and what was decided in a sentence.
@@ -67,6 +67,6 @@ def _leave_out_unknown(_logger: Any, _method: str, event: EventDict) -> EventDic
     return {key: value for key, value in event.items() if value is not None}
 
 
-def broke(scaler: str) -> None:
+def report_breakage(scaler: str) -> None:
     """Log a reconcile that ended in an error of our own, with its traceback."""
     structlog.get_logger().exception("reconcile broke", scaler=scaler)

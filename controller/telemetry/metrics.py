@@ -48,7 +48,7 @@ class Metrics:
         self.aws_requests.labels(service, operation, outcome).inc()
         self.aws_request_duration.labels(service, operation).observe(seconds)
 
-    def reloaded(self, at: float | None) -> None:
+    def note_reload(self, at: float | None) -> None:
         """Note a reload, successful at ``at``, or failed if None."""
         self.config_last_reload_successful.set(at is not None)
         if at is not None:

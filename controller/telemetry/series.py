@@ -47,13 +47,13 @@ class Series:
         self._registered = of.task_definitions_registered.labels(scaler)
         self._start_duration = of.task_start_duration.labels(scaler)
 
-    def configured(self, policy: Policy) -> None:
+    def show_configuration(self, policy: Policy) -> None:
         """Show what the configuration says."""
         self._min.set(policy.min_containers)
         self._max.set(policy.max_containers)
         self._paused.set(policy.paused)
 
-    def reconciled(self, done: Reconciled, seconds: float) -> None:
+    def show_reconcile(self, done: Reconciled, seconds: float) -> None:
         """Show one reconcile, which took so many seconds."""
         decision = done.decision
         self._metrics.reconcile_duration.observe(seconds)
@@ -62,26 +62,26 @@ class Series:
         self._show_fleet(decision.fleet)
         self._show_numbers(decision.numbers)
         self._count_launch(done.launch)
-        outcome = _outcome(done)
+        outcome = _judge(done)
         self._reconciles[outcome].inc()
         if outcome != "failed":
             self._last_success.set(decision.at)
 
-    def failed(self) -> None:
+    def count_breakage(self) -> None:
         """Count a reconcile that broke; what it did not get to see is unknown."""
         for observed in (self._queue, self._containers, self._tasks, self._oldest, self._desired):
             observed.drop()
         self._reconciles["failed"].inc()
 
-    def task_started(self, seconds: float) -> None:
+    def count_start(self, seconds: float) -> None:
         """Count a task that became RUNNING so many seconds after RunTask."""
         self._start_duration.observe(seconds)
 
-    def task_stopped(self, outcome: StopOutcome) -> None:
+    def count_stop(self, outcome: StopOutcome) -> None:
         """Count a task that has ended."""
         self._stopped[outcome].inc()
 
-    def registered(self) -> None:
+    def count_registration(self) -> None:
         """Count a derived revision."""
         self._registered.inc()
 
@@ -148,7 +148,7 @@ class _Observed:
             self._children = {}
 
 
-def _outcome(done: Reconciled) -> str:
+def _judge(done: Reconciled) -> str:
     """Return how a reconcile went: a launch that started nothing, like an unknown, is a failure; a dry run holds."""
     if done.decision.reason in _UNKNOWN:
         return "failed"

@@ -54,7 +54,7 @@ def test_what_botocore_does_not_know_is_told(aws: EmbeddedAws, family: str) -> N
     aws.disturbances.add(Disturbance("ecs", "DescribeTaskDefinition", "replace", body={"taskDefinition": described}))
     definitions = Definitions(clients_of(aws))
     expected = ["containerDefinitions.dependsOn.after", "containerDefinitions.sandboxProfile", "isolation"]
-    assert (expected, []) == (definitions.template(family).unknown, definitions.template(family).unknown)
+    assert (expected, []) == (definitions.read_template(family).unknown, definitions.read_template(family).unknown)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_template_is_found_by_family_revision_or_arn(
     """A family means its newest revision, the others exactly what they name."""
     for _ in range(2):
         register_template(aws, family)
-    template = Definitions(clients_of(aws)).template(given.format(family=family))
+    template = Definitions(clients_of(aws)).read_template(given.format(family=family))
     assert (family, revision) == (template.family, template.revision)
 
 
@@ -82,7 +82,7 @@ def test_a_family_is_looked_up_each_time(aws: EmbeddedAws, family: str) -> None:
     register_template(aws, family)
     for change in (lambda: None, lambda: register_template(aws, family), lambda: deregister(aws, f"{family}:2")):
         change()
-        revisions.append(definitions.template(family).revision)
+        revisions.append(definitions.read_template(family).revision)
     assert [1, 2, 1] == revisions
 
 
@@ -90,7 +90,7 @@ def test_a_template_carries_its_tags(aws: EmbeddedAws, family: str) -> None:
     """Tags come only to those who ask for them."""
     tags = [{"key": "team", "value": "content"}]
     register_template(aws, family, tags=tags)
-    assert tags == Definitions(clients_of(aws)).template(family).tags
+    assert tags == Definitions(clients_of(aws)).read_template(family).tags
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_missing_template_is_named(aws: EmbeddedAws, family: str, given: str, 
     """The message says which and where; ECS describes a deregistered revision as if nothing were wrong."""
     deregister(aws, register_template(aws, family))
     with pytest.raises(AwsError) as caught:
-        Definitions(clients_of(aws)).template(given.format(family=family))
+        Definitions(clients_of(aws)).read_template(given.format(family=family))
     assert message.format(family=family) == str(caught.value)
     assert (Kind.MISSING, "task.definition") == (caught.value.fault, caught.value.key)
 
@@ -127,7 +127,7 @@ def test_a_failure_names_the_definition(aws: EmbeddedAws, family: str, disturban
     aws.disturbances.add(disturbance)
     definitions = Definitions(clients_of(aws))
     for call in (
-        lambda: definitions.template(family),
+        lambda: definitions.read_template(family),
         lambda: definitions.find(family, "a"),
         lambda: definitions.register(definition(family, "a"), "a"),
     ):
@@ -221,11 +221,11 @@ def test_a_search_ends_where_revisions_are_older_than_the_template(timed_aws: Em
     clock.now += 600
     register_template(timed_aws, "worker")
     restarted = Definitions(clients_of(timed_aws))
-    restarted.template("worker")
+    restarted.read_template("worker")
     timed_aws.journal.clear()
     assert None is restarted.find("worker-x2", "new")
     assert ["ListTaskDefinitions", "DescribeTaskDefinition"] == requests(timed_aws)
-    restarted.template("worker:1")
+    restarted.read_template("worker:1")
     assert arns["a"] == restarted.find("worker-x2", "a")
 
 

@@ -31,7 +31,7 @@ def requests(aws: EmbeddedAws) -> list[str]:
 def test_a_queue_is_read_by_its_name_url_or_arn(aws: EmbeddedAws, queue: CreatedQueue, given: str) -> None:
     """The three ways lead to the same counts."""
     send_messages(aws, queue.url, 3)
-    assert QueueCounts(visible=3, in_flight=0, delayed=0) == Queue(clients_of(aws), getattr(queue, given)).counts()
+    assert QueueCounts(visible=3, in_flight=0, delayed=0) == Queue(clients_of(aws), getattr(queue, given)).read_counts()
 
 
 def test_the_three_counts_are_told_apart(aws: EmbeddedAws, queue: CreatedQueue) -> None:
@@ -40,7 +40,7 @@ def test_the_three_counts_are_told_apart(aws: EmbeddedAws, queue: CreatedQueue) 
     send_messages(aws, queue.url, 5)
     sqs.send_message(QueueUrl=queue.url, MessageBody="later", DelaySeconds=900)
     sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=2, VisibilityTimeout=900)
-    assert QueueCounts(visible=3, in_flight=2, delayed=1) == Queue(clients_of(aws), queue.name).counts()
+    assert QueueCounts(visible=3, in_flight=2, delayed=1) == Queue(clients_of(aws), queue.name).read_counts()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_read_is_one_request_once_the_url_is_known(
     """The URL is looked up at the first read only, and not at all when it is what was given."""
     reader = Queue(clients_of(aws), getattr(queue, given))
     for _ in range(3):
-        reader.counts()
+        reader.read_counts()
     assert [*look_up, *["GetQueueAttributes"] * 3] == requests(aws)
 
 
@@ -60,7 +60,7 @@ def test_a_queue_of_another_region_is_refused_without_asking(aws: EmbeddedAws) -
     """Its ARN names a region that the clients do not speak to; the message names both."""
     arn = "arn:aws:sqs:eu-north-1:123456789012:orders"
     with pytest.raises(AwsError) as caught:
-        Queue(clients_of(aws), arn).counts()
+        Queue(clients_of(aws), arn).read_counts()
     assert f'queue "{arn}" is in eu-north-1, but this controller works in us-east-1' == str(caught.value)
     assert (Kind.INVALID, "queue") == (caught.value.fault, caught.value.key)
     assert [] == requests(aws)
@@ -75,7 +75,7 @@ def test_a_missing_queue_is_named_with_its_region(aws: EmbeddedAws, missing: str
     """The message says what does not exist and where, and the key to check."""
     missing = missing.format(aws=aws)
     with pytest.raises(AwsError) as caught:
-        Queue(clients_of(aws), missing).counts()
+        Queue(clients_of(aws), missing).read_counts()
     assert f'queue "{missing}" does not exist in us-east-1' == str(caught.value)
     assert (Kind.MISSING, "queue") == (caught.value.fault, caught.value.key)
 
@@ -83,24 +83,24 @@ def test_a_missing_queue_is_named_with_its_region(aws: EmbeddedAws, missing: str
 def test_a_queue_that_vanishes_is_missing_until_it_is_back(aws: EmbeddedAws, queue: CreatedQueue) -> None:
     """Each read says so meanwhile, and the first after its return gives counts again."""
     reader = Queue(clients_of(aws), queue.name)
-    reader.counts()
+    reader.read_counts()
     aws.client("sqs").delete_queue(QueueUrl=queue.url)
     for _ in range(2):
         with pytest.raises(AwsError, match="does not exist"):
-            reader.counts()
+            reader.read_counts()
     create_queue(aws, queue.name)
-    assert EMPTY == reader.counts()
+    assert EMPTY == reader.read_counts()
 
 
 def test_a_url_is_looked_up_again_after_a_failure(aws: EmbeddedAws, queue: CreatedQueue) -> None:
     """A queue that was created anew may have another URL."""
     reader = Queue(clients_of(aws), queue.name)
-    reader.counts()
+    reader.read_counts()
     aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "error", status=400, code="AccessDenied"))
     with pytest.raises(AwsError):
-        reader.counts()
+        reader.read_counts()
     aws.journal.clear()
-    reader.counts()
+    reader.read_counts()
     assert ["GetQueueUrl", "GetQueueAttributes"] == requests(aws)
 
 
@@ -133,18 +133,18 @@ def test_counts_that_cannot_be_read_are_unknown(
     """Each failure names the queue and what is wrong; none is taken for an empty queue."""
     aws.disturbances.add(disturbance)
     with pytest.raises(AwsError, match=f'queue "{queue.name}"') as caught:
-        Queue(clients_of(aws), queue.name).counts()
+        Queue(clients_of(aws), queue.name).read_counts()
     assert (kind, key) == (caught.value.fault, caught.value.key)
 
 
 def test_one_broken_connection_is_mended_by_a_second_attempt(aws: EmbeddedAws, queue: CreatedQueue) -> None:
     """Reads may be sent again, so a reset does not cost a poll."""
     aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "lost_answer"))
-    assert EMPTY == Queue(clients_of(aws), queue.name).counts()
+    assert EMPTY == Queue(clients_of(aws), queue.name).read_counts()
 
 
 def test_a_missing_region_is_said_in_the_users_words(aws: EmbeddedAws) -> None:
     """Whatever is read first finds it out."""
     clients = Clients(replace(aws_spec(aws), region=None), "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError, match=r"no AWS region: set aws\.region or AWS_DEFAULT_REGION"):
-        Queue(clients, "orders").counts()
+        Queue(clients, "orders").read_counts()

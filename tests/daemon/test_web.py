@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from controller.config import ServerSpec
-from controller.daemon.web import CannotListenError, WebServer, application, bind
+from controller.daemon.web import CannotListenError, WebServer, bind, build_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Pages:
         self.registry = CollectorRegistry()
         bound = bind(LOOPBACK)
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        app = application(self.registry, lambda: self.ticks, lambda: self.missing, lambda: self.status)
+        app = build_application(self.registry, lambda: self.ticks, lambda: self.missing, lambda: self.status)
         self.server = WebServer(app, bound)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:

@@ -168,7 +168,7 @@ class _Seams:
     def __getattr__(self, operation: str) -> NoReturn:
         raise AssertionError(f"the controller asked AWS for {operation}: it reads, registers and runs tasks")
 
-    def counts(self) -> QueueCounts:
+    def read_counts(self) -> QueueCounts:
         self._process.meet("counts")
         return self._account.queue.counts()
 
@@ -186,7 +186,7 @@ class _Seams:
     def registrable(self) -> Allowed:
         return REGISTRABLE
 
-    def template(self, definition: str) -> Template:
+    def read_template(self, definition: str) -> Template:
         self._process.meet("template")
         return self._account.template(definition)
 

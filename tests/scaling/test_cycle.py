@@ -40,7 +40,7 @@ class World:
     """What tasks have told before this process."""
     problem: AwsError | None = None
 
-    def counts(self) -> QueueCounts:
+    def read_counts(self) -> QueueCounts:
         self.asked.append("counts")
         if self.problem:
             raise self.problem

@@ -277,7 +277,7 @@ def test_the_rate_of_registrations_is_kept(
     for workers in (2, 3, 4, 5):
         refused = pytest.raises(AwsError, match="has to wait") if stopping and workers > 3 else nullcontext()
         with refused:
-            process.launcher.drafts.definition(spec, drafted, workers, *arguments)
+            process.launcher.drafts.find_or_register(spec, drafted, workers, *arguments)
     assert kept == registrations(aws)
     assert [1.0, 1.0] == pytest.approx(pauses, abs=0.01)
 

@@ -127,7 +127,7 @@ def test_configured_again(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_decision_is_one_event(capsys: pytest.CaptureFixture[str]) -> None:
     """A decision's line carries its whole record, what is None as well; the scaler's level beside the event's own."""
     log.configure(LogSpec("info", "json"))
-    log.decided(HELD, None)
+    log.report_decision(HELD, None)
     [line] = written(capsys)
     expected = {key: value for key, value in record(HELD).items() if key not in {"repeated", "since"}}
     expected["scaler_level"] = expected.pop("level")
@@ -138,7 +138,7 @@ def test_a_decision_is_one_event(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_decision_as_text_begins_with_what_was_decided(capsys: pytest.CaptureFixture[str]) -> None:
     """A person reads the scaler, the reason and the sentence first, then the numbers that are known."""
     log.configure(LogSpec("info", "text"))
-    log.decided(HELD, None)
+    log.report_decision(HELD, None)
     [line] = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().err).splitlines()
     told = line.partition(" decision ")[2].lstrip()
     first = (
@@ -166,7 +166,7 @@ def test_a_decision_as_text_begins_with_what_was_decided(capsys: pytest.CaptureF
 def test_what_went_wrong_is_a_warning(capsys: pytest.CaptureFixture[str], done: Reconciled, level: str) -> None:
     """A decision is a warning when something could not be seen, or did not start whole."""
     log.configure(LogSpec("info", "json"))
-    log.decided(done, None)
+    log.report_decision(done, None)
     assert [level] == [line["level"] for line in written(capsys)]
 
 
@@ -176,7 +176,7 @@ def test_the_end_of_a_hold_tells_its_length(
 ) -> None:
     """The decision after a hold says how often that one had repeated itself."""
     log.configure(LogSpec("info", "json"))
-    log.decided(HELD, Reconciled(SCALER, DECISION, repeated=repeated))
+    log.report_decision(HELD, Reconciled(SCALER, DECISION, repeated=repeated))
     assert [expected] == [line.get("previous_repeated") for line in written(capsys)]
 
 
@@ -186,7 +186,7 @@ def test_a_broken_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         _ = {}["taskArns"]
     except KeyError:
-        log.broke("one")
+        log.report_breakage("one")
     [line] = written(capsys)
     assert ("reconcile broke", "error", "one") == (line["event"], line["level"], line["scaler"])
     assert "KeyError: 'taskArns'" in line["exception"]

@@ -93,8 +93,8 @@ def labelled(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
 def fill(series: Series) -> None:
     """Show everything that a scaler can show."""
     fleet = Fleet(listed_at=2e9, running=1, starting=(1.9e9,), running_tasks=1, starting_tasks=1, oldest_task_at=1.8e9)
-    series.configured(POLICY)
-    series.reconciled(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
+    series.show_configuration(POLICY)
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
@@ -145,7 +145,7 @@ def test_known_label_sets_start_at_zero(
 
 def test_what_was_not_observed_is_absent(metrics: Metrics, series: Series) -> None:
     """Before the first look there is no count of messages, containers or tasks, rather than 0."""
-    series.configured(POLICY)
+    series.show_configuration(POLICY)
     observed = ("queue_messages", "containers", "tasks", "containers_desired", "oldest_task_start_timestamp_seconds")
     assert [] == [name for name in observed if labelled(metrics, name)]
 
@@ -194,7 +194,7 @@ def test_an_unknown_queue_loses_its_counts(metrics: Metrics, series: Series) -> 
     """A queue that cannot be read has no count, rather than a stale one, until it can be read again."""
     fill(series)
     decision = decided(POLICY, None, None)
-    series.reconciled(Reconciled(SCALER, decision, problem="gone"), 0.01)
+    series.show_reconcile(Reconciled(SCALER, decision, problem="gone"), 0.01)
     assert ({}, {}, {}) == tuple(labelled(metrics, name) for name in ("queue_messages", "containers", "tasks"))
     assert (1, 1) == (
         labelled(metrics, "decisions_total")["unknown_backlog",],
@@ -225,7 +225,7 @@ def test_a_launch_is_counted_by_what_started(
 ) -> None:
     """Tasks and containers count when they started, a failure by its kind, and the reconcile by how it went."""
     launch = LaunchResult(outcome, Plan(), arns, containers=3 * len(arns), fault=fault)
-    series.reconciled(Reconciled(SCALER, decided(POLICY, *BUSY), launch), 0.01)
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY), launch), 0.01)
     reconciles = labelled(metrics, "reconciles_total")
     went = next(labels[0] for labels, count in reconciles.items() if count)
     totals = samples(metrics)
@@ -239,18 +239,18 @@ def test_a_failure_does_not_look_like_a_success(metrics: Metrics, series: Series
     fill(series)
     before = samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
     assert before > 0
-    series.reconciled(Reconciled(SCALER, decided(POLICY, None, None, later=60)), 0.01)
-    series.failed()
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, None, None, later=60)), 0.01)
+    series.count_breakage()
     assert before == samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
 
 
 def test_cooldowns(metrics: Metrics, series: Series) -> None:
     """The end of a cooldown is a time, and 0 while there is none."""
     state = ScalerState(launched_at=1e9)
-    series.reconciled(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
     assert 0 == labelled(metrics, "cooldown_until_timestamp_seconds")["launch",]
     warm = decided(POLICY, *BUSY, state=state, polls=2)
-    series.reconciled(Reconciled(SCALER, warm), 0.01)
+    series.show_reconcile(Reconciled(SCALER, warm), 0.01)
     assert warm.numbers is not None
     expected = (warm.numbers.launch_cooldown_until or 0, warm.numbers.fall_cooldown_until or 0)
     found = labelled(metrics, "cooldown_until_timestamp_seconds")
@@ -275,8 +275,8 @@ def test_a_scaler_that_goes_takes_its_series_along(metrics: Metrics, series: Ser
 @pytest.mark.parametrize(("at", "expected"), [(2e9, (1, 2e9)), (None, (0, 1e9))], ids=["taken", "refused"])
 def test_reload(metrics: Metrics, at: float | None, expected: tuple[float, float]) -> None:
     """A refused reload turns the gauge 0 and leaves the time of the last that was taken."""
-    metrics.reloaded(1e9)
-    metrics.reloaded(at)
+    metrics.note_reload(1e9)
+    metrics.note_reload(at)
     shown = samples(metrics)
     assert expected == (
         shown["config_last_reload_successful", ()],
@@ -299,7 +299,7 @@ def test_a_scaler_that_came_back_keeps_its_series() -> None:
     """Removed and added again while the old one still worked: the old one's leaving takes nothing from the new one."""
     metrics = Metrics("0", (), REQUEST_OUTCOMES)
     old, new = series_of(metrics), series_of(metrics)
-    new.task_stopped(StopOutcome.SUCCEEDED)
+    new.count_stop(StopOutcome.SUCCEEDED)
     old.forget()
     labels = {"scaler": SCALER, "outcome": "succeeded"}
     assert 1 == metrics.registry.get_sample_value("ecsq_tasks_stopped_total", labels)

@@ -46,7 +46,7 @@ def template_family(family: str) -> str:
     return family.rpartition("-x")[0]
 
 
-def families(definition: str, most: int) -> tuple[str, ...]:
+def list_families(definition: str, most: int) -> tuple[str, ...]:
     """Return the family of ``definition`` (family, family:revision or ARN), then those of 2 to ``most`` copies."""
     family = definition.rpartition("/")[2].partition(":")[0]
     return (family, *(f"{family}-x{k}" for k in range(2, most + 1)))

@@ -84,7 +84,7 @@ def _measure(
     policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved."""
-    asked, demand, level = _level(policy, queue, fleet, state.level, now)
+    asked, demand, level = _find_level(policy, queue, fleet, state.level, now)
     state = replace(
         state,
         level=level,
@@ -122,7 +122,7 @@ def _measure(
     return numbers, state
 
 
-def _level(
+def _find_level(
     policy: Policy, queue: QueueCounts, fleet: Fleet, state: LevelState | None, now: float
 ) -> tuple[int, int, LevelState]:
     """Return what the strategy asks for, what counts of it, and the level after this poll.
@@ -157,7 +157,7 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
     if policy.paused:
         return Reason.PAUSED
     if numbers.shortfall <= 0:
-        return _why_enough(policy, fleet, numbers)
+        return _explain_enough(policy, fleet, numbers)
     if numbers.room <= 0:
         return Reason.AT_MAX
     if numbers.useful <= 0:
@@ -169,7 +169,7 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
     return None
 
 
-def _why_enough(policy: Policy, fleet: Fleet, numbers: Numbers) -> Reason:
+def _explain_enough(policy: Policy, fleet: Fleet, numbers: Numbers) -> Reason:
     """Return why what lives is enough."""
     if numbers.demand > max(numbers.level, fleet.live):
         return Reason.RISING

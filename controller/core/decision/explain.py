@@ -40,7 +40,7 @@ def summarize(decision: Decision) -> str:
     if numbers is None or fleet is None:
         return "hold: the cluster could not be read, so what lives is unknown"
     seen = f"{format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
-    said = _verdict(decision.reason, decision.queue, numbers, asleep=bool(decision.backlog)).format(
+    said = _choose_verdict(decision.reason, decision.queue, numbers, asleep=bool(decision.backlog)).format(
         launch=format_count(decision.launch, "container"),
         missing=format_count(numbers.shortfall, "container"),
         demand=numbers.demand,
@@ -48,7 +48,7 @@ def summarize(decision: Decision) -> str:
     return f"{said} ({seen})"
 
 
-def _verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bool) -> str:
+def _choose_verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bool) -> str:
     """Return the words for a reason; some reasons read differently where the difference matters."""
     if reason is Reason.IDLE and asleep:
         return _ASLEEP
@@ -61,46 +61,46 @@ def _verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bo
 
 def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:
     """Return the decision line by line, in the order of its steps."""
-    return tuple(_lines(policy, decision))
+    return tuple(_explain_steps(policy, decision))
 
 
-def _lines(policy: Policy, decision: Decision) -> Iterator[Line]:
+def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
-    yield "queue", _queue(policy, queue)
-    yield "fleet", _fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
+    yield "queue", _explain_queue(policy, queue)
+    yield "fleet", _explain_fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
     if queue and fleet and numbers:
-        yield "demand", _demand(policy, queue, fleet, decision.backlog or 0, numbers)
-        yield "level", _level(policy, numbers, decision.at)
-        yield "desired", _desired(policy, numbers, fleet)
+        yield "demand", _explain_demand(policy, queue, fleet, decision.backlog or 0, numbers)
+        yield "level", _explain_level(policy, numbers, decision.at)
+        yield "desired", _explain_desired(policy, numbers, fleet)
         if numbers.shortfall > 0:
-            yield "limits", _limits(policy, queue, fleet, numbers)
-            yield "cooldown", _cooldown(policy, numbers, decision.at)
+            yield "limits", _explain_limits(policy, queue, fleet, numbers)
+            yield "cooldown", _explain_cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
-            yield "breaker", _breaker(numbers, fleet, decision.at)
+            yield "breaker", _explain_breaker(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", f"{numbers.granted} of {numbers.wanted} granted: the budget of all scalers has no more room"
         if decision.slot is not None or decision.look_again_at is not None:
-            yield "slot", _slot(policy, decision)
+            yield "slot", _explain_slot(policy, decision)
     yield "decision", summarize(decision)
 
 
-def _queue(policy: Policy, queue: QueueCounts | None) -> str:
+def _explain_queue(policy: Policy, queue: QueueCounts | None) -> str:
     if queue is None:
         return "unknown: it could not be read"
     states = [state for state in MessageState if state in policy.counted]
-    parts = " + ".join(f"{getattr(queue, state.value)} {_words(state)}" for state in states)
+    parts = " + ".join(f"{getattr(queue, state.value)} {_write_state(state)}" for state in states)
     left_out = [
-        f"{getattr(queue, state.value)} {_words(state)}" for state in MessageState if state not in policy.counted
+        f"{getattr(queue, state.value)} {_write_state(state)}" for state in MessageState if state not in policy.counted
     ]
     rest = f"; not counted: {', '.join(left_out)}" if left_out else ""
     return f"{format_count(queue.backlog(policy.counted), 'message')} of backlog = {parts}{rest}"
 
 
-def _words(state: MessageState) -> str:
+def _write_state(state: MessageState) -> str:
     return state.value.replace("_", " ")
 
 
-def _fleet(fleet: Fleet | None) -> str:
+def _explain_fleet(fleet: Fleet | None) -> str:
     if fleet is None:
         return "unknown: the cluster could not be read"
     tasks = format_count(fleet.running_tasks + fleet.starting_tasks, "task")
@@ -108,7 +108,7 @@ def _fleet(fleet: Fleet | None) -> str:
     return f"{live} = {fleet.running} running + {len(fleet.starting)} starting, in {tasks}"
 
 
-def _demand(policy: Policy, queue: QueueCounts, fleet: Fleet, backlog: int, numbers: Numbers) -> str:
+def _explain_demand(policy: Policy, queue: QueueCounts, fleet: Fleet, backlog: int, numbers: Numbers) -> str:
     asked = format_count(numbers.asked, "container")
     match policy.demand:
         case Steps(steps):
@@ -117,11 +117,11 @@ def _demand(policy: Policy, queue: QueueCounts, fleet: Fleet, backlog: int, numb
         case PerContainer(messages_per_container):
             why = f"one for every {format_count(messages_per_container, 'message')} of {backlog}"
         case DrainWithin() as goal:
-            why = _drain(goal, queue, fleet)
-    return f"{asked}: {why}{_gate(policy, numbers)}"
+            why = _explain_drain(goal, queue, fleet)
+    return f"{asked}: {why}{_explain_gate(policy, numbers)}"
 
 
-def _gate(policy: Policy, numbers: Numbers) -> str:
+def _explain_gate(policy: Policy, numbers: Numbers) -> str:
     """Say what makes demand differ from what the strategy asks for."""
     if numbers.demand == numbers.asked:
         return ""
@@ -135,7 +135,7 @@ def _gate(policy: Policy, numbers: Numbers) -> str:
     return f"; but it sleeps until there are {format_count(rules.activate_at, 'message')}{late}"
 
 
-def _drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
+def _explain_drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
     measured = "measured" if fleet.start_delay is not None else "assumed until one was seen"
     delay = fleet.start_delay if fleet.start_delay is not None else UNKNOWN_START_DELAY
     return (
@@ -145,7 +145,7 @@ def _drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
     )
 
 
-def _level(policy: Policy, numbers: Numbers, now: float) -> str:
+def _explain_level(policy: Policy, numbers: Numbers, now: float) -> str:
     if isinstance(policy.demand, DrainWithin):
         return f"{numbers.level}: the demand itself, for drain_within is not held"
     if numbers.demand > numbers.level:
@@ -159,14 +159,14 @@ def _level(policy: Policy, numbers: Numbers, now: float) -> str:
     return f"{numbers.level}: it falls when {polls} in a row have asked for less{held}"
 
 
-def _desired(policy: Policy, numbers: Numbers, fleet: Fleet) -> str:
+def _explain_desired(policy: Policy, numbers: Numbers, fleet: Fleet) -> str:
     bounds = f"the level within {policy.min_containers} and {policy.max_containers}"
     if numbers.shortfall > 0:
         return f"{numbers.desired}: {bounds}; {numbers.shortfall} more than the {fleet.live} live"
     return f"{numbers.desired}: {bounds}; {fleet.live} live are enough"
 
 
-def _limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) -> str:
+def _explain_limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) -> str:
     doubt = f", {numbers.in_doubt} in doubt" if numbers.in_doubt else ""
     room = f"room for {numbers.room} below max_containers {policy.max_containers} ({fleet.live} live{doubt})"
     taken = queue.visible - numbers.unclaimed
@@ -174,7 +174,7 @@ def _limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) 
     return f"{room}; {waits} ({taken} are about to be taken)"
 
 
-def _cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
+def _explain_cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
     until = numbers.launch_cooldown_until
     if until is None:
         return "none: nothing was launched yet"
@@ -182,7 +182,7 @@ def _cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
     return f"launch: {state} {format_clock(until)}"
 
 
-def _breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
+def _explain_breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
     breaker = numbers.breaker
     bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start or soon after"
     cause = f", the last: {breaker.cause}" if breaker.cause else ""
@@ -195,7 +195,7 @@ def _breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
     return f"{bad}{cause}; {when}"
 
 
-def _slot(policy: Policy, decision: Decision) -> str:
+def _explain_slot(policy: Policy, decision: Decision) -> str:
     if decision.slot is not None:
         last_send = slot_numbered(policy.slots, decision.slot).last_send
         return f"{decision.slot}: its window is open until {format_clock(last_send)}"
