@@ -133,6 +133,18 @@ def test_every_file_exists(document: Path) -> None:
     assert [] == [name for name in names if not any((root / name).exists() for root in roots)]
 
 
+@each_document
+def test_every_function_is_where_a_document_says(document: Path) -> None:
+    """A name in brackets behind a file of the package is defined there."""
+    named = re.findall(r"`([\w/]+\.py)` \(((?:`\w+`(?:, )?)+)\)", document.read_text(encoding="utf-8"))
+    wrong = []
+    for path, listed in named:
+        text = (ROOT / "controller" / path).read_text(encoding="utf-8")
+        defined = re.findall(r"^ *(?:def |class )?(\w+)", text, flags=re.MULTILINE)
+        wrong += [f"{path}: {name}" for name in re.findall(r"\w+", listed) if name not in defined]
+    assert [] == wrong
+
+
 def test_every_command_is_described() -> None:
     """The README's table of commands is whole, and its options are those of the command."""
     rows = {name.strip("`").removeprefix("ecsq "): text for name, text in table(README, "Commands")}

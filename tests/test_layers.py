@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,12 @@ def test_a_broken_layer_is_reported(copy: Path, module: str, imported: str) -> N
     add_import(copy, module, imported)
     code, report = contracts(copy)
     assert (1, True) == (code, f"controller.{module} -> {imported}" in report), report
+
+
+def test_nobody_asks_a_date_for_the_time() -> None:
+    """What no import tells: the machine's clock can be asked through ``datetime`` as well."""
+    asks = re.compile(r"\b(?:datetime|date)\.(?:now|today|utcnow)\b")
+    assert [] == [path.name for path in (ROOT / "controller").rglob("*.py") if asks.search(path.read_text())]
 
 
 def test_a_circle_is_reported(copy: Path) -> None:

@@ -8,6 +8,7 @@ from controller.aws.errors import AwsError, Fault
 from controller.clock import Clock
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.rate import Bucket, Rate, take
+from controller.core.words import format_span
 
 FIRST_BACK_OFF = 1.0
 """Seconds for which an operation rests after it was throttled once."""
@@ -28,7 +29,9 @@ class BackOff:
         """Raise AwsError while the operation rests: asking a throttled account for more makes it worse."""
         rest = self._rest(operation)[1] - self._clock.elapsed()
         if rest > 0:
-            raise AwsError(Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {rest:.1f} s")
+            raise AwsError(
+                Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {format_span(rest)}"
+            )
 
     def note(self, operation: str, sent_at: float, *, throttled: bool) -> None:
         """Note how a request went that was sent at ``sent_at``."""

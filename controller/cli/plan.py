@@ -18,18 +18,17 @@ from controller.cli import definition
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.options import config_option
 from controller.clock import machine_clock
-from controller.config import ConfigError, ControllerSpec, ScalerSpec, load
+from controller.config import ConfigError, ControllerSpec, Loaded, ScalerSpec, load
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
 from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
 from controller.core.decision.explain import explain
-from controller.core.decision.model import ScalerState
 from controller.core.record import LaunchResult, record
-from controller.core.words import format_count
+from controller.core.words import format_clock, format_count
 from controller.daemon.app import connect
-from controller.daemon.status import read_memories
 from controller.scaling.draft import Draft
 from controller.scaling.launch import explain_error
+from controller.scaling.memory import Memory, read_memory
 from controller.scaling.preview import Preview, preview
 from controller.scaling.reconcile import Services
 
@@ -56,32 +55,44 @@ T = TypeVar("T")
 def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bool, workers: int | None) -> None:
     """Observe once, decide, and explain each step. Nothing is written to AWS.
 
-    All that SQS and ECS tell goes into it, the budget and failing tasks included. What only a running daemon
-    remembers comes from it with --from; without, the decision is that of a daemon which has just started.
+    The decision is that of a daemon which has just started, with the budget of all scalers and with tasks that keep
+    failing. With --from it is that of a running daemon at its coming poll, with what that one remembers.
     """
+    if workers is not None and daemon is not None:
+        raise click.UsageError("--from has no effect with --definition: leave one of the two out")
     try:
-        spec = load(config).spec
+        loaded = load(config)
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from error
+    spec = loaded.spec
     chosen = _choose(spec, scaler, config)
     services = connect(spec, machine_clock(Event()), dry_run=True)
     if workers is None:
-        previews = preview(spec, chosen, services, _fetch_memories(spec, daemon))
-        if as_json:
-            _say_json(previews, _to_plain)
-        else:
-            _say(previews, _draw)
-            click.echo(f"\n{_describe_memory(previews, daemon)}")
-        _complain([each.done.problem for each in previews if each.done.problem])
+        _show_previews(loaded, chosen, services, daemon, as_json=as_json)
+        return
+    answers = [_show_definition(each, services, workers) for each in chosen]
+    if as_json:
+        _say_json(answers, definition.to_plain)
     else:
-        answers = [_show_definition(each, services, workers) for each in chosen]
-        refused = [answer.error for answer in answers if isinstance(answer, definition.Refused)]
-        if as_json:
-            _say_json(answers, definition.to_plain)
-        else:
-            _say([answer for answer in answers if isinstance(answer, definition.Shown)], _draw_definition)
-        _complain(refused)
+        _say([answer for answer in answers if isinstance(answer, definition.Shown)], _draw_definition)
+    _complain([answer.error for answer in answers if isinstance(answer, definition.Refused)])
+
+
+def _show_previews(
+    loaded: Loaded, chosen: list[ScalerSpec], services: Services, daemon: str | None, *, as_json: bool
+) -> None:
+    status = None if daemon is None else fetch_status(daemon)
+    memories = {} if status is None else _read_memories(loaded.spec, str(daemon), status)
+    previews = preview(loaded.spec, chosen, services, memories)
+    if as_json:
+        _say_json(previews, _to_plain)
+    else:
+        _say(previews, _draw)
+        click.echo()
+        for line in _describe_memory(loaded, previews, daemon, status):
+            click.echo(line)
+    _complain([each.done.problem for each in previews if each.done.problem])
 
 
 def _choose(spec: ControllerSpec, scaler: str | None, config: Path) -> list[ScalerSpec]:
@@ -92,13 +103,11 @@ def _choose(spec: ControllerSpec, scaler: str | None, config: Path) -> list[Scal
     return chosen
 
 
-def _fetch_memories(spec: ControllerSpec, daemon: str | None) -> Mapping[str, ScalerState]:
-    """Return the memory of the daemon by scaler; nothing without a daemon."""
-    if daemon is None:
-        return {}
-    status = fetch_status(daemon)
+def _read_memories(spec: ControllerSpec, daemon: str, status: Mapping[str, Any]) -> dict[str, Memory]:
+    """Return what the daemon remembers, by scaler."""
     try:
-        name, memories = status["name"], read_memories(status)
+        name = status["name"]
+        memories = {scaler["name"]: read_memory(scaler["memory"]) for scaler in status["scalers"]}
     except (ValueError, KeyError, TypeError) as error:
         raise not_a_daemon(daemon) from error
     if name != spec.name:
@@ -108,16 +117,19 @@ def _fetch_memories(spec: ControllerSpec, daemon: str | None) -> Mapping[str, Sc
     return memories
 
 
-def _describe_memory(previews: list[Preview], daemon: str | None) -> str:
-    """Say whose memory the decisions stand on."""
-    if daemon is None:
-        return (
-            "Decided as after a restart. Levels, cooldowns and launches in doubt are known to a\n"
-            "running daemon only: with --from URL they are taken from it."
-        )
-    said = f"Decided with what the daemon at {base_url(daemon)} remembers"
-    unknown = [each.spec.name for each in previews if not each.remembered]
-    return f"{said}, but as after a restart for {', '.join(unknown)}: it does not run them." if unknown else f"{said}."
+def _describe_memory(
+    loaded: Loaded, previews: list[Preview], daemon: str | None, status: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Say what the decisions know besides what SQS and ECS tell, in lines of at most 80 characters where they can."""
+    if daemon is None or status is None:
+        yield "Decided as by a daemon that has just started. Only a running one knows its levels,"
+        yield "cooldowns, launches in doubt and places in the budget's line: --from URL asks it."
+        return
+    yield f"Decided with what the daemon at {base_url(daemon)} remembers."
+    if unknown := [each.spec.name for each in previews if each.memory is None]:
+        yield f"It does not run {', '.join(unknown)}: decided as after a restart."
+    if status.get("config", {}).get("hash") != loaded.hash:
+        yield f"It runs another configuration than {loaded.path} as it is now."
 
 
 def _say_json(items: list[T], plain: Callable[[T], dict[str, Any]]) -> None:
@@ -151,7 +163,12 @@ def _draw_definition(shown: definition.Shown) -> Iterator[str]:
 def _to_plain(plan: Preview) -> dict[str, Any]:
     """Return the record; a plan that waits for its window is told, and that nothing comes of it yet."""
     explanation = [list(line) for line in explain(plan.spec.policy, plan.done.decision)]
-    told = record(plan.done) | {"explanation": explanation, "remembered": plan.remembered}
+    retry_at = plan.memory.retry_at if plan.memory else None
+    told = record(plan.done) | {
+        "explanation": explanation,
+        "remembered": plan.memory is not None,
+        "retry_at": retry_at,
+    }
     return told if plan.done.decision.launch else told | {"outcome": None}
 
 
@@ -161,8 +178,11 @@ def _draw(plan: Preview) -> Iterator[str]:
         yield f"  problem   {plan.done.problem}"
     for about, what in explain(plan.spec.policy, plan.done.decision):
         yield f"  {about:<10}{what}"
+    retry_at = plan.memory.retry_at if plan.memory else None
+    if retry_at is not None:
+        yield f"  retry     not before {format_clock(retry_at)}: after a failure the daemon waits longer each time"
     if plan.draft and plan.draft.plan.tasks:
-        now = plan.done.decision.launch > 0
+        now = plan.done.decision.launch > 0 and retry_at is None
         yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))
 
 

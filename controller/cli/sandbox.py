@@ -8,7 +8,7 @@ from controller.config.durations import parse_argument
 from controller.sandbox.presets import PRESETS
 
 OPTIONAL = frozenset({"flask", "moto", "rich", "werkzeug"})
-"""What the sandbox needs and the daemon does not; moto alone comes without its server's two."""
+"""The packages that the sandbox needs and the daemon does not; moto alone comes without its server's two."""
 
 DURATION = 60.0
 SOAK = 600.0

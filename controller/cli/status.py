@@ -52,6 +52,8 @@ def _draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
     if last is None:
         return
     yield f"  decided   {_say_when(last, now)}{_say_repeated(last)}"
+    if scaler.get("held"):
+        yield f"  now       {scaler['held']}"
     for about, what in scaler["explanation"][:-1]:
         yield f"  {about:<10}{what}"
     if last["outcome"]:

@@ -1,4 +1,4 @@
-"""What the rules share: they read a document that may be incomplete, or hold values of the wrong types."""
+"""Reading a document that may be incomplete, or hold values of the wrong types: the rules share it."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _parse_text(text: str) -> float:
 def _explain(text: str) -> str:
     """Say why a text is no duration, and how to write it."""
     if re.fullmatch(r"[0-9]+(:[0-9]+)+", text):
-        return f"must have units instead of colons: {FORMS}"
+        return f"must have units, since colons can be read in two ways: {FORMS}"
     if re.match(r"[0-9]*[.,][0-9]", text):
         seconds = _convert_fraction(text)
         return f"must not have a fraction: {FORMS if seconds is None else f'write it as {format_duration(seconds)}'}"

@@ -1,4 +1,4 @@
-"""What the schema is made of: the base of its sections, and the types of their values.
+"""The base of the schema's sections, and the types of their values.
 
 A duration, a count, a name, or something of AWS's own that has a format: what a single value may be is said here.
 """

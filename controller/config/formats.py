@@ -42,7 +42,7 @@ WORDS = {
     SECURITY_GROUP: "must be the id of a security group, such as sg-0123456789abcdef0",
     VARIABLE: "must be the name of a variable: not empty, and without =",
 }
-"""What each pattern asks for, in the words that follow "<key>:" in a message."""
+"""The words for each pattern that follow "<key>:" in a message."""
 
 
 def check_tag_text(text: str) -> str:

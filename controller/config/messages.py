@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _KEY = "[key]"
-"""What pydantic appends to a location when it means a mapping's key and not the value under it."""
+"""Pydantic appends this to a location when it means a mapping's key and not the value under it."""
 MAX_SUGGESTED = 5 * MAX_PROBLEMS
 """How many different unknown keys are compared with the known ones. It is slow, and most of so many are never shown."""
 

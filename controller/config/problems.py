@@ -1,4 +1,4 @@
-"""What is found wrong with a configuration: findings about a key, and problems with their place in the file."""
+"""Findings about a key of a configuration, and problems with their place in the file."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ SET_BY_CONTROLLER = {
     "launchType": "use task.launch_type",
     "networkConfiguration": "use task.subnets, task.security_groups and task.assign_public_ip",
     "overrides": "use task.environment",
-    "startedBy": "it is the controller's name, which is name at the top of the file",
+    "startedBy": "it is always the name of the controller, the key name at the top of the file",
     "tags": "use task.tags",
     "taskDefinition": "use task.definition",
 }

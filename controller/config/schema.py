@@ -66,7 +66,7 @@ class Server(Section):
 
 
 class Log(Section):
-    """What is logged on standard error, and how."""
+    """The log on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The lowest level that is logged."""
@@ -168,7 +168,7 @@ class Scaler(Section):
     cooldown: Cooldown = Cooldown()
     """The shortest times between two moves of a scaler."""
     task: Task
-    """What is launched."""
+    """The tasks that are launched."""
 
 
 class Configuration(Section):
@@ -183,7 +183,7 @@ class Configuration(Section):
     server: Server = Server()
     """Where metrics, health and status are served."""
     log: Log = Log()
-    """What is logged, and how."""
+    """The log."""
     budget: Budget | None = None
     """The limits on all scalers together. null: each has only its own max_containers."""
     scalers: Annotated[list[Scaler], Field(min_length=1, max_length=MAX_SCALERS)]

@@ -33,7 +33,7 @@ class Source:
     file: str
     root: Node
     problems: tuple[Problem, ...]
-    """What is wrong with the YAML although it could be read, such as duplicate keys."""
+    """Mistakes in the YAML that did not keep it from being read, such as duplicate keys."""
 
     def to_plain(self) -> Any:
         """Return the document as dictionaries, lists and scalars."""

@@ -43,7 +43,7 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class LogSpec:
-    """What is logged, and how."""
+    """The log."""
 
     level: str
     """debug, info, warning or error."""
@@ -53,7 +53,7 @@ class LogSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a scaler launches."""
+    """The tasks that a scaler launches."""
 
     cluster: str
     """Name or ARN."""

@@ -30,7 +30,7 @@ class CapacityProvider(Section):
 
 
 class Task(Section):
-    """What is launched."""
+    """The tasks that are launched."""
 
     cluster: Annotated[str, Field(pattern=formats.CLUSTER)] = "default"
     """The ECS cluster: name or ARN."""

@@ -75,7 +75,9 @@ def quote(value: object) -> str:
 def suggest(word: str, known: Collection[str]) -> str:
     """Say what to write instead of an unknown word: the known one nearest to it, or else any of them."""
     meant = find_nearest(word, frozenset(known))
-    return f"did you mean {meant}?" if meant else f"use one of {', '.join(sorted(known))}"
+    if meant is not None:
+        return f"did you mean {meant}?"
+    return f"use {'one of ' if len(known) > 1 else ''}{', '.join(sorted(known))}"
 
 
 @lru_cache(maxsize=10_000)

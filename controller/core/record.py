@@ -50,6 +50,8 @@ class Reconciled:
     launch: LaunchResult | None = None
     problem: str | None = None
     """Why something could not be observed, as a sentence."""
+    held: Decision | None = None
+    """The newest hold for the slot after a launch that failed. It tried nothing, so the failure still stands."""
     repeated: int = 0
     """How often the same hold, or the same failure to launch, has come again since."""
     since: float | None = None
@@ -107,11 +109,13 @@ def is_same_again(before: Reconciled, done: Reconciled) -> bool:
 def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
     """Return a reconcile that tells nothing new, with how often and since when it has come.
 
-    It is the newest, so that its numbers and its explanation are those of now. A failure to launch that a hold for the
-    slot follows still stands, and stays beside it.
+    It is the newest, so that its numbers and its explanation are those of now. After a launch that failed, the holds
+    for the slot are kept beside it: they tried nothing, so it is the failure that repeats.
     """
     since = before.decision.at if before.since is None else before.since
-    return replace(done, launch=done.launch or before.launch, repeated=before.repeated + 1, since=since)
+    if before.launch and not done.launch:
+        return replace(before, held=done.decision, repeated=before.repeated + 1, since=since)
+    return replace(done, repeated=before.repeated + 1, since=since)
 
 
 def _find_failure(done: Reconciled) -> tuple[str | None, str | None] | None:

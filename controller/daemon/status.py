@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
-from controller.core.decision.explain import explain
-from controller.core.decision.model import ScalerState
+from controller.core.decision.explain import explain, summarize
 from controller.core.decision.task import LiveTask
 from controller.core.record import record
 from controller.daemon.reload import ConfigurationFile
+from controller.scaling.memory import to_plain
 from controller.scaling.reconcile import Reconciler
-
-_MEMORY = TypeAdapter(ScalerState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +56,12 @@ def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
         "problem": last.problem if last else None,
         "tasks": [_describe_task(task) for task in reconciler.tasks],
         "last_decision": record(last) if last else None,
-        "explanation": [list(line) for line in explain(spec.policy, last.decision)] if last else [],
+        "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
+        "held": summarize(last.held) if last and last.held else None,
         "last_launch": next((done for done in reversed(decisions) if done["plan"]), None),
         "decisions": decisions,
-        "memory": asdict(state),
+        "memory": to_plain(reconciler.memory),
     }
-
-
-def read_memories(status: Mapping[str, Any]) -> dict[str, ScalerState]:
-    """Return the memory of every scaler in a daemon's status, by name.
-
-    Raises KeyError, TypeError or ValueError for what no daemon of this version answers.
-    """
-    return {scaler["name"]: _MEMORY.validate_python(scaler["memory"]) for scaler in status["scalers"]}
 
 
 def _describe_task(task: LiveTask) -> dict[str, Any]:

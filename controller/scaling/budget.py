@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 
 from controller.config import ScalerSpec
-from controller.core.decision.budget import Claim, grant_share
+from controller.core.decision.budget import Claim, grant_share, rank_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,15 @@ class SharedBudget:
         scaler that a reload has just removed is granted nothing.
         """
         with self._lock:
-            account = self._accounts.get(scaler)
-            if not wanted or account is None:
-                place = account.held_since if account and wanted is None else None
-                self._change(scaler, reserved=0, wanted=0, held_since=place)
-                return wanted or 0 if self._limit is None else 0
+            if not wanted:
+                self._change(scaler, reserved=0, wanted=0)
+                if wanted == 0:
+                    self._change(scaler, held_since=None)
+                return 0
             if self._limit is None:
                 return wanted
+            if (account := self._accounts.get(scaler)) is None:
+                return 0
             since = now if account.held_since is None else account.held_since
             self._change(scaler, reserved=0, wanted=wanted, held_since=since)
             room = self._limit - sum(each.taken for each in self._accounts.values())
@@ -80,7 +82,24 @@ class SharedBudget:
             self._change(scaler, reserved=share, wanted=wanted - share)
             return share
 
-    def settle(self, scaler: str, containers: int, now: float) -> None:
+    def waiting_since(self, scaler: str) -> float | None:
+        """Return a scaler's place in the line: since when it has waited for a launch; None: it wants nothing."""
+        with self._lock:
+            account = self._accounts.get(scaler)
+            return None if account is None else account.held_since
+
+    def line_up(self, places: Mapping[str, float | None], now: float) -> list[str]:
+        """Give scalers their places in the line, and return all of them in its order; None: it begins to wait now."""
+        with self._lock:
+            for scaler, since in places.items():
+                self._change(scaler, held_since=since)
+            claims = {
+                name: Claim(account.priority, 0, now if account.held_since is None else account.held_since)
+                for name, account in self._accounts.items()
+            }
+        return rank_claims(claims, now)
+
+    def book(self, scaler: str, containers: int, now: float) -> None:
         """Turn what was granted into the containers that a launch started, or may yet; the scaler goes to the end.
 
         Even if that is nothing: one whose launches fail must not keep the others from theirs.

@@ -5,7 +5,7 @@
     queue.read_counts() -> cluster.refresh() -> history -> signs to the breaker       observe
         -> propose -> budget.grant -> settle                                     decide
         -> once more, on a fresh listing, if only the listing is older than the launch window
-    launch -> remember its cooldown and its doubts -> budget.settle              launch
+    launch -> remember its cooldown and its doubts -> budget.book                launch
 
 Queue, cluster, budget, launcher and clock are handed in, so that a world of another kind can stand in for any of them.
 """
@@ -44,7 +44,7 @@ class BudgetOfAll(Protocol):
     def grant(self, scaler: str, wanted: int | None, now: float) -> int:
         """Return the part of ``wanted`` containers that may be launched; None: the scaler could not observe."""
 
-    def settle(self, scaler: str, containers: int, now: float) -> None:
+    def book(self, scaler: str, containers: int, now: float) -> None:
         """Turn what was granted into the containers that a launch started, or may yet."""
 
 
@@ -71,15 +71,12 @@ class Cycle:
     """The cycle of one scaler, and all that it remembers from one turn to the next."""
 
     def __init__(self, budget: BudgetOfAll, now: Callable[[], float], remembered: ScalerState | None = None) -> None:
-        """Begin with what a running daemon ``remembered``, or with nothing: then ECS tells how the last tasks ended.
-
-        ``now`` gives seconds since the epoch.
-        """
+        """Begin with what a running daemon ``remembered``, or with nothing. ``now`` gives seconds since the epoch."""
         self._budget = budget
         self._now = now
         self.state = ScalerState() if remembered is None else remembered
-        self._breaker_is_given = remembered is not None
-        self._history_read = False
+        # Which signs a daemon that has read its history has heeded since, nobody else can tell.
+        self._heeds_signs = not self.state.history_read
 
     def run(self, aim: Aim, launch: Launch) -> Turn:
         """Observe, decide, and launch if that is what was decided."""
@@ -114,13 +111,10 @@ class Cycle:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         spec, cluster = aim.spec, aim.cluster
         seen = observe(spec, aim.queue, cluster, began_after)
-        if self._breaker_is_given:
-            # Which signs the daemon has heeded already, nobody here can tell: none is heeded twice.
-            return seen
-        if not self._history_read and seen.could_launch(spec.policy.min_containers):
+        if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
             seen = recall(spec, seen, cluster)
-            self._history_read = seen.problem is None
-        if self._history_read:
+            self.state = replace(self.state, history_read=seen.problem is None)
+        if self.state.history_read and self._heeds_signs:
             # Not before: signs are heeded in the order of their times, and the history's are older.
             self.state = replace(self.state, breaker=heed(self.state.breaker, cluster.take_signs(spec.name)))
         return seen
@@ -131,7 +125,7 @@ class Cycle:
         in_doubt, since = result.in_doubt, result.doubtful_since
         doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
         self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
-        self._budget.settle(scaler, result.containers + in_doubt, self._now())
+        self._budget.book(scaler, result.containers + in_doubt, self._now())
 
 
 def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, state: ScalerState, now: float) -> None:

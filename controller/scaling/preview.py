@@ -1,78 +1,98 @@
-"""The preview: a scaler's next turn as it would be now, up to the launch and without it. ``ecsq plan`` shows it.
+"""The preview: a scaler's coming turn as it would be now, up to the launch and without it. ``ecsq plan`` shows it.
 
-Where the scalers share a budget, all of them are looked at, since each takes its part: the higher priority first, as
-in the daemon when none has waited longer than the other.
+Where the scalers share a budget, all of them are looked at, since each takes its part, in the order of the line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.aws.errors import AwsError
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.model import Decision, Outcome, ScalerState
+from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
-from controller.scaling.cycle import Cycle, report_fleet
+from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.draft import Draft
 from controller.scaling.launch import annotate, explain_error
+from controller.scaling.memory import Memory
 from controller.scaling.reconcile import Services
 from controller.telemetry.series import Series
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The next turn of one scaler; nothing was written for it."""
+    """The coming turn of one scaler; nothing was written for it."""
 
     spec: ScalerSpec
     done: Reconciled
     """The decision; with a launch, or one that still waits, a result like that of a dry run."""
     draft: Draft | None
     """The layout of that launch; None: the template could not be looked up."""
-    remembered: bool
-    """Whether the memory of a running daemon went into it; without, it is decided as after a restart."""
+    memory: Memory | None
+    """What a running daemon remembers; None: the turn is that of a daemon which has just started."""
 
 
 def preview(
-    spec: ControllerSpec, chosen: Iterable[ScalerSpec], services: Services, remembered: Mapping[str, ScalerState]
+    spec: ControllerSpec, chosen: Iterable[ScalerSpec], services: Services, memories: Mapping[str, Memory]
 ) -> list[Preview]:
-    """Return the next turn of the chosen scalers of a configuration, in their order.
+    """Return the coming turn of the chosen scalers of a configuration, in their order.
 
-    ``remembered`` is the memory of a running daemon by scaler; it may lack some, or all.
+    ``memories`` are those of a running daemon by scaler; some may be missing, or all.
     """
     chosen = list(chosen)
-    services.budget.configure(spec.budget, spec.scalers)
     # Scalers of one cluster share a listing, so all are on the roster before the first is taken.
     for scaler in spec.scalers:
-        services.cluster_of(scaler).roster.enrol(
-            scaler.name, scaler.task.container, Series(services.metrics, scaler.name, ())
-        )
-    looked_at = chosen if spec.budget is None else sorted(spec.scalers, key=lambda each: (-each.priority, each.name))
+        _introduce(scaler, services, memories.get(scaler.name))
+    services.budget.configure(spec.budget, spec.scalers)
+    places = {name: memory.waiting_since for name, memory in memories.items()}
+    line = services.budget.line_up(places, services.clock.now())
+    by_name = {scaler.name: scaler for scaler in (chosen if spec.budget is None else spec.scalers)}
+    looked_at = [by_name[name] for name in line if name in by_name]
+    states = {name: _await_poll(memory.state) for name, memory in memories.items()}
     if spec.budget is not None:
-        _count_everyone(looked_at, services, remembered)
-    previews = {scaler.name: _preview(scaler, services, remembered.get(scaler.name)) for scaler in looked_at}
-    return [previews[scaler.name] for scaler in chosen]
+        _count_everyone(looked_at, services, states)
+    turns = {
+        scaler.name: Cycle(services.budget, services.clock.now, states.get(scaler.name)).decide(services.aim_at(scaler))
+        for scaler in looked_at
+    }
+    return [_draft(scaler, services, turns[scaler.name], memories.get(scaler.name)) for scaler in chosen]
 
 
-def _count_everyone(scalers: Iterable[ScalerSpec], services: Services, remembered: Mapping[str, ScalerState]) -> None:
+def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> None:
+    """Put a scaler on the roster of its cluster, with the tasks and the start delay that a daemon knows."""
+    cluster = services.cluster_of(spec)
+    cluster.roster.enrol(spec.name, spec.task.container, Series(services.metrics, spec.name, ()))
+    if memory is not None:
+        cluster.roster.tell_start_delay(spec.name, memory.start_delay)
+        cluster.enter(
+            LiveTask(task.arn, spec.name, task.running, task.starting, task.created_at) for task in memory.tasks
+        )
+
+
+def _await_poll(state: ScalerState) -> ScalerState:
+    """Return the state for a turn that counts as a poll, however little time has passed since the daemon's last."""
+    return state if state.level is None else replace(state, level=replace(state.level, polled_at=None))
+
+
+def _count_everyone(scalers: Iterable[ScalerSpec], services: Services, states: Mapping[str, ScalerState]) -> None:
     """Tell the budget what every scaler has before the first asks for its part; an unknown one counts its maximum."""
     began = services.clock.now()
     for scaler in scalers:
         cluster = services.cluster_of(scaler)
         with suppress(AwsError):
             cluster.refresh(began)
-        state = remembered.get(scaler.name, ScalerState())
+        state = states.get(scaler.name, ScalerState())
         report_fleet(services.budget, scaler, cluster, state, services.clock.now())
 
 
-def _preview(spec: ScalerSpec, services: Services, remembered: ScalerState | None) -> Preview:
-    cycle = Cycle(services.budget, services.clock.now, remembered)
-    turn = cycle.decide(services.aim_at(spec))
+def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | None) -> Preview:
+    """Lay out the launch of a turn. The template is looked up without one too: that it is there is an answer."""
     containers = _count_to_launch(turn.decision)
     draft, problem = None, turn.seen.problem
     try:
-        # The template is looked up even when nothing is launched: that it is there is part of the answer.
         draft = services.launcher.draft(spec, containers)
     except AwsError as error:
         problem = problem or error
@@ -80,8 +100,7 @@ def _preview(spec: ScalerSpec, services: Services, remembered: ScalerState | Non
     if draft and draft.plan.tasks:
         result = annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, containers)
     told = None if problem is None else explain_error(spec, problem)
-    done = Reconciled(spec.name, turn.decision, result, told)
-    return Preview(spec, done, draft, remembered=remembered is not None)
+    return Preview(spec, Reconciled(spec.name, turn.decision, result, told), draft, memory)
 
 
 def _count_to_launch(decision: Decision) -> int:

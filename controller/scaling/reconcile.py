@@ -19,6 +19,7 @@ from controller.scaling.budget import SharedBudget
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster, Clusters
 from controller.scaling.launch import Launcher, explain_error
+from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.observe import QueueReader
 from controller.telemetry import log
 from controller.telemetry.metrics import Metrics
@@ -69,12 +70,13 @@ class Reconciler:
 
     def configure(self, spec: ScalerSpec) -> None:
         """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
+        aim = self._services.aim_at(spec)
         before, after = self._services.cluster_of(self.spec), self._services.cluster_of(spec)
         if after is not before:
             before.roster.dismiss(spec.name)
         after.roster.enrol(spec.name, spec.task.container, self.series)
         self.series.show_configuration(spec.policy)
-        self._aim = self._services.aim_at(spec)
+        self._aim = aim
         self._not_before = 0.0
 
     @property
@@ -99,8 +101,21 @@ class Reconciler:
 
     @property
     def state(self) -> ScalerState:
-        """The memory of the scaler."""
+        """What the rules remember of the scaler."""
         return self._cycle.state
+
+    @property
+    def memory(self) -> Memory:
+        """All that only this process knows of the scaler."""
+        name, clock = self.spec.name, self._services.clock
+        rests = self._not_before - clock.elapsed()
+        return Memory(
+            state=self.state,
+            start_delay=self._services.cluster_of(self.spec).roster.start_delay_of(name),
+            waiting_since=self._services.budget.waiting_since(name),
+            retry_at=clock.now() + rests if self._failures and rests > 0 else None,
+            tasks=tuple(KnownTask(task.arn, task.running, task.starting, task.created_at) for task in self.tasks),
+        )
 
     @property
     def tasks(self) -> tuple[LiveTask, ...]:

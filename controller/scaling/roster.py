@@ -1,7 +1,7 @@
 """The roster of a cluster: the scalers that work in it, and what their tasks have told about starts, ends and failures.
 
-A task tells of its start once, of its end once, and of those to come at most twice: when it has run for long enough,
-and when it ends.
+A task is counted once when it starts and once when it ends. It is evidence for the breaker at most twice: when it has
+run for long enough, and when it ends.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class _Entry:
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
     """Seconds from RunTask until a worker ran, of the last starts."""
     start_delay: float | None = None
+    """Their median, seconds; as a running daemon has measured it where that was told."""
+    is_told: bool = False
+    """Whether a running daemon has told the start delay."""
     signs: dict[str, Sign] = field(default_factory=dict)
     """By task: its newest sign of those to come, until the scaler asks."""
 
@@ -55,6 +58,12 @@ class Roster:
         """Forget a scaler; its tasks finish by themselves."""
         with self._lock:
             self._entries.pop(scaler, None)
+
+    def tell_start_delay(self, scaler: str, seconds: float | None) -> None:
+        """Take over the start delay that a running daemon has measured, instead of measuring one."""
+        with self._lock:
+            if entry := self._entries.get(scaler):
+                entry.start_delay, entry.is_told = seconds, True
 
     def worker_of(self, scaler: str) -> str | None:
         """Return the container that does a scaler's work; None: the template has one only, or nobody knows it."""
@@ -98,7 +107,8 @@ class Roster:
         if entry is None or took is None or (known and known.start.at is not None):
             return
         entry.starts.append(took)
-        entry.start_delay = median(entry.starts)
+        if not entry.is_told:
+            entry.start_delay = median(entry.starts)
         # A task that ran before this process began to look was counted by the process before.
         if known is not None:
             entry.series.count_start(took)

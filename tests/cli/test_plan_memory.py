@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from time import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from controller.cli import main
+from controller.cli import daemon_status, main
+from controller.core.words import format_clock
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, run_tasks, send_messages
 from tests.support.controller import NOBODY_LISTENS
 from tests.support.daemon import SOON, Daemon, Document, configuration, running, scaler
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 COLD = (
-    "Decided as after a restart. Levels, cooldowns and launches in doubt are known to a\n"
-    "running daemon only: with --from URL they are taken from it."
+    "Decided as by a daemon that has just started. Only a running one knows its levels,\n"
+    "cooldowns, launches in doubt and places in the budget's line: --from URL asks it."
 )
 
 
@@ -77,13 +82,20 @@ def test_it_says_whose_memory_it_is(daemon: Daemon, wanted: Document, tmp_path: 
     """Below the scalers, once, with the scalers that the daemon does not run; programs find it at each scaler."""
     path = tmp_path / "config.yaml"
     assert COLD == plan(path, wanted).stdout.rstrip("\n").split("\n\n")[-1]
-    expected = (
-        f"Decided with what the daemon at {daemon.url} remembers, but as after a restart for unknown: "
-        "it does not run them."
-    )
-    assert expected == plan(path, wanted, "--from", daemon.url).stdout.splitlines()[-1]
+    assert [
+        f"Decided with what the daemon at {daemon.url} remembers.",
+        "It does not run unknown: decided as after a restart.",
+        f"It runs another configuration than {path} as it is now.",
+    ] == plan(path, wanted, "--from", daemon.url).stdout.rstrip("\n").split("\n\n")[-1].splitlines()
     told = json.loads(plan(path, wanted, "--from", f"{daemon.url}/status", "--json").stdout)
     assert [("busy", True), ("unknown", False)] == [(each["scaler"], each["remembered"]) for each in told]
+
+
+def test_the_daemons_own_configuration_needs_no_word(daemon: Daemon, tmp_path: Path) -> None:
+    """With the file that the daemon runs there is nothing to add."""
+    wanted = yaml.safe_load(daemon.config.read_text())
+    text = plan(tmp_path / "config.yaml", wanted, "--from", daemon.url).stdout
+    assert f"Decided with what the daemon at {daemon.url} remembers.\n" == text.split("\n\n")[-1]
 
 
 def test_a_daemon_of_another_name_is_refused(daemon: Daemon, wanted: Document, tmp_path: Path) -> None:
@@ -98,7 +110,10 @@ def test_a_daemon_of_another_name_is_refused(daemon: Daemon, wanted: Document, t
     ("url", "complaint"),
     [
         pytest.param(NOBODY_LISTENS, f"no daemon answers at {NOBODY_LISTENS}: ", id="nobody"),
-        pytest.param("{aws}", "{aws} answers, but {aws}/status is ", id="somebody-else"),
+        pytest.param("{aws}", "{aws} answers, but {aws}/status is ", id="somebody else"),
+        pytest.param("", "'' is not the address of a daemon: write it as http://HOST:PORT", id="empty"),
+        pytest.param("ftp://host", "'ftp://host' is not the address of a daemon", id="another protocol"),
+        pytest.param("http://host:port", "'http://host:port' is not the address of a daemon", id="no port"),
     ],
 )
 def test_whoever_is_no_daemon_is_named(
@@ -108,6 +123,142 @@ def test_whoever_is_no_daemon_is_named(
     result = plan(tmp_path / "config.yaml", wanted, "--from", url.replace("{aws}", embedded_aws.url))
     assert (1, "") == (result.exit_code, result.stdout)
     assert result.stderr.startswith(f"Error: {complaint.replace('{aws}', embedded_aws.url)}")
+
+
+def test_a_password_in_the_address_is_not_repeated(wanted: Document, tmp_path: Path) -> None:
+    """It is refused before anybody is asked, without being shown."""
+    result = plan(tmp_path / "config.yaml", wanted, "--from", "http://somebody:secret@127.0.0.1:1")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "Error: a daemon takes no user and password: write its address as http://127.0.0.1:PORT\n" == result.stderr
+
+
+def test_a_definition_needs_no_memory(wanted: Document, tmp_path: Path) -> None:
+    """The two options together are a mistake, and not half ignored."""
+    result = plan(tmp_path / "config.yaml", wanted, "--from", NOBODY_LISTENS, "--definition", "2")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "--from has no effect with --definition" in result.stderr
+
+
+DEEP = "[" * 200_000
+MEMORY = {
+    "state": {
+        "level": None,
+        "launched_at": None,
+        "last_slot": None,
+        "doubts": [],
+        "history_read": True,
+        "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
+    },
+    "start_delay": None,
+    "waiting_since": None,
+    "retry_at": None,
+    "tasks": [],
+}
+
+
+def status_of(memory: object) -> str:
+    """Return a status whose one scaler remembers this."""
+    return json.dumps({"name": "ecsq", "config": {"hash": ""}, "scalers": [{"name": "busy", "memory": memory}]})
+
+
+@contextmanager
+def answering(*chunks: str) -> Iterator[str]:
+    """Serve an answer in these chunks, and give its address."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            for chunk in chunks:
+                self.wfile.write(chunk.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("<html>", id="a page"),
+        pytest.param("[]", id="a list"),
+        pytest.param(DEEP, id="nested beyond reading"),
+        pytest.param('{"name": "ecsq", "scalers": [{"name": "busy"}]}', id="a version without a memory"),
+        pytest.param(status_of(MEMORY | {"start_delay": 1e300}), id="a time that cannot be"),
+        pytest.param(status_of(MEMORY | {"start_delay": -1}), id="a negative time"),
+    ],
+)
+def test_an_answer_that_is_no_status_is_one_line(wanted: Document, tmp_path: Path, answer: str) -> None:
+    """Never a traceback, and nothing is decided with a part of it."""
+    with answering(answer) as url:
+        result = plan(tmp_path / "config.yaml", wanted, "--from", url)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert f"Error: what answers at {url}/status is not ecsq, or another version of it\n" == result.stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "complaint"),
+    [("MAX_BYTES", "is not ecsq, or another version of it"), ("MAX_SECONDS", "its answer was not complete after 0 s")],
+    ids=["endless", "trickling"],
+)
+def test_an_answer_without_an_end_is_left(
+    monkeypatch: pytest.MonkeyPatch, wanted: Document, tmp_path: Path, limit: str, complaint: str
+) -> None:
+    """After so many bytes, or so long, the command gives up instead of its machine's memory or its user's patience."""
+    monkeypatch.setattr(daemon_status, limit, 0)
+    with answering(status_of(MEMORY)) as url:
+        result = plan(tmp_path / "config.yaml", wanted, "--from", url)
+    assert (1, True) == (result.exit_code, complaint in result.stderr), result.stderr
+
+
+def warm(aws_: EmbeddedAws, path: Path, wanted: Document, **memory: Any) -> dict[str, str]:
+    """Return what is explained with a daemon's memory that has these parts."""
+    state = {key: memory.pop(key) for key in list(memory) if key in MEMORY["state"]}
+    with answering(status_of(MEMORY | memory | {"state": MEMORY["state"] | state})) as url:
+        return explained(plan(path, configuration(aws_, wanted), "--from", url).stdout, "busy")
+
+
+@pytest.fixture
+def busy(aws: EmbeddedAws, cluster: str) -> Document:
+    """Give a scaler with three messages of which nothing lives."""
+    send_messages(aws, create_queue(aws, "busy").url, 3)
+    return scaler("busy", register_template(aws, "worker"), cluster=cluster)
+
+
+def test_the_coming_poll_is_previewed(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
+    """A burst that came just after the daemon's last poll is seen by the next: a preview is no look between two."""
+    level = {"level": 0, "awake": False, "tail": False, "waiting_since": None, "polled_at": time(), "asked": [0]}
+    said = warm(aws, tmp_path / "config.yaml", busy, level=level | {"asked_padded": [0], "rose_at": None})
+    assert ("3: the demand", True) == (said["level"], "3 more than" in said["desired"])
+
+
+def test_tasks_that_no_listing_shows_yet_are_known(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
+    """The daemon has them from the answer to its launch."""
+    aws.ecs.listing_lag = 60.0
+    (arn,) = run_tasks(aws, busy["task"]["cluster"], "worker", 1, startedBy="ecsq", group="busy")
+    task = {"arn": arn, "running": 0, "starting": 1, "created_at": time()}
+    said = warm(aws, tmp_path / "config.yaml", busy, tasks=[task])
+    assert said["fleet"].startswith("1 live container")
+
+
+def test_a_measured_start_delay_is_taken(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
+    """The demand of a goal hangs on it."""
+    goal = busy | {"demand": {"drain_within": "90s", "seconds_per_message": 10}}
+    assert "take 7s to start (measured)" in warm(aws, tmp_path / "config.yaml", goal, start_delay=7.0)["demand"]
+
+
+def test_a_daemon_that_waits_after_a_failure_says_when_it_tries_again(
+    aws: EmbeddedAws, busy: Document, tmp_path: Path
+) -> None:
+    """Until then nothing is launched, whatever is decided."""
+    at = time() + 40
+    said = warm(aws, tmp_path / "config.yaml", busy, retry_at=at)
+    expected = f"not before {format_clock(at)}: after a failure the daemon waits longer each time"
+    assert (expected, "would launch when it may") == (said["retry"], said["plan"].partition(":")[0])
 
 
 @pytest.fixture
@@ -141,6 +292,17 @@ def test_one_scaler_is_planned_beside_the_others(sharing: Document, tmp_path: Pa
     expected = "1 of 4 granted: the budget of all scalers has no more room"
     assert expected == explained(text, "later")["budget"]
     assert "scaler first" not in text
+
+
+def test_whoever_has_waited_longest_goes_first(sharing: Document, tmp_path: Path) -> None:
+    """The places in the line are the daemon's: among equals they decide."""
+    for each in sharing["scalers"]:
+        each["priority"] = 0
+    waits = [("later", time() - 60), ("has", None), ("first", time() - 5)]
+    scalers = [{"name": name, "memory": MEMORY | {"waiting_since": since}} for name, since in waits]
+    with answering(json.dumps({"name": "ecsq", "config": {"hash": ""}, "scalers": scalers})) as url:
+        told = json.loads(plan(tmp_path / "config.yaml", sharing, "--from", url, "--json").stdout)
+    assert {"later": 4, "has": None, "first": 1} == {each["scaler"]: each["granted"] for each in told}
 
 
 def test_a_budget_that_is_used_up_holds(sharing: Document, tmp_path: Path) -> None:

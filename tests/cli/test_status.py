@@ -189,7 +189,7 @@ def test_a_url_that_is_none() -> None:
     """A URL with a mistake in it is one line and exit code 1."""
     result = CliRunner().invoke(main, ["status", "127.0.0.1:eighty"])
     assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
-    assert "no daemon answers at http://127.0.0.1:eighty: " in result.stderr
+    assert "'127.0.0.1:eighty' is not the address of a daemon: write it as http://HOST:PORT" in result.stderr
 
 
 def _answered(status: int | None, body: bytes) -> Result:

@@ -259,7 +259,7 @@ TYPES = [
 DURATIONS = [
     pytest.param(
         scaler("poll_interval: 1:30"),
-        [f"9:20: scalers[0].poll_interval: must have units instead of colons: {DURATION}"],
+        [f"9:20: scalers[0].poll_interval: must have units, since colons can be read in two ways: {DURATION}"],
         id="a colon",
     ),
     pytest.param(

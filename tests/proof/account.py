@@ -63,7 +63,7 @@ class Queue:
     """What it says instead of the visible messages; None: the truth."""
 
     def counts(self) -> QueueCounts:
-        """RunTaskAnswer GetQueueAttributes."""
+        """Answer GetQueueAttributes."""
         return QueueCounts(self.visible if self.claims is None else self.claims, self.in_flight, 0)
 
 
@@ -118,11 +118,11 @@ class Account:
         return sum(task.live for task in self.tasks)
 
     def listed(self, now: float) -> list[AccountTask]:
-        """RunTaskAnswer ListTasks: whatever is settled, and of the rest what does not hide."""
+        """Answer ListTasks: whatever is settled, and of the rest what does not hide."""
         return [task for task in self.tasks if self._seems_live(task, now)]
 
     def described(self, tasks: Iterable[AccountTask], known: Iterable[str], scaler: str, now: float) -> Round:
-        """RunTaskAnswer DescribeTasks for the listed tasks and those known by their ARN."""
+        """Answer DescribeTasks for the listed tasks and those known by their ARN."""
         listed = {task.number: task for task in tasks}
         asked = listed | {task.number: task for task in (self._task(arn) for arn in known)}
         missing = [
@@ -176,7 +176,7 @@ class Account:
             task.stopped_at = now
 
     def template(self, family: str) -> Template:
-        """RunTaskAnswer DescribeTaskDefinition."""
+        """Answer DescribeTaskDefinition."""
         containers = [{"name": "worker", "image": "worker", "cpu": 256, "memory": 512}]
         containers += [{"name": f"sidecar-{n}", "image": "sidecar", "memory": 64} for n in range(SIDECARS)]
         return Template(
@@ -191,7 +191,7 @@ class Account:
         return next((arn for arn, (print_, _) in reversed(self.derived.items()) if print_ == fingerprint), None)
 
     def register(self, family: str, workers: int, fingerprint: str) -> str:
-        """RunTaskAnswer RegisterTaskDefinition."""
+        """Answer RegisterTaskDefinition."""
         arn = f"task-definition/{family}:{len(self.derived) + 1}"
         self.derived[arn] = (fingerprint, workers)
         return arn

@@ -130,7 +130,7 @@ class Process:
         return False
 
     def _run_task(self, parameters: Mapping[str, Any], last_send: float) -> RunTaskAnswer:
-        """Stand in for ``controller.aws.tasks.run_task``: the last check and the send are one moment."""
+        """Stand in for ``controller.aws.run_task.run_task``: the last check and the send are one moment."""
         self.meet(SENDS)
         now = self.world.now
         if now + self.skew > last_send:

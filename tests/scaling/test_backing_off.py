@@ -173,7 +173,7 @@ def test_a_restart_waits_for_the_probe_of_the_process_before(scene: Scene) -> No
     scene.restart()
     after = scene.scaler()
     assert [] == scene.let_pass(200, after)
-    assert "waiting for what becomes of the one task" in dict(describe_scaler(after)["explanation"])["breaker"]
+    assert "a single task was launched as a probe" in dict(describe_scaler(after)["explanation"])["breaker"]
 
 
 def test_a_restart_beside_tasks_that_run_well_does_not_forget_either(scene: Scene) -> None:

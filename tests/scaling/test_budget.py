@@ -58,7 +58,7 @@ def test_what_was_started_stays_taken() -> None:
     """Before any listing shows it; what did not start is free again."""
     budget = budget_of(scaler("a"), scaler("b"))
     budget.grant("a", 6, NOW)
-    budget.settle("a", 4, NOW)
+    budget.book("a", 4, NOW)
     assert 6 == budget.grant("b", 10, NOW)
 
 
@@ -83,7 +83,7 @@ def test_whoever_has_launched_goes_to_the_end_of_the_line() -> None:
     """Equals take turns."""
     budget = budget_of(scaler("a"), scaler("b"))
     assert (10, 0) == (budget.grant("a", 20, NOW), budget.grant("b", 20, NOW + 1))
-    budget.settle("a", 10, NOW + 2)
+    budget.book("a", 10, NOW + 2)
     budget.report("a", 0)
     assert (0, 10) == (budget.grant("a", 20, NOW + 3), budget.grant("b", 20, NOW + 4))
 
@@ -93,7 +93,7 @@ def test_a_scaler_whose_launches_fail_lets_the_others_go_first() -> None:
     budget = budget_of(scaler("a"), scaler("b"))
     budget.grant("a", 20, NOW)
     assert 0 == budget.grant("b", 10, NOW + 1)
-    budget.settle("a", 0, NOW + 2)
+    budget.book("a", 0, NOW + 2)
     assert (0, 10) == (budget.grant("a", 20, NOW + 3), budget.grant("b", 10, NOW + 4))
 
 
@@ -111,7 +111,7 @@ def test_a_reload_keeps_what_is_known() -> None:
     budget = budget_of(scaler("a"), scaler("b"))
     budget.report("a", 8)
     budget.grant("b", 10, NOW)
-    budget.settle("b", 2, NOW)
+    budget.book("b", 2, NOW)
     budget.configure(LIMIT + 5, [scaler("a", priority=3), scaler("b")])
     assert (5, 0) == (budget.grant("a", 10, NOW + 10), budget.grant("b", 8, NOW + 10))
 
@@ -132,7 +132,7 @@ def test_a_removed_scaler_frees_its_share() -> None:
     budget.configure(LIMIT, [scaler("a")])
     assert 0 == budget.grant("b", 1, NOW)
     budget.report("b", 10)
-    budget.settle("b", 10, NOW)
+    budget.book("b", 10, NOW)
     assert 10 == budget.grant("a", 10, NOW)
 
 
@@ -158,7 +158,7 @@ def test_threads_that_ask_at_once_are_not_granted_more_than_there_is(seed: int) 
             share = budget.grant(name, random.randint(1, 4), NOW + step)
             started = random.randint(0, share)
             if random.random() < 0.5:
-                budget.settle(name, started, NOW + step)
+                budget.book(name, started, NOW + step)
                 live += started
         return live
 
@@ -195,7 +195,7 @@ def run(rivals: list[Rival], seconds: int, works_for: int = 40) -> tuple[Counter
             share = budget.grant(name, 20, NOW + second)
             if share and second % 3:  # now and then its slot is closed
                 started = share if rival.works else 0
-                budget.settle(name, started, NOW + second)
+                budget.book(name, started, NOW + second)
                 ends[name] += [second + works_for] * started
                 launched[name] += started
                 since[name] = second if started else since[name]

@@ -154,11 +154,18 @@ def test_signs_of_before_are_heeded() -> None:
 def test_a_memory_that_is_given_is_taken_as_it_is() -> None:
     """Its breaker too: which signs went into it nobody can tell here, so none is heeded twice."""
     world = World(visible=3, ended_before=BAD)
-    remembered = settled(level=2, doubts=(Doubt(8, SLOT.start),))
+    remembered = settled(level=2, doubts=(Doubt(8, SLOT.start),), history_read=True)
     numbers = cycle_in(world, remembered).decide(aim_at(world)).decision.numbers
     assert numbers is not None
     assert (8, 2, 0) == (numbers.in_doubt, numbers.room, numbers.breaker.bad_ends)
     assert "history" not in world.asked
+
+
+def test_a_memory_without_a_history_reads_it() -> None:
+    """A daemon that has just started, or was idle since, has heeded no end yet, and will before its first launch."""
+    world = World(visible=3, ended_before=BAD)
+    assert Reason.BACKING_OFF == cycle_in(world, settled()).decide(aim_at(world)).decision.reason
+    assert "history" in world.asked
 
 
 def test_a_decision_alone_launches_nothing() -> None:

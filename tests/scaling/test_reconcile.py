@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
-from controller.core.record import record
+from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.reconcile import DECISIONS_KEPT, Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
@@ -470,20 +470,25 @@ def test_a_repeated_failure_is_recorded_once_and_counted(scene: Scene) -> None:
     assert "warning" == events[0]["log_level"]
 
 
-def test_a_hold_after_a_failure_is_explained_by_its_own_numbers(scene: Scene) -> None:
-    """The failure still stands, and stays beside it; the decision and its numbers are those of now."""
+def test_a_failure_stands_while_its_scaler_waits_for_the_next_slot(scene: Scene) -> None:
+    """The holds have tried nothing; the newest of them is kept beside the failure, and explains what is now."""
     scaler = scene.scaler(definition="absent")
     scene.send(2)
     reasons(scene, scaler, NOW, NOW + 2 * POLL)
-    held = last(scaler)
-    assert (1, 1, NOW) == (len(scaler.decisions), held.repeated, held.since)
+    failed = last(scaler)
+    assert (1, 1, NOW) == (len(scaler.decisions), failed.repeated, failed.since)
+    assert (NOW, Outcome.FAILED, "missing") == (failed.decision.at, failed.launch.outcome, failed.launch.fault)
     assert (Reason.SLOT, NOW + 2 * POLL, NEXT.opens) == (
-        held.decision.reason,
-        held.decision.at,
-        held.decision.look_again_at,
+        failed.held.reason,
+        failed.held.at,
+        failed.held.look_again_at,
     )
-    assert (Outcome.FAILED, "missing") == (held.launch.outcome, held.launch.fault)
-    assert ("slot", "failed") == (record(held)["reason"], record(held)["outcome"])
+    shown = describe_scaler(scaler)
+    assert ("launch", "failed", 2, NOW) == tuple(
+        shown["last_decision"][key] for key in ("reason", "outcome", "launch", "at")
+    )
+    assert shown["held"] == shown["explanation"][-1][1]
+    assert shown["held"].startswith("hold: 2 containers short, but the launch window is closed")
 
 
 def test_a_hold_that_changes_is_recorded_anew(scene: Scene) -> None:

@@ -67,9 +67,7 @@ class Scene:
         while self.clock.now < end:
             looks = [scaler.reconcile() for scaler in scalers]
             launches += [
-                each
-                for scaler in scalers
-                if (each := last(scaler)).decision.launch and each.decision.at == self.clock.now
+                each for scaler in scalers if (each := last(scaler)).launch and each.decision.at == self.clock.now
             ]
             next_poll = next_poll if self.clock.now < next_poll else self.clock.now + poll
             self.clock.now = min(next_poll, *(look for look in looks if look and look > self.clock.now), end)

@@ -26,12 +26,17 @@ class Claim:
 
 def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
     """Return the containers that ``scaler`` may launch of the ``room`` that the budget leaves."""
-    for name in sorted(claims, key=lambda name: _rank(name, claims[name], now)):
+    for name in rank_claims(claims, now):
         share = min(claims[name].wanted, max(0, room))
         if name == scaler:
             return share
         room -= share
     return 0
+
+
+def rank_claims(claims: Mapping[str, Claim], now: float) -> list[str]:
+    """Return the scalers in the order in which they get their share."""
+    return sorted(claims, key=lambda name: _rank(name, claims[name], now))
 
 
 def _rank(name: str, claim: Claim, now: float) -> tuple[float, float, str]:

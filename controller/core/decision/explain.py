@@ -15,7 +15,7 @@ Line = tuple[str, str]
 """The subject of a line, and its text."""
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
-_AT_MAX_IN_DOUBT = "hold: max_containers is reached with what calls of unknown outcome may yet start"
+_AT_MAX_IN_DOUBT = "hold: max_containers is reached if the launches in doubt have started everything"
 _NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
 _VERDICTS = {
     Reason.LAUNCH: "launch {launch}",
@@ -147,7 +147,7 @@ def _explain_drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
 
 def _explain_level(policy: Policy, numbers: Numbers, now: float) -> str:
     if isinstance(policy.demand, DrainWithin):
-        return f"{numbers.level}: the demand itself, for drain_within is not held"
+        return f"{numbers.level}: the demand itself: hysteresis does not apply with drain_within"
     if numbers.demand > numbers.level:
         polls = format_count(policy.hysteresis.rise_after, "poll")
         return f"{numbers.level}: it rises when {polls} in a row have asked for more"
@@ -170,8 +170,8 @@ def _explain_limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: N
     doubt = f", {numbers.in_doubt} in doubt" if numbers.in_doubt else ""
     room = f"room for {numbers.room} below max_containers {policy.max_containers} ({fleet.live} live{doubt})"
     taken = queue.visible - numbers.unclaimed
-    waits = f"{numbers.unclaimed} of {format_count(queue.visible, 'visible message')} wait for a container"
-    return f"{room}; {waits} ({taken} are about to be taken)"
+    waits = f"{numbers.unclaimed} of {format_count(queue.visible, 'visible message')} without a container"
+    return f"{room}; {waits} ({taken} about to be taken)"
 
 
 def _explain_cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
@@ -187,7 +187,7 @@ def _explain_breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
     bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start or soon after"
     cause = f", the last: {breaker.cause}" if breaker.cause else ""
     if is_probing(breaker, fleet.newest_task_at):
-        return f"{bad}{cause}; waiting for what becomes of the one task launched as a probe"
+        return f"{bad}{cause}; a single task was launched as a probe, and has not shown yet whether it works"
     until = breaker.open_until or 0.0
     if now >= until and numbers.in_doubt:
         return f"{bad}{cause}; a single task probes once nothing is in doubt"

@@ -8,9 +8,9 @@ The ledger also dates starts and ends by the workers (``task.py`` says why ECS's
 looked at again and again; what was known of its start stays, and what a look adds is filled in::
 
     created_at ----------- start.after ------- start.at ------------------- ran_until ------ stopped_at, ended_at
-    RunTask                the last look       a worker had surely begun:   the last look    all workers had
-                           that saw no         by ECS's date, where it is   that saw a       surely ended
-                           worker run          the workers', or by a look   worker run
+    RunTask                the last moment     a worker had surely begun:   the last look    all workers had
+                           at which none       by ECS's date, where it is   that saw a       surely ended
+                           had begun           the workers', or by a look   worker run
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedT
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""
 MAX_START_TIME = 300.0
-"""Seconds from the last look that saw no worker run to ECS's date beyond which that is not taken for the workers'."""
+"""Seconds that workers may take to start after a look that saw none run. A later date of ECS's is not theirs."""
 CLOSE = 60.0
-"""Seconds between two looks, at most, between which a start is dated well enough to measure how long it took."""
+"""If the looks before and after a start are at most so many seconds apart, its duration counts as measured."""
 
 Ledger = Mapping[str, LiveTask]
 """The live tasks by ARN."""
@@ -71,10 +71,10 @@ def date_end(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
         task = replace(task, stopped_at=min(task.stopped_at, before.ended_at))
     if before is not None and before.start.at is not None:
         return replace(task, start=before.start, ran_until=before.ran_until)
-    none_ran_until = _none_ran_until(task, before)
-    measured = _is_measured(task, task.start.at, none_ran_until)
-    dated = _is_date_of_workers(task.start.at, none_ran_until)
-    return replace(task, start=Start(task.start.at, None if dated else none_ran_until, measured))
+    idle_until = _find_idle_until(task, before)
+    measured = _is_measured(task, task.start.at, idle_until)
+    dated = _is_date_of_workers(task.start.at, idle_until)
+    return replace(task, start=Start(task.start.at, None if dated else idle_until, measured))
 
 
 def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
@@ -90,16 +90,21 @@ def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
 
 
 def _date_start(task: LiveTask, before: LiveTask | None, now: float) -> Start:
+    """Return when the workers of a task, as described at ``now``, have started.
+
+    What an earlier look has told stays. Otherwise ECS's date of the task is taken if it can be that of the workers,
+    and this look if there is no such date.
+    """
     if before is not None and before.start.at is not None:
         return before.start
     ecs_date = task.start.at
     if ecs_date is None and not task.running and not task.exited:
         return Start(after=now)
-    none_ran_until = _none_ran_until(task, before)
+    idle_until = _find_idle_until(task, before)
     # While a worker runs, whoever waits for its end has not started, and cannot have put ECS's date off.
-    dated = _is_date_of_workers(ecs_date, none_ran_until) or (task.running > 0 and ecs_date is not None)
+    dated = _is_date_of_workers(ecs_date, idle_until) or (task.running > 0 and ecs_date is not None)
     known_by = now if ecs_date is None else ecs_date
-    return Start(known_by, None if dated else none_ran_until, _is_measured(task, known_by, none_ran_until))
+    return Start(known_by, None if dated else idle_until, _is_measured(task, known_by, idle_until))
 
 
 def _date_workers_end(task: LiveTask, before: LiveTask | None, now: float) -> float | None:
@@ -108,17 +113,17 @@ def _date_workers_end(task: LiveTask, before: LiveTask | None, now: float) -> fl
     return now if before is None or before.ended_at is None else before.ended_at
 
 
-def _none_ran_until(task: LiveTask | StoppedTask, before: LiveTask | None) -> float:
+def _find_idle_until(task: LiveTask | StoppedTask, before: LiveTask | None) -> float:
     """Return until when no worker of a task had run, by the looks before."""
     return task.created_at if before is None or before.start.after is None else before.start.after
 
 
-def _is_date_of_workers(ecs_date: float | None, none_ran_until: float) -> bool:
+def _is_date_of_workers(ecs_date: float | None, idle_until: float) -> bool:
     """Say whether ECS's date of a task's start may be taken for that of its workers."""
-    return ecs_date is not None and ecs_date - none_ran_until <= MAX_START_TIME
+    return ecs_date is not None and ecs_date - idle_until <= MAX_START_TIME
 
 
-def _is_measured(task: LiveTask | StoppedTask, known_by: float | None, none_ran_until: float) -> bool:
+def _is_measured(task: LiveTask | StoppedTask, known_by: float | None, idle_until: float) -> bool:
     """Say whether the start of a described task's workers is known closely: ECS dates nothing else, or looks tell.
 
     A clock that was set back between two looks makes nonsense of them.
@@ -126,7 +131,7 @@ def _is_measured(task: LiveTask | StoppedTask, known_by: float | None, none_ran_
     if known_by is None or known_by < task.created_at:
         return False
     dated_by_ecs = task.start.at is not None and not task.company
-    return dated_by_ecs or known_by - none_ran_until <= CLOSE
+    return dated_by_ecs or known_by - idle_until <= CLOSE
 
 
 def _has_proven(task: LiveTask, start: Start, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Limits: why a launch is smaller than the shortfall. Calls in doubt count against max, claimed messages are taken."""
+"""Limits: calls in doubt, which count against max, and messages that a live container is about to take."""
 
 from __future__ import annotations
 

@@ -121,6 +121,8 @@ class ScalerState:
     """The slot of the last plan that was carried out; neither it nor an earlier one is used again."""
     doubts: tuple[Doubt, ...] = ()
     """Calls of unknown outcome; they count against max while they may still arrive."""
+    history_read: bool = False
+    """Whether the breaker heeds how tasks ended before this process; until then it heeds no end at all."""
     breaker: Breaker = CLOSED
     """Whether tasks have failed often enough lately to hold launches back."""
 
@@ -146,7 +148,7 @@ class Numbers:
     unclaimed: int
     """Visible messages that no live container is about to take."""
     useful: int
-    """The containers that would find work: one for each unclaimed message, and what is missing to the minimum."""
+    """The containers that have a use: one for each unclaimed message, or what the minimum lacks, if that is more."""
     allowed: int | None
     """Containers that the breaker lets pass: none while it is open, 1 as a probe. None: it is closed, so any number."""
     wanted: int

@@ -30,7 +30,7 @@ class Start:
     at: float | None = None
     """When a worker had surely begun; None: none has, as far as known. As described, it is ECS's date of the task."""
     after: float | None = None
-    """The last look at which no worker had begun; None: nobody looked before, or ``at`` is the very moment."""
+    """The last moment at which none had begun: a look, or RunTask. None: ``at`` is the very moment."""
     measured: bool = False
     """Whether ``at`` is close enough to the true moment to measure how long the start took."""
 

@@ -100,7 +100,7 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
         ),
         pytest.param(
             decided(policy(), settled(doubts=(Doubt(10, NOW),)), queue(5), fleet()),
-            "hold: max_containers is reached with what calls of unknown outcome may yet start "
+            "hold: max_containers is reached if the launches in doubt have started everything "
             "(5 messages, 0 live of 5 desired)",
             id="in-doubt",
         ),
@@ -127,7 +127,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         "level": "8: the demand",
         "desired": "8: the level within 1 and 9; 5 more than the 3 live",
         "limits": "room for 6 below max_containers 9 (3 live); "
-        "10 of 12 visible messages wait for a container (2 are about to be taken)",
+        "10 of 12 visible messages without a container (2 about to be taken)",
         "cooldown": f"launch: over since {format_clock(NOW - 70)}",
         "slot": f"{USED}: its window is open until {format_clock(NOW + 15)}",
         "decision": "launch 5 containers (15 messages, 3 live of 8 desired)",
@@ -192,7 +192,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         pytest.param(
             "breaker",
             "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
-            "waiting for what becomes of the one task launched as a probe",
+            "a single task was launched as a probe, and has not shown yet whether it works",
             policy(),
             settled(breaker=replace(TRIPPED, open_until=NOW - 1)),
             (queue(5), fleet(starting=1, newest_task_at=NOW)),
