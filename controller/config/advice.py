@@ -12,7 +12,7 @@ from controller.config.problems import Finding
 from controller.core.decision.demand import UNKNOWN_START_DELAY
 from controller.core.decision.policy import DrainWithin, MessageState, Steps
 from controller.core.decision.slots import slot_numbered
-from controller.core.words import format_duration
+from controller.core.words import format_count, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +90,8 @@ def _warn_of_low_top_step(scaler: ScalerSpec) -> Iterator[Finding]:
         top = demand.steps[-1].containers
         yield Finding(
             ("scalers", scaler.index, "demand", "steps", len(demand.steps) - 1, "containers"),
-            f"the top step asks for {top} containers, so max_containers ({most}) is never reached; lower "
-            "max_containers, or add a step",
+            f"the top step asks for {format_count(top, 'container')}, so max_containers ({most}) is never reached; "
+            "lower max_containers, or add a step",
         )
 
 
@@ -102,8 +102,8 @@ def _warn_of_step_above_maximum(scaler: ScalerSpec) -> Iterator[Finding]:
     if above is not None:
         yield Finding(
             ("scalers", scaler.index, "demand", "steps", above, "containers"),
-            f"asks for {steps[above].containers} containers, but max_containers is {most}: the rest is never "
-            "launched; raise max_containers, or lower the step",
+            f"asks for {format_count(steps[above].containers, 'container')}, but max_containers is {most}: "
+            "the rest is never launched; raise max_containers, or lower the step",
         )
 
 
