@@ -27,7 +27,7 @@ run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daem
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the test suite, on all cores (ARGS="tests/core -x -n 0")
+test: setup ## Run the test suite, on up to four cores (ARGS="tests/core -x -n 0")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: check

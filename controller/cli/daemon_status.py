@@ -56,6 +56,8 @@ def base_url(url: str) -> str:
 
     Raises click.ClickException for what is no address of HTTP, or has a password in it.
     """
+    if "@" in url:
+        raise click.ClickException("a daemon takes no user and password: write its address as http://HOST:PORT")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -63,10 +65,6 @@ def base_url(url: str) -> str:
         known = False
     if not known:
         raise click.ClickException(f"{url!r} is not the address of a daemon: write it as http://HOST:PORT")
-    if parts.username is not None or parts.password is not None:
-        raise click.ClickException(
-            f"a daemon takes no user and password: write its address as http://{parts.hostname}:PORT"
-        )
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/").removesuffix("/status")
 
 

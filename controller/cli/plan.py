@@ -23,6 +23,7 @@ from controller.core.copies.copies import KEEPER, copy_names, derived_family
 from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
 from controller.core.decision.explain import explain
+from controller.core.decision.slots import slot_length
 from controller.core.record import LaunchResult, record
 from controller.core.words import format_clock, format_count
 from controller.daemon.app import connect
@@ -50,7 +51,7 @@ T = TypeVar("T")
     "--from",
     "daemon",
     metavar="URL",
-    help="Decide with the levels, cooldowns and launches in doubt that the running daemon at URL remembers.",
+    help="Preview the coming poll of the running daemon at URL, with all that it remembers.",
 )
 def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bool, workers: int | None) -> None:
     """Observe once, decide, and explain each step. Nothing is written to AWS.
@@ -106,13 +107,19 @@ def _choose(spec: ControllerSpec, scaler: str | None, config: Path) -> list[Scal
 def _read_memories(spec: ControllerSpec, daemon: str, status: Mapping[str, Any]) -> dict[str, Memory]:
     """Return what the daemon remembers, by scaler."""
     try:
-        name = status["name"]
+        name, _ = status["name"], status["config"]["hash"]
         memories = {scaler["name"]: read_memory(scaler["memory"]) for scaler in status["scalers"]}
     except (ValueError, KeyError, TypeError) as error:
         raise not_a_daemon(daemon) from error
     if name != spec.name:
         raise click.ClickException(
             f"the daemon at {base_url(daemon)} is the controller {name}, and this configuration is that of {spec.name}"
+        )
+    lengths = {slot_length(scaler.policy.slots) for scaler in spec.scalers}
+    if any(memory.slot_length not in lengths for memory in memories.values()):
+        raise click.ClickException(
+            f"the daemon at {base_url(daemon)} has another aws.consistency_window, which only a restart can change: "
+            "plan without --from"
         )
     return memories
 
@@ -128,7 +135,7 @@ def _describe_memory(
     yield f"Decided with what the daemon at {base_url(daemon)} remembers."
     if unknown := [each.spec.name for each in previews if each.memory is None]:
         yield f"It does not run {', '.join(unknown)}: decided as after a restart."
-    if status.get("config", {}).get("hash") != loaded.hash:
+    if status["config"]["hash"] != loaded.hash:
         yield f"It runs another configuration than {loaded.path} as it is now."
 
 
@@ -169,7 +176,7 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
         "remembered": plan.memory is not None,
         "retry_at": retry_at,
     }
-    return told if plan.done.decision.launch else told | {"outcome": None}
+    return told if plan.done.decision.launch and retry_at is None else told | {"outcome": None}
 
 
 def _draw(plan: Preview) -> Iterator[str]:

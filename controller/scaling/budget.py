@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from controller.config import ScalerSpec
-from controller.core.decision.budget import Claim, grant_share, rank_claims
+from controller.core.decision.budget import Claim, Place, grant_share, rank_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +82,17 @@ class SharedBudget:
             self._change(scaler, reserved=share, wanted=wanted - share)
             return share
 
-    def waiting_since(self, scaler: str) -> float | None:
-        """Return a scaler's place in the line: since when it has waited for a launch; None: it wants nothing."""
+    def place_of(self, scaler: str) -> Place:
+        """Return a scaler's place in the line; one that a reload has removed has none."""
         with self._lock:
-            account = self._accounts.get(scaler)
-            return None if account is None else account.held_since
+            account = self._accounts.get(scaler, _Account(0, 0))
+            return Place(account.held_since, account.reserved, account.wanted)
 
-    def line_up(self, places: Mapping[str, float | None], now: float) -> list[str]:
-        """Give scalers their places in the line, and return all of them in its order; None: it begins to wait now."""
+    def line_up(self, places: Mapping[str, Place], now: float) -> list[str]:
+        """Give scalers their places in the line, and return all scalers in its order; the others begin to wait now."""
         with self._lock:
-            for scaler, since in places.items():
-                self._change(scaler, held_since=since)
+            for scaler, place in places.items():
+                self._change(scaler, held_since=place.held_since, reserved=place.reserved, wanted=place.wanted)
             claims = {
                 name: Claim(account.priority, 0, now if account.held_since is None else account.held_since)
                 for name, account in self._accounts.items()

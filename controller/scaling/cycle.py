@@ -2,7 +2,7 @@
 
 ::
 
-    queue.read_counts() -> cluster.refresh() -> history -> signs to the breaker       observe
+    queue.read_counts() -> cluster.refresh() -> history -> signs to the breaker  observe
         -> propose -> budget.grant -> settle                                     decide
         -> once more, on a fresh listing, if only the listing is older than the launch window
     launch -> remember its cooldown and its doubts -> budget.book                launch

@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from controller.core.copies.copies import MAX_CONTAINERS
+from controller.core.decision.budget import Place
 from controller.core.decision.model import ScalerState
 
-MAX_NUMBER = 1e12
-"""No count and no time in a memory is larger: as seconds since the epoch, this is 30,000 years away."""
+MAX_NUMBER = 253_402_300_799
+"""No count and no time in a memory is larger: as seconds since the epoch, this is the end of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class KnownTask:
     starting: int
     """Worker containers that do not run yet."""
     created_at: float
+    missing_since: float | None
+    """Since when ECS says that it does not know the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,16 @@ class Memory:
     """All that a daemon knows of a scaler and that neither SQS nor ECS tells a newcomer."""
 
     state: ScalerState
-    start_delay: float | None
-    """The median of the starts that it has measured, seconds; None: it has seen none."""
-    waiting_since: float | None
-    """Its place in the line for the budget: since when it has waited for a launch; None: it wants nothing."""
+    slot_length: float
+    """The length of the slots by which ``state.last_slot`` counts, seconds."""
+    place: Place
+    """Its place in the line for the budget."""
     retry_at: float | None
     """When it tries again after a failure that is tried slowly; None: at the next poll."""
+    cluster: str
+    """The cluster of its tasks, as configured."""
+    start_delay: float | None
+    """The median of the starts that were measured there, seconds; None: none was seen."""
     tasks: tuple[KnownTask, ...]
 
 
@@ -57,7 +65,8 @@ def read_memory(told: object) -> Memory:
     memory = _MEMORY.validate_python(told)
     if json.loads(json.dumps(to_plain(memory))) != told:
         raise ValueError("a memory with other parts than this version has")
-    if any(not 0 <= number <= MAX_NUMBER for number in _list_numbers(told)):
+    crowded = any(task.running + task.starting > MAX_CONTAINERS for task in memory.tasks)
+    if crowded or any(not 0 <= number <= MAX_NUMBER for number in _list_numbers(told)):
         raise ValueError("a memory with a number that cannot be")
     return memory
 

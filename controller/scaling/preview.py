@@ -1,6 +1,7 @@
-"""The preview: a scaler's coming turn as it would be now, up to the launch and without it. ``ecsq plan`` shows it.
+"""The preview: a scaler's coming turn as if it were due now, up to the launch and without it, for ``ecsq plan``.
 
-Where the scalers share a budget, all of them are looked at, since each takes its part, in the order of the line.
+Where the scalers share a budget, all of them are looked at, since each takes its part, in the order of the line. A
+scaler that waits after a failure comes last: the daemon leaves it out until then.
 """
 
 from __future__ import annotations
@@ -47,10 +48,7 @@ def preview(
     for scaler in spec.scalers:
         _introduce(scaler, services, memories.get(scaler.name))
     services.budget.configure(spec.budget, spec.scalers)
-    places = {name: memory.waiting_since for name, memory in memories.items()}
-    line = services.budget.line_up(places, services.clock.now())
-    by_name = {scaler.name: scaler for scaler in (chosen if spec.budget is None else spec.scalers)}
-    looked_at = [by_name[name] for name in line if name in by_name]
+    looked_at = _line_up(chosen if spec.budget is None else spec.scalers, services, memories)
     states = {name: _await_poll(memory.state) for name, memory in memories.items()}
     if spec.budget is not None:
         _count_everyone(looked_at, services, states)
@@ -65,11 +63,23 @@ def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> N
     """Put a scaler on the roster of its cluster, with the tasks and the start delay that a daemon knows."""
     cluster = services.cluster_of(spec)
     cluster.roster.enrol(spec.name, spec.task.container, Series(services.metrics, spec.name, ()))
-    if memory is not None:
+    if memory is not None and memory.cluster == spec.task.cluster:
         cluster.roster.tell_start_delay(spec.name, memory.start_delay)
         cluster.enter(
-            LiveTask(task.arn, spec.name, task.running, task.starting, task.created_at) for task in memory.tasks
+            LiveTask(
+                task.arn, spec.name, task.running, task.starting, task.created_at, missing_since=task.missing_since
+            )
+            for task in memory.tasks
         )
+
+
+def _line_up(scalers: Iterable[ScalerSpec], services: Services, memories: Mapping[str, Memory]) -> list[ScalerSpec]:
+    """Return the scalers in the order in which the budget is asked for them."""
+    line = services.budget.line_up({name: memory.place for name, memory in memories.items()}, services.clock.now())
+    resting = {name for name, memory in memories.items() if memory.retry_at is not None}
+    by_name = {scaler.name: scaler for scaler in scalers}
+    in_order = [by_name[name] for name in line if name in by_name]
+    return sorted(in_order, key=lambda scaler: scaler.name in resting)
 
 
 def _await_poll(state: ScalerState) -> ScalerState:

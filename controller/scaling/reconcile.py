@@ -13,6 +13,7 @@ from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.decision.model import Decision, Reason, ScalerState
 from controller.core.decision.pause import doubling_pause
+from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled, is_same_again, repeat
 from controller.scaling.budget import SharedBudget
@@ -107,14 +108,20 @@ class Reconciler:
     @property
     def memory(self) -> Memory:
         """All that only this process knows of the scaler."""
-        name, clock = self.spec.name, self._services.clock
+        spec, clock = self.spec, self._services.clock
+        cluster = self._services.cluster_of(spec)
         rests = self._not_before - clock.elapsed()
         return Memory(
             state=self.state,
-            start_delay=self._services.cluster_of(self.spec).roster.start_delay_of(name),
-            waiting_since=self._services.budget.waiting_since(name),
+            slot_length=slot_length(spec.policy.slots),
+            place=self._services.budget.place_of(spec.name),
             retry_at=clock.now() + rests if self._failures and rests > 0 else None,
-            tasks=tuple(KnownTask(task.arn, task.running, task.starting, task.created_at) for task in self.tasks),
+            cluster=spec.task.cluster,
+            start_delay=cluster.roster.start_delay_of(spec.name),
+            tasks=tuple(
+                KnownTask(task.arn, task.running, task.starting, task.created_at, task.missing_since)
+                for task in cluster.tasks_of(spec.name)
+            ),
         )
 
     @property

@@ -129,7 +129,7 @@ def test_a_password_in_the_address_is_not_repeated(wanted: Document, tmp_path: P
     """It is refused before anybody is asked, without being shown."""
     result = plan(tmp_path / "config.yaml", wanted, "--from", "http://somebody:secret@127.0.0.1:1")
     assert (1, "") == (result.exit_code, result.stdout)
-    assert "Error: a daemon takes no user and password: write its address as http://127.0.0.1:PORT\n" == result.stderr
+    assert "Error: a daemon takes no user and password: write its address as http://HOST:PORT\n" == result.stderr
 
 
 def test_a_definition_needs_no_memory(wanted: Document, tmp_path: Path) -> None:
@@ -149,9 +149,11 @@ MEMORY = {
         "history_read": True,
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
     },
-    "start_delay": None,
-    "waiting_since": None,
+    "slot_length": 3.0,
+    "place": {"held_since": None, "reserved": 0, "wanted": 0},
     "retry_at": None,
+    "cluster": "",
+    "start_delay": None,
     "tasks": [],
 }
 
@@ -190,6 +192,7 @@ def answering(*chunks: str) -> Iterator[str]:
         pytest.param('{"name": "ecsq", "scalers": [{"name": "busy"}]}', id="a version without a memory"),
         pytest.param(status_of(MEMORY | {"start_delay": 1e300}), id="a time that cannot be"),
         pytest.param(status_of(MEMORY | {"start_delay": -1}), id="a negative time"),
+        pytest.param(status_of(MEMORY).replace('{"hash": ""}', "null"), id="no configuration"),
     ],
 )
 def test_an_answer_that_is_no_status_is_one_line(wanted: Document, tmp_path: Path, answer: str) -> None:
@@ -216,9 +219,10 @@ def test_an_answer_without_an_end_is_left(
 
 
 def warm(aws_: EmbeddedAws, path: Path, wanted: Document, **memory: Any) -> dict[str, str]:
-    """Return what is explained with a daemon's memory that has these parts."""
+    """Return what is explained with a daemon's memory that has these parts, of the scaler's cluster."""
     state = {key: memory.pop(key) for key in list(memory) if key in MEMORY["state"]}
-    with answering(status_of(MEMORY | memory | {"state": MEMORY["state"] | state})) as url:
+    told = MEMORY | {"cluster": wanted["task"]["cluster"]} | memory | {"state": MEMORY["state"] | state}
+    with answering(status_of(told)) as url:
         return explained(plan(path, configuration(aws_, wanted), "--from", url).stdout, "busy")
 
 
@@ -226,7 +230,7 @@ def warm(aws_: EmbeddedAws, path: Path, wanted: Document, **memory: Any) -> dict
 def busy(aws: EmbeddedAws, cluster: str) -> Document:
     """Give a scaler with three messages of which nothing lives."""
     send_messages(aws, create_queue(aws, "busy").url, 3)
-    return scaler("busy", register_template(aws, "worker"), cluster=cluster)
+    return scaler("busy", register_template(aws, "worker"), cluster=cluster, poll_interval="1h")
 
 
 def test_the_coming_poll_is_previewed(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
@@ -240,15 +244,25 @@ def test_tasks_that_no_listing_shows_yet_are_known(aws: EmbeddedAws, busy: Docum
     """The daemon has them from the answer to its launch."""
     aws.ecs.listing_lag = 60.0
     (arn,) = run_tasks(aws, busy["task"]["cluster"], "worker", 1, startedBy="ecsq", group="busy")
-    task = {"arn": arn, "running": 0, "starting": 1, "created_at": time()}
+    task = {"arn": arn, "running": 0, "starting": 1, "created_at": time(), "missing_since": None}
     said = warm(aws, tmp_path / "config.yaml", busy, tasks=[task])
     assert said["fleet"].startswith("1 live container")
+    elsewhere = warm(aws, tmp_path / "config.yaml", busy, tasks=[task], cluster="another")
+    assert elsewhere["fleet"].startswith("0 live containers")
 
 
 def test_a_measured_start_delay_is_taken(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
     """The demand of a goal hangs on it."""
     goal = busy | {"demand": {"drain_within": "90s", "seconds_per_message": 10}}
     assert "take 7s to start (measured)" in warm(aws, tmp_path / "config.yaml", goal, start_delay=7.0)["demand"]
+
+
+def test_other_slots_are_refused(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
+    """Its slots count by another consistency window, which only a restart can change."""
+    with answering(status_of(MEMORY | {"slot_length": 6.0})) as url:
+        result = plan(tmp_path / "config.yaml", configuration(aws, busy), "--from", url)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert f"Error: the daemon at {url} has another aws.consistency_window" in result.stderr
 
 
 def test_a_daemon_that_waits_after_a_failure_says_when_it_tries_again(
@@ -278,6 +292,14 @@ def sharing(aws: EmbeddedAws, cluster: str) -> Document:
     return configuration(aws, *scalers, budget={"max_containers": 8})
 
 
+def grants(directory: Path, wanted: Document, memories: dict[str, Any]) -> dict[str, int | None]:
+    """Return what each scaler is granted beside a daemon that remembers this of them."""
+    scalers = [{"name": each["name"], "memory": MEMORY | memories.get(each["name"], {})} for each in wanted["scalers"]]
+    with answering(json.dumps({"name": "ecsq", "config": {"hash": ""}, "scalers": scalers})) as url:
+        told = json.loads(plan(directory / "config.yaml", wanted, "--from", url, "--json").stdout)
+    return {each["scaler"]: each["granted"] for each in told}
+
+
 def test_the_budget_of_all_scalers_counts(sharing: Document, tmp_path: Path) -> None:
     """As in the daemon: live containers take their part, then the higher priority, and the rest is for the others."""
     told = json.loads(plan(tmp_path / "config.yaml", sharing, "--json").stdout)
@@ -298,11 +320,21 @@ def test_whoever_has_waited_longest_goes_first(sharing: Document, tmp_path: Path
     """The places in the line are the daemon's: among equals they decide."""
     for each in sharing["scalers"]:
         each["priority"] = 0
-    waits = [("later", time() - 60), ("has", None), ("first", time() - 5)]
-    scalers = [{"name": name, "memory": MEMORY | {"waiting_since": since}} for name, since in waits]
-    with answering(json.dumps({"name": "ecsq", "config": {"hash": ""}, "scalers": scalers})) as url:
-        told = json.loads(plan(tmp_path / "config.yaml", sharing, "--from", url, "--json").stdout)
-    assert {"later": 4, "has": None, "first": 1} == {each["scaler"]: each["granted"] for each in told}
+    waits = {"later": time() - 60, "has": None, "first": time() - 5}
+    places = {name: {"place": {"held_since": since, "reserved": 0, "wanted": 0}} for name, since in waits.items()}
+    assert {"later": 4, "has": None, "first": 1} == grants(tmp_path, sharing, places)
+
+
+def test_what_is_granted_already_is_taken(sharing: Document, tmp_path: Path) -> None:
+    """One that waits for its slot has reserved its part, whoever goes before it now."""
+    later = {"place": {"held_since": time() - 5, "reserved": 4, "wanted": 0}}
+    assert 1 == grants(tmp_path, sharing, {"later": later})["first"]
+
+
+def test_whoever_waits_after_a_failure_takes_nothing_from_the_others(sharing: Document, tmp_path: Path) -> None:
+    """The daemon leaves it out until then, however high its priority is."""
+    told = grants(tmp_path, sharing, {"first": {"retry_at": time() + 40}})
+    assert (4, 1) == (told["later"], told["first"])
 
 
 def test_a_budget_that_is_used_up_holds(sharing: Document, tmp_path: Path) -> None:

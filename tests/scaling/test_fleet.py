@@ -329,6 +329,16 @@ def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: M
     assert [10.0, 10.0, 50.0] == delays
 
 
+def test_a_start_delay_that_was_told_is_not_measured_anew(watch: Watch, clock: ManualClock) -> None:
+    """A running daemon has seen more starts than whoever looks once."""
+    watch.aws.ecs.timing.start_delay = 42.0
+    watch.cluster.roster.tell_start_delay(SCALER, 7.0)
+    watch.run()
+    clock.now += 60
+    watch.cluster.refresh(clock.now)
+    assert (1, 7.0) == (watch.cluster.fleet_of(SCALER).running, watch.cluster.fleet_of(SCALER).start_delay)
+
+
 def test_a_scaler_is_idle_once_a_listing_showed_nothing_of_it(watch: Watch) -> None:
     """Before the first listing nobody knows; another scaler's tasks do not count; an own launch does."""
     watch.run(scaler="thumbnails")

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from controller.core.decision.breaker import Breaker
+from controller.core.decision.budget import Place
 from controller.core.decision.model import Doubt, LevelState, ScalerState
 from controller.scaling.memory import KnownTask, Memory, read_memory, to_plain
 
-NOTHING = Memory(ScalerState(), None, None, None, ())
+NOTHING = Memory(ScalerState(), 30.0, Place(), None, "main", None, ())
 EVERYTHING = Memory(
     state=ScalerState(
         level=LevelState(4, awake=True, tail=True, polled_at=10.5, asked=(1, 4), asked_padded=(2, 5), rose_at=9.0),
@@ -23,10 +24,12 @@ EVERYTHING = Memory(
         history_read=True,
         breaker=Breaker(bad_ends=5, row_born_at=1.0, trips=2, open_until=99.0, cause="no image"),
     ),
-    start_delay=41.5,
-    waiting_since=12.0,
+    slot_length=30.0,
+    place=Place(held_since=12.0, reserved=3, wanted=1),
     retry_at=70.0,
-    tasks=(KnownTask("arn", 1, 2, 3.5),),
+    cluster="main",
+    start_delay=41.5,
+    tasks=(KnownTask("arn", 1, 2, 3.5, None), KnownTask("gone", 1, 0, 3.5, 60.0)),
 )
 
 
@@ -52,6 +55,8 @@ def test_a_memory_survives_its_way_through_json(memory: Memory) -> None:
         pytest.param(["state", "launched_at"], 1e300, id="a time that no calendar has"),
         pytest.param(["state", "launched_at"], math.nan, id="a time that is no number"),
         pytest.param(["state", "breaker", "open_until"], math.inf, id="for ever"),
+        pytest.param(["retry_at"], 1e12, id="a time after the last year"),
+        pytest.param(["tasks", 0, "starting"], 10**6, id="a task of a million"),
         pytest.param(["state", "future"], 1, id="a part that this version does not know"),
         pytest.param(["tasks"], None, id="no tasks"),
         pytest.param(["state"], {}, id="an empty state"),
@@ -68,7 +73,7 @@ def test_what_is_no_whole_memory_is_refused(path: list[str | int], value: object
         read_memory(told)
 
 
-@pytest.mark.parametrize("missing", ["state", "start_delay", "waiting_since", "retry_at", "tasks"])
+@pytest.mark.parametrize("missing", ["state", "slot_length", "place", "retry_at", "cluster", "start_delay", "tasks"])
 def test_a_memory_that_lacks_a_part_is_refused(missing: str) -> None:
     """A part that has a default as well: the default is not what the daemon remembers."""
     told = deepcopy(tell(EVERYTHING))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
+from controller.core.decision.budget import Place
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
 from controller.daemon.status import describe_scaler
@@ -489,6 +490,48 @@ def test_a_failure_stands_while_its_scaler_waits_for_the_next_slot(scene: Scene)
     )
     assert shown["held"] == shown["explanation"][-1][1]
     assert shown["held"].startswith("hold: 2 containers short, but the launch window is closed")
+
+
+def test_a_memory_has_what_no_listing_tells(scene: Scene) -> None:
+    """The tasks of a launch at once, the start delay once one has run, and no wait where nothing has failed."""
+    scene.aws.ecs.timing.start_delay = 4.0
+    scene.send(2)
+    scaler = scene.scaler()
+    scaler.reconcile()
+    memory = scaler.memory
+    tasks = [(task.running, task.starting, task.created_at) for task in memory.tasks]
+    assert [(0, 1, NOW)] * 2 == tasks
+    assert (None, None, 30.0, scene.cluster) == (
+        memory.start_delay,
+        memory.retry_at,
+        memory.slot_length,
+        memory.cluster,
+    )
+    assert (scaler.state, NOW) == (memory.state, memory.state.launched_at)
+    reasons(scene, scaler, NOW + POLL)
+    assert 4.0 == scaler.memory.start_delay
+
+
+def test_a_memory_says_when_a_failure_is_tried_again(scene: Scene) -> None:
+    """Until that time has come, whatever is asked in between."""
+    scaler = scene.scaler(definition="absent")
+    scene.send(2)
+    scaler.reconcile()
+    assert NOW + 15 == pytest.approx(scaler.memory.retry_at)
+    scene.clock.now = NOW + 16
+    assert None is scaler.memory.retry_at
+
+
+def test_a_memory_has_the_place_in_the_line(scene: Scene) -> None:
+    """A scaler that the budget holds has waited since then; one that is gone has no place."""
+    scaler = scene.scaler()
+    scene.services.budget.configure(0, [scaler.spec])
+    scene.send(2)
+    scaler.reconcile()
+    assert Place(held_since=NOW, reserved=0, wanted=2) == scaler.memory.place
+    scene.services.budget.configure(0, [])
+    scaler.retire()
+    assert (Place(), ()) == (scaler.memory.place, scaler.memory.tasks)
 
 
 def test_a_hold_that_changes_is_recorded_anew(scene: Scene) -> None:

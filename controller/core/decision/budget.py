@@ -24,6 +24,18 @@ class Claim:
     """Since when it has waited for a launch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A scaler's place in the line for the budget."""
+
+    held_since: float | None = None
+    """Since when it has waited for a launch; None: it wants nothing."""
+    reserved: int = 0
+    """Containers granted to the decision under way, or to one that waits for its slot."""
+    wanted: int = 0
+    """Containers that it wants beyond those."""
+
+
 def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
     """Return the containers that ``scaler`` may launch of the ``room`` that the budget leaves."""
     for name in rank_claims(claims, now):
