@@ -129,8 +129,8 @@ def _describe_memory(
 ) -> Iterator[str]:
     """Say what the decisions know besides what SQS and ECS tell, in lines of at most 80 characters where they can."""
     if daemon is None or status is None:
-        yield "Decided as by a daemon that has just started. Only a running one knows its levels,"
-        yield "cooldowns, launches in doubt and places in the budget's line: --from URL asks it."
+        yield "Decided as by a daemon that has just started. Only a running one knows levels,"
+        yield "cooldowns, launches in doubt and places in the budget's line: add --from URL."
         return
     yield f"Decided with what the daemon at {base_url(daemon)} remembers."
     if unknown := [each.spec.name for each in previews if each.memory is None]:

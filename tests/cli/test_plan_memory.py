@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 COLD = (
-    "Decided as by a daemon that has just started. Only a running one knows its levels,\n"
-    "cooldowns, launches in doubt and places in the budget's line: --from URL asks it."
+    "Decided as by a daemon that has just started. Only a running one knows levels,\n"
+    "cooldowns, launches in doubt and places in the budget's line: add --from URL."
 )
 
 
