@@ -19,10 +19,10 @@ import yaml
 
 from controller.aws.queue import COUNTS
 from controller.config import ControllerSpec, LogSpec, load
-from controller.daemon.app import connect
 from controller.daemon.schedule import Schedule
 from controller.sandbox.aws import EmbeddedAws
 from controller.scaling.reconcile import Reconciler
+from controller.scaling.services import connect
 from controller.telemetry import log
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.clock import MACHINE_CLOCK

@@ -26,12 +26,11 @@ from controller.core.decision.explain import explain
 from controller.core.decision.slots import slot_length
 from controller.core.record import LaunchResult, record
 from controller.core.words import format_clock, format_count
-from controller.daemon.app import connect
 from controller.scaling.draft import Draft
 from controller.scaling.launch import explain_error
 from controller.scaling.memory import Memory, read_memory
 from controller.scaling.preview import Preview, preview
-from controller.scaling.reconcile import Services
+from controller.scaling.services import Services, connect
 
 T = TypeVar("T")
 

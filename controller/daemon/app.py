@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -14,47 +12,20 @@ from typing import Any
 
 import structlog
 
-from controller.aws.definitions import Definitions
-from controller.aws.operations import ANSWERS
-from controller.aws.pace import Pacer
-from controller.aws.queue import Queue
-from controller.aws.run_task import run_task
-from controller.aws.session import REQUEST_OUTCOMES, Clients
-from controller.aws.tasks import Tasks
 from controller.clock import Clock, machine_clock
-from controller.config import ConfigError, ControllerSpec, ScalerSpec
+from controller.config import ConfigError, ScalerSpec
 from controller.daemon import web
 from controller.daemon.reload import ConfigurationFile
 from controller.daemon.schedule import Schedule
 from controller.daemon.status import Running
-from controller.scaling.budget import SharedBudget
-from controller.scaling.fleet import Clusters
-from controller.scaling.launch import Launcher
-from controller.scaling.reconcile import Reconciler, Services
+from controller.scaling.reconcile import Reconciler
+from controller.scaling.services import VERSION, connect
 from controller.telemetry import log
-from controller.telemetry.metrics import Metrics
 
-VERSION = version("ecs-queue-controller")
 WATCH_EVERY = 1.0
 """Seconds between two looks at the configuration file."""
 STOP_WITHIN = 15.0
 """Seconds that reconciles under way get to finish; an exit within 20 is promised."""
-
-
-def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
-    """Return the parts that the reconciles of a controller share. Asks AWS nothing yet."""
-    metrics = Metrics(VERSION, ANSWERS, REQUEST_OUTCOMES)
-    clients = Clients(spec.aws, spec.name, metrics.observe_request, clock)
-    pacer = Pacer(spec.aws.launch_rate, clock)
-    run = partial(run_task, clients)
-    return Services(
-        queue=partial(Queue, clients),
-        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name), clock),
-        launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
-        budget=SharedBudget(),
-        metrics=metrics,
-        clock=clock,
-    )
 
 
 class Controller:

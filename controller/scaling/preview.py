@@ -19,7 +19,7 @@ from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.draft import Draft
 from controller.scaling.launch import annotate, explain_error
 from controller.scaling.memory import Memory
-from controller.scaling.reconcile import Services
+from controller.scaling.services import Services
 from controller.telemetry.series import Series
 
 

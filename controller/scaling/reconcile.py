@@ -3,54 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event, Lock
 
 from controller.aws.errors import FOR_A_PERSON, Fault
 from controller.aws.session import StoppingError
-from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.decision.model import Decision, Reason, ScalerState
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled, is_same_again, repeat
-from controller.scaling.budget import SharedBudget
 from controller.scaling.cycle import Aim, Cycle, Turn
-from controller.scaling.fleet import Cluster, Clusters
-from controller.scaling.launch import Launcher, explain_error
+from controller.scaling.launch import explain_error
 from controller.scaling.memory import KnownTask, Memory
-from controller.scaling.observe import QueueReader
+from controller.scaling.services import Services
 from controller.telemetry import log
-from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 
 DECISIONS_KEPT = 50
 MAX_RETRY_PAUSE = 60.0
 """Seconds between two tries, at most, while something is wrong that is tried slowly."""
 TRIED_SLOWLY = FOR_A_PERSON | {Fault.CAPACITY}
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The parts that the reconciles of one controller share."""
-
-    queue: Callable[[str], QueueReader]
-    """Returns the reader of a queue that is given as a name, URL or ARN."""
-    clusters: Clusters
-    launcher: Launcher
-    budget: SharedBudget
-    metrics: Metrics
-    clock: Clock
-
-    def aim_at(self, spec: ScalerSpec) -> Aim:
-        """Return a scaler's configuration with the queue and the cluster that it names."""
-        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec))
-
-    def cluster_of(self, spec: ScalerSpec) -> Cluster:
-        """Return the cluster that a scaler works in."""
-        return self.clusters.of(spec.task.cluster)
 
 
 class Reconciler:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.daemon.app import connect
 from controller.daemon.schedule import STILL_ALIVE, Phased, Schedule
 from controller.scaling.reconcile import Reconciler
+from controller.scaling.services import connect
 from tests.support.aws import create_queue, eventually, unique
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import controller_spec, scaler_spec

@@ -23,7 +23,8 @@ from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
 from controller.scaling.fleet import Clusters
 from controller.scaling.launch import Enter, Launcher
-from controller.scaling.reconcile import Reconciler, Services
+from controller.scaling.reconcile import Reconciler
+from controller.scaling.services import Services
 from controller.telemetry.series import Series
 from tests.proof.configurations import capacity
 from tests.proof.stepped import Seam, Stepped

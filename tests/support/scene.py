@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.core.decision.slots import slot_numbered
-from controller.daemon.app import connect
 from controller.scaling.reconcile import Reconciler
+from controller.scaling.services import connect
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template, run_tasks, send_messages
 from tests.support.controller import CONTROLLER, SCALER, SLOTS, controller_spec, scaler_spec
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from controller.core.decision.model import Numbers, Reason
     from controller.core.record import Reconciled
     from controller.sandbox.aws import EmbeddedAws
-    from controller.scaling.reconcile import Services
+    from controller.scaling.services import Services
     from tests.support.clock import ManualClock
 
 APP = f"ecsq-{CONTROLLER}"

@@ -15,7 +15,7 @@ from controller.core.copies.packing import Plan
 from controller.core.decision.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
-from controller.daemon.app import VERSION
+from controller.scaling.services import VERSION
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
