@@ -6,7 +6,7 @@ With ``--definition K`` it shows the task definition of K workers a task instead
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
@@ -82,16 +82,17 @@ def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bo
 def _show_previews(
     loaded: Loaded, chosen: list[ScalerSpec], services: Services, daemon: str | None, *, as_json: bool
 ) -> None:
-    status = None if daemon is None else fetch_status(daemon)
-    memories = {} if status is None else _read_memories(loaded.spec, str(daemon), status)
+    memories, is_other = ({}, False) if daemon is None else _fetch_memories(loaded, daemon)
     previews = preview(loaded.spec, chosen, services, memories)
     if as_json:
         _say_json(previews, _to_plain)
     else:
         _say(previews, _draw)
         click.echo()
-        for line in _describe_memory(loaded, previews, daemon, status):
+        for line in _describe_memory(previews, daemon):
             click.echo(line)
+        if is_other:
+            click.echo(f"It runs another configuration than {loaded.path} as it is now.")
     _complain([each.done.problem for each in previews if each.done.problem])
 
 
@@ -103,13 +104,15 @@ def _choose(spec: ControllerSpec, scaler: str | None, config: Path) -> list[Scal
     return chosen
 
 
-def _read_memories(spec: ControllerSpec, daemon: str, status: Mapping[str, Any]) -> dict[str, Memory]:
-    """Return what the daemon remembers, by scaler."""
+def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], bool]:
+    """Return what the daemon remembers, by scaler, and whether it runs another configuration than this."""
+    status = fetch_status(daemon)
     try:
-        name, _ = status["name"], status["config"]["hash"]
+        name, is_other = status["name"], status["config"]["hash"] != loaded.hash
         memories = {scaler["name"]: read_memory(scaler["memory"]) for scaler in status["scalers"]}
     except (ValueError, KeyError, TypeError) as error:
         raise not_a_daemon(daemon) from error
+    spec = loaded.spec
     if name != spec.name:
         raise click.ClickException(
             f"the daemon at {base_url(daemon)} is the controller {name}, and this configuration is that of {spec.name}"
@@ -120,22 +123,18 @@ def _read_memories(spec: ControllerSpec, daemon: str, status: Mapping[str, Any])
             f"the daemon at {base_url(daemon)} has another aws.consistency_window, which only a restart can change: "
             "plan without --from"
         )
-    return memories
+    return memories, is_other
 
 
-def _describe_memory(
-    loaded: Loaded, previews: list[Preview], daemon: str | None, status: Mapping[str, Any] | None
-) -> Iterator[str]:
-    """Say what the decisions know besides what SQS and ECS tell, in lines of at most 80 characters where they can."""
-    if daemon is None or status is None:
+def _describe_memory(previews: list[Preview], daemon: str | None) -> Iterator[str]:
+    """Say what the decisions know besides what SQS and ECS tell."""
+    if daemon is None:
         yield "Decided as by a daemon that has just started. Only a running one knows levels,"
         yield "cooldowns, launches in doubt and places in the budget's line: add --from URL."
         return
     yield f"Decided with what the daemon at {base_url(daemon)} remembers."
     if unknown := [each.spec.name for each in previews if each.memory is None]:
         yield f"It does not run {', '.join(unknown)}: decided as after a restart."
-    if status["config"]["hash"] != loaded.hash:
-        yield f"It runs another configuration than {loaded.path} as it is now."
 
 
 def _say_json(items: list[T], plain: Callable[[T], dict[str, Any]]) -> None:
@@ -169,13 +168,12 @@ def _draw_definition(shown: definition.Shown) -> Iterator[str]:
 def _to_plain(plan: Preview) -> dict[str, Any]:
     """Return the record; a plan that waits for its window is told, and that nothing comes of it yet."""
     explanation = [list(line) for line in explain(plan.spec.policy, plan.done.decision)]
-    retry_at = plan.memory.retry_at if plan.memory else None
     told = record(plan.done) | {
         "explanation": explanation,
         "remembered": plan.memory is not None,
-        "retry_at": retry_at,
+        "retry_at": plan.retry_at,
     }
-    return told if plan.done.decision.launch and retry_at is None else told | {"outcome": None}
+    return told if plan.done.decision.launch and plan.retry_at is None else told | {"outcome": None}
 
 
 def _draw(plan: Preview) -> Iterator[str]:
@@ -184,11 +182,10 @@ def _draw(plan: Preview) -> Iterator[str]:
         yield f"  problem   {plan.done.problem}"
     for about, what in explain(plan.spec.policy, plan.done.decision):
         yield f"  {about:<10}{what}"
-    retry_at = plan.memory.retry_at if plan.memory else None
-    if retry_at is not None:
-        yield f"  retry     not before {format_clock(retry_at)}: after a failure the daemon waits longer each time"
+    if plan.retry_at is not None:
+        yield f"  retry     not before {format_clock(plan.retry_at)}: after a failure the daemon waits longer each time"
     if plan.draft and plan.draft.plan.tasks:
-        now = plan.done.decision.launch > 0 and retry_at is None
+        now = plan.done.decision.launch > 0 and plan.retry_at is None
         yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))
 
 

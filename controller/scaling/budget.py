@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from controller.config import ScalerSpec
-from controller.core.decision.budget import Claim, Place, grant_share, rank_claims
+from controller.core.decision.budget import NO_PLACE, Claim, Place, grant_share, rank_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,12 @@ class _Account:
     """Its max_containers. It counts for as many until it is known how many it has: unknown is not 0."""
     held: int | None = None
     """Containers that live or are in doubt; None before the first report."""
-    reserved: int = 0
-    """Granted to the decision under way, or to one that waits for its slot."""
-    wanted: int = 0
-    """Containers that it wants beyond those."""
-    held_since: float | None = None
-    """Its place in the line: since when it has waited for a launch; None: it wants nothing."""
+    place: Place = NO_PLACE
 
     @property
     def taken(self) -> int:
         """Containers of the budget that it takes up."""
-        return (self.most if self.held is None else self.held) + self.reserved
+        return (self.most if self.held is None else self.held) + self.place.reserved
 
 
 class SharedBudget:
@@ -66,35 +61,33 @@ class SharedBudget:
         scaler that a reload has just removed is granted nothing.
         """
         with self._lock:
+            before = self._place_of(scaler)
             if not wanted:
-                self._change(scaler, reserved=0, wanted=0)
-                if wanted == 0:
-                    self._change(scaler, held_since=None)
+                self._change(scaler, place=Place(before.held_since if wanted is None else None))
                 return 0
             if self._limit is None:
                 return wanted
-            if (account := self._accounts.get(scaler)) is None:
+            if scaler not in self._accounts:
                 return 0
-            since = now if account.held_since is None else account.held_since
-            self._change(scaler, reserved=0, wanted=wanted, held_since=since)
+            since = now if before.held_since is None else before.held_since
+            self._change(scaler, place=Place(since, wanted=wanted))
             room = self._limit - sum(each.taken for each in self._accounts.values())
             share = grant_share(room, self._list_claims(), scaler, now)
-            self._change(scaler, reserved=share, wanted=wanted - share)
+            self._change(scaler, place=Place(since, share, wanted - share))
             return share
 
     def place_of(self, scaler: str) -> Place:
         """Return a scaler's place in the line; one that a reload has removed has none."""
         with self._lock:
-            account = self._accounts.get(scaler, _Account(0, 0))
-            return Place(account.held_since, account.reserved, account.wanted)
+            return self._place_of(scaler)
 
     def line_up(self, places: Mapping[str, Place], now: float) -> list[str]:
         """Give scalers their places in the line, and return all scalers in its order; the others begin to wait now."""
         with self._lock:
             for scaler, place in places.items():
-                self._change(scaler, held_since=place.held_since, reserved=place.reserved, wanted=place.wanted)
+                self._change(scaler, place=place)
             claims = {
-                name: Claim(account.priority, 0, now if account.held_since is None else account.held_since)
+                name: Claim(account.priority, 0, now if account.place.held_since is None else account.place.held_since)
                 for name, account in self._accounts.items()
             }
         return rank_claims(claims, now)
@@ -107,16 +100,21 @@ class SharedBudget:
         with self._lock:
             if account := self._accounts.get(scaler):
                 held = None if account.held is None else account.held + containers
-                self._change(scaler, held=held, reserved=0, held_since=now if account.wanted else None)
+                wanted = account.place.wanted
+                self._change(scaler, held=held, place=Place(now if wanted else None, wanted=wanted))
 
-    def _change(self, scaler: str, **changes: int | float | None) -> None:
+    def _place_of(self, scaler: str) -> Place:
+        account = self._accounts.get(scaler)
+        return NO_PLACE if account is None else account.place
+
+    def _change(self, scaler: str, **changes: int | Place | None) -> None:
         """Change an account; one that a reload has removed stays so."""
         if account := self._accounts.get(scaler):
             self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
 
     def _list_claims(self) -> dict[str, Claim]:
         return {
-            name: Claim(account.priority, account.wanted, account.held_since)
+            name: Claim(account.priority, account.place.wanted, account.place.held_since)
             for name, account in self._accounts.items()
-            if account.held_since is not None
+            if account.place.held_since is not None
         }

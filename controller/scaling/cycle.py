@@ -30,7 +30,6 @@ FRESH = 0.9
 polls, and one beside others does not list again what they have just seen."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
-
 Launch = Callable[[ScalerSpec, Decision], LaunchResult]
 """Carries a decision to launch out, and returns how that went: ``controller.scaling.launch.Launcher`` on ECS."""
 

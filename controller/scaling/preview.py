@@ -35,6 +35,11 @@ class Preview:
     memory: Memory | None
     """What a running daemon remembers; None: the turn is that of a daemon which has just started."""
 
+    @property
+    def retry_at(self) -> float | None:
+        """When the daemon tries again after a failure; None: at the coming poll."""
+        return self.memory.retry_at if self.memory else None
+
 
 def preview(
     spec: ControllerSpec, chosen: Iterable[ScalerSpec], services: Services, memories: Mapping[str, Memory]

@@ -35,7 +35,7 @@ class _Entry:
     is_told: bool = False
     """Whether a running daemon has told the start delay."""
     signs: dict[str, Sign] = field(default_factory=dict)
-    """By task: its newest sign of those to come, until the scaler asks."""
+    """By task: its newest evidence for the breaker, until the scaler asks."""
 
 
 class Roster:

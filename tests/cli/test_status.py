@@ -110,6 +110,16 @@ def test_what_came_of_a_launch(daemon: Daemon, changes: dict[str, Any], expected
     assert "  launch " not in result.stdout
 
 
+def test_a_failure_says_what_holds_now(daemon: Daemon) -> None:
+    """Below a launch that failed stands the hold for the next slot, before the lines that explain it."""
+    status = daemon.status()
+    (shown,) = status["scalers"] = [each for each in status["scalers"] if each["name"] == "busy"]
+    shown["held"] = "hold: 2 containers short, but the launch window is closed"
+    lines = _answered(200, json.dumps(status).encode()).stdout.splitlines()
+    assert ["decided", "now", "queue"] == [line.split()[0] for line in lines if line.startswith("  ")][:3]
+    assert f"  now       {shown['held']}" in lines
+
+
 def test_a_hold_that_lasts(shown: dict[str, list[str]]) -> None:
     """A hold that repeats itself says since when, and over how many polls."""
     assert "polls in a row" in shown["idle"][1]

@@ -36,6 +36,10 @@ class Place:
     """Containers that it wants beyond those."""
 
 
+NO_PLACE = Place()
+"""Of a scaler that wants nothing."""
+
+
 def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
     """Return the containers that ``scaler`` may launch of the ``room`` that the budget leaves."""
     for name in rank_claims(claims, now):
