@@ -12,7 +12,7 @@ FOREIGN_WORK_SECONDS = 1.0
 
 
 class Mishap(StrEnum):
-    """What happens to the first worker that takes a message. Further workers do the message normally."""
+    """The fate of the first worker that takes a message. Further workers do the message normally."""
 
     FAILS = "fails"
     """The worker exits with an error in the middle of its work."""

@@ -41,7 +41,7 @@ class Progress:
     duration: float
     """How long the run should take, seconds."""
     phase: str
-    """What the run is doing or waiting for, in words."""
+    """In words: the run does this, or waits for this."""
     queues: tuple[QueueProgress, ...] = ()
     launches: tuple[str, ...] = ()
     """A line for each of the last launches, oldest first."""

@@ -20,7 +20,7 @@ Row = tuple[str, tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was broken on purpose, and which promises the controllers kept."""
+    """The disturbances of a run, and the promises that the controllers kept."""
 
     hits: Mapping[tuple[str, str], int]
     """How many calls were hit, by (service, kind of disturbance)."""

@@ -33,7 +33,7 @@ class Preview:
     draft: Draft | None
     """The layout of that launch; None: the template could not be looked up."""
     memory: Memory | None
-    """What a running daemon remembers; None: the turn is that of a daemon which has just started."""
+    """The memory of a running daemon; None: the turn is that of a daemon which has just started."""
 
     @property
     def retry_at(self) -> float | None:

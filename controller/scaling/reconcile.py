@@ -75,7 +75,7 @@ class Reconciler:
 
     @property
     def state(self) -> ScalerState:
-        """What the rules remember of the scaler."""
+        """The state that the rules keep of the scaler."""
         return self._cycle.state
 
     @property
@@ -159,7 +159,7 @@ class Reconciler:
             return
         self._failures += 1
         pause = doubling_pause(poll_interval, max(MAX_RETRY_PAUSE, poll_interval), self._failures)
-        # Half a poll of tolerance, so that the poll which is due then is not missed by the blink of an eye.
+        # Half a poll of tolerance, so that the poll which is due then is not missed by a moment.
         self._not_before = self._services.clock.elapsed() + pause - poll_interval / 2
 
 
