@@ -145,8 +145,9 @@ class Reconciler:
         if previous is not None and is_same_again(previous, done):
             self.decisions[-1] = repeat(previous, done)
             return
-        log.report_decision(done, previous)
+        # The record first: whatever becomes of the log, the status is that of now.
         self.decisions.append(done)
+        log.report_decision(done, previous)
 
     def _back_off(self, turn: Turn, poll_interval: float) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from typing import Any
 
 import structlog
@@ -12,7 +13,10 @@ from structlog.typing import EventDict
 from controller.config import LogSpec
 from controller.core.decision.model import Outcome
 from controller.core.record import Reconciled, record
+from controller.telemetry.lines import LINES
 
+SAID_WITHIN = 1.0
+"""Seconds that the last lines get at the end."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _WENT_WELL = frozenset({Outcome.LAUNCHED, Outcome.DRY_RUN})
 
@@ -20,9 +24,11 @@ _WENT_WELL = frozenset({Outcome.LAUNCHED, Outcome.DRY_RUN})
 def configure(spec: LogSpec) -> None:
     """Set level and format: coloured text, or a JSON object a line, on standard error.
 
-    What libraries log goes the same way, from warnings on. May be called again: a reload can change both.
+    What libraries log goes the same way, from warnings on, and so do a thread's last words. May be called again: a
+    reload can change level and format. Nothing that is logged ever waits or fails.
     """
-    text = spec.format == "text" or (spec.format == "auto" and sys.stderr.isatty())
+    LINES.start()
+    text = spec.format == "text" or (spec.format == "auto" and sys.stderr is not None and sys.stderr.isatty())
     stamped: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     rendered: list[Any] = (
         [
@@ -35,14 +41,44 @@ def configure(spec: LogSpec) -> None:
     structlog.configure(
         processors=[*stamped, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[spec.level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(LINES),  # type: ignore[arg-type]  # of a file it only writes and flushes,
     )
-    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries = logging.StreamHandler(LINES)
     only_ours = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     of_libraries.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamped, processors=[only_ours, *rendered])
     )
     logging.basicConfig(level=logging.WARNING, handlers=[of_libraries], force=True)
+    # Python would write each of these on standard error itself, and wait for whoever reads it.
+    logging.raiseExceptions = False
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _report_thread
+
+
+def finish() -> None:
+    """Give the last lines a moment to be written."""
+    LINES.drain(SAID_WITHIN)
+
+
+class LostLines:
+    """Says in the log that lines of it were lost."""
+
+    def __init__(self) -> None:
+        self._reported = 0
+
+    def report(self) -> None:
+        """Say how many more there are than last time, if there are."""
+        lost = LINES.dropped - self._reported
+        if lost:
+            self._reported += lost
+            structlog.get_logger().warning("log lines lost, nobody read them in time", lines=lost)
+
+
+def _report_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log an error that ended a thread."""
+    name = ended.thread.name if ended.thread else None
+    kind, error, trace = ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback
+    structlog.get_logger().error("thread broke", thread=name, exc_info=(kind, error, trace))
 
 
 def report_decision(done: Reconciled, previous: Reconciled | None) -> None:

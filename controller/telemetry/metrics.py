@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+
+from controller.telemetry.lines import LINES
 
 RECONCILE_OUTCOMES = ("launched", "held", "failed")
 RELOAD_OUTCOMES = ("success", "failure")
@@ -30,6 +34,7 @@ class Metrics:
         self._make_observed()
         self._make_counted()
         self.build_info.labels(version=version).set(1)
+        self.registry.register(_DroppedLines())
         for outcome in RELOAD_OUTCOMES:
             self.config_reloads.labels(outcome=outcome)
         for service, operation in operations:
@@ -49,10 +54,15 @@ class Metrics:
         self.aws_request_duration.labels(service, operation).observe(seconds)
 
     def note_reload(self, at: float | None) -> None:
-        """Note a reload, successful at ``at``, or failed if None."""
+        """Note how the configuration was taken: at ``at``, or not, if that is None. The start is no reload."""
         self.config_last_reload_successful.set(at is not None)
         if at is not None:
             self.config_last_reload_success_timestamp.set(at)
+
+    def count_reload(self, at: float | None) -> None:
+        """Count a reload and note how it went, as ``note_reload`` does."""
+        self.config_reloads.labels("failure" if at is None else "success").inc()
+        self.note_reload(at)
 
     def _make_global(self) -> None:
         registry = self.registry
@@ -136,3 +146,13 @@ class Metrics:
         counter = Counter(f"ecsq_{name}", text, ["scaler", *labels], registry=self.registry)
         self._of_scalers.append(counter)
         return counter
+
+
+class _DroppedLines(Collector):
+    """The log lines that were lost; a scrape asks for them, so that counting needs no lock of ours."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the counter."""
+        yield CounterMetricFamily(
+            "ecsq_log_lines_dropped", "Log lines lost because nobody read them in time.", value=LINES.dropped
+        )

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from controller.core.copies.packing import Plan
 from controller.core.decision.model import Fleet, Outcome, QueueCounts
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.telemetry import log
+from controller.telemetry.lines import LINES
 from tests.support.controller import SCALER, scaler_spec
+from tests.support.daemon import SOON
 from tests.telemetry.decisions import decided
 
 if TYPE_CHECKING:
@@ -29,16 +32,24 @@ HELD = Reconciled(SCALER, DECISION)
 def own_logging() -> Iterator[None]:
     """Give the process its logging back after each test."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    logging.raiseExceptions, threading.excepthook = True, hook
     structlog.reset_defaults()
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the lines that were written on standard error, once they are."""
+    assert LINES.drain(SOON)
+    return capsys.readouterr().err.splitlines()
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Return what was written on standard error, each line a JSON object."""
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    return [json.loads(line) for line in said(capsys)]
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +65,7 @@ def test_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Text is one line that a person reads."""
     log.configure(LogSpec("info", "text"))
     structlog.get_logger().info("something", scaler="one")
-    [line] = capsys.readouterr().err.splitlines()
+    [line] = said(capsys)
     assert "something" in line
     assert "one" in line
     with pytest.raises(json.JSONDecodeError):
@@ -69,7 +80,7 @@ def test_auto(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     log.configure(LogSpec("info", "auto"))
     structlog.get_logger().info("something")
-    assert text == (not capsys.readouterr().err.startswith("{"))
+    assert text == (not said(capsys)[0].startswith("{"))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ def test_libraries_log_alike_in_text(capsys: pytest.CaptureFixture[str]) -> None
     """The same goes for text: one line, with the level."""
     log.configure(LogSpec("info", "text"))
     logging.getLogger("apscheduler").warning("late")
-    [line] = capsys.readouterr().err.splitlines()
+    [line] = said(capsys)
     assert "warning" in line
     assert "late" in line
 
@@ -139,7 +150,7 @@ def test_a_decision_as_text_begins_with_what_was_decided(capsys: pytest.CaptureF
     """A person reads the scaler, the reason and the sentence first, then the numbers that are known."""
     log.configure(LogSpec("info", "text"))
     log.report_decision(HELD, None)
-    [line] = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().err).splitlines()
+    [line] = [re.sub(r"\x1b\[\d*m", "", line) for line in said(capsys)]
     told = line.partition(" decision ")[2].lstrip()
     first = (
         f"scaler={SCALER} reason=launch text='launch 3 containers (3 messages, 0 live of 3 desired)' at=2000000000.0"

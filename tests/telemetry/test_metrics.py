@@ -50,6 +50,7 @@ COUNTERS = {
     "launch_failures": {"scaler", "reason"},
     "task_definitions_registered": {"scaler"},
     "config_reloads": {"outcome"},
+    "log_lines_dropped": set(),
     "aws_requests": {"service", "operation", "outcome"},
 }
 HISTOGRAMS = {

@@ -1,0 +1,97 @@
+"""Lines on their way to standard error: whoever writes one never waits for the reader, and never hears of its trouble.
+
+A reader that is slow, that has stopped reading or is gone, and a disk that is full, cost lines, the oldest first, and
+nothing else. How many were lost is counted.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections import deque
+from io import UnsupportedOperation
+from threading import Condition, Thread
+
+MAX_WAITING = 1 << 20
+"""Characters that may wait to be written: a thousand decisions, as many as a minute of a busy controller brings."""
+
+
+class Lines:
+    """A stream of text for loggers, which a thread of its own writes on once it is started."""
+
+    def __init__(self, most: int = MAX_WAITING) -> None:
+        """Let at most so many characters wait."""
+        self.dropped = 0
+        """Lines that were lost so far."""
+        self._most = most
+        self._waiting: deque[str] = deque()
+        self._size = 0
+        self._writing = False
+        self._changed = Condition()
+        self._is_started = False
+
+    def start(self) -> None:
+        """Begin to write on. May be called again."""
+        if not self._is_started:
+            self._is_started = True
+            Thread(target=self._write_on, name="log", daemon=True).start()
+
+    def write(self, text: str) -> int:
+        """Take one line, which ends in a newline, and return its length. Drops the oldest if too much waits."""
+        with self._changed:
+            self._waiting.append(text)
+            self._size += len(text)
+            while self._size > self._most:
+                self._size -= len(self._waiting.popleft())
+                self.dropped += 1
+            self._changed.notify_all()
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: that is the thread's business, and a logger flushes after each line."""
+
+    def drain(self, within: float) -> bool:
+        """Wait until everything is written, at most so many seconds; say whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._writing, within)
+
+    def _write_on(self) -> None:
+        while True:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._waiting)
+                text = self._waiting.popleft()
+                self._size -= len(text)
+                self._writing = True
+            if not _write(text):
+                with self._changed:
+                    self.dropped += 1
+
+
+LINES = Lines()
+"""The lines of this process."""
+
+
+def _write(text: str) -> bool:
+    """Write a line on standard error, for as long as its reader takes; False if it cannot be written.
+
+    Past Python's own buffer, whose lock a write that hangs would hold until the process is killed.
+    """
+    stream = sys.stderr
+    if stream is None:  # It was closed before we began; by now its number may be that of another file.
+        return False
+    rest = memoryview(text.encode("utf-8", "backslashreplace"))
+    try:
+        number = stream.fileno()
+        while rest:
+            try:
+                rest = rest[os.write(number, rest) :]
+            except BlockingIOError:  # Whoever started us has made it non-blocking.
+                select.select([], [number], [])
+    except UnsupportedOperation:  # A stream in memory, as a program that embeds us may put there.
+        stream.write(text)
+    except (OSError, ValueError):
+        return False
+    return True
