@@ -19,6 +19,7 @@ import yaml
 
 from controller.aws.queue import COUNTS
 from controller.config import ControllerSpec, LogSpec, load
+from controller.daemon.progress import Progress
 from controller.daemon.schedule import Schedule
 from controller.sandbox.aws import EmbeddedAws
 from controller.scaling.reconcile import Reconciler
@@ -185,7 +186,7 @@ def _scheduled(spec: ControllerSpec) -> float:
     quick = replace(scaler, policy=replace(scaler.policy, poll_interval=PACE))
     services = connect(spec, MACHINE_CLOCK, dry_run=False)
     reconciler = Reconciler(quick, services)
-    schedule = Schedule(MACHINE_CLOCK)
+    schedule = Schedule(MACHINE_CLOCK, Progress(MACHINE_CLOCK, PATIENCE), lambda _: None)
     done = services.metrics.reconciles.labels(scaler.name, "held")._value.get
     reconciler.reconcile()
     reconciler.reconcile()

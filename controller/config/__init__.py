@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.config.loading import Loaded, load
 from controller.config.problems import ConfigError, Problem
 from controller.config.schema import json_schema
+from controller.config.source import read_content
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "TaskSpec",
     "json_schema",
     "load",
+    "read_content",
 ]

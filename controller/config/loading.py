@@ -17,7 +17,7 @@ from controller.config.problems import ConfigError, Finding, Problem, sort_probl
 from controller.config.rules import find_contradictions
 from controller.config.run_task import RunTaskShape
 from controller.config.schema import Configuration
-from controller.config.source import Source, read
+from controller.config.source import Source, parse_content, read_content
 from controller.config.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ class Loaded:
         return self._source.locate_key(key, message)
 
 
-def load(path: Path) -> Loaded:
-    """Read, check and build the configuration. Raises ConfigError with every problem found."""
-    source = read(path)
+def load(path: Path, content: bytes | None = None) -> Loaded:
+    """Read, check and build the configuration. Raises ConfigError with every problem found.
+
+    ``content`` is what the file was seen to hold; None: the file is read.
+    """
+    source = parse_content(read_content(path) if content is None else content, path)
     spelling = Spelling()
     data = spelling.correct(source.to_plain())
     configuration, invalid = _validate(data)

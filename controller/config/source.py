@@ -5,8 +5,10 @@ A file that is too large, is not UTF-8 or is not YAML is refused here.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -82,15 +84,15 @@ def _get_child(node: Node, part: str | int) -> Entry | None:
     return None
 
 
-def read(path: Path) -> Source:
-    """Read and parse a file. Raises ConfigError if it cannot be checked any further."""
-    return parse(_read_text(path), str(path))
+def read_content(path: Path) -> bytes:
+    """Return what a file or pipe holds, read once and at most MAX_BYTES of it.
 
-
-def _read_text(path: Path) -> str:
+    Raises ConfigError if it cannot be read or is larger. Waits for as long as the file lets it wait.
+    """
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
+            is_a_file = S_ISREG(os.fstat(stream.fileno()).st_mode)
     except FileNotFoundError:
         raise _make_error(path, "does not exist; name the configuration with --config or ECSQ_CONFIG") from None
     except IsADirectoryError:
@@ -101,7 +103,14 @@ def _read_text(path: Path) -> str:
         raise _make_error(path, f"cannot be read: {error}") from error
     if len(content) > MAX_BYTES:
         raise _make_error(path, f"is larger than {MAX_BYTES:,} bytes, the most that a configuration may have")
-    return _decode(content, path)
+    if not content and not is_a_file:
+        raise _make_error(path, "has nothing to read: what a pipe held is gone once it was read; name a file instead")
+    return content
+
+
+def parse_content(content: bytes, path: Path) -> Source:
+    """Parse what a file held. Raises ConfigError if it cannot be checked any further."""
+    return parse(_decode(content, path), str(path))
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -122,7 +131,7 @@ def _locate_after(before: str, file: str, message: str) -> Problem:
 
 
 def parse(text: str, file: str) -> Source:
-    """Parse YAML text. ``file`` is its name in messages. Raises ConfigError as :func:`read` does."""
+    """Parse YAML text. ``file`` is its name in messages. Raises ConfigError as :func:`parse_content` does."""
     unprintable = Reader.NON_PRINTABLE.search(text)
     if unprintable:
         message = f"is not YAML: the character U+{ord(unprintable.group()):04X} is not allowed; remove it"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
@@ -14,8 +15,12 @@ import structlog
 
 from controller.clock import Clock, machine_clock
 from controller.config import ConfigError, ScalerSpec
+from controller.core.words import format_span
 from controller.daemon import web
+from controller.daemon.chores import Chores
+from controller.daemon.progress import Progress, longest_reconcile
 from controller.daemon.reload import ConfigurationFile
+from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.status import Running
 from controller.scaling.reconcile import Reconciler
@@ -24,8 +29,13 @@ from controller.telemetry import log
 
 WATCH_EVERY = 1.0
 """Seconds between two looks at the configuration file."""
-STOP_WITHIN = 15.0
-"""Seconds that reconciles under way get to finish; an exit within 20 is promised."""
+REPORT_EVERY = 5.0
+"""Seconds between two looks at what is to be said when it lasts."""
+STOP_WITHIN = 13.0
+"""Seconds that reconciles under way get to finish; an exit within 20 is promised, also on a busy machine."""
+_ENDS = frozenset({signal.SIGTERM, signal.SIGINT})
+_LOADED = 0
+"""Stands among the signals for a configuration that was read; no signal has this number."""
 
 
 class Controller:
@@ -39,53 +49,86 @@ class Controller:
         self._clock = clock
         self._running = Running(VERSION, clock.now(), dry_run, configuration)
         self._services = connect(spec, clock, dry_run=dry_run)
-        self._schedule = Schedule(clock)
+        self._progress = Progress(clock, longest_reconcile(spec.aws))
+        self._schedule = Schedule(clock, self._progress, self._note_step)
+        self._chores = Chores()
+        self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}
         bound = web.bind(spec.server)
         self.address = bound.getsockname()[:2]
         pages = web.build_application(
-            self._services.metrics.registry, lambda: self._schedule.ticks, self._find_not_observed, self._status
+            self._services.metrics.registry, self._progress.find_stuck, self._find_not_observed, self._status
         )
         self._server = web.WebServer(pages, bound)
 
-    def start(self) -> None:
-        """Begin to serve and to poll."""
-        self._services.metrics.note_reload(self._configuration.report.at)
-        self._schedule.start()
-        self._swap(self._configuration.spec.scalers)
-        # After the scalers are there: without one, everything there is would have been observed.
-        self._server.start()
+    def start(self, *, watch: bool) -> None:
+        """Begin to serve and to poll, and with ``watch`` to look at the file; returns before that is done."""
+        if watch:
+            self._chores.every(WATCH_EVERY, self._reloader.look)
+        self._chores.every(REPORT_EVERY, self._report_late_reload)
+        self._chores.every(REPORT_EVERY, log.LostLines().report)
+        self._chores.start()
+        self._reloader.start()
 
     def reload(self) -> None:
-        """Take the configuration file as it is now, or keep what is in force; nothing that runs is touched."""
-        metrics, events = self._services.metrics, structlog.get_logger()
-        try:
-            self._configuration.reload()
-        except ConfigError as error:
-            metrics.config_reloads.labels("failure").inc()
-            metrics.config_last_reload_successful.set(0)
-            events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
-            return
-        log.configure(self._configuration.spec.log)
-        self._swap(self._configuration.spec.scalers)
-        metrics.config_reloads.labels("success").inc()
-        metrics.note_reload(self._configuration.report.at)
-        _warn(self._configuration)
-        events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
+        """Ask for the configuration file to be taken as it is now; what cannot be taken changes nothing."""
+        self._reloader.ask()
 
     def stop(self) -> bool:
         """Let the call in flight finish and send no further one; False if something did not end in time."""
         self._stopping.set()
+        self._chores.stop()
         finishing = Thread(target=self._schedule.stop, daemon=True)
         finishing.start()
         finishing.join(STOP_WITHIN)
         self._server.stop()
         return not finishing.is_alive()
 
-    def reload_if_changed(self) -> None:
-        """Reload when the file's content has changed."""
-        if self._configuration.has_changed():
-            self.reload()
+    def _begin(self) -> None:
+        self._services.metrics.note_reload(self._configuration.report.at)
+        self._schedule.start()
+        self._swap(self._configuration.spec.scalers)
+        # After the scalers are there: without one, everything there is would have been observed.
+        self._server.start()
+
+    def _reload(self) -> None:
+        self._take(self._configuration.reload)
+
+    def _reload_if_changed(self) -> None:
+        self._take(self._configuration.reload_if_changed)
+
+    def _take(self, read: Callable[[], bool]) -> None:
+        """Put in force what the file says, or keep what is in force; nothing that runs is touched."""
+        metrics, events = self._services.metrics, structlog.get_logger()
+        try:
+            if not read():
+                return
+        except ConfigError as error:
+            metrics.count_reload(None)
+            events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
+            return
+        log.configure(self._configuration.spec.log)
+        self._swap(self._configuration.spec.scalers)
+        metrics.count_reload(self._configuration.report.at)
+        _warn(self._configuration)
+        events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
+
+    def _report_late_reload(self) -> None:
+        late = self._reloader.find_late()
+        if late is not None:
+            self._services.metrics.config_last_reload_successful.set(0)
+            structlog.get_logger().error(
+                "configuration not read yet, the last good one stays",
+                path=str(self._configuration.path),
+                waited=format_span(late),
+            )
+
+    def _note_step(self, seconds: float) -> None:
+        """Note that the wall clock has stepped: slots and cooldowns go by it, polls do not."""
+        structlog.get_logger().warning(
+            "the clock has stepped", by=("-" if seconds < 0 else "+") + format_span(abs(seconds))
+        )
+        self._chores.restart()
 
     def _add(self, scaler: ScalerSpec) -> None:
         self._reconcilers[scaler.name] = Reconciler(scaler, self._services)
@@ -120,40 +163,59 @@ class Controller:
 
 
 def run(path: Path, *, dry_run: bool, watch: bool) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError."""
+    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
+
+    The main thread waits for signals and does nothing else, so that whatever may last delays none of them.
+    """
     stopping = Event()
     clock = machine_clock(stopping)
-    configuration = ConfigurationFile(path, clock.now)
-    log.configure(configuration.spec.log)
     signals: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (*_ENDS, signal.SIGHUP):
         signal.signal(number, lambda caught, _frame: signals.put(caught))
+    configuration = _load(path, clock, signals)
+    if configuration is None:
+        return
+    log.configure(configuration.spec.log)
     controller = Controller(configuration, stopping, clock, dry_run=dry_run)
     events = structlog.get_logger()
     host, port = controller.address
     events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
     _warn(configuration)
-    controller.start()
-    while (caught := _wait_for_signal(signals, WATCH_EVERY if watch else None)) not in {signal.SIGTERM, signal.SIGINT}:
-        if caught == signal.SIGHUP:
-            controller.reload()
-        else:
-            controller.reload_if_changed()
+    controller.start(watch=watch)
+    while (caught := signals.get()) not in _ENDS:
+        controller.reload()
     events.info("stopping", signal=signal.Signals(caught).name)
     finished = controller.stop()
     events.info("stopped", finished=finished)
+    log.finish()
     if not finished:
         # A call that hangs holds its thread, and the interpreter would wait for it: what it does is decided by now.
-        sys.stderr.flush()
         os._exit(0)
 
 
-def _wait_for_signal(signals: SimpleQueue[int], timeout: float | None) -> int | None:
-    """Return the next signal, or None when none came in time."""
-    try:
-        return signals.get(timeout=timeout)
-    except Empty:
-        return None
+def _load(path: Path, clock: Clock, signals: SimpleQueue[int]) -> ConfigurationFile | None:
+    """Load the configuration; None if the process is to end before it could be read. Raises ConfigError.
+
+    In a thread, since a pipe that nobody writes to, or a mount that hangs, lets it wait for ever.
+    """
+    loading: Future[ConfigurationFile] = Future()
+
+    def read() -> None:
+        try:
+            loading.set_result(ConfigurationFile(path, clock.now))
+        except ConfigError as error:
+            loading.set_exception(error)
+        signals.put(_LOADED)
+
+    Thread(target=read, name="configuration", daemon=True).start()
+    asked_to_reload = False
+    while (caught := signals.get()) != _LOADED:
+        if caught in _ENDS:
+            return None
+        asked_to_reload = True
+    if asked_to_reload:  # The file may have changed after it was read.
+        signals.put(signal.SIGHUP)
+    return loading.result()
 
 
 def _warn(configuration: ConfigurationFile) -> None:

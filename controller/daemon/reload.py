@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
-from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load
+from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load, read_content
 
 NEEDS_RESTART = ("name", "aws", "server")
 """The parts that cannot change while it runs: who we are, how AWS is reached (slots stand on it), where we listen."""
@@ -22,46 +22,83 @@ class ReloadReport:
     """None: it was taken."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look at the file has found."""
+
+    content: bytes | None
+    error: ConfigError | None = None
+    """Why there is no content; None: there is."""
+
+    @property
+    def digest(self) -> bytes | None:
+        """What tells two contents apart; all failures to read are alike."""
+        return None if self.content is None else sha256(self.content).digest()
+
+
 class ConfigurationFile:
-    """A configuration file, and the last good configuration that it held, which is in force."""
+    """A configuration file, and the last good configuration that it held, which is in force.
+
+    Every look reads the file once, and what is taken is what was seen then. A read may wait for as long as the file
+    lets it, as a pipe or a network file system does, so it belongs in a thread that nothing waits for.
+    """
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         """Load the file; ``now`` gives seconds since the epoch. Raises ConfigError when the file is not valid."""
         self.path = path
         self._now = now
-        self._seen = self._settled = _hash(path)
-        self._take(load(path))
+        self._seen: bytes | None = None
+        self._settled: bytes | None = None
+        look = self._look()
+        self._note(look)
+        self._take(self._load(look))
 
-    def reload(self) -> None:
-        """Take the file as it is now. Raises ConfigError, and keeps what is in force, when it cannot be taken."""
-        self._seen = self._settled = _hash(self.path)
+    def reload(self) -> bool:
+        """Take the file as it is now: True. Raises ConfigError, and keeps what is in force, when it cannot be taken."""
+        self._settle(self._look())
+        return True
+
+    def reload_if_changed(self) -> bool:
+        """Take the file if its content has changed, and say whether it had; raises ConfigError as :meth:`reload` does.
+
+        It has if it differs from what was last taken or refused, and has not since the last look. The content decides,
+        not its time: a network file system shows times late. An editor that is still writing shows two contents in a
+        row.
+        """
+        look = self._look()
+        stands_still, self._seen = look.digest == self._seen, look.digest
+        if not stands_still or look.digest == self._settled:
+            return False
+        self._settle(look)
+        return True
+
+    def _settle(self, look: _Look) -> None:
+        self._note(look)
         try:
-            loaded = load(self.path)
+            loaded = self._load(look)
             _refuse(_find_fixed(self.spec, loaded))
         except ConfigError as error:
             self.report = ReloadReport(self._now(), str(error))
             raise
         self._take(loaded)
 
+    def _look(self) -> _Look:
+        try:
+            return _Look(read_content(self.path))
+        except ConfigError as error:
+            return _Look(None, error)
+
+    def _note(self, look: _Look) -> None:
+        self._seen = self._settled = look.digest
+
+    def _load(self, look: _Look) -> Loaded:
+        if look.error is not None:
+            raise look.error
+        return load(self.path, look.content)
+
     def _take(self, loaded: Loaded) -> None:
         self.spec, self.hash, self.warnings = loaded.spec, loaded.hash, loaded.warnings
         self.report = ReloadReport(self._now())
-
-    def has_changed(self) -> bool:
-        """Say whether the file's content differs from what was last read, and has not since the last look.
-
-        The content decides, not its time: a network file system shows times late. An editor that is still writing shows
-        two contents in a row.
-        """
-        before, self._seen = self._seen, _hash(self.path)
-        return self._seen == before and self._seen != self._settled
-
-
-def _hash(path: Path) -> bytes | None:
-    try:
-        return sha256(path.read_bytes()).digest()
-    except OSError:
-        return None
 
 
 def _refuse(problems: tuple[Problem, ...]) -> None:

@@ -1,136 +1,203 @@
-"""When things happen: a poll for each scaler, a look when a launch window opens, and the heartbeat."""
+"""When scalers are polled: each at its own interval and in its own phase, by a clock that never steps.
+
+::
+
+    heap of due times --tick--> begin --> a thread of the pool reconciles --> look again when a window opens?
+          ^                                                                        |
+          '---------------- the next poll, or an earlier look <--------------------'
+
+One asyncio loop in a thread of its own keeps the times. Polls that are due within a quarter of a second are begun
+together, since waking costs more than beginning. The wall clock may step as it likes: only a look for a launch window
+is asked for in its terms, and is turned into a wait at once.
+"""
 
 from __future__ import annotations
 
-import logging
+import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from math import floor
-from threading import Event
-
-from apscheduler.executors.pool import BasePoolExecutor
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from math import ceil, floor
+from threading import Thread
 
 from controller.clock import Clock
 from controller.core.decision.slots import spread
+from controller.daemon.progress import Progress
 from controller.scaling.reconcile import Reconciler
-
-# A reconcile that outlasts a poll, as a launch of many calls does, is no reason for a warning: its next poll comes.
-logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 WORKERS = 32
 """Threads that reconcile. They wait for AWS most of the time: up to a slot when a launch meets a call that hangs."""
 FIRST_POLLS_WITHIN = 1.0
 """Seconds over which the first polls are spread."""
-HEARTBEAT = 1.0
-"""Seconds between two beats."""
-STILL_ALIVE = 10.0
-"""Seconds without a beat after which the loop counts as stuck."""
+TICK = 0.25
+"""Seconds within which polls that are due are begun together."""
+LONGEST_SLEEP = 1.0
+"""Seconds after which the loop looks at the clocks, whether or not a poll is due."""
+STEP = 1.0
+"""Seconds by which the wall clock has to move against the other to have stepped."""
 
 
-class Phased(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """Fires once at ``first``, then every ``interval`` seconds in a phase of its own."""
+@dataclass(order=True, slots=True)
+class _Due:
+    """A scaler's place in the heap."""
 
-    __slots__ = ("_first", "_interval", "_phase")
-
-    def __init__(self, interval: float, phase: float, first: datetime | None = None) -> None:
-        self._interval = interval
-        self._phase = phase * interval
-        self._first = first
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return the next time, in APScheduler's terms: strictly after ``now``, or it would ask for ever."""
-        if previous_fire_time is None and self._first is not None:
-            return self._first
-        passed = floor((now.timestamp() - self._phase) / self._interval)
-        following = datetime.fromtimestamp((passed + 1) * self._interval + self._phase, UTC)
-        # Rounding can lead back to now itself, to the microsecond.
-        return following if following > now else following + timedelta(seconds=self._interval)
+    at: float
+    """By the clock that never steps, seconds."""
+    name: str
+    entry: _Entry = field(compare=False)
 
 
-class _Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler ships no types
-    """A pool whose end can be awaited without the scheduler, which would do so holding a lock that jobs may need."""
+@dataclass(slots=True)
+class _Entry:
+    """A scaler that is polled."""
 
-    def __init__(self, threads: int) -> None:
-        self.pool = ThreadPoolExecutor(threads)
-        super().__init__(self.pool)
+    reconciler: Reconciler
+    next_poll: float
+    due: _Due | None = None
+    """Its newest place in the heap; older ones are void. None: it is polled no more."""
+    busy: bool = False
+    """Whether a reconcile of it waits for a thread, or runs."""
 
 
 class Schedule:
-    """The jobs of one controller.
+    """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
-    Reconciles run in a pool of threads, the heartbeat in a thread of its own: it tells that the loop ticks, not that
-    AWS answers.
-    """
-
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, progress: Progress, on_step: Callable[[float], None]) -> None:
+        """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
-        self._stopping = Event()
-        self._workers = _Threads(WORKERS)
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": self._workers, "heartbeat": _Threads(1)},
-            # One job late is one job: APScheduler's own default would drop it after a second.
-            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
-        )
-        self._beat_at = clock.elapsed()
+        self._progress = progress
+        self._on_step = on_step
+        self._wall_ahead = clock.now() - clock.elapsed()
+        self._entries: dict[str, _Entry] = {}
+        self._heap: list[_Due] = []
+        self._loop = asyncio.new_event_loop()
+        self._wake: asyncio.Event = asyncio.Event()
+        self._stopping = False
+        self._workers = ThreadPoolExecutor(WORKERS, "reconcile")
+        self._thread = Thread(target=self._run, name="polls", daemon=True)
 
     def start(self) -> None:
-        """Start ticking."""
-        self._scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT, executor="heartbeat")
-        self._scheduler.start()
+        """Start to poll."""
+        self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further job and wait for those under way."""
-        self._stopping.set()
-        self._scheduler.shutdown(wait=False)
-        self._workers.pool.shutdown(wait=True)
-
-    @property
-    def ticks(self) -> bool:
-        """Whether the loop ticks."""
-        return self._clock.elapsed() - self._beat_at < STILL_ALIVE
+        """Begin no further reconcile and wait for those under way."""
+        self._stopping = True
+        self._call(self._wake.set)
+        self._thread.join()
+        self._loop.close()
+        self._workers.shutdown(wait=True, cancel_futures=True)
 
     def add(self, reconciler: Reconciler) -> None:
         """Poll a scaler: soon for the first time, then in its own phase."""
-        trigger = self._trigger(reconciler)
-        self._scheduler.add_job(self._poll, trigger, args=[reconciler], id=reconciler.spec.name)
+        self._call(self._add, reconciler)
 
     def change(self, reconciler: Reconciler) -> None:
         """Poll a scaler at its changed interval; the next poll is at most one new interval away."""
-        self._scheduler.reschedule_job(reconciler.spec.name, trigger=self._trigger(reconciler))
+        self._call(self._change, reconciler)
 
     def remove(self, name: str) -> None:
         """Poll a scaler no more."""
-        for job in (name, _look(name)):
+        self._call(self._remove, name)
+
+    def _call(self, action: Callable[..., object], *arguments: object) -> None:
+        """Let the loop do something; once it has ended, there is nothing to do any more."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(action, *arguments)
+
+    def _add(self, reconciler: Reconciler) -> None:
+        name = reconciler.spec.name
+        first = self._clock.elapsed() + spread(name) * FIRST_POLLS_WITHIN
+        self._entries[name] = entry = _Entry(reconciler, first)
+        self._line_up(entry, first)
+
+    def _change(self, reconciler: Reconciler) -> None:
+        if entry := self._entries.get(reconciler.spec.name):
+            entry.next_poll = _next_poll_of(reconciler, self._clock.elapsed())
+            self._line_up(entry, entry.next_poll)
+
+    def _remove(self, name: str) -> None:
+        if entry := self._entries.pop(name, None):
+            entry.due = None
+
+    def _line_up(self, entry: _Entry, at: float) -> None:
+        """Put a scaler into the heap; its earlier place there is void."""
+        entry.due = _Due(at, entry.reconciler.spec.name, entry)
+        heappush(self._heap, entry.due)
+        self._wake.set()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._tick_on())
+
+    async def _tick_on(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            now = self._clock.elapsed()
+            self._notice_step(now)
+            self._begin_due(now)
+            self._progress.note_tick(self._heap[0].at if self._heap else None)
             try:
-                self._scheduler.remove_job(job)
-            except JobLookupError:
+                await asyncio.wait_for(self._wake.wait(), self._sleep_for(now))
+            except TimeoutError:
                 continue
 
-    def _poll(self, reconciler: Reconciler) -> None:
-        look_again_at = None if self._stopping.is_set() else reconciler.reconcile()
-        if look_again_at is None:
-            return
-        next_poll = self._clock.now() + reconciler.spec.policy.poll_interval
-        if look_again_at < next_poll:
-            at = datetime.fromtimestamp(look_again_at, UTC)
-            name = _look(reconciler.spec.name)
-            self._scheduler.add_job(self._poll, "date", run_date=at, args=[reconciler], id=name, replace_existing=True)
+    def _sleep_for(self, now: float) -> float:
+        if not self._heap:
+            return LONGEST_SLEEP
+        tick = ceil(self._heap[0].at / TICK) * TICK
+        return min(LONGEST_SLEEP, max(0.0, tick - now))
 
-    def _beat(self) -> None:
-        self._beat_at = self._clock.elapsed()
+    def _begin_due(self, now: float) -> None:
+        while self._heap and self._heap[0].at <= now:
+            due = heappop(self._heap)
+            if due.entry.due is due:
+                self._begin(due.entry, now)
 
-    def _trigger(self, reconciler: Reconciler) -> Phased:
-        """Return when to poll: soon if the scaler has not been polled yet. A hash of its name spreads the polls."""
-        phase, first = spread(reconciler.spec.name), None
-        if reconciler.last is None:
-            first = datetime.fromtimestamp(self._clock.now() + phase * FIRST_POLLS_WITHIN, UTC)
-        return Phased(reconciler.spec.policy.poll_interval, phase, first)
+    def _begin(self, entry: _Entry, now: float) -> None:
+        """Hand a scaler to the pool, unless it is there already: one reconcile late is one reconcile."""
+        if entry.next_poll <= now:
+            entry.next_poll = _next_poll_of(entry.reconciler, now)
+        self._line_up(entry, entry.next_poll)
+        if not entry.busy:
+            entry.busy = True
+            self._progress.note_waiting(entry.reconciler.spec.name)
+            self._workers.submit(self._reconcile, entry)
+
+    def _reconcile(self, entry: _Entry) -> None:
+        """Reconcile a scaler, in a thread of the pool."""
+        name = entry.reconciler.spec.name
+        self._progress.note_begin(name)
+        try:
+            look_again_at = None if self._stopping else entry.reconciler.reconcile()
+        finally:
+            self._progress.note_end(name)
+            entry.busy = False
+        if look_again_at is not None:
+            self._call(self._look_again, entry, look_again_at)
+
+    def _look_again(self, entry: _Entry, at: float) -> None:
+        """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
+        due = self._clock.elapsed() + max(0.0, at - self._clock.now())
+        if entry.due is not None and due < entry.next_poll:
+            self._line_up(entry, due)
+
+    def _notice_step(self, elapsed: float) -> None:
+        ahead = self._clock.now() - elapsed
+        step, self._wall_ahead = ahead - self._wall_ahead, ahead
+        if abs(step) >= STEP:
+            self._on_step(step)
 
 
-def _look(name: str) -> str:
-    """Return the id of the job that looks again; no scaler's name has a space."""
-    return f"{name} looks again"
+def find_next_poll(interval: float, phase: float, now: float) -> float:
+    """Return the first moment after ``now`` in a phase of the interval, a share of it. All in seconds but for that."""
+    offset = phase * interval
+    following = (floor((now - offset) / interval) + 1) * interval + offset
+    # Rounding can lead back to now itself.
+    return following if following > now else following + interval
+
+
+def _next_poll_of(reconciler: Reconciler, now: float) -> float:
+    """Return a scaler's next poll, in a phase that a hash of its name gives: that spreads the polls."""
+    spec = reconciler.spec
+    return find_next_poll(spec.policy.poll_interval, spread(spec.name), now)

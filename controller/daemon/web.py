@@ -47,18 +47,20 @@ def bind(spec: ServerSpec) -> socket.socket:
 
 def build_application(
     registry: CollectorRegistry,
-    ticks: Callable[[], bool],
+    find_stuck: Callable[[], str | None],
     missing: Callable[[], list[str]],
     status: Callable[[], Mapping[str, Any]],
 ) -> Starlette:
-    """Return the application; ``missing`` names the scalers that were not observed yet."""
+    """Return the application; ``find_stuck`` says what is stuck, ``missing`` names the scalers not observed yet."""
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), media_type=content_type)
 
     def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n") if ticks() else PlainTextResponse("the loop does not tick\n", 503)
+        if stuck := find_stuck():
+            return PlainTextResponse(f"{stuck}\n", 503)
+        return PlainTextResponse("ok\n")
 
     def readyz(_: Request) -> Response:
         if names := missing():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from time import time
 
@@ -125,29 +126,62 @@ def test_what_may_change(path: Path, text: str) -> None:
 
 
 def test_a_change_counts_once_it_stands_still(path: Path) -> None:
-    """A content that differs is a change when two looks in a row have seen it, and none after it was read."""
+    """A content that differs is taken when two looks in a row have seen it, and not again after that."""
     configuration = ConfigurationFile(path, time)
-    assert not configuration.has_changed()
+    assert not configuration.reload_if_changed()
     path.write_text(scaler("max_containers: 3"))
-    assert not configuration.has_changed()
+    assert not configuration.reload_if_changed()
     path.write_text(scaler("max_containers: 4"))
-    assert [False, True] == [configuration.has_changed(), configuration.has_changed()]
-    configuration.reload()
-    assert not configuration.has_changed()
+    assert [False, True] == [configuration.reload_if_changed(), configuration.reload_if_changed()]
+    assert 4 == configuration.spec.scalers[0].policy.max_containers
+    assert not configuration.reload_if_changed()
 
 
 def test_a_bad_change_counts_once(path: Path) -> None:
     """A file that was refused is not read again until it changes again."""
     configuration = ConfigurationFile(path, time)
     path.write_text("scalers: []")
-    assert [False, True] == [configuration.has_changed(), configuration.has_changed()]
+    assert not configuration.reload_if_changed()
     with pytest.raises(ConfigError):
-        configuration.reload()
-    assert [False, False] == [configuration.has_changed(), configuration.has_changed()]
+        configuration.reload_if_changed()
+    assert [False, False] == [configuration.reload_if_changed(), configuration.reload_if_changed()]
+
+
+def test_a_file_that_is_gone_counts_once(path: Path) -> None:
+    """A watched file that cannot be read any more is one error, and a good one again when it is back."""
+    configuration = ConfigurationFile(path, time)
+    path.unlink()
+    assert not configuration.reload_if_changed()
+    with pytest.raises(ConfigError):
+        configuration.reload_if_changed()
+    assert not configuration.reload_if_changed()
+    path.write_text(LEAST)
+    assert [False, True] == [configuration.reload_if_changed(), configuration.reload_if_changed()]
 
 
 def test_a_touched_file_has_not_changed(path: Path) -> None:
     """The content decides, not the time of the file."""
     configuration = ConfigurationFile(path, time)
     path.write_text(LEAST)
-    assert [False, False] == [configuration.has_changed(), configuration.has_changed()]
+    assert [False, False] == [configuration.reload_if_changed(), configuration.reload_if_changed()]
+
+
+def test_a_pipe() -> None:
+    """A configuration may come out of a pipe, which gives it once: a reload of it says so and changes nothing."""
+    read_end, write_end = os.pipe()
+    os.write(write_end, LEAST.encode())
+    os.close(write_end)
+    try:
+        configuration = ConfigurationFile(Path(f"/dev/fd/{read_end}"), time)
+        with pytest.raises(ConfigError) as refused:
+            configuration.reload()
+    finally:
+        os.close(read_end)
+    assert "content-ingest" == configuration.spec.scalers[0].name
+    assert "what a pipe held is gone once it was read" in str(refused.value)
+
+
+def test_a_file_without_end() -> None:
+    """A device that never ends is too large, and is not read any further."""
+    with pytest.raises(ConfigError, match="is larger than"):
+        ConfigurationFile(Path("/dev/zero"), time)

@@ -22,13 +22,13 @@ class Pages:
     """The application on a free port, and what a test tells it to show."""
 
     def __init__(self) -> None:
-        self.ticks = True
+        self.stuck: str | None = None
         self.missing: list[str] = []
         self.status: dict[str, Any] = {}
         self.registry = CollectorRegistry()
         bound = bind(LOOPBACK)
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        app = build_application(self.registry, lambda: self.ticks, lambda: self.missing, lambda: self.status)
+        app = build_application(self.registry, lambda: self.stuck, lambda: self.missing, lambda: self.status)
         self.server = WebServer(app, bound)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
@@ -50,11 +50,14 @@ def served() -> Iterator[Pages]:
     pages.server.stop()
 
 
-@pytest.mark.parametrize(("ticks", "expected"), [(True, 200), (False, 503)], ids=["ticks", "stuck"])
-def test_health_is_the_heartbeat(served: Pages, *, ticks: bool, expected: int) -> None:
-    """/healthz is 200 exactly while the loop ticks."""
-    served.ticks = ticks
-    assert expected == served.get("/healthz")[0]
+@pytest.mark.parametrize(
+    ("stuck", "expected"), [(None, (200, "ok\n")), ("no poll", (503, "no poll\n"))], ids=["moves", "stuck"]
+)
+def test_health(served: Pages, stuck: str | None, expected: tuple[int, str]) -> None:
+    """/healthz is 200 exactly while nothing is stuck, and else says what is."""
+    served.stuck = stuck
+    status, _, body = served.get("/healthz")
+    assert expected == (status, body)
 
 
 @pytest.mark.parametrize(

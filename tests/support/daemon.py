@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ def environment(**variables: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
     return {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **nowhere, **variables}
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def scaler(name: str, definition: str, *, cluster: str, queue: str | None = None, **members: Any) -> Document:

@@ -1,0 +1,59 @@
+"""Chores: what a daemon does every so many seconds beside its polls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+# A chore that is late is no reason for a warning.
+logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """Fires so many seconds from now.
+
+    From now and not from the last time: APScheduler would count every time that a step of the clock has passed over.
+    """
+
+    __slots__ = ("_interval",)
+
+    def __init__(self, seconds: float) -> None:
+        self._interval = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, _previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return the next time, in APScheduler's terms."""
+        return now + self._interval
+
+
+class Chores:
+    """A few jobs that recur, none of which may last.
+
+    APScheduler reckons in wall time: after a step back its jobs would rest until the clock has caught up. So whoever
+    notices a step calls ``restart``.
+    """
+
+    def __init__(self) -> None:
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+        )
+
+    def every(self, seconds: float, chore: Callable[[], None]) -> None:
+        """Do something every so many seconds, the first time after as many."""
+        self._scheduler.add_job(chore, _Every(seconds))
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin no further chore."""
+        self._scheduler.shutdown(wait=False)
+
+    def restart(self) -> None:
+        """Reckon all times anew, from the wall clock as it is now."""
+        for job in self._scheduler.get_jobs():
+            job.reschedule(job.trigger)
