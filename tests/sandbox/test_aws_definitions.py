@@ -48,6 +48,11 @@ REFUSED: dict[str, dict[str, Any]] = {
         container("a", portMappings=[{"containerPort": 80}]),
         container("b", portMappings=[{"containerPort": 80}]),
     ),
+    "a port taken twice by a range": containers(
+        container("a", portMappings=[{"containerPortRange": "8000-8009"}]),
+        container("b", portMappings=[{"containerPort": 8009}]),
+    ),
+    "a range that is none": containers(container(portMappings=[{"containerPortRange": "8000-"}])),
     "awslogs without an execution role": containers(container(logConfiguration={"logDriver": "awslogs"})),
     "privileged on Fargate": containers(container(privileged=True)),
     "a GPU on Fargate": containers(container(resourceRequirements=[{"type": "GPU", "value": "1"}])),
@@ -73,6 +78,20 @@ def test_a_bad_definition_is_refused(aws: EmbeddedAws, members: dict[str, Any]) 
         register_template(aws, **members)
     assert caught.value.response["Error"]["Code"] == "ClientException"
     assert aws.client("ecs").list_task_definitions()["taskDefinitionArns"] == []
+
+
+def test_ranges_of_ports_are_accepted(aws: EmbeddedAws) -> None:
+    """Two mappings without a containerPort of their own do not take the same port, nor does one protocol another's."""
+    mappings = [
+        {"containerPortRange": "8000-8009"},
+        {"containerPortRange": "9000-9009"},
+        {"containerPortRange": "8000-8009", "protocol": "udp"},
+    ]
+    template = register_template(aws, **containers(container(portMappings=mappings)))
+    described = aws.client("ecs").describe_task_definition(taskDefinition=template)["taskDefinition"]
+    assert [{"protocol": "tcp"} | mapping for mapping in mappings] == described["containerDefinitions"][0][
+        "portMappings"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,26 @@ REFUSED: dict[str, dict[str, Any]] = {
             ]
         },
     },
+    "placement constraints on Fargate": {
+        "launchType": "FARGATE",
+        "placementConstraints": [{"type": "distinctInstance"}],
+    },
+    "placement strategy on Fargate": {
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+        "placementStrategy": [{"type": "random"}],
+    },
+    "platform version on EC2": {"launchType": "EC2", "platformVersion": "LATEST"},
+    "public address on EC2": {
+        "launchType": "EC2",
+        "networkConfiguration": {
+            "awsvpcConfiguration": {"subnets": ["subnet-0a1b2c3d"], "assignPublicIp": "ENABLED"},
+        },
+    },
+    "launch type that the definition does not fit": {"launchType": "EXTERNAL"},
+    "volume that the definition has not": {
+        "launchType": "FARGATE",
+        "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "role", "sizeInGiB": 20}}],
+    },
     "startedBy with a space": {"launchType": "FARGATE", "startedBy": "ecsq a"},
     "startedBy too long": {"launchType": "FARGATE", "startedBy": "a" * 129},
     "token too long": {"launchType": "FARGATE", "clientToken": "a" * 65},
@@ -111,6 +131,16 @@ def test_bad_parameters_are_refused(aws: EmbeddedAws, cluster: str, template: st
     asked = {name: value for name, value in given.items() if value is not None}
     assert refusal(aws, cluster=cluster, taskDefinition=template, **asked) == "InvalidParameterException"
     assert aws.ecs.tasks() == []
+
+
+def test_a_volume_of_a_definition_is_configured_at_launch(aws: EmbeddedAws, cluster: str) -> None:
+    """One that is configuredAtLaunch needs its configuration in the call."""
+    template = register_template(aws, volumes=[{"name": "data", "configuredAtLaunch": True}])
+    asked = {"cluster": cluster, "taskDefinition": template, "launchType": "FARGATE", "networkConfiguration": NETWORK}
+    assert refusal(aws, **asked) == "InvalidParameterException"
+    volume = {"name": "data", "managedEBSVolume": {"roleArn": "role", "sizeInGiB": 20}}
+    started = aws.client("ecs").run_task(**asked, volumeConfigurations=[volume])
+    assert [template] == [task["taskDefinitionArn"].rpartition("/")[2] for task in started["tasks"]]
 
 
 def test_a_missing_cluster_or_definition_is_an_error(aws: EmbeddedAws, cluster: str, template: str) -> None:

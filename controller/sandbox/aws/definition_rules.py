@@ -39,6 +39,7 @@ FARGATE_MEMORY: dict[int, frozenset[int]] = {
 }
 """The task-level memory sizes (MiB) that Fargate offers for each task-level CPU size (units)."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_PORT_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 _AMOUNT = re.compile(r"(\d*\.?\d+)\s*(vCPU|GB)?", re.IGNORECASE)
 
 
@@ -218,11 +219,21 @@ def _check_network(request: Json) -> None:
     taken: set[tuple[int, str]] = set()
     for container in request["containerDefinitions"]:
         for mapping in container.get("portMappings", ()):
-            port = (mapping.get("containerPort", 0), mapping.get("protocol", "tcp"))
-            if port in taken:
+            ports = {(port, mapping.get("protocol", "tcp")) for port in _list_ports(mapping)}
+            for port, protocol in sorted(ports & taken):
                 raise client_error(
-                    f"Duplicate container port {port[0]}/{port[1]}: containers of an awsvpc task share all ports."
+                    f"Duplicate container port {port}/{protocol}: containers of an awsvpc task share all ports."
                 )
-            taken.add(port)
-            if mapping.get("hostPort", port[0]) not in (0, port[0]):
+            taken |= ports
+            if mapping.get("hostPort", 0) not in (0, mapping.get("containerPort", 0)):
                 raise client_error("When networkMode=awsvpc, the host ports and container ports must match.")
+
+
+def _list_ports(mapping: Json) -> range:
+    """Return the ports of a mapping, which names one, or the first and the last of a range."""
+    if "containerPortRange" not in mapping:
+        return range(mapping.get("containerPort", 0), mapping.get("containerPort", 0) + 1)
+    match = _PORT_RANGE.fullmatch(mapping["containerPortRange"])
+    if match is None:
+        raise client_error(f"Invalid container port range: {mapping['containerPortRange']}")
+    return range(int(match[1]), int(match[2]) + 1)

@@ -155,10 +155,16 @@ class EmbeddedDefinitions:
 
 def _add_port_defaults(container: Json, mode: str) -> Json:
     mappings = [
-        {"protocol": "tcp", "hostPort": mapping.get("containerPort", 0) if mode == "awsvpc" else 0} | mapping
-        for mapping in container["portMappings"]
+        {"protocol": "tcp", **_default_host_port(mapping, mode)} | mapping for mapping in container["portMappings"]
     ]
     return container | {"portMappings": mappings}
+
+
+def _default_host_port(mapping: Json, mode: str) -> Json:
+    """Return the host port that ECS adds to a mapping of a single port; a range gets its own when a task starts."""
+    if "containerPortRange" in mapping:
+        return {}
+    return {"hostPort": mapping.get("containerPort", 0) if mode == "awsvpc" else 0}
 
 
 def _by_revision(arn: str) -> tuple[str, int]:

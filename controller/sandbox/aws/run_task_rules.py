@@ -74,10 +74,36 @@ def choose_strategy(parameters: Json, cluster: EmbeddedCluster) -> tuple[Json, .
 
 def check_launch(parameters: Json, definition: Definition, launch_types: frozenset[str]) -> None:
     """Check the rules that need the definition. Raises the ``ApiError`` that RunTask answers."""
-    if "FARGATE" in launch_types and "FARGATE" not in definition.compatibilities:
-        raise invalid_parameter("Task definition does not support launch_type FARGATE.")
+    for launch_type in sorted(launch_types):
+        if launch_type not in definition.compatibilities:
+            raise invalid_parameter(f"Task definition does not support launch_type {launch_type}.")
+    _check_platform(parameters, launch_types)
     _check_network(parameters, definition, launch_types)
+    _check_volumes(parameters, definition)
     _check_overrides(parameters.get("overrides", {}), definition)
+
+
+def _check_platform(parameters: Json, launch_types: frozenset[str]) -> None:
+    if "EC2" in launch_types and parameters.get("platformVersion"):
+        raise invalid_parameter("The platform version must be null when specifying an EC2 launch type.")
+    for member, name in (
+        ("placementConstraints", "Placement constraints"),
+        ("placementStrategy", "Placement strategies"),
+    ):
+        if "FARGATE" in launch_types and parameters.get(member):
+            raise invalid_parameter(f"{name} are not supported with FARGATE launch type.")
+
+
+def _check_volumes(parameters: Json, definition: Definition) -> None:
+    volumes = definition.document["volumes"]
+    awaited = {volume["name"] for volume in volumes if volume.get("configuredAtLaunch")}
+    configured = {each["name"] for each in parameters.get("volumeConfigurations", ())}
+    if configured - awaited:
+        raise invalid_parameter(
+            "Volume configuration provided but no matching configuredAtLaunch volume found in task definition."
+        )
+    if awaited - configured:
+        raise invalid_parameter("A volume configuration must be provided for each volume that is configuredAtLaunch.")
 
 
 def _check_network(parameters: Json, definition: Definition, launch_types: frozenset[str]) -> None:
