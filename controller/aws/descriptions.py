@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,12 +25,23 @@ _KEEPER_DID_ITS_WORK = frozenset({None, 0, 137, 143})
 """The keeper's exit codes that blame nothing on it: still there, all workers stopped, killed, told to stop."""
 
 
-def read_task(task: Mapping[str, Any], worker: str | None) -> LiveTask | StoppedTask:
-    """Return what a description says of a task whose worker is configured as ``worker``.
+FindAttendants = Callable[[str], frozenset[str]]
+"""Returns the containers of a task definition, by its ARN, that are its log router or its proxy."""
+
+
+def find_none(_definition: str) -> frozenset[str]:
+    """Return no container: the attendants of task definitions that have neither log router nor proxy."""
+    return frozenset()
+
+
+def read_task(
+    task: Mapping[str, Any], worker: str | None, attendants: FindAttendants = find_none
+) -> LiveTask | StoppedTask:
+    """Return what a description says of a task whose worker is configured as ``worker``; None: it is not configured.
 
     Raises AwsError when a live one names no container: how many workers it has is unknown, not zero.
     """
-    workers = _pick_workers(task, worker)
+    workers = _pick_workers(task, worker, attendants)
     arn, scaler = task["taskArn"], task.get("group", "")
     if task["lastStatus"] in _STOPPED:
         outcome = _judge_outcome(task, workers)
@@ -68,17 +79,29 @@ def _read_moment(task: Mapping[str, Any], member: str) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
-def _pick_workers(task: Mapping[str, Any], worker: str | None) -> Sequence[Mapping[str, Any]]:
+def _pick_workers(
+    task: Mapping[str, Any], worker: str | None, attendants: FindAttendants
+) -> Sequence[Mapping[str, Any]]:
     """Return the worker containers: the configured one, or its copies.
 
-    A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
+    If none is configured they are all but the keeper, the log router and the proxy. A task from before ``container``
+    was changed has neither worker nor copies: then all but the keeper count, which is never too few.
     """
     containers = [container for container in _list_containers(task) if container["name"] != KEEPER]
-    if worker is None:
+    if worker is None and _are_copies(containers):
         return containers
+    if worker is None:
+        beside = attendants(task["taskDefinitionArn"])
+        return [container for container in containers if container["name"] not in beside] or containers
     itself = [container for container in containers if container["name"] == worker]
     copies = copy_names(worker, MAX_COPIES)
     return itself or [container for container in containers if container["name"] in copies] or containers
+
+
+def _are_copies(containers: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the containers are one, or copies of one, by their names: then there is nothing beside them."""
+    names = {container["name"] for container in containers}
+    return len(names) <= 1 or any(names == set(copy_names(name.removesuffix("-1"), len(names))) for name in names)
 
 
 def _has_company(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> bool:

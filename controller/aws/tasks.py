@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from controller.aws.descriptions import read_task
+from controller.aws.descriptions import FindAttendants, find_none, read_task
 from controller.aws.errors import AWS_ERRORS, AwsError, Fault, translate
 from controller.aws.run_task import describe_failure
 from controller.aws.session import Clients
@@ -29,7 +29,9 @@ class Round:
 class Tasks:
     """The tasks of one cluster that one controller has started."""
 
-    def __init__(self, clients: Clients, cluster: str, started_by: str) -> None:
+    def __init__(self, clients: Clients, cluster: str, started_by: str, attendants: FindAttendants = find_none) -> None:
+        """Wire the reader of a cluster; ``attendants`` is asked where a scaler names no container."""
+        self._attendants = attendants
         self._clients = clients
         self._cluster = cluster
         self._started_by = started_by
@@ -51,7 +53,7 @@ class Tasks:
             if silent := [arn for arn in arns if arn not in told]:
                 raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
             described = [task for answer in answers for task in answer["tasks"]]
-            return Round(tuple(read_task(task, worker_of(task.get("group", ""))) for task in described), missing)
+            return Round(tuple(self._read(task, worker_of) for task in described), missing)
 
     def list_ended(self, family: str, worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
         """Return up to 100 of the controller's tasks of a family that have ended within about the last hour.
@@ -68,8 +70,11 @@ class Tasks:
             raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
         with self._making_sense():
             ours = (task for answer in answers for task in answer["tasks"] if task.get("startedBy") == self._started_by)
-            read = (read_task(task, worker_of(task.get("group", ""))) for task in ours)
+            read = (self._read(task, worker_of) for task in ours)
             return tuple(task for task in read if isinstance(task, StoppedTask))
+
+    def _read(self, task: Mapping[str, Any], worker_of: Callable[[str], str | None]) -> LiveTask | StoppedTask:
+        return read_task(task, worker_of(task.get("group", "")), self._attendants)
 
     @contextmanager
     def _making_sense(self) -> Iterator[None]:

@@ -60,7 +60,7 @@ class TaskSpec:
     definition: str
     """The template: family, family:revision or ARN."""
     container: str | None
-    """The container to copy; None: the template has only one."""
+    """The container to copy; None: the only one of the template that is neither log router nor proxy."""
     keeper_image: str
     """The image of the container that keeps a task of copies alive."""
     run_task: Mapping[str, Any]

@@ -37,7 +37,7 @@ class Task(Section):
     definition: Annotated[str, Field(pattern=formats.DEFINITION)]
     """The template: family (its newest revision, looked up at each launch), family:revision or ARN."""
     container: Annotated[str, Field(pattern=formats.CONTAINER)] | None = None
-    """The container to copy. It may be left out if the template has only one."""
+    """The container to copy. It may be left out if only one of the template is neither log router nor proxy."""
     max_tasks_per_launch: Count = 100
     """The most tasks that one plan starts."""
     max_containers_per_task: Annotated[int, Field(ge=1, le=MAX_COPIES)] = MAX_COPIES

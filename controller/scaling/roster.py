@@ -66,7 +66,7 @@ class Roster:
                 entry.start_delay, entry.is_told = seconds, True
 
     def worker_of(self, scaler: str) -> str | None:
-        """Return the container that does a scaler's work; None: the template has one only, or nobody knows it."""
+        """Return the container that does a scaler's work; None: none is configured, or nobody knows the scaler."""
         entry = self._entries.get(scaler)
         return entry.worker if entry else None
 

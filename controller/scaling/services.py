@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
+from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.pace import Pacer
@@ -53,9 +54,10 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     clients = Clients(spec.aws, spec.name, metrics.observe_request, clock)
     pacer = Pacer(spec.aws.launch_rate, clock)
     run = partial(run_task, clients)
+    attendants = Attendants(clients)
     return Services(
         queue=partial(Queue, clients),
-        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name), clock),
+        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.find), clock),
         launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
         budget=SharedBudget(),
         metrics=metrics,

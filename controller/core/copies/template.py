@@ -86,25 +86,39 @@ class Template:
 
 
 def find_worker(template: Template, configured: str | None) -> str:
-    """Return the name of the container to copy: the configured one, or the only one of the template.
+    """Return the name of the container to copy: the configured one, or the only one that can do the work.
 
-    Raises CannotCopy if the template has no container of that name, or has several and none is configured.
+    Raises CannotCopy if the template has no container of that name, or if none is configured and several are left
+    that are neither log router nor proxy.
     """
     names = [container["name"] for container in template.containers]
-    if configured is None and len(names) == 1:
-        only: str = names[0]
-        return only
     if configured is None:
-        raise CannotCopy(
-            f"task definition {template.label} has {len(names)} containers ({', '.join(names)}): "
-            f"set task.container to the one that does the work"
-        )
+        return _find_only_worker(template, names)
     if configured not in names:
         raise CannotCopy(
             f"task definition {template.label} has no container {configured!r}: "
             f"set task.container to one of {', '.join(names)}"
         )
     return configured
+
+
+def _find_only_worker(template: Template, names: Sequence[str]) -> str:
+    attendants = find_attendants(template.definition)
+    left = [name for name in names if name not in attendants] or names
+    if len(left) > 1:
+        beside = f" beside {' and '.join(sorted(attendants))}" if attendants and len(left) < len(names) else ""
+        raise CannotCopy(
+            f"task definition {template.label} has {len(left)} containers{beside} ({', '.join(left)}): "
+            f"set task.container to the one that does the work"
+        )
+    return left[0]
+
+
+def find_attendants(definition: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the containers that serve the others of a task definition: its log router and its proxy."""
+    routers = {each["name"] for each in definition["containerDefinitions"] if each.get("firelensConfiguration")}
+    proxy = (definition.get("proxyConfiguration") or {}).get("containerName")
+    return frozenset(routers if proxy is None else routers | {proxy})
 
 
 def list_dependencies(container: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

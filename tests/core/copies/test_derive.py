@@ -404,32 +404,65 @@ def test_one_worker_a_task_is_not_derived() -> None:
     ("given", "configured", "expected"),
     [
         pytest.param(template(), None, "worker", id="the only one"),
+        pytest.param(REALISTIC["FireLens"], None, "worker", id="the only one beside a log router"),
+        pytest.param(
+            template(
+                container("log_router", firelensConfiguration={"type": "fluentbit"}),
+                container("envoy"),
+                container("worker"),
+                proxyConfiguration={"type": "APPMESH", "containerName": "envoy"},
+            ),
+            None,
+            "worker",
+            id="the only one beside a log router and a proxy",
+        ),
+        pytest.param(
+            template(container("router", firelensConfiguration={"type": "fluentbit"})),
+            None,
+            "router",
+            id="a router alone",
+        ),
         pytest.param(REALISTIC["FireLens"], "worker", "worker", id="the configured one"),
     ],
 )
 def test_the_worker_container(given: Template, configured: str | None, expected: str) -> None:
-    """The container to copy need not be configured if the template has only one."""
+    """The container to copy need not be configured if one is neither log router nor proxy."""
     assert expected == find_worker(given, configured)
 
 
+TWO_WORKERS = template(
+    container("a"), container("b"), container("log_router", firelensConfiguration={"type": "fluentbit"})
+)
+
+
 @pytest.mark.parametrize(
-    ("configured", "message"),
+    ("given", "configured", "message"),
     [
         (
+            template(container("a"), container("b")),
             None,
-            "task definition content-worker:7 has 2 containers (worker, log_router): "
+            "task definition content-worker:7 has 2 containers (a, b): "
             "set task.container to the one that does the work",
         ),
         (
+            TWO_WORKERS,
+            None,
+            "task definition content-worker:7 has 2 containers beside log_router (a, b): "
+            "set task.container to the one that does the work",
+        ),
+        (
+            REALISTIC["FireLens"],
             "wroker",
             "task definition content-worker:7 has no container 'wroker': "
             "set task.container to one of worker, log_router",
         ),
     ],
-    ids=["several and none configured", "none of that name"],
+    ids=["several and none configured", "several beside a router", "none of that name"],
 )
-def test_an_unknown_worker_container_is_named_with_those_there_are(configured: str | None, message: str) -> None:
+def test_an_unknown_worker_container_is_named_with_those_there_are(
+    given: Template, configured: str | None, message: str
+) -> None:
     """The message can be acted on without looking at the template."""
     with pytest.raises(CannotCopy) as refused:
-        find_worker(REALISTIC["FireLens"], configured)
+        find_worker(given, configured)
     assert message == str(refused.value)
