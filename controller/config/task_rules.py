@@ -25,6 +25,7 @@ def check_task(scaler: Any, path: KeyPath) -> Iterator[Finding]:
     if providers and "launch_type" in task:
         yield Finding((*path, "launch_type"), "cannot be combined with capacity_providers: keep one of the two")
     yield from _check_network(task, path, providers)
+    yield from _check_run_task(task, path, providers)
     yield from _check_capacity_providers(providers, (*path, "capacity_providers"))
     yield from _check_tags(get(task, dict, "tags") or {}, (*path, "tags"))
     yield from _check_overrides(task, path, get_or_default(scaler, int, Scaler, "max_containers"))
@@ -39,6 +40,27 @@ def _check_network(task: dict[str, Any], path: KeyPath, providers: list[Any]) ->
     for key in ("security_groups", "assign_public_ip"):
         if task.get(key):
             yield Finding((*path, key), "has no effect without subnets: set them, too, or remove this key")
+
+
+def _check_run_task(task: dict[str, Any], path: KeyPath, providers: list[Any]) -> Iterator[Finding]:
+    """Find what RunTask refuses of any template, on every launch type or on one of them.
+
+    What instances of a capacity provider of EC2 take depends on their kind, so that is left to ECS.
+    """
+    run_task = get(task, dict, "run_task") or {}
+    if run_task.get("propagateTags") == "SERVICE":
+        message = "a task that no service starts has no tags of one: make it TASK_DEFINITION, or remove it"
+        yield Finding((*path, "run_task", "propagateTags"), message)
+    if _is_fargate(task, providers):
+        for key in ("placementConstraints", "placementStrategy"):
+            if get(run_task, list, key):
+                yield Finding((*path, "run_task", key), "Fargate takes none: remove it, or set launch_type to EC2")
+    elif not providers:
+        if run_task.get("platformVersion"):
+            yield Finding((*path, "run_task", "platformVersion"), "only Fargate has platform versions: remove it")
+        if task.get("assign_public_ip") is True and task.get("subnets"):
+            message = "only tasks on Fargate can have a public address: set it to false, or remove it"
+            yield Finding((*path, "assign_public_ip"), message)
 
 
 def _is_fargate(task: dict[str, Any], providers: list[Any]) -> bool:

@@ -121,8 +121,8 @@ def test_demand_strategies(tmp_path: Path, lines: str, expected: object) -> None
             id="tags",
         ),
         pytest.param(
-            "run_task: {propagateTags: SERVICE, platformVersion: 1.4.0}",
-            {"launchType": "FARGATE", "propagateTags": "SERVICE", "platformVersion": "1.4.0"},
+            "run_task: {propagateTags: NONE, platformVersion: 1.4.0}",
+            {"launchType": "FARGATE", "propagateTags": "NONE", "platformVersion": "1.4.0"},
             id="passed through",
         ),
     ],

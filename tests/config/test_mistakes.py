@@ -407,6 +407,33 @@ RULES = [
         id="an address without subnets",
     ),
     pytest.param(
+        task("launch_type: EC2\nassign_public_ip: true\nrun_task: {platformVersion: LATEST}"),
+        [
+            "10:25: scalers[0].task.assign_public_ip: only tasks on Fargate can have a public address: "
+            "set it to false, or remove it",
+            "11:35: scalers[0].task.run_task.platformVersion: only Fargate has platform versions: remove it",
+        ],
+        id="what only Fargate has",
+    ),
+    pytest.param(
+        task("run_task: {placementConstraints: [{type: distinctInstance}], placementStrategy: [{type: random}]}"),
+        [
+            "9:18: scalers[0].task.run_task.placementConstraints: Fargate takes none: remove it, "
+            "or set launch_type to EC2",
+            "9:68: scalers[0].task.run_task.placementStrategy: Fargate takes none: remove it, "
+            "or set launch_type to EC2",
+        ],
+        id="placement on Fargate",
+    ),
+    pytest.param(
+        task("run_task: {propagateTags: SERVICE}"),
+        [
+            "9:33: scalers[0].task.run_task.propagateTags: a task that no service starts has no tags of one: "
+            "make it TASK_DEFINITION, or remove it"
+        ],
+        id="tags of a service",
+    ),
+    pytest.param(
         task("capacity_providers: [{provider: FARGATE}]"),
         ["9:7: scalers[0].task.capacity_providers: at least one provider needs a weight above 0"],
         id="no weight",

@@ -50,10 +50,10 @@ def shape() -> object:
             id="not text",
         ),
         pytest.param(
-            "{placementConstraints: [{type: memberOf}, {type: memberOf, expresion: a}]}",
+            "{volumeConfigurations: [{name: data}, {name: scratch, managedEBSVolme: {roleArn: a}}]}",
             [
-                f"9:76: {HERE}.placementConstraints[1].expresion: "
-                "is not a known key of PlacementConstraint; did you mean expression?"
+                f"9:71: {HERE}.volumeConfigurations[1].managedEBSVolme: "
+                "is not a known key of TaskVolumeConfiguration; did you mean managedEBSVolume?"
             ],
             id="misspelt deep down",
         ),
@@ -118,7 +118,7 @@ def test_what_passes_satisfies_botocore(tmp_path: Path, shape: object) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(
         task(
-            "capacity_providers: [{provider: FARGATE, weight: 1}]\n"
+            "capacity_providers: [{provider: big-machines, weight: 1}]\n"
             "security_groups: [sg-0123456789abcdef0]\n"
             "tags: {team: content}\n"
             "run_task:\n"

@@ -270,7 +270,7 @@ WHOLE: dict[str, Any] = {
         "task": {
             "definition": "d", "max_containers_per_task": 2, "environment": {"A": "b"}, "tags": {"a": "b"},
             "subnets": ["subnet-0123456789abcdef0"], "capacity_providers": [{"provider": "FARGATE", "weight": 1}],
-            "run_task": {"propagateTags": "SERVICE", "placementConstraints": [{"type": "memberOf"}]},
+            "run_task": {"propagateTags": "NONE", "volumeConfigurations": [{"name": "data"}]},
         },
     }],
 }  # fmt: skip

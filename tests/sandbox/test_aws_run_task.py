@@ -104,6 +104,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "launchType": "FARGATE",
         "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "role", "sizeInGiB": 20}}],
     },
+    "tags of a service": {"launchType": "FARGATE", "propagateTags": "SERVICE"},
     "startedBy with a space": {"launchType": "FARGATE", "startedBy": "ecsq a"},
     "startedBy too long": {"launchType": "FARGATE", "startedBy": "a" * 129},
     "token too long": {"launchType": "FARGATE", "clientToken": "a" * 65},

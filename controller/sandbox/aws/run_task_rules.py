@@ -36,6 +36,8 @@ def check_parameters(parameters: Json) -> None:
         raise invalid_parameter("startedBy must be up to 128 letters, numbers, hyphens, slashes and underscores.")
     if len(parameters.get("tags", ())) > MAX_TAGS:
         raise invalid_parameter(f"Number of tags can't exceed {MAX_TAGS}.")
+    if parameters.get("propagateTags") == "SERVICE":
+        raise invalid_parameter("The SERVICE option of propagateTags is not supported when running a task.")
     if parameters.get("launchType") and parameters.get("capacityProviderStrategy"):
         raise invalid_parameter("specifying both a launch type and capacity provider strategy is not supported")
     if parameters.get("launchType", "EC2") not in _LAUNCH_TYPES:
