@@ -14,6 +14,11 @@ _ON_WINDOWS = re.compile(r"\s*attribute:ecs\.os-(type|family)\s*(==|=~|in)\s*\[?
 """A constraint that demands Windows and nothing else; an expression that negates or joins constraints is not read."""
 
 
+_WINDOWS_REPOSITORY = re.compile(r"(mcr\.microsoft\.com/(windows|dotnet/framework)|microsoft/(iis|aspnet))([/:@]|$)")
+_WINDOWS_WORD = re.compile(r"(^|[/:_.-])(windows)?(servercore|nanoserver)([/:@_.-]|$)|:([\w.-]*-)?ltsc20\d\d([@-]|$)")
+"""Names that Microsoft gives to images of Windows: of its repositories, and of the base image in a path or a tag."""
+
+
 class CannotCopy(ValueError):  # noqa: N818  reads as a sentence: this cannot be copied
     """A template cannot be run as asked; the message gives the reason and what the user can do."""
 
@@ -65,16 +70,22 @@ class Template:
     def is_windows(self) -> bool:
         """Whether the containers run on Windows.
 
-        On Fargate ``runtimePlatform`` must say so. On EC2 it may be missing, and then a placement constraint on the
-        operating system tells, or a volume that only Windows can mount.
+        What ``runtimePlatform`` says is so. Where it says nothing, a placement constraint on the operating system
+        tells, a volume that only Windows can mount, or an image that Microsoft has made for Windows.
         """
-        family: str = (self.definition.get("runtimePlatform") or {}).get("operatingSystemFamily", "LINUX")
+        if self.operating_system is not None:
+            return self.operating_system.startswith("WINDOWS")
         constraints = self.definition.get("placementConstraints") or ()
         return (
-            family.startswith("WINDOWS")
-            or any(_ON_WINDOWS.match(each.get("expression") or "") for each in constraints)
+            any(_ON_WINDOWS.match(each.get("expression") or "") for each in constraints)
             or any("fsxWindowsFileServerVolumeConfiguration" in each for each in self.definition.get("volumes") or ())
+            or any(_is_windows_image(each.get("image") or "") for each in self.containers)
         )
+
+    @property
+    def operating_system(self) -> str | None:
+        """``runtimePlatform``'s family, such as ``LINUX`` or ``WINDOWS_SERVER_2022_CORE``; None: it names none."""
+        return (self.definition.get("runtimePlatform") or {}).get("operatingSystemFamily")
 
     def container(self, name: str) -> Mapping[str, Any]:
         """Return the definition of a container that the template is known to have."""
@@ -148,3 +159,7 @@ def find_followers(template: Template, worker: str) -> tuple[str, ...]:
         grown = not more <= after
         after |= more
     return tuple(each["name"] for each in template.containers if each["name"] in after - {worker})
+
+
+def _is_windows_image(image: str) -> bool:
+    return bool(_WINDOWS_REPOSITORY.match(image.lower()) or _WINDOWS_WORD.search(image.lower()))

@@ -96,6 +96,24 @@ def find_limit(given: Template) -> tuple[int, str]:
             "it runs on Windows",
             id="Windows by its volume",
         ),
+        *(
+            pytest.param(template(container("worker", image=image)), "it runs on Windows", id=image)
+            for image in (
+                "mcr.microsoft.com/windows/servercore/iis",
+                "mcr.microsoft.com/windows:ltsc2022",
+                "mcr.microsoft.com/windows/nanoserver:ltsc2022@sha256:0a1b",
+                "mcr.microsoft.com/dotnet/framework/runtime:4.8",
+                "mcr.microsoft.com/powershell:lts-nanoserver-1809",
+                "microsoft/iis",
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/base/servercore:7",
+                "golang:1.24-windowsservercore-ltsc2022",
+            )
+        ),
+        pytest.param(
+            template(container("worker"), container("agent", image="mcr.microsoft.com/windows/nanoserver:1809")),
+            "it runs on Windows",
+            id="Windows by the image of a sidecar",
+        ),
         pytest.param(
             template(tags=tuple({"key": f"k{n}", "value": ""} for n in range(48))), "it has 48 tags", id="too many tags"
         ),
@@ -158,6 +176,25 @@ def test_what_cannot_be_copied_is_refused_with_the_reason(given: Template, part_
             ec2(placementConstraints=[{"type": "memberOf", "expression": "not(attribute:ecs.os-type == windows)"}]),
             9,
             id="anything but Windows",
+        ),
+        *(
+            pytest.param(template(container("worker", image=image), cpu="256", memory="512"), 9, id=image)
+            for image in (
+                "mcr.microsoft.com/dotnet/runtime:8.0",
+                "acme/windows-exporter:1",
+                "acme/observer:1",
+                "registry/iis:1",
+            )
+        ),
+        pytest.param(
+            template(
+                container("worker", image="acme/nanoserver:1"),
+                runtimePlatform={"operatingSystemFamily": "LINUX"},
+                cpu="256",
+                memory="512",
+            ),
+            9,
+            id="Linux by its own word",
         ),
         pytest.param(template(WORKER, container("worker-10")), 8, id="a name that no copy takes"),
         pytest.param(
