@@ -50,11 +50,12 @@ def _note_containers(template: Template, worker: str, k: int) -> Iterator[str]:
         f"{KEEPER} keeps the task running until all of them have ended"
     )
     ends_with_it = is_essential(template.container(worker))
+    followers = find_followers(template, worker)
     for sidecar in filter(is_essential, template.sidecars(worker)):
         name = sidecar["name"]
         if ends_with_it:
             yield f"{name} is essential, as in the template: if it ends, ECS ends the task and all copies"
-        else:
+        elif name not in followers:
             yield (
                 f"{name} is essential and {worker} is not, as in the template: the task ends when {name} does, "
                 "whether the copies have ended or not"

@@ -169,6 +169,14 @@ def test_each_change_has_a_note(given: Template, expected: str) -> None:
     assert expected in describe_changes(given, "worker", 2)
 
 
+def test_an_essential_container_after_the_worker_has_one_note() -> None:
+    """It cannot both run after all copies and end the task before they have ended."""
+    given = template(container("app", essential=False), container("after", dependsOn=after("app", "COMPLETE")))
+    assert ["after runs once all copies have ended; until then ECS shows the task as PENDING"] == [
+        note for note in describe_changes(given, "app", 2) if note.startswith("after ")
+    ]
+
+
 @pytest.mark.parametrize(
     "given",
     [
