@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
+from controller.core.copies.advice import find_warnings
 from controller.core.copies.copy_notes import describe_changes
 from controller.core.copies.difference import compare_definitions
 from controller.core.words import format_count
@@ -26,6 +27,8 @@ class Shown:
     difference: tuple[str, ...]
     configured: int
     """``max_containers_per_task``."""
+    warnings: tuple[str, ...]
+    """What deserves a second look in a task of k workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
     template = drafts.rebuild_template(draft)
     definition = template if k == 1 else drafts.derive(spec, draft, k)
     changed = compare_definitions(template, definition, draft.worker, k)
-    return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task)
+    warnings = find_warnings(draft.template, draft.worker, k, spec.task.run_task)
+    return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task, warnings)
 
 
 def to_plain(shown: Shown | Refused) -> dict[str, Any]:
@@ -73,6 +77,9 @@ def draw(shown: Shown, document: str) -> Iterator[str]:
     if shown.k == 1:
         yield f"scaler {shown.scaler}: one worker a task runs {template} itself; nothing is registered for it"
         yield document
+        if shown.warnings:
+            yield ""
+        yield from (f"- {note}" for note in _list_notes(shown))
         return
     yield f"scaler {shown.scaler}: {shown.k} workers a task run {family}, derived from {template}"
     yield document
@@ -85,6 +92,7 @@ def draw(shown: Shown, document: str) -> Iterator[str]:
 
 
 def _list_notes(shown: Shown) -> Iterator[str]:
+    yield from (f"warning: {warning}" for warning in shown.warnings)
     yield from describe_changes(shown.draft.template, shown.draft.worker, shown.k)
     if shown.k > shown.configured:
         yield f"never planned: max_containers_per_task is {shown.configured}"

@@ -172,6 +172,7 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
         "explanation": explanation,
         "remembered": plan.memory is not None,
         "retry_at": plan.retry_at,
+        "plan_warnings": list(plan.draft.warnings) if plan.draft else [],
     }
     return told if plan.done.decision.launch and plan.retry_at is None else told | {"outcome": None}
 
@@ -184,6 +185,8 @@ def _draw(plan: Preview) -> Iterator[str]:
         yield f"  {about:<10}{what}"
     if plan.retry_at is not None:
         yield f"  retry     not before {format_clock(plan.retry_at)}: after a failure the daemon waits longer each time"
+    for warning in plan.draft.warnings if plan.draft else ():
+        yield f"  warning   {warning}"
     if plan.draft and plan.draft.plan.tasks:
         now = plan.done.decision.launch > 0 and plan.retry_at is None
         yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))

@@ -39,6 +39,8 @@ class LaunchResult:
     """Why its tasks hold fewer workers than they would by the configuration; None: they do not."""
     cut: str | None = None
     """Why the plan holds fewer workers than the decision; None: it does not."""
+    warnings: tuple[str, ...] = ()
+    """What deserves a second look in the template, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "plan": _describe_groups(launch),
         "plan_limit": launch.limit if launch else None,
         "plan_cut": launch.cut if launch else None,
+        "plan_warnings": list(launch.warnings) if launch else [],
         "launched_tasks": len(launch.arns) if launch else 0,
         "launched_containers": launch.containers if launch else 0,
         "error": (launch.error if launch else None) or done.problem,

@@ -11,10 +11,12 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
 from controller.clock import Clock
 from controller.config import ScalerSpec
+from controller.core.copies.advice import find_warnings
 from controller.core.copies.copies import derived_family
 from controller.core.copies.derive import Allowed, derive, find_copies_limit, fingerprint_copies, keep_allowed
 from controller.core.copies.overrides import limit_by_overrides
 from controller.core.copies.packing import PackingPolicy, Plan, pack
+from controller.core.copies.placement import find_misfit, limit_by_fargate
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template, find_worker
 from controller.core.decision.rate import Rate
@@ -37,6 +39,8 @@ class Draft:
     why_not_more: str
     held_back: bool = False
     """Whether tasks would hold more workers, if only the configuration had a say."""
+    warnings: tuple[str, ...] = ()
+    """What deserves a second look, a sentence each: the same at every launch of a revision and a configuration."""
 
     @property
     def sizes(self) -> dict[int, TaskSize]:
@@ -87,23 +91,31 @@ class Drafts:
     def draft(self, spec: ScalerSpec, containers: int) -> Draft:
         """Return how ``containers`` workers would be laid out, with the template as it is now; writes nothing.
 
-        Raises AwsError when the template is missing, or cannot run as configured.
+        Raises AwsError when the template is missing, or cannot run as configured: then RunTask would refuse it.
         """
         template = self._store.read_template(spec.task.definition)
+        if (misfit := find_misfit(template, spec.task.run_task)) is not None:
+            raise AwsError(Fault.INVALID, misfit.reason, misfit.key)
         try:
             worker = find_worker(template, spec.task.container)
         except CannotCopy as error:
             raise AwsError(Fault.MISSING, str(error), "task.container") from error
-        most, why = find_copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
-        try:
-            most, why = limit_by_overrides(worker, spec.task.environment, most, why)
-        except CannotCopy as error:
-            raise AwsError(Fault.INVALID, str(error), "task.environment") from error
+        most, why = self._limit_copies(spec, template, worker)
         plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
         while (taken := self._find_taken(template, [group.containers for group in plan.groups])) is not None:
             most, why = taken
             plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
-        return Draft(template, worker, plan, most, why, held_back=_count_fullest(containers, spec.packing) > most)
+        held_back = _count_fullest(containers, spec.packing) > most
+        return Draft(template, worker, plan, most, why, held_back, _find_warnings(spec, template, worker, most))
+
+    def _limit_copies(self, spec: ScalerSpec, template: Template, worker: str) -> tuple[int, str]:
+        """Return the most workers that a task may hold, and why not one more. Raises AwsError if it may hold none."""
+        most, why = find_copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
+        most, why = limit_by_fargate(template, worker, spec.task.run_task, most, why)
+        try:
+            return limit_by_overrides(worker, spec.task.environment, most, why)
+        except CannotCopy as error:
+            raise AwsError(Fault.INVALID, str(error), "task.environment") from error
 
     def _find_taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
         """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
@@ -161,6 +173,11 @@ class Drafts:
 def _price_rounding(template: Template, worker: str, k: int) -> float:
     size = size_task(template, worker, k)
     return size.rounding if size else 0.0
+
+
+def _find_warnings(spec: ScalerSpec, template: Template, worker: str, most: int) -> tuple[str, ...]:
+    configured = min(most, spec.packing.max_containers_per_task, spec.policy.max_containers)
+    return find_warnings(template, worker, configured, spec.task.run_task)
 
 
 def _count_fullest(containers: int, packing: PackingPolicy) -> int:

@@ -189,7 +189,7 @@ def explain_error(spec: ScalerSpec, error: Exception) -> str:
 def annotate(result: LaunchResult, spec: ScalerSpec, draft: Draft, asked: int) -> LaunchResult:
     """Return a result with the sizes of its tasks, and with why they or the plan hold fewer workers than asked."""
     cut = explain_cut(asked, draft.plan, spec.packing, draft.most)
-    return replace(result, sizes=draft.sizes, limit=draft.limit, cut=cut)
+    return replace(result, sizes=draft.sizes, limit=draft.limit, cut=cut, warnings=draft.warnings)
 
 
 def _judge_answer(answer: RunTaskAnswer, asked: int) -> _Sent:

@@ -37,6 +37,7 @@ class Reconciler:
         self._failures = 0
         self._not_before = 0.0
         self._retired = Event()
+        self._warned: tuple[str, ...] = ()
         self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
         self.decisions: deque[Reconciled] = deque(maxlen=DECISIONS_KEPT)
         self.observed = False
@@ -135,7 +136,13 @@ class Reconciler:
         return turn.decision.look_again_at
 
     def _launch(self, spec: ScalerSpec, decision: Decision) -> LaunchResult:
-        return self._services.launcher.launch(spec, decision, self._services.cluster_of(spec).enter, self.series)
+        enter = self._services.cluster_of(spec).enter
+        result = self._services.launcher.launch(spec, decision, enter, self.series)
+        if result.plan is not None and result.warnings != self._warned:
+            # They name the revision, so that they are told once for each.
+            self._warned = result.warnings
+            log.report_template(spec.name, result.warnings)
+        return result
 
     def _record(self, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, log and status; one that tells nothing new is counted, and not logged again."""

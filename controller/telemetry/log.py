@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -106,3 +107,9 @@ def _leave_out_unknown(_logger: Any, _method: str, event: EventDict) -> EventDic
 def report_breakage(scaler: str) -> None:
     """Log a reconcile that ended in an error of our own, with its traceback."""
     structlog.get_logger().exception("reconcile broke", scaler=scaler)
+
+
+def report_template(scaler: str, warnings: Iterable[str]) -> None:
+    """Log what deserves a second look in a template, an event each."""
+    for warning in warnings:
+        structlog.get_logger().warning("template", scaler=scaler, text=warning)

@@ -28,6 +28,7 @@ def configured(  # noqa: PLR0913 - what may differ between two controllers
         "cluster",
         "family",
         container="worker",
+        run_task={"launchType": "EC2"},  # the template of the account names neither network nor size
         slots=SlotPolicy(slots.controller, slots.scaler, slots.consistency_window, call_timeout),
         max_containers=most,
         min_containers=at_least,

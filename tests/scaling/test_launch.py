@@ -643,8 +643,8 @@ DENIED = "AccessDeniedException: Service Unavailable. Please try again later."
             {"run_task": {"launchType": "FARGATE"}},
             None,
             Kind.INVALID,
-            'RunTask in cluster "{cluster}": InvalidParameterException: Network Configuration must be provided when '
-            "networkMode 'awsvpc' is specified.; check scalers[2].task",
+            "task definition {template} needs subnets: its networkMode is awsvpc; set task.subnets; "
+            "check scalers[2].task.subnets",
         ),
     ],
     ids=["definition", "cluster", "container", "describe", "list", "register", "run", "network"],

@@ -191,6 +191,15 @@ def test_the_end_of_a_hold_tells_its_length(
     assert [expected] == [line.get("previous_repeated") for line in written(capsys)]
 
 
+def test_what_deserves_a_second_look_in_a_template(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each warning is an event of its own, which names the scaler."""
+    log.configure(LogSpec("info", "json"))
+    log.report_template("one", ("first", "second"))
+    assert [("template", "warning", "one", "first"), ("template", "warning", "one", "second")] == [
+        (line["event"], line["level"], line["scaler"], line["text"]) for line in written(capsys)
+    ]
+
+
 def test_a_broken_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
     """A fault of our own is an error with its traceback, on one line, and names the scaler."""
     log.configure(LogSpec("info", "json"))

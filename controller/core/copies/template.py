@@ -87,6 +87,11 @@ class Template:
         """``runtimePlatform``'s family, such as ``LINUX`` or ``WINDOWS_SERVER_2022_CORE``; None: it names none."""
         return (self.definition.get("runtimePlatform") or {}).get("operatingSystemFamily")
 
+    @property
+    def network_mode(self) -> str:
+        """``awsvpc``, ``bridge``, ``host`` or ``none``; without one ECS takes the default of the platform's Docker."""
+        return self.definition.get("networkMode") or "default"
+
     def container(self, name: str) -> Mapping[str, Any]:
         """Return the definition of a container that the template is known to have."""
         return next(container for container in self.containers if container["name"] == name)
