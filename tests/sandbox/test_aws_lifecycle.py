@@ -209,3 +209,28 @@ def test_a_view_shows_the_environment_and_command_of_a_container(timed_aws: Embe
     [task] = timed_aws.ecs.tasks()
     [view] = task.containers
     assert (view.command, view.environment) == (("drain",), {"A": "1", "B": "2"})
+
+
+def test_a_task_without_an_instance_has_no_containers_yet(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
+    """While an EC2 capacity provider scales up; on Fargate they are there from the start."""
+    seen = []
+    for provider in ("instances", "FARGATE"):
+        timed_aws.ecs.timing.start_delay = 10.0
+        cluster = create_cluster(timed_aws, capacityProviders=[provider])
+        definition = register_template(timed_aws, requiresCompatibilities=["EC2", "FARGATE"])
+        strategy = [{"capacityProvider": provider}]
+        [arn] = run_tasks(timed_aws, cluster, definition, capacityProviderStrategy=strategy)
+        for _ in range(2):
+            [task] = timed_aws.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+            seen.append((task["lastStatus"], len(task["containers"])))
+            clock.now += 5
+    assert [("PROVISIONING", 0), ("PENDING", 1), ("PROVISIONING", 1), ("PENDING", 1)] == seen
+
+
+def test_a_description_can_be_distorted(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """Of one task, in any way; what the task does stays as it is."""
+    odd, other = run_tasks(aws, cluster, template, 2)
+    aws.ecs.distort(odd, lambda task: task | {"lastStatus": "HIBERNATING", "containers": []})
+    described = aws.client("ecs").describe_tasks(cluster=cluster, tasks=[odd, other])["tasks"]
+    assert [("HIBERNATING", 0), ("RUNNING", 1)] == [(task["lastStatus"], len(task["containers"])) for task in described]
+    assert "RUNNING" == aws.ecs.task(odd).last_status

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from controller.sandbox.aws.lifecycle import ContainerState
     from controller.sandbox.aws.task import EmbeddedTask
     from controller.sandbox.aws.timing import Delay, Timing
+    from controller.sandbox.aws.wire import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,11 @@ class EcsControl:
         """Make ECS forget a task, as it does an hour after the task has stopped: DescribeTasks says MISSING."""
         with self._ecs.lock:
             self._ecs.tasks.forget(arn)
+
+    def distort(self, arn: str, change: Callable[[Json], Json]) -> None:
+        """Let DescribeTasks answer for one task what ``change`` makes of its true description, as odd as it may be."""
+        with self._ecs.lock:
+            self._ecs.tasks.distort(arn, change)
 
     def hide(self, arn: str, seconds: float) -> None:
         """Keep one task out of every listing for so many seconds from now."""

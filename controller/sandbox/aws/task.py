@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from controller.sandbox.aws.definition_rules import order_by_dependency
 from controller.sandbox.aws.lifecycle import Part
+from controller.sandbox.aws.run_task_rules import FARGATE_PROVIDERS
 
 if TYPE_CHECKING:
     from controller.sandbox.aws.definitions import Definition
@@ -52,7 +53,9 @@ class EmbeddedTask:
             "desiredStatus": self.life.desired_status(now),
             "launchType": self.launch_type,
             "createdAt": self.life.created_at,
-            "containers": [
+            "containers": []
+            if self._waits_for_instance(now)
+            else [
                 self._describe_container(container, states[container["name"]])
                 for container in document["containerDefinitions"]
             ],
@@ -68,6 +71,11 @@ class EmbeddedTask:
             "tags": list(self.tags) if with_tags else None,
         }
         return shown | {key: value for key, value in optional.items() if value} | self._describe_times(now)
+
+    def _waits_for_instance(self, now: float) -> bool:
+        """Say whether its capacity provider scales up for it: ECS then describes it without containers."""
+        on_instances = self.capacity_provider is not None and self.capacity_provider not in FARGATE_PROVIDERS
+        return on_instances and self.life.last_status(now) == "PROVISIONING"
 
     def _describe_overrides(self) -> Json:
         """Return the overrides as ECS shows them: one for every container, most of them empty."""

@@ -34,6 +34,7 @@ class EmbeddedTasks:
     clock: Callable[[], float]
     _tasks: dict[str, EmbeddedTask] = field(default_factory=dict)
     _hidden_until: dict[str, float] = field(default_factory=dict)
+    _distortions: dict[str, Callable[[Json], Json]] = field(default_factory=dict)
 
     def add(self, task: EmbeddedTask) -> None:
         """Add a task that was just started."""
@@ -60,6 +61,11 @@ class EmbeddedTasks:
         """Forget a task, as ECS does an hour after its stop."""
         self._tasks.pop(arn, None)
         self._hidden_until.pop(arn, None)
+        self._distortions.pop(arn, None)
+
+    def distort(self, arn: str, change: Callable[[Json], Json]) -> None:
+        """Describe a task from now on as ``change`` makes it of the true description."""
+        self._distortions[arn] = change
 
     def hide(self, arn: str, until: float) -> None:
         """Keep a task out of every listing until then, seconds since the epoch."""
@@ -114,7 +120,8 @@ class EmbeddedTasks:
             if task is None or task.cluster != cluster.name or not self._is_describable(task, now):
                 failures.append({"arn": arn, "reason": "MISSING"})
             else:
-                tasks.append(task.describe(now, with_tags=with_tags))
+                described = task.describe(now, with_tags=with_tags)
+                tasks.append(self._distortions.get(arn, dict)(described))
         return {"tasks": tasks, "failures": failures}
 
     def _is_describable(self, task: EmbeddedTask, now: float) -> bool:
