@@ -7,26 +7,30 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.aws.errors import AwsError, Fault
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Outline, Part, Start, StopOutcome, StoppedTask
+
+FindOutline = Callable[[str | None, str | None], Outline]
+"""Returns the outline of a task by its group and its family; None is not told."""
+
+FindAttendants = Callable[[str], frozenset[str]]
+"""Returns the containers of a task definition, by its ARN, that are its log router or its proxy."""
 
 _RUNNING = "RUNNING"
 _STOPPED = frozenset({"STOPPED", "DELETED"})
+_STOPPING = frozenset({"DEACTIVATING", "STOPPING", "DEPROVISIONING"})
 _INTERRUPTED = frozenset(
     {"SpotInterruption", "TerminationNotice", "InfrastructureHealth", "UserInitiated", "ServiceSchedulerInitiated"}
 )
 
 _NOT_MADE = re.compile(r"Cannot\w*Error|ResourceInitializationError")
 """ECS's reasons for a container that could not be pulled, created or started."""
+_AHEAD = 86_400.0
+"""Seconds by which our clock may be behind ECS's: it may have stepped back. A later date than that is none."""
 _PUT_BY_AWS = "aws-guardduty-agent-"
 """How the name of GuardDuty's agent begins, which an account's runtime monitoring adds to Fargate tasks."""
 _KEEPER_DID_ITS_WORK = frozenset({None, 0, 137, 143})
 """The keeper's exit codes that blame nothing on it: still there, all workers stopped, killed, told to stop."""
-
-
-FindAttendants = Callable[[str], frozenset[str]]
-"""Returns the containers of a task definition, by its ARN, that are its log router or its proxy."""
 
 
 def find_none(_definition: str) -> frozenset[str]:
@@ -35,63 +39,93 @@ def find_none(_definition: str) -> frozenset[str]:
 
 
 def read_task(
-    task: Mapping[str, Any], worker: str | None, attendants: FindAttendants = find_none
+    task: Mapping[str, Any], find_outline: FindOutline, now: float, attendants: FindAttendants = find_none
 ) -> LiveTask | StoppedTask:
-    """Return what a description says of a task whose worker is configured as ``worker``; None: it is not configured.
+    """Return what a description says of a task, and of what it does not say the outline by its group and its family.
 
-    Raises AwsError when a live one names no container: how many workers it has is unknown, not zero.
+    It may lack every member but ``taskArn``. Without a date ``now`` stands for its creation, seconds since the epoch.
+    ``attendants`` is asked where no worker is configured.
     """
-    workers = _pick_workers(task, worker, attendants)
-    arn, scaler = task["taskArn"], task.get("group", "")
-    if task["lastStatus"] in _STOPPED:
-        outcome = _judge_outcome(task, workers)
-        return StoppedTask(
-            arn=arn,
-            scaler=scaler,
-            outcome=outcome,
-            created_at=task["createdAt"].timestamp(),
-            start=Start(_read_moment(task, "startedAt")),
-            # What comes after the execution is ECS's own: taking the network interface away, above all.
-            stopped_at=_read_moment(task, "executionStoppedAt")
-            or _read_moment(task, "stoppedAt")
-            or task["createdAt"].timestamp(),
-            cause=_find_cause(outcome, task, workers),
-            company=_has_company(task, workers),
-        )
-    if not workers:
-        raise AwsError(Fault.SERVER_ERROR, f"task {arn}: described without containers")
+    outline = find_outline(task.get("group"), _read_family(task))
+    if task.get("lastStatus") in _STOPPED:
+        return _read_stopped(task, outline, _pick_workers(task, outline.worker, attendants), now)
+    workers = _pick_workers(task, outline.worker, attendants)
+    if len(workers) < (outline.copies or 1):
+        workers = ()
     statuses = [container.get("lastStatus") for container in workers]
+    running, stopped = statuses.count(_RUNNING), sum(status in _STOPPED for status in statuses)
+    created_at = _read_moment(task, "createdAt", now)
     return LiveTask(
-        arn=arn,
-        scaler=scaler,
-        running=statuses.count(_RUNNING),
-        starting=sum(status != _RUNNING and status not in _STOPPED for status in statuses),
-        created_at=task["createdAt"].timestamp(),
-        company=_has_company(task, workers),
+        arn=task["taskArn"],
+        scaler=outline.scaler,
+        running=running,
+        starting=len(statuses) - running - stopped if workers else outline.workers,
+        created_at=now if created_at is None else created_at,
         exited=sum(container.get("exitCode") is not None for container in workers),
-        start=Start(_read_moment(task, "startedAt")),
+        start=Start(_read_moment(task, "startedAt", now)),
+        company=_has_company(task, workers),
+        stopped=stopped,
+        draining=task.get("desiredStatus") == "STOPPED" or task.get("lastStatus") in _STOPPING,
+        guessed=frozenset(
+            part
+            for part, told in ((Part.OWNER, task.get("group")), (Part.CREATION, created_at), (Part.CREW, workers))
+            if not told
+        ),
     )
 
 
-def _read_moment(task: Mapping[str, Any], member: str) -> float | None:
-    """Return one of a task's times, seconds since the epoch; None if it is not there yet."""
+def guess_task(arn: str, find_outline: FindOutline, now: float) -> LiveTask:
+    """Return a task that ECS knows but does not describe: it lives, and all else of it is guessed."""
+    outline = find_outline(None, None)
+    return LiveTask(arn, outline.scaler, 0, outline.workers, now, guessed=frozenset(Part))
+
+
+def _read_stopped(
+    task: Mapping[str, Any], outline: Outline, workers: Sequence[Mapping[str, Any]], now: float
+) -> StoppedTask:
+    outcome = _judge_outcome(task, workers)
+    created_at = _read_moment(task, "createdAt", now)
+    # What comes after the execution is ECS's own: taking the network interface away, above all.
+    dates = (_read_moment(task, "executionStoppedAt", now), _read_moment(task, "stoppedAt", now), created_at)
+    stopped_at = next((date for date in dates if date is not None), now)
+    return StoppedTask(
+        arn=task["taskArn"],
+        scaler=outline.scaler,
+        outcome=outcome,
+        created_at=stopped_at if created_at is None else created_at,
+        start=Start(_read_moment(task, "startedAt", now)),
+        stopped_at=stopped_at,
+        cause=_find_cause(outcome, task, workers),
+        company=_has_company(task, workers),
+    )
+
+
+def _read_moment(task: Mapping[str, Any], member: str, now: float) -> float | None:
+    """Return one of a task's times, seconds since the epoch; None if it is not there yet, or cannot be true."""
     moment: datetime | None = task.get(member)
-    return None if moment is None else moment.timestamp()
+    return None if moment is None or moment.timestamp() > now + _AHEAD else moment.timestamp()
+
+
+def _read_family(task: Mapping[str, Any]) -> str | None:
+    """Return the family of a task's definition; None if its ARN is not there, or is none."""
+    name, colon, _revision = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].rpartition(":")
+    return name if colon else None
 
 
 def _pick_workers(
     task: Mapping[str, Any], worker: str | None, attendants: FindAttendants
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the worker containers: the configured one, or its copies.
+    """Return the worker containers: the configured one, or its copies. None of them is told if not all are named.
 
-    If none is configured they are all but the keeper, the log router and the proxy. A task from before ``container``
-    was changed has neither worker nor copies: then all but the keeper count, which is never too few.
+    If none is configured they are all but the keeper, the log router and the proxy. A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
     """
+    if any(container is None or not container.get("name") for container in task.get("containers") or ()):
+        return ()
     containers = [container for container in _list_containers(task) if container["name"] != KEEPER]
     if worker is None and _are_copies(containers):
         return containers
     if worker is None:
-        beside = attendants(task["taskDefinitionArn"])
+        beside = attendants(str(task.get("taskDefinitionArn", "")))
         return [container for container in containers if container["name"] not in beside] or containers
     itself = [container for container in containers if container["name"] == worker]
     copies = copy_names(worker, MAX_COPIES)
@@ -110,7 +144,8 @@ def _has_company(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) 
 
 def _list_containers(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the containers of the task's definition: not the agents that AWS puts beside them by itself."""
-    return [container for container in task.get("containers", []) if not container["name"].startswith(_PUT_BY_AWS)]
+    named = [container for container in task.get("containers") or () if container and container.get("name")]
+    return [container for container in named if not container["name"].startswith(_PUT_BY_AWS)]
 
 
 def _find_cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str | None:

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError, Fault, classify_answer, translate
+from controller.aws.misfits import drop_misfits
 from controller.aws.operations import ANSWERS
 from controller.aws.pace import BackOff
 from controller.aws.unknown import note_unknown
@@ -108,6 +109,7 @@ class Clients:
         client.meta.events.register("request-created", self._note_start)
         client.meta.events.register("response-received", self._note_end)
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
+        client.meta.events.register("before-parse.ecs.DescribeTasks", drop_misfits)
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from controller.aws.descriptions import FindAttendants, find_none, read_task
+from controller.aws.descriptions import FindAttendants, FindOutline, find_none, guess_task, read_task
 from controller.aws.errors import AWS_ERRORS, AwsError, Fault, translate
-from controller.aws.run_task import describe_failure
 from controller.aws.session import Clients
 from controller.core.decision.task import LiveTask, StoppedTask
 
@@ -22,8 +21,19 @@ class Round:
     """One listing and the descriptions of it."""
 
     tasks: tuple[LiveTask | StoppedTask, ...]
+    """Those that ECS describes, and as well as they can be guessed those that it lists and does not describe."""
     missing: tuple[str, ...]
-    """ARNs that ECS says it does not know."""
+    """ARNs of known tasks that ECS says it does not know, and does not list."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an answer to DescribeTasks says of the tasks that it was asked for."""
+
+    tasks: tuple[Mapping[str, Any], ...]
+    missing: tuple[str, ...]
+    odd: tuple[str, ...]
+    """ARNs of those that it neither describes nor calls MISSING."""
 
 
 class Tasks:
@@ -36,68 +46,71 @@ class Tasks:
         self._cluster = cluster
         self._started_by = started_by
 
-    def observe(self, known: Iterable[str], worker_of: Callable[[str], str | None]) -> Round:
+    def observe(self, known: Iterable[str], find_outline: FindOutline) -> Round:
         """List the controller's tasks, and describe them and the ``known`` ones.
 
-        ``worker_of`` names the worker container of a scaler. Raises AwsError when any part fails: a listing that
-        lacks a page is unknown, not shorter.
+        ``find_outline`` tells what is known of a task that ECS describes badly or not at all: only that one is odd.
+        Raises AwsError when a call fails, or an answer is silent about a task: a listing that lacks a page is unknown,
+        not shorter.
         """
-        try:
-            arns = list(dict.fromkeys((*self._list(), *known)))
-            answers = list(self._describe(arns))
-        except AWS_ERRORS as error:
-            raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
-        with self._making_sense():
-            missing = tuple(_read_missing(failure) for answer in answers for failure in answer["failures"])
-            told = {task["taskArn"] for answer in answers for task in answer["tasks"]} | set(missing)
-            if silent := [arn for arn in arns if arn not in told]:
-                raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
-            described = [task for answer in answers for task in answer["tasks"]]
-            return Round(tuple(self._read(task, worker_of) for task in described), missing)
+        with self._translating():
+            listed = list(self._list())
+            arns = list(dict.fromkeys((*listed, *known)))
+            told = [self._describe(batch) for batch in _cut(arns)]
+        now = self._clients.clock.now()
+        described = (task for each in told for task in each.tasks)
+        missing = {arn for each in told for arn in each.missing}
+        # A task that is listed is there, whatever the descriptions say.
+        odd = [arn for each in told for arn in each.odd] + [arn for arn in dict.fromkeys(listed) if arn in missing]
+        tasks = [read_task(task, find_outline, now, self._attendants) for task in described]
+        tasks += [guess_task(arn, find_outline, now) for arn in odd]
+        return Round(tuple(tasks), tuple(arn for arn in arns if arn in missing.difference(listed)))
 
-    def list_ended(self, family: str, worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
-        """Return up to 100 of the controller's tasks of a family that have ended within about the last hour.
+    def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+        """Return the controller's tasks of a family that were told to stop: those that drain, and those that ended.
 
-        ECS lists stopped tasks for at least that long. Raises AwsError.
+        ECS lists the latter for at least an hour. Raises AwsError.
         """
-        try:
-            ecs = self._clients.ecs()
-            listed = ecs.list_tasks(
-                cluster=self._cluster, family=family, desiredStatus="STOPPED", maxResults=MAX_PER_CALL
-            )
-            answers = list(self._describe(listed["taskArns"]))
-        except AWS_ERRORS as error:
-            raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
-        with self._making_sense():
-            ours = (task for answer in answers for task in answer["tasks"] if task.get("startedBy") == self._started_by)
-            read = (self._read(task, worker_of) for task in ours)
-            return tuple(task for task in read if isinstance(task, StoppedTask))
-
-    def _read(self, task: Mapping[str, Any], worker_of: Callable[[str], str | None]) -> LiveTask | StoppedTask:
-        return read_task(task, worker_of(task.get("group", "")), self._attendants)
+        with self._translating():
+            pages = self._clients.ecs().get_paginator("list_tasks")
+            listed = pages.paginate(cluster=self._cluster, family=family, desiredStatus="STOPPED")
+            told = [self._describe(batch) for page in listed for batch in _cut(page["taskArns"])]
+        now = self._clients.clock.now()
+        ours = (task for each in told for task in each.tasks if task.get("startedBy") == self._started_by)
+        return tuple(read_task(task, find_outline, now, self._attendants) for task in ours)
 
     @contextmanager
-    def _making_sense(self) -> Iterator[None]:
-        """Turn an answer of another shape than ECS promises into AwsError: what it was to say is unknown."""
+    def _translating(self) -> Iterator[None]:
         try:
             yield
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": a broken answer ({error!r})') from error
+        except AWS_ERRORS as error:
+            raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
 
     def _list(self) -> Iterator[str]:
         pages = self._clients.ecs().get_paginator("list_tasks")
         for page in pages.paginate(cluster=self._cluster, startedBy=self._started_by):
             yield from page["taskArns"]
 
-    def _describe(self, arns: list[str]) -> Iterator[Mapping[str, Any]]:
-        for first in range(0, len(arns), MAX_PER_CALL):
-            yield self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns[first : first + MAX_PER_CALL])
+    def _describe(self, arns: Sequence[str]) -> _Told:
+        """Describe up to 100 tasks. Raises AwsError when the answer is silent about one of them."""
+        answer = self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns)
+        tasks = {task["taskArn"]: task for task in _list_named(answer["tasks"], "taskArn", arns)}
+        failures = {each["arn"]: each.get("reason") for each in _list_named(answer["failures"], "arn", arns)}
+        silent = [arn for arn in arns if arn not in tasks and arn not in failures]
+        # An entry that does not say of which task it speaks stands for one of those that no other speaks of.
+        if len(silent) > len(answer["tasks"]) - len(tasks) + len(answer["failures"]) - len(failures):
+            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
+        missing = [arn for arn, reason in failures.items() if reason == "MISSING" and arn not in tasks]
+        unclear = [arn for arn, reason in failures.items() if reason != "MISSING" and arn not in tasks]
+        return _Told(tuple(tasks.values()), tuple(missing), (*unclear, *silent))
 
 
-def _read_missing(failure: Mapping[str, Any]) -> str:
-    """Return the ARN of a task that ECS does not know. Raises AwsError for one that it could not describe."""
-    if failure.get("reason") != "MISSING":
-        why = describe_failure(failure)
-        raise AwsError(Fault.SERVER_ERROR, f"task {failure.get('arn')} could not be described: {why}")
-    arn: str = failure["arn"]
-    return arn
+def _cut(arns: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut tasks into the batches in which they are described."""
+    return (arns[first : first + MAX_PER_CALL] for first in range(0, len(arns), MAX_PER_CALL))
+
+
+def _list_named(entries: Iterable[Any], name: str, asked: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the entries of an answer that say of which task they speak, and speak of one that was asked for."""
+    known = frozenset(asked)
+    return [entry for entry in entries if entry and entry.get(name) in known]

@@ -13,6 +13,9 @@ from controller.core.decision.model import Decision, Numbers, Outcome, Reason
 
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "breaker")
 
+_HELD = ("draining", "draining_tasks", "ended", "ended_tasks", "unowned", "odd_tasks")
+"""What of a fleet is neither starting nor running, and what is only guessed."""
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchResult:
@@ -78,6 +81,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "live": fleet.live if fleet else None,
         "running_tasks": fleet.running_tasks if fleet else None,
         "starting_tasks": fleet.starting_tasks if fleet else None,
+        **{name: getattr(fleet, name) if fleet else None for name in _HELD},
         "start_delay": fleet.start_delay if fleet else None,
         **{name: getattr(numbers, name) if numbers else None for name in _NUMBERS},
         "bad_ends": numbers.breaker.bad_ends if numbers else None,
@@ -135,7 +139,7 @@ def _drop_times(done: Reconciled) -> tuple[object, ...]:
         decision.queue,
         done.problem,
         numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker),
-        fleet and (fleet.running, fleet.starting, fleet.running_tasks, fleet.starting_tasks),
+        fleet and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None),
     )
 
 

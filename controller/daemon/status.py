@@ -70,5 +70,8 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "containers": task.running + task.starting,
         "running": task.running,
         "starting": task.starting,
+        "workers": task.workers,
+        "state": task.state,
+        "guessed": sorted(task.guessed),
         "created_at": task.created_at,
     }

@@ -18,7 +18,7 @@ class _Account:
     most: int
     """Its max_containers. It counts for as many until it is known how many it has: unknown is not 0."""
     held: int | None = None
-    """Containers that live or are in doubt; None before the first report."""
+    """Containers that live, of tasks that are not gone yet, or in doubt; None before the first report."""
     place: Place = NO_PLACE
 
     @property
@@ -49,7 +49,7 @@ class SharedBudget:
             }
 
     def report(self, scaler: str, held: int) -> None:
-        """Take down how many containers a scaler has, those in doubt included."""
+        """Take down how many containers count against a scaler's maximum, those in doubt included."""
         with self._lock:
             self._change(scaler, held=held)
 

@@ -131,4 +131,5 @@ def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, 
     """Tell the budget what the scaler has, if that is known: what lives is known even when the queue is not."""
     if cluster.is_listed:
         in_doubt = sum(doubt.containers for doubt in keep_pending(spec.policy, state.doubts, now))
-        budget.report(spec.name, cluster.fleet_of(spec.name).live + in_doubt)
+        fleet = cluster.fleet_of(spec.name)
+        budget.report(spec.name, fleet.live + fleet.held + in_doubt)

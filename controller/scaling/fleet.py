@@ -8,13 +8,21 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol, Self
 
-from controller.aws.errors import AwsError, Fault
+from controller.aws.descriptions import FindOutline
+from controller.aws.errors import AwsError
 from controller.aws.tasks import Round
 from controller.clock import Clock
 from controller.core.decision.breaker import Sign
-from controller.core.decision.ledger import Ledger, count_fleet, date_end, enter_descriptions, enter_started
+from controller.core.decision.ledger import (
+    Ledger,
+    count_fleet,
+    date_end,
+    enter_descriptions,
+    enter_draining,
+    enter_started,
+)
 from controller.core.decision.model import Fleet
-from controller.core.decision.task import LiveTask, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
 from controller.scaling.roster import Roster
 
 NEVER = float("-inf")
@@ -23,11 +31,11 @@ NEVER = float("-inf")
 class Lister(Protocol):
     """Lists and describes the controller's tasks in one cluster; ``controller.aws.tasks.Tasks`` does."""
 
-    def observe(self, known: Iterable[str], worker_of: Callable[[str], str | None]) -> Round:
+    def observe(self, known: Iterable[str], find_outline: FindOutline) -> Round:
         """List the tasks, and describe them and the ``known`` ones. Raises AwsError."""
 
-    def list_ended(self, family: str, worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
-        """Return the tasks of a family that have ended lately. Raises AwsError."""
+    def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+        """Return the tasks of a family that were told to stop, and those that have ended lately. Raises AwsError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,8 @@ class Cluster:
     def fleet_of(self, scaler: str) -> Fleet:
         """Return the scaler's fleet as far as known."""
         snapshot = self._snapshot
-        delay = self.roster.start_delay_of(scaler)
-        return count_fleet(snapshot.by_scaler.get(scaler, ()), snapshot.listed_at, delay)
+        own, unowned = (snapshot.by_scaler.get(owner, ()) for owner in (scaler, NOBODY))
+        return count_fleet(own, snapshot.listed_at, self.roster.start_delay_of(scaler), unowned)
 
     def refresh(self, began_after: float) -> None:
         """Make sure that what is known stands on a listing that began at ``began_after`` or later.
@@ -98,7 +106,7 @@ class Cluster:
             if self._failure is not None and began_after <= self._failure[0] <= now:
                 raise self._failure[1]
             try:
-                self._merge(now, self._tasks.observe(tuple(self._snapshot.ledger), self.roster.worker_of))
+                self._merge(now, self._tasks.observe(tuple(self._snapshot.ledger), self.roster.find_outline))
                 self._failure = None
             except AwsError as error:
                 self._failure = (now, error)
@@ -112,15 +120,23 @@ class Cluster:
     def read_history(self, families: Iterable[str]) -> None:
         """Take in how tasks of these families ended before this process began to look, each family once.
 
+        Those that were told to stop and have not yet count from now on: no listing of live tasks shows them.
         Whoever takes signs only after this has each task's once, those as well that were seen to end since.
         Raises AwsError when that cannot be told.
         """
         with self._listing:
             for family in families:
                 if family not in self._history_read:
-                    ended = self._tasks.list_ended(family, self.roster.worker_of)
-                    self.roster.note_history(date_end(task) for task in ended)
+                    stopping = self._tasks.list_stopping(family, self.roster.find_outline)
+                    self._take_in(stopping)
                     self._history_read.add(family)
+
+    def _take_in(self, stopping: Iterable[LiveTask | StoppedTask]) -> None:
+        live = [task for task in stopping if isinstance(task, LiveTask)]
+        self.roster.note_history(date_end(task) for task in stopping if isinstance(task, StoppedTask))
+        with self._changing:
+            ledger = enter_draining(self._snapshot.ledger, live, self._clock.now())
+            self._snapshot = _Snapshot.of(self._snapshot.listed_at, ledger)
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
@@ -129,8 +145,6 @@ class Cluster:
     def _merge(self, listed_at: float, seen: Round) -> None:
         with self._changing:
             before = self._snapshot.ledger
-            if strange := [arn for arn in seen.missing if arn not in before]:
-                raise AwsError(Fault.SERVER_ERROR, f"task {strange[0]} is listed, but ECS does not know it yet")
             after, stopped = enter_descriptions(before, seen.tasks, seen.missing, self._clock.now())
             self._snapshot = _Snapshot.of(listed_at, after)
             self.roster.note(before, after, stopped)

@@ -29,6 +29,10 @@ class KnownTask:
     created_at: float
     missing_since: float | None
     """Since when ECS says that it does not know the task."""
+    stopped: int
+    """Worker containers that have stopped."""
+    draining: bool
+    """Whether it was told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def read_memory(told: object) -> Memory:
     memory = _MEMORY.validate_python(told)
     if json.loads(json.dumps(to_plain(memory))) != told:
         raise ValueError("a memory with other parts than this version has")
-    crowded = any(task.running + task.starting > MAX_CONTAINERS for task in memory.tasks)
+    crowded = any(task.running + task.starting + task.stopped > MAX_CONTAINERS for task in memory.tasks)
     if crowded or any(not 0 <= number <= MAX_NUMBER for number in _list_numbers(told)):
         raise ValueError("a memory with a number that cannot be")
     return memory

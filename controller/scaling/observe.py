@@ -38,7 +38,7 @@ class ClusterReader(Protocol):
         """Return the scaler's fleet as far as known."""
 
     def read_history(self, families: Iterable[str]) -> None:
-        """Take in how tasks of these families ended before this process, each family once. Raises AwsError."""
+        """Take in how tasks of these families ended, or are about to, each family once. Raises AwsError."""
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
@@ -78,16 +78,17 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
 
 
 def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Observation:
-    """Have the cluster read how the scaler's tasks ended before this process.
+    """Have the cluster read how the scaler's tasks ended before this process, and which are about to.
 
-    If that cannot be read the fleet is unknown: without it, tasks that keep failing would be launched again.
+    If that cannot be read the fleet is unknown: without it, tasks that keep failing would be launched again, and
+    those that drain would not count.
     """
     try:
         most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
         cluster.read_history(list_families(spec.task.definition, most))
     except AwsError as error:
         return replace(seen, fleet=None, problem=error)
-    return seen
+    return replace(seen, fleet=cluster.fleet_of(spec.name))
 
 
 def _list_once(cluster: ClusterReader, began_after: float) -> None:

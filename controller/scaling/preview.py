@@ -67,12 +67,19 @@ def preview(
 def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> None:
     """Put a scaler on the roster of its cluster, with the tasks and the start delay that a daemon knows."""
     cluster = services.cluster_of(spec)
-    cluster.roster.enrol(spec.name, spec.task.container, Series(services.metrics, spec.name, ()))
+    cluster.roster.enrol(spec, Series(services.metrics, spec.name, ()))
     if memory is not None and memory.cluster == spec.task.cluster:
         cluster.roster.tell_start_delay(spec.name, memory.start_delay)
         cluster.enter(
             LiveTask(
-                task.arn, spec.name, task.running, task.starting, task.created_at, missing_since=task.missing_since
+                task.arn,
+                spec.name,
+                task.running,
+                task.starting,
+                task.created_at,
+                missing_since=task.missing_since,
+                stopped=task.stopped,
+                draining=task.draining,
             )
             for task in memory.tasks
         )

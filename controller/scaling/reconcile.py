@@ -49,7 +49,7 @@ class Reconciler:
         before, after = self._services.cluster_of(self.spec), self._services.cluster_of(spec)
         if after is not before:
             before.roster.dismiss(spec.name)
-        after.roster.enrol(spec.name, spec.task.container, self.series)
+        after.roster.enrol(spec, self.series)
         self.series.show_configuration(spec.policy)
         self._aim = aim
         self._not_before = 0.0
@@ -93,7 +93,15 @@ class Reconciler:
             cluster=spec.task.cluster,
             start_delay=cluster.roster.start_delay_of(spec.name),
             tasks=tuple(
-                KnownTask(task.arn, task.running, task.starting, task.created_at, task.missing_since)
+                KnownTask(
+                    task.arn,
+                    task.running,
+                    task.starting,
+                    task.created_at,
+                    task.missing_since,
+                    task.stopped,
+                    task.draining,
+                )
                 for task in cluster.tasks_of(spec.name)
             ),
         )

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from threading import Lock
 
+from controller.config import ScalerSpec
+from controller.core.copies.copies import MAX_COPIES, count_copies
 from controller.core.decision.breaker import SOON, Sign
 from controller.core.decision.ledger import Ledger
-from controller.core.decision.task import LiveTask, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, StoppedTask
 from controller.telemetry.series import Series
 
 STARTS_REMEMBERED = 20
@@ -25,8 +27,7 @@ STARTS_REMEMBERED = 20
 class _Entry:
     """One scaler of the roster."""
 
-    worker: str | None
-    """The container that does the work, as configured."""
+    spec: ScalerSpec
     series: Series
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
     """Seconds from RunTask until a worker ran, of the last starts."""
@@ -37,6 +38,11 @@ class _Entry:
     signs: dict[str, Sign] = field(default_factory=dict)
     """By task: its newest evidence for the breaker, until the scaler asks."""
 
+    def outline(self, family: str | None) -> Outline:
+        """Return what is known of a task of the scaler's, of that family."""
+        task, copies = self.spec.task, None if family is None else count_copies(self.spec.task.definition, family)
+        return Outline(self.spec.name, task.container, copies, self.spec.packing.max_containers_per_task)
+
 
 class Roster:
     """The scalers of one cluster. Safe to use from every thread."""
@@ -45,14 +51,14 @@ class Roster:
         self._lock = Lock()
         self._entries: dict[str, _Entry] = {}
 
-    def enrol(self, scaler: str, worker: str | None, series: Series) -> None:
-        """Take a scaler in: its worker container, and where its starts and stops are counted.
+    def enrol(self, spec: ScalerSpec, series: Series) -> None:
+        """Take a scaler in: how its tasks look, and where its starts and stops are counted.
 
         A scaler that is enrolled again keeps what is known of its starts.
         """
         with self._lock:
-            entry = self._entries.get(scaler, _Entry(worker, series))
-            self._entries[scaler] = replace(entry, worker=worker, series=series)
+            entry = self._entries.get(spec.name, _Entry(spec, series))
+            self._entries[spec.name] = replace(entry, spec=spec, series=series)
 
     def dismiss(self, scaler: str) -> None:
         """Forget a scaler; its tasks finish by themselves."""
@@ -65,10 +71,20 @@ class Roster:
             if entry := self._entries.get(scaler):
                 entry.start_delay, entry.is_told = seconds, True
 
-    def worker_of(self, scaler: str) -> str | None:
-        """Return the container that does a scaler's work; None: none is configured, or nobody knows the scaler."""
-        entry = self._entries.get(scaler)
-        return entry.worker if entry else None
+    def find_outline(self, group: str | None, family: str | None) -> Outline:
+        """Return what is known of a task before anybody has looked into it, by what ECS tells of it.
+
+        The group names the scaler. Without it the family may tell, or that there is no other scaler here.
+        """
+        if group:
+            entry = self._entries.get(group)
+            return entry.outline(family) if entry else Outline(group, None, None, MAX_COPIES)
+        with self._lock:
+            outlines = [entry.outline(family) for entry in self._entries.values()]
+        outlines = [outline for outline in outlines if outline.copies] or outlines
+        if len(outlines) == 1:
+            return outlines[0]
+        return Outline(NOBODY, None, None, max((outline.workers for outline in outlines), default=MAX_COPIES))
 
     def start_delay_of(self, scaler: str) -> float | None:
         """Return the median of a scaler's last starts, seconds from RunTask until a worker ran; None: none was seen."""

@@ -99,7 +99,12 @@ class Metrics:
     def _make_observed(self) -> None:
         self.queue_messages = self._gauge("queue_messages", "Messages in the queue, as SQS counts them.", "state")
         self.containers = self._gauge("containers", "Live worker containers.", "state")
-        self.tasks = self._gauge("tasks", "Live tasks.", "state")
+        self.tasks = self._gauge("tasks", "Tasks that are not gone yet.", "state")
+        self.containers_held = self._gauge(
+            "containers_held",
+            "Worker containers of tasks that are not at work, but count against the maximum.",
+            "state",
+        )
         self.containers_desired = self._gauge("containers_desired", "Worker containers that should live.")
         self.containers_min = self._gauge("containers_min", "min_containers of the configuration.")
         self.containers_max = self._gauge("containers_max", "max_containers of the configuration.")

@@ -30,6 +30,7 @@ class Series:
         self._queue = _Observed(of.queue_messages, scaler)
         self._containers = _Observed(of.containers, scaler)
         self._tasks = _Observed(of.tasks, scaler)
+        self._held = _Observed(of.containers_held, scaler)
         self._oldest = _Observed(of.oldest_task_start, scaler)
         self._desired = _Observed(of.containers_desired, scaler)
         self._min = of.containers_min.labels(scaler)
@@ -69,7 +70,7 @@ class Series:
 
     def count_breakage(self) -> None:
         """Count a reconcile that broke; what it did not get to see is unknown."""
-        for observed in (self._queue, self._containers, self._tasks, self._oldest, self._desired):
+        for observed in (self._queue, self._containers, self._tasks, self._held, self._oldest, self._desired):
             observed.drop()
         self._reconciles["failed"].inc()
 
@@ -100,9 +101,18 @@ class Series:
         if fleet is None:
             self._containers.drop()
             self._tasks.drop()
+            self._held.drop()
         else:
             self._containers.set({"running": fleet.running, "starting": len(fleet.starting)})
-            self._tasks.set({"running": fleet.running_tasks, "starting": fleet.starting_tasks})
+            self._held.set({"draining": fleet.draining, "ended": fleet.ended, "unowned": fleet.unowned})
+            self._tasks.set(
+                {
+                    "running": fleet.running_tasks,
+                    "starting": fleet.starting_tasks,
+                    "draining": fleet.draining_tasks,
+                    "ended": fleet.ended_tasks,
+                }
+            )
         if fleet is None or fleet.oldest_task_at is None:
             self._oldest.drop()
         else:

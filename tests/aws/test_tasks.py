@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.aws.descriptions import read_task
+from controller.aws.descriptions import FindOutline, read_task
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.tasks import Round, Tasks
 from controller.core.copies.copies import KEEPER
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, Start, StopOutcome, StoppedTask
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of
@@ -32,6 +32,7 @@ COPIES = [
     container("worker-log", essential=False),
 ]
 """Two copies of ``worker``, their keeper and two sidecars."""
+MOST = 9
 WITH_SIDECAR = [container("worker"), container("worker-1", essential=False)]
 """A worker whose sidecar is named like a copy of it."""
 
@@ -40,7 +41,12 @@ def observe(
     aws: EmbeddedAws, cluster: str, known: tuple[str, ...] = (), worker: str | None = "worker", by: str = CONTROLLER
 ) -> Round:
     """Return what a controller sees in the cluster."""
-    return Tasks(clients_of(aws), cluster, by).observe(known, lambda _scaler: worker)
+    return Tasks(clients_of(aws), cluster, by).observe(known, outlines(worker))
+
+
+def outlines(worker: str | None) -> FindOutline:
+    """Return what finds the outlines of tasks: of this worker, and at most MOST of it a task."""
+    return lambda group, _family: Outline(group or NOBODY, worker, None, MOST)
 
 
 def run(aws: EmbeddedAws, containers: list[dict[str, Any]], **timing: float) -> tuple[str, str]:
@@ -148,7 +154,15 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Manual
             timed_aws.ecs.exit_container(arn, name, 0)
         (task,) = observe(timed_aws, cluster).tasks
         expected = LiveTask(
-            arn, SCALER, task.running, 0, 1_000_000.0, 2 - task.running, Start(1_000_040.0), company=True
+            arn,
+            SCALER,
+            task.running,
+            0,
+            1_000_000.0,
+            2 - task.running,
+            Start(1_000_040.0),
+            company=True,
+            stopped=2 - task.running,
         )
         assert expected == task
         running.append(task.running)
@@ -179,13 +193,14 @@ def test_workers_are_told_from_other_containers(
     assert (workers, 0) == (task.running, task.starting)
 
 
-def test_a_task_that_is_stopping_lives_until_it_has_stopped(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
+def test_a_task_that_is_stopping_drains_until_it_has_stopped(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """ListTasks drops it at once; its description tells when it is over."""
     cluster, arn = run(timed_aws, [container()], stop_delay=30.0)
     timed_aws.ecs.exit_container(arn, "worker", 0)
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
-    assert LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0)) == stopping
+    expected = LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0), stopped=1, draining=True)
+    assert expected == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)
@@ -300,30 +315,12 @@ def test_a_stopped_task_without_containers_has_ended(aws: EmbeddedAws, cluster: 
     assert StopOutcome.UNKNOWN is ended.outcome
 
 
-def test_a_description_without_containers_is_unknown(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """How many workers such a task has cannot be told, so nothing is."""
-    (arn,) = run_tasks(aws, cluster, template, **OURS)
-    described = {"taskArn": arn, "lastStatus": "RUNNING", "createdAt": 1_000_000, "containers": []}
-    aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
-    with pytest.raises(AwsError, match=f"task {arn}: described without containers"):
-        observe(aws, cluster)
-
-
 def test_a_missing_cluster_is_named_with_its_key(aws: EmbeddedAws) -> None:
     """The user learns which cluster, and where it is configured."""
     with pytest.raises(AwsError) as caught:
         observe(aws, "nowhere")
     assert 'cluster "nowhere": ClusterNotFoundException: Cluster not found.' == str(caught.value)
     assert (Kind.MISSING, "task.cluster") == (caught.value.fault, caught.value.key)
-
-
-def test_a_task_that_could_not_be_described_is_not_missing(aws: EmbeddedAws, cluster: str, template: str) -> None:
-    """Only MISSING says that ECS does not know it; anything else leaves the fleet unknown."""
-    (arn,) = run_tasks(aws, cluster, template, **OURS)
-    failure = {"arn": arn, "reason": "INTERNAL"}
-    aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [], "failures": [failure]}))
-    with pytest.raises(AwsError, match="INTERNAL"):
-        observe(aws, cluster)
 
 
 STOPPED = {
@@ -334,6 +331,11 @@ STOPPED = {
     "stopCode": "EssentialContainerExited",
     "stoppedReason": "Essential container in task exited",
 }
+
+
+def read(described: dict[str, Any], worker: str | None = "worker") -> LiveTask | StoppedTask:
+    """Read a description as botocore gives it."""
+    return read_task(described, outlines(worker), 1_000_060.0)
 
 
 @pytest.mark.parametrize(
@@ -361,7 +363,7 @@ STOPPED = {
 )
 def test_workers_that_never_ran_failed_to_start_if_something_kept_them(containers, expected) -> None:
     """The breaker has to hear of them, or a full plan would start every slot all night."""
-    ended = read_task(STOPPED | {"containers": containers}, "worker")
+    ended = read(STOPPED | {"containers": containers})
     assert isinstance(ended, StoppedTask)
     assert expected == (ended.outcome, ended.cause)
 
@@ -371,7 +373,7 @@ def test_an_agent_that_aws_adds_is_nobodys_failure() -> None:
     for agent in ({"reason": "CannotPullContainerError: no route"}, {"exitCode": 137}):
         containers = [{"name": "worker", "exitCode": 0}, {"name": "aws-guardduty-agent-x1", **agent}]
         for worker in (None, "worker"):
-            ended = read_task(STOPPED | {"containers": containers}, worker)
+            ended = read(STOPPED | {"containers": containers}, worker)
             assert isinstance(ended, StoppedTask)
             assert (StopOutcome.SUCCEEDED, "Essential container in task exited") == (ended.outcome, ended.cause)
 
@@ -388,5 +390,5 @@ def test_an_agent_that_aws_adds_is_nobodys_failure() -> None:
 )
 def test_who_may_outlive_the_workers_is_told(names, *, company) -> None:
     """Where there is such a container, ECS's dates of the task may not be those of its workers."""
-    ended = read_task(STOPPED | {"containers": [{"name": name, "exitCode": 0} for name in names]}, "worker")
+    ended = read(STOPPED | {"containers": [{"name": name, "exitCode": 0} for name in names]})
     assert company == ended.company

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
@@ -173,13 +174,13 @@ class _Seams:
         self._process.meet("counts")
         return self._account.queue.counts()
 
-    def observe(self, known: Iterable[str], _worker_of: Callable[[str], str | None]) -> Round:
+    def observe(self, known: Iterable[str], _find_outline: FindOutline) -> Round:
         self._process.meet("lists")
         listed = self._account.listed(self._world.now)
         self._process.meet("describes")
         return self._account.described(listed, known, self._process.spec.name, self._world.now)
 
-    def list_ended(self, _family: str, _worker_of: Callable[[str], str | None]) -> tuple[StoppedTask, ...]:
+    def list_stopping(self, _family: str, _find_outline: FindOutline) -> tuple[StoppedTask, ...]:
         """Return nothing that ended badly; no seam to stop at, since nothing hangs on when this is read."""
         return ()
 

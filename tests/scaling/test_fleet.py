@@ -16,7 +16,7 @@ from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.fleet import Cluster, Clusters
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
-from tests.support.controller import CONTROLLER, SCALER, clients_of, metrics_of_nothing, series_of
+from tests.support.controller import CONTROLLER, SCALER, clients_of, metrics_of_nothing, scaler_spec, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,11 @@ class Watch:
     def run(self, tasks: int = 1, scaler: str = SCALER) -> list[str]:
         """Start tasks as the controller would."""
         return run_tasks(self.aws, self.name, self.template, tasks, startedBy=CONTROLLER, group=scaler)
+
+    def enrol(self, scaler: str) -> None:
+        """Watch for another scaler too, of the same template."""
+        spec = scaler_spec(self.name, self.template, name=scaler, container="worker")
+        self.cluster.roster.enrol(spec, series_of(self.metrics, scaler))
 
     def listings(self) -> int:
         """Return how many listings were taken."""
@@ -90,8 +95,9 @@ def watch(own: tuple[EmbeddedAws, ManualClock], clock: ManualClock) -> Watch:
     aws.reset()
     name, metrics = create_cluster(aws), metrics_of_nothing()
     cluster = Cluster(Tasks(clients_of(aws), name, CONTROLLER), on(clock))
-    cluster.roster.enrol(SCALER, "worker", series_of(metrics))
-    return Watch(aws, name, register_template(aws), cluster, metrics)
+    template = register_template(aws)
+    cluster.roster.enrol(scaler_spec(name, template, container="worker"), series_of(metrics))
+    return Watch(aws, name, template, cluster, metrics)
 
 
 def launched(arn: str, workers: int = 1) -> LiveTask:
@@ -270,18 +276,6 @@ def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: ManualClock)
     assert [(1, 0), (1, 0), (0, 1), (0, 1)] == seen
 
 
-def test_a_listed_task_that_ecs_does_not_know_yet_makes_the_fleet_unknown(watch: Watch, clock: ManualClock) -> None:
-    """How many workers it has cannot be told, so the listing fails; what was known stays."""
-    (known,) = watch.run()
-    watch.cluster.refresh(START)
-    clock.now += POLL
-    (arn,) = watch.run()
-    watch.aws.ecs.timing.describing_lag = 5.0
-    with pytest.raises(AwsError, match=f"task {arn} is listed, but ECS does not know it yet"):
-        watch.cluster.refresh(clock.now)
-    assert [known] == watch.live()
-
-
 def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: ManualClock) -> None:
     """From RunTask to RUNNING; later polls that see it run add nothing."""
     watch.aws.ecs.timing.start_delay = 42.0
@@ -352,7 +346,7 @@ def test_a_scaler_is_idle_once_a_listing_showed_nothing_of_it(watch: Watch) -> N
 def test_scalers_share_a_cluster_without_sharing_tasks(watch: Watch) -> None:
     """One listing tells of both, each sees its own."""
     own, other = watch.run(2), watch.run(3, "thumbnails")
-    watch.cluster.roster.enrol("thumbnails", "worker", series_of(watch.metrics, "thumbnails"))
+    watch.enrol("thumbnails")
     watch.cluster.refresh(START)
     assert (sorted(own), sorted(other)) == (watch.live(), watch.live("thumbnails"))
     assert (2, 3) == (watch.cluster.fleet_of(SCALER).live, watch.cluster.fleet_of("thumbnails").live)

@@ -29,7 +29,7 @@ EVERYTHING = Memory(
     retry_at=70.0,
     cluster="main",
     start_delay=41.5,
-    tasks=(KnownTask("arn", 1, 2, 3.5, None), KnownTask("gone", 1, 0, 3.5, 60.0)),
+    tasks=(KnownTask("arn", 1, 2, 3.5, None, 1, draining=False), KnownTask("gone", 1, 0, 3.5, 60.0, 0, draining=True)),
 )
 
 

@@ -28,6 +28,7 @@ BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, run
 GAUGES = {
     "queue_messages": {"scaler", "state"},
     "containers": {"scaler", "state"},
+    "containers_held": {"scaler", "state"},
     "tasks": {"scaler", "state"},
     "containers_desired": {"scaler"},
     "containers_min": {"scaler"},
@@ -93,7 +94,18 @@ def labelled(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
 
 def fill(series: Series) -> None:
     """Show everything that a scaler can show."""
-    fleet = Fleet(listed_at=2e9, running=1, starting=(1.9e9,), running_tasks=1, starting_tasks=1, oldest_task_at=1.8e9)
+    fleet = Fleet(
+        listed_at=2e9,
+        running=1,
+        starting=(1.9e9,),
+        running_tasks=1,
+        starting_tasks=1,
+        oldest_task_at=1.8e9,
+        draining=3,
+        draining_tasks=2,
+        ended=9,
+        ended_tasks=1,
+    )
     series.show_configuration(POLICY)
     series.show_reconcile(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
 
@@ -147,7 +159,8 @@ def test_known_label_sets_start_at_zero(
 def test_what_was_not_observed_is_absent(metrics: Metrics, series: Series) -> None:
     """Before the first look there is no count of messages, containers or tasks, rather than 0."""
     series.show_configuration(POLICY)
-    observed = ("queue_messages", "containers", "tasks", "containers_desired", "oldest_task_start_timestamp_seconds")
+    observed = ("queue_messages", "containers", "containers_held", "tasks", "containers_desired")
+    observed += ("oldest_task_start_timestamp_seconds",)
     assert [] == [name for name in observed if labelled(metrics, name)]
 
 
@@ -180,6 +193,11 @@ def test_numbers_of_a_reconcile(metrics: Metrics, series: Series) -> None:
         ("containers", ("starting",)): 1,
         ("tasks", ("running",)): 1,
         ("tasks", ("starting",)): 1,
+        ("tasks", ("draining",)): 2,
+        ("tasks", ("ended",)): 1,
+        ("containers_held", ("draining",)): 3,
+        ("containers_held", ("ended",)): 9,
+        ("containers_held", ("unowned",)): 0,
         ("containers_desired", ()): 7,
         ("containers_min", ()): 0,
         ("containers_max", ()): 10,
@@ -196,7 +214,8 @@ def test_an_unknown_queue_loses_its_counts(metrics: Metrics, series: Series) -> 
     fill(series)
     decision = decided(POLICY, None, None)
     series.show_reconcile(Reconciled(SCALER, decision, problem="gone"), 0.01)
-    assert ({}, {}, {}) == tuple(labelled(metrics, name) for name in ("queue_messages", "containers", "tasks"))
+    unknown = ("queue_messages", "containers", "containers_held", "tasks")
+    assert [{}] * 4 == [labelled(metrics, name) for name in unknown]
     assert (1, 1) == (
         labelled(metrics, "decisions_total")["unknown_backlog",],
         labelled(metrics, "reconciles_total")["failed",],

@@ -52,6 +52,12 @@ def list_families(definition: str, most: int) -> tuple[str, ...]:
     return (family, *(f"{family}-x{k}" for k in range(2, most + 1)))
 
 
+def count_copies(definition: str, family: str) -> int | None:
+    """Return how many workers a task of ``family`` has; None: it is neither of ``definition`` nor of copies of it."""
+    families = list_families(definition, MAX_COPIES)
+    return families.index(family) + 1 if family in families else None
+
+
 def user_tags(template: Template) -> tuple[Mapping[str, str], ...]:
     """Return the tags that the user has set: neither AWS's own, which are reserved, nor the controller's."""
     return tuple(

@@ -96,7 +96,7 @@ def _measure(
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
     in_doubt = sum(doubt.containers for doubt in state.doubts)
-    room = policy.max_containers - fleet.live - in_doubt
+    room = policy.max_containers - fleet.live - fleet.held - in_doubt
     unclaimed = limits.count_unclaimed(queue, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)

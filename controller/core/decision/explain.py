@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from controller.core.decision.breaker import is_probing
 from controller.core.decision.demand import UNKNOWN_START_DELAY
+from controller.core.decision.held import explain_held
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
 from controller.core.decision.slots import slot_numbered
@@ -16,6 +17,7 @@ Line = tuple[str, str]
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
 _AT_MAX_IN_DOUBT = "hold: max_containers is reached if the launches in doubt have started everything"
+_AT_MAX_HELD = "hold: max_containers is reached with {held} of tasks that are not gone yet"
 _NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
 _VERDICTS = {
     Reason.LAUNCH: "launch {launch}",
@@ -40,15 +42,16 @@ def summarize(decision: Decision) -> str:
     if numbers is None or fleet is None:
         return "hold: the cluster could not be read, so what lives is unknown"
     seen = f"{format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
-    said = _choose_verdict(decision.reason, decision.queue, numbers, asleep=bool(decision.backlog)).format(
+    said = _choose_verdict(decision.reason, decision.queue, fleet, numbers, asleep=bool(decision.backlog)).format(
         launch=format_count(decision.launch, "container"),
         missing=format_count(numbers.shortfall, "container"),
         demand=numbers.demand,
+        held=format_count(fleet.held, "container"),
     )
     return f"{said} ({seen})"
 
 
-def _choose_verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asleep: bool) -> str:
+def _choose_verdict(reason: Reason, queue: QueueCounts, fleet: Fleet, numbers: Numbers, *, asleep: bool) -> str:
     """Return the words for a reason; some reasons read differently where the difference matters."""
     if reason is Reason.IDLE and asleep:
         return _ASLEEP
@@ -56,6 +59,8 @@ def _choose_verdict(reason: Reason, queue: QueueCounts, numbers: Numbers, *, asl
         return _NOTHING_VISIBLE
     if reason is Reason.AT_MAX and numbers.in_doubt:
         return _AT_MAX_IN_DOUBT
+    if reason is Reason.AT_MAX and numbers.room + fleet.held > 0:
+        return _AT_MAX_HELD
     return _VERDICTS[reason]
 
 
@@ -68,6 +73,8 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
     yield "queue", _explain_queue(policy, queue)
     yield "fleet", _explain_fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
+    if fleet:
+        yield from explain_held(fleet)
     if queue and fleet and numbers:
         yield "demand", _explain_demand(policy, queue, fleet, decision.backlog or 0, numbers)
         yield "level", _explain_level(policy, numbers, decision.at)
@@ -167,8 +174,9 @@ def _explain_desired(policy: Policy, numbers: Numbers, fleet: Fleet) -> str:
 
 
 def _explain_limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) -> str:
-    doubt = f", {numbers.in_doubt} in doubt" if numbers.in_doubt else ""
-    room = f"room for {numbers.room} below max_containers {policy.max_containers} ({fleet.live} live{doubt})"
+    parts = {"live": fleet.live, "not gone yet": fleet.held, "in doubt": numbers.in_doubt}
+    counted = ", ".join(f"{number} {what}" for what, number in parts.items() if number or what == "live")
+    room = f"room for {max(0, numbers.room)} below max_containers {policy.max_containers} ({counted})"
     taken = queue.visible - numbers.unclaimed
     waits = f"{numbers.unclaimed} of {format_count(queue.visible, 'visible message')} without a container"
     return f"{room}; {waits} ({taken} about to be taken)"

@@ -2,7 +2,10 @@
 
 A task that was seen once, in a listing or in the answer to a launch, is live until it is described as stopped or has
 been MISSING for five minutes, whatever the listing says: ECS is eventually consistent, and a task just started has
-been seen as MISSING.
+been seen as MISSING. One that is still listed is not given up.
+
+An odd task, whose description does not tell all that counts, lives with what was known of it before: by an earlier
+look, or by the answer to the launch. If nothing was, it lives with the guess that stands in its description.
 
 The ledger also dates starts and ends by the workers (``task.py`` says why ECS's own dates are not enough). A task is
 looked at again and again; what was known of its start stays, and what a look adds is filled in::
@@ -20,12 +23,14 @@ from dataclasses import replace
 
 from controller.core.decision.breaker import SOON
 from controller.core.decision.model import Fleet
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
 
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""
 MAX_START_TIME = 300.0
 """Seconds that workers may take to start after a look that saw none run. A later date of ECS's is not theirs."""
+LONGEST_START = 86_400.0
+"""Seconds: no start that is measured took longer."""
 CLOSE = 60.0
 """If the looks before and after a start are at most so many seconds apart, its duration counts as measured."""
 
@@ -34,8 +39,20 @@ Ledger = Mapping[str, LiveTask]
 
 
 def enter_started(ledger: Ledger, tasks: Iterable[LiveTask]) -> Ledger:
-    """Return the ledger with the tasks that an answer to RunTask names; what is known of a task already is kept."""
-    return {task.arn: task for task in tasks} | dict(ledger)
+    """Return the ledger with the tasks that an answer to RunTask names.
+
+    What is known of a task already is kept, but not what was only guessed: our own answer knows better.
+    """
+    known = dict(ledger)
+    for task in tasks:
+        seen = known.get(task.arn)
+        known[task.arn] = task if seen is None else _fill_in(seen, task)
+    return known
+
+
+def enter_draining(ledger: Ledger, tasks: Iterable[LiveTask], now: float) -> Ledger:
+    """Return the ledger with tasks that were told to stop before this process; what is known already is kept."""
+    return {task.arn: _look_at(replace(task, draining=True), None, now) for task in tasks} | dict(ledger)
 
 
 def enter_descriptions(
@@ -43,7 +60,7 @@ def enter_descriptions(
 ) -> tuple[Ledger, tuple[StoppedTask, ...]]:
     """Return the ledger after a round of descriptions, and the tasks that ended since the last.
 
-    ``missing`` are the ARNs of the ledger that ECS says it does not know.
+    ``missing`` are the ARNs of the ledger that ECS says it does not know, and that are not listed.
     """
     known = dict(ledger)
     stopped = []
@@ -67,6 +84,9 @@ def enter_descriptions(
 
 def date_end(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
     """Return a task that has stopped, dated by its workers as far as known; ``before`` is how it was seen last."""
+    if before is not None:
+        created_at = min(task.created_at, before.created_at)
+        task = replace(task, scaler=task.scaler or before.scaler, created_at=created_at)
     if before is not None and before.ended_at is not None:
         task = replace(task, stopped_at=min(task.stopped_at, before.ended_at))
     if before is not None and before.start.at is not None:
@@ -79,6 +99,11 @@ def date_end(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
 
 def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
     """Return a live task as described at ``now``, with what earlier looks have told of it."""
+    looked_into = Part.CREW not in task.guessed
+    task = _fill_in(task, before)
+    if not looked_into:
+        # Nothing more is known of its workers than before.
+        return task
     start = _date_start(task, before, now)
     return replace(
         task,
@@ -87,6 +112,25 @@ def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
         proven=_has_proven(task, start, now) or (before is not None and before.proven),
         ended_at=_date_workers_end(task, before, now),
     )
+
+
+def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
+    """Return a task with what is ``known`` of it from elsewhere in place of what is guessed of it."""
+    if known is None:
+        return task
+    # An order to stop is not taken back: an older description may come after a newer one.
+    task = replace(task, draining=task.draining or known.draining)
+    told = task
+    if Part.CREATION in told.guessed:
+        task = replace(task, created_at=known.created_at)
+    if Part.OWNER in told.guessed and known.scaler:
+        task = replace(task, scaler=known.scaler)
+    # Of two guesses at the crew the smaller is by the family, which tells it.
+    if Part.CREW in told.guessed and not (Part.CREW in known.guessed and task.workers < known.workers):
+        task = replace(
+            known, scaler=task.scaler, created_at=task.created_at, draining=task.draining, missing_since=None
+        )
+    return replace(task, guessed=told.guessed & known.guessed)
 
 
 def _date_start(task: LiveTask, before: LiveTask | None, now: float) -> Start:
@@ -126,9 +170,9 @@ def _is_date_of_workers(ecs_date: float | None, idle_until: float) -> bool:
 def _is_measured(task: LiveTask | StoppedTask, known_by: float | None, idle_until: float) -> bool:
     """Say whether the start of a described task's workers is known closely: ECS dates nothing else, or looks tell.
 
-    A clock that was set back between two looks makes nonsense of them.
+    A clock that was set back between two looks makes nonsense of them, and so may ECS of its own dates.
     """
-    if known_by is None or known_by < task.created_at:
+    if known_by is None or not 0 <= known_by - task.created_at <= LONGEST_START:
         return False
     dated_by_ecs = task.start.at is not None and not task.company
     return dated_by_ecs or known_by - idle_until <= CLOSE
@@ -139,17 +183,27 @@ def _has_proven(task: LiveTask, start: Start, now: float) -> bool:
     return task.running > 0 and start.at is not None and now - start.at >= SOON
 
 
-def count_fleet(tasks: Iterable[LiveTask], listed_at: float, start_delay: float | None) -> Fleet:
-    """Return one scaler's fleet from its live tasks."""
+def count_fleet(
+    tasks: Iterable[LiveTask], listed_at: float, start_delay: float | None, unowned: Iterable[LiveTask] = ()
+) -> Fleet:
+    """Return one scaler's fleet from its live tasks, and from those that may be its own or another's."""
     tasks = tuple(tasks)
-    started = sum(task.start.at is not None for task in tasks)
+    by_state = {state: [task for task in tasks if task.state is state] for state in TaskState}
+    draining, ended = by_state[TaskState.DRAINING], by_state[TaskState.ENDED]
+    at_work = by_state[TaskState.RUNNING] + by_state[TaskState.STARTING]
     return Fleet(
         listed_at=listed_at,
-        running=sum(task.running for task in tasks),
-        starting=tuple(task.created_at for task in tasks for _ in range(task.starting)),
-        running_tasks=started,
-        starting_tasks=len(tasks) - started,
+        running=sum(task.running for task in at_work),
+        starting=tuple(task.created_at for task in at_work for _ in range(task.starting)),
+        running_tasks=len(by_state[TaskState.RUNNING]),
+        starting_tasks=len(by_state[TaskState.STARTING]),
         newest_task_at=max((task.created_at for task in tasks), default=None),
         oldest_task_at=min((task.created_at for task in tasks), default=None),
         start_delay=start_delay,
+        draining=sum(task.workers for task in draining),
+        draining_tasks=len(draining),
+        ended=sum(task.workers for task in ended),
+        ended_tasks=len(ended),
+        unowned=sum(task.workers for task in unowned),
+        odd_tasks=sum(bool(task.guessed) for task in tasks),
     )

@@ -71,6 +71,21 @@ class Fleet:
     oldest_task_at: float | None = None
     start_delay: float | None = None
     """Measured median from RunTask until a worker runs, seconds; None until one was seen."""
+    draining: int = 0
+    """All worker containers of tasks that were told to stop and have not yet: they take no new message."""
+    draining_tasks: int = 0
+    ended: int = 0
+    """All worker containers of tasks in which no worker is left, but other containers go on."""
+    ended_tasks: int = 0
+    unowned: int = 0
+    """The most worker containers of tasks that may be the scaler's, or another's of its cluster."""
+    odd_tasks: int = 0
+    """Tasks of which something that counts is only guessed, because ECS does not tell it."""
+
+    @property
+    def held(self) -> int:
+        """Worker containers that count against max although they are not live: their tasks are not gone yet."""
+        return self.draining + self.ended + self.unowned
 
     @property
     def live(self) -> int:
@@ -144,7 +159,7 @@ class Numbers:
     in_doubt: int
     """The containers that calls of unknown outcome may yet start."""
     room: int
-    """max - live - in doubt: the containers that the hard limit still allows."""
+    """max - live - held by tasks that are not gone yet - in doubt: the containers that the hard limit still allows."""
     unclaimed: int
     """Visible messages that no live container is about to take."""
     useful: int

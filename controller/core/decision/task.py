@@ -3,6 +3,12 @@
 ECS does not say when a task's workers began to run. It dates a task's start (``startedAt``) once every container has
 started, and a container that waits for the worker's end (``dependsOn`` COMPLETE) starts hours later. Containers have no
 dates. So a start is known as well as the looks at the task tell: the ledger fills it in.
+
+A live task is in one of four states. Only the first two are at work, and all four count against the maximum::
+
+    starting, running   by its worker containers; those that have stopped count no longer
+    ended               no worker is left in it, but other containers go on: with all its workers
+    draining            it was told to stop (desired status STOPPED) and has not yet: with all its workers
 """
 
 from __future__ import annotations
@@ -39,12 +45,58 @@ class Start:
         return self.at - created_at if self.at is not None and self.measured else None
 
 
+class TaskState(StrEnum):
+    """The state of a live task; all of them count against the maximum."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    """It was told to stop, and has not yet."""
+    ENDED = "ended"
+    """No worker is left in it, but others of its containers go on."""
+
+
+class Part(StrEnum):
+    """What the description of a live task may fail to tell. Such a task is odd, and a guess stands in its place."""
+
+    OWNER = "owner"
+    """Whose task it is."""
+    CREATION = "creation"
+    """When it was created."""
+    CREW = "crew"
+    """How many workers it has, and how many of them run."""
+
+
+NOBODY = ""
+"""The scaler of a task of which nobody knows whose it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a task before anybody has looked into it."""
+
+    scaler: str
+    """NOBODY: it may be that of any scaler of its cluster."""
+    worker: str | None
+    """The container that does the work, as configured; None: the template has only one, or nobody knows it."""
+    copies: int | None
+    """How many workers it has, as its family tells; None: it does not."""
+    most: int
+    """The most workers that a task of the scaler has."""
+
+    @property
+    def workers(self) -> int:
+        """How many workers it has, as well as that can be guessed: not too few."""
+        return self.copies or self.most
+
+
 @dataclass(frozen=True, slots=True)
 class LiveTask:
     """A task that has not stopped."""
 
     arn: str
     scaler: str
+    """NOBODY: it may be that of any scaler of its cluster."""
     running: int
     """Worker containers that run."""
     starting: int
@@ -63,6 +115,26 @@ class LiveTask:
     """Whether it has containers beside workers and keeper: they may start later and end later than the workers."""
     proven: bool = False
     """Whether it has run for long enough to be a good sign."""
+    stopped: int = 0
+    """Worker containers that have stopped: those that ran (``exited``), and those that never did."""
+    draining: bool = False
+    """Whether it was told to stop. It takes no new message, and never runs again."""
+    guessed: frozenset[Part] = frozenset()
+    """What neither a description nor an answer to RunTask has told of it. A guess is never too low."""
+
+    @property
+    def workers(self) -> int:
+        """All its worker containers, whatever has become of them."""
+        return self.running + self.starting + self.stopped
+
+    @property
+    def state(self) -> TaskState:
+        """The state that it is in. It runs from when a worker has begun, though others of its workers may start yet."""
+        if self.draining:
+            return TaskState.DRAINING
+        if not (self.running or self.starting):
+            return TaskState.ENDED
+        return TaskState.STARTING if self.start.at is None else TaskState.RUNNING
 
 
 @dataclass(frozen=True, slots=True)

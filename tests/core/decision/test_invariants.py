@@ -94,6 +94,10 @@ class Tick:
     """Seconds that the clock steps back."""
     known: bool
     """Whether queue and fleet can be observed."""
+    lingers: int
+    """Seconds for which the tasks of workers that finish are not gone yet."""
+    drain: bool
+    """Whether those were told to stop."""
 
 
 TICKS = st.lists(
@@ -107,6 +111,8 @@ TICKS = st.lists(
         late=st.integers(0, 300),
         clock_back=st.sampled_from([0] * 27 + [1, 20, 90]),
         known=st.sampled_from([True] * 9 + [False]),
+        lingers=st.sampled_from([0, 0, 30, 100_000]),
+        drain=st.booleans(),
     ),
     min_size=30,
     max_size=60,
@@ -127,18 +133,23 @@ class World:
     starting: list[float] = field(default_factory=list)
     unlisted: list[tuple[float, int]] = field(default_factory=list)
     """When a call of unknown outcome takes effect, and how many containers it then starts."""
+    leaving: list[tuple[float, bool]] = field(default_factory=list)
+    """When the task of a worker that has finished is gone, and whether it was told to stop."""
 
     @property
-    def live(self) -> int:
-        """Containers that exist, listed or not."""
+    def present(self) -> int:
+        """Containers of tasks that exist, listed or not."""
         arrived = sum(count for due, count in self.unlisted if due <= self.true_time)
-        return self.running + len(self.starting) + arrived
+        return self.running + len(self.starting) + arrived + len(self.leaving)
 
     def poll(self, tick: Tick) -> Decision:
         """Let the world go on to the next poll, or to the look that the decision before has asked for."""
         self._pass_time(tick)
         now = self.true_time - self.clock_behind
-        fleet_now = Fleet(listed_at=now, running=self.running, starting=tuple(self.starting))
+        draining = sum(told for _, told in self.leaving)
+        ended = len(self.leaving) - draining
+        starting = tuple(self.starting)
+        fleet_now = Fleet(listed_at=now, running=self.running, starting=starting, draining=draining, ended=ended)
         counts = QueueCounts(self.visible, self.in_flight, 0)
         observed = (counts, fleet_now) if tick.known else (counts, None)
         decision, self.state = decide(self.rules, *observed, self.state, now)
@@ -157,7 +168,10 @@ class World:
         self.starting += [due for due, count in listed for _ in range(count)]
         self.running += len(self.starting[: tick.started])
         self.starting = self.starting[tick.started :]
-        self.running -= min(tick.finished, self.running)
+        finished = min(tick.finished, self.running)
+        self.running -= finished
+        self.leaving += [(self.true_time + tick.lingers, tick.drain)] * finished
+        self.leaving = [each for each in self.leaving if each[0] > self.true_time]
         self.visible += tick.sent
         taken = min(tick.taken, self.visible, max(0, self.running - self.in_flight))
         self.visible -= taken
@@ -188,9 +202,9 @@ def _reconciles(rules: Policy, ticks: list[Tick]) -> Iterator[tuple[World, Tick,
 @settings(max_examples=50)
 @given(rules=policies(), ticks=TICKS)
 def test_live_containers_never_exceed_max(rules: Policy, ticks: list[Tick]) -> None:
-    """Whatever starts late, is refused or unknown, and whenever the clock steps back."""
+    """Nor do those whose tasks are not gone yet, whatever starts late, is refused or unknown."""
     for world, _, _ in _reconciles(rules, ticks):
-        assert world.live <= rules.max_containers
+        assert world.present <= rules.max_containers
 
 
 @settings(max_examples=50)
@@ -258,6 +272,9 @@ FLEETS = st.builds(
     starting=st.integers(0, 60),
     listed_at=st.integers(-40, 0).map(lambda ago: NOW + ago),
     start_delay=st.none() | st.floats(1, 200),
+    draining=st.sampled_from([0, 0, 0, 1, 9]),
+    ended=st.sampled_from([0, 0, 0, 1, 40]),
+    unowned=st.sampled_from([0, 0, 0, 9]),
 )
 
 
@@ -274,7 +291,7 @@ def test_a_launch_never_exceeds_what_it_may(
     if decision.launch:
         assert rules.min_containers <= decision.numbers.desired <= rules.max_containers
         assert decision.launch <= decision.numbers.desired - alive.live
-        assert decision.launch <= rules.max_containers - alive.live - in_doubt
+        assert decision.launch <= rules.max_containers - alive.live - alive.held - in_doubt
         assert decision.launch <= max(counts.visible - about_to_take, rules.min_containers - alive.live)
 
 
