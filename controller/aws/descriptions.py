@@ -117,7 +117,8 @@ def _pick_workers(
 ) -> Sequence[Mapping[str, Any]]:
     """Return the worker containers: the configured one, or its copies. None of them is told if not all are named.
 
-    If none is configured they are all but the keeper, the log router and the proxy. A task from before ``container`` was changed has neither: then all but the keeper count, which is never too few.
+    If none is configured they are all but the keeper, the log router and the proxy. A task from before ``container``
+    was changed has neither worker nor copies: then all but the keeper count, which is never too few.
     """
     if any(container is None or not container.get("name") for container in task.get("containers") or ()):
         return ()
