@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import (
@@ -19,25 +17,21 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from controller.aws.denials import CODES, explain_denial, is_about_clock
+from controller.aws.faults import FOR_A_PERSON, Fault
+from controller.aws.sentences import find_sentence
 
-class Fault(StrEnum):
-    """The kinds of failure, a closed set: a label of the metrics."""
-
-    MISSING = "missing"
-    ACCESS_DENIED = "access_denied"
-    INVALID = "invalid"
-    CANNOT_COPY = "cannot_copy"
-    CAPACITY = "capacity"
-    THROTTLED = "throttled"
-    UNREACHABLE = "unreachable"
-    SERVER_ERROR = "server_error"
-    CONFLICT = "conflict"
-    IN_DOUBT = "in_doubt"
-    WINDOW_CLOSED = "window_closed"
-
-
-FOR_A_PERSON = frozenset({Fault.MISSING, Fault.ACCESS_DENIED, Fault.INVALID, Fault.CANNOT_COPY})
-"""The kinds that last until a person mends them. They are reported once, and tried again slowly."""
+__all__ = [
+    "AWS_ERRORS",
+    "FOR_A_PERSON",
+    "AwsError",
+    "AwsFailure",
+    "Fault",
+    "classify",
+    "classify_answer",
+    "error_code",
+    "translate",
+]
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 """The exceptions of a boto3 call. A parser error is an answer that makes no sense."""
@@ -45,22 +39,6 @@ AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 AwsFailure = BotoCoreError | ClientError | ResponseParserError
 
 _DENIED = (NoCredentialsError, CredentialRetrievalError, PartialCredentialsError, TokenRetrievalError)
-_DENIED_CODES = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "KMS.AccessDeniedException",
-        "OptInRequired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-        "BlockedException",
-    }
-)
 _MISSING_CODES = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
@@ -70,16 +48,20 @@ _MISSING_CODES = frozenset(
 )
 _THROTTLING_CODES = frozenset(
     {
+        "EC2ThrottledException",
         "LimitExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
     }
 )
-_TOO_MANY = re.compile(r"PROVISIONING|limit on the number of tasks", re.IGNORECASE)
-"""In a ClientException: too many tasks at once, which passes by itself (RunTask's API reference)."""
+_NO_KEYS_FAULT = frozenset({Fault.CAPACITY, Fault.THROTTLED, Fault.UNREACHABLE})
+"""The kinds that no key of a scaler mends."""
 _FIRST_ERROR = 300
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
@@ -115,9 +97,12 @@ def translate(error: AwsFailure, subject: str, key: str | None) -> AwsError:
         return AwsError(fault, f"no AWS credentials ({_quote(error)}): give the task a role, or the shell a profile")
     if isinstance(error, NoRegionError):
         return AwsError(fault, "no AWS region: set aws.region or AWS_DEFAULT_REGION")
-    if fault is Fault.UNREACHABLE:
+    if fault is Fault.ACCESS_DENIED and isinstance(error, ClientError):
+        what_to_mend = explain_denial(error_code(error), _read_message(error), error.operation_name)
+        return AwsError(fault, f"{subject}: {what_to_mend} ({_quote(error)})")
+    if fault in _NO_KEYS_FAULT:
         key = None
-    return AwsError(fault, f"{subject}: {_quote(error)}", key)
+    return AwsError(fault, f"{subject}: {_quote(error)}{_advise(error)}", key)
 
 
 def error_code(error: ClientError) -> str:
@@ -132,21 +117,35 @@ def classify_answer(answer: Mapping[str, Any]) -> Fault | None:
         return None
     error = answer.get("Error", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
-    # "Request limit exceeded" has been seen inside InvalidParameterException (dask/dask-cloudprovider issue 56).
-    if code in _THROTTLING_CODES or status == _TOO_MANY_REQUESTS or "limit exceeded" in message.lower():
+    sentence = find_sentence(message)
+    fault = _classify_code(code, status, message) if sentence is None else sentence.fault
+    if status >= _SERVER_ERROR and fault is not Fault.THROTTLED:
+        # AWS has failed, whatever it says: it is not known whether the request took effect.
+        return Fault.SERVER_ERROR
+    return fault
+
+
+def _classify_code(code: str, status: int, message: str) -> Fault:
+    """Return the kind of failure by AWS's code, where its words are none of ECS's known sentences."""
+    if code in _THROTTLING_CODES or status == _TOO_MANY_REQUESTS:
         return Fault.THROTTLED
-    if code in _DENIED_CODES:
+    if code in CODES or is_about_clock(code, message):
         return Fault.ACCESS_DENIED
-    if code in _MISSING_CODES:
-        return Fault.MISSING
-    if code == "ClientException" and _TOO_MANY.search(message):
-        return Fault.CAPACITY
-    return Fault.SERVER_ERROR if status >= _SERVER_ERROR else Fault.INVALID
+    return Fault.MISSING if code in _MISSING_CODES else Fault.INVALID
 
 
 def _quote(error: AwsFailure) -> str:
     """Return AWS's own words on one line."""
     if isinstance(error, ClientError):
-        message = error.response.get("Error", {}).get("Message") or "no message"
-        return f"{error_code(error)}: {' '.join(str(message).split())}"
+        return f"{error_code(error)}: {' '.join(_read_message(error).split()) or 'no message'}"
     return " ".join(str(error).split())
+
+
+def _read_message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message") or "")
+
+
+def _advise(error: AwsFailure) -> str:
+    """Return what to do about what ECS says, where it does not say so itself."""
+    sentence = find_sentence(_read_message(error)) if isinstance(error, ClientError) else None
+    return f"; {sentence.advice}" if sentence is not None and sentence.advice else ""

@@ -15,6 +15,7 @@ from typing import Any
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
 from controller.aws.run_task import ConflictError, OutcomeUnknownError, RunTaskAnswer
+from controller.aws.sentences import explain_failures, file_failures
 from controller.aws.session import StoppingError, TooLateError
 from controller.clock import Clock
 from controller.config import ScalerSpec
@@ -131,9 +132,7 @@ class Launcher:
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                sent = _judge_answer(self._run(parameters, last_send), parameters["count"])
-                # AWS does not say that a call which started nothing binds its token: what left before may yet start.
-                return sent if sent.arns else replace(sent, doubtful_since=doubtful_since)
+                return _judge_answer(self._run(parameters, last_send), parameters["count"], doubtful_since)
             except ConflictError as error:
                 return _Sent(error.arns, fault=Fault.CONFLICT, error=explain_error(spec, error))
             except (TooLateError, StoppingError):
@@ -192,14 +191,19 @@ def annotate(result: LaunchResult, spec: ScalerSpec, draft: Draft, asked: int) -
     return replace(result, sizes=draft.sizes, limit=draft.limit, cut=cut, warnings=draft.warnings)
 
 
-def _judge_answer(answer: RunTaskAnswer, asked: int) -> _Sent:
-    """Judge an answer: what started counts; with less than all of it the plan ends."""
+def _judge_answer(answer: RunTaskAnswer, asked: int, doubtful_since: float | None) -> _Sent:
+    """Judge an answer: what started counts; with less than all of it the plan ends.
+
+    ``doubtful_since`` is when the same call last left without an answer. AWS does not say that a call which started
+    nothing binds its token, so what left before may yet start: the launch is in doubt, whatever this answer lacks.
+    """
     if not answer.failures and len(answer.arns) == asked:
         return _Sent(answer.arns)
-    reasons = ", ".join(sorted(set(answer.failures))) or "no reason given"
-    short = any(reason.startswith("RESOURCE:") or "capacity" in reason.lower() for reason in answer.failures)
-    fault = Fault.CAPACITY if short or not answer.failures else Fault.INVALID
-    return _Sent(answer.arns, fault=fault, error=f"{len(answer.arns)} of {asked} tasks started: {reasons}")
+    reasons = ", ".join(explain_failures(answer.failures)) or "no reason given"
+    error = f"{len(answer.arns)} of {asked} tasks started: {reasons}"
+    if doubtful_since is not None and not answer.arns:
+        return _Sent(doubtful_since=doubtful_since, fault=Fault.IN_DOUBT, error=error)
+    return _Sent(answer.arns, fault=file_failures(answer.failures), error=error)
 
 
 def _read_tasks(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterator[LiveTask]:

@@ -113,15 +113,21 @@ def test_a_missing_template_is_named(aws: EmbeddedAws, family: str, given: str, 
 
 
 @pytest.mark.parametrize(
-    ("disturbance", "kind"),
+    ("disturbance", "kind", "key"),
     [
-        (Disturbance("ecs", "*", "error", times=None, status=400, code="AccessDeniedException"), Kind.ACCESS_DENIED),
-        (Disturbance("ecs", "*", "error", times=None), Kind.SERVER_ERROR),
-        (Disturbance("ecs", "*", "malformed", times=None), Kind.SERVER_ERROR),
+        (
+            Disturbance("ecs", "*", "error", times=None, status=400, code="AccessDeniedException"),
+            Kind.ACCESS_DENIED,
+            None,
+        ),
+        (Disturbance("ecs", "*", "error", times=None), Kind.SERVER_ERROR, "task.definition"),
+        (Disturbance("ecs", "*", "malformed", times=None), Kind.SERVER_ERROR, "task.definition"),
     ],
     ids=["denied", "server-error", "malformed"],
 )
-def test_a_failure_names_the_definition(aws: EmbeddedAws, family: str, disturbance: Disturbance, kind: Kind) -> None:
+def test_a_failure_names_the_definition(
+    aws: EmbeddedAws, family: str, disturbance: Disturbance, kind: Kind, key: str | None
+) -> None:
     """Whichever of the three calls it was."""
     register_template(aws, family)
     aws.disturbances.add(disturbance)
@@ -133,7 +139,7 @@ def test_a_failure_names_the_definition(aws: EmbeddedAws, family: str, disturban
     ):
         with pytest.raises(AwsError, match=f'task definition (family )?"{family}"') as caught:
             call()
-        assert (kind, "task.definition") == (caught.value.fault, caught.value.key)
+        assert (kind, key) == (caught.value.fault, caught.value.key)
 
 
 def test_nothing_is_found_where_nothing_was_registered(aws: EmbeddedAws, family: str) -> None:

@@ -32,8 +32,6 @@ def error(code: str, message: str = "no", status: int = 400) -> Disturbance:
 @pytest.mark.parametrize(
     ("disturbance", "kind"),
     [
-        *((error(code), Kind.ACCESS_DENIED) for code in ("AccessDeniedException", "ExpiredTokenException")),
-        (error("InvalidSignatureException", "Signature expired"), Kind.ACCESS_DENIED),
         (error("ClusterNotFoundException"), Kind.MISSING),
         (error("InvalidParameterException"), Kind.INVALID),
         (error("SomethingNewException"), Kind.INVALID),
@@ -56,15 +54,32 @@ def test_a_failure_names_resource_reason_and_key(
         error("ThrottlingException"),
         error("RequestLimitExceeded", status=503),
         error("InvalidParameterException", "Request limit exceeded."),
+        error("InvalidParameterException", "Error retrieving subnet information for [s]: Rate exceeded (ErrorCode: T)"),
+        error("ClientException", "Too many concurrent attempts to create a new revision of the specified family."),
+        error("SomethingNewException", "Rate exceeded", status=503),
         error("SomethingNewException", status=429),
     ],
-    ids=["ecs", "ec2", "in-disguise", "by-status"],
+    ids=["ecs", "ec2", "in-disguise", "subnets", "revisions", "503", "by-status"],
 )
 def test_throttling_is_known_in_each_of_its_forms(aws: EmbeddedAws, cluster: str, disturbance: Disturbance) -> None:
-    """It passes by itself, so nobody has to mend anything."""
-    kind = failure(aws, cluster, disturbance).fault
-    assert Kind.THROTTLED == kind
-    assert kind not in FOR_A_PERSON
+    """It passes by itself, so nobody has to mend anything, and no key is wrong."""
+    raised = failure(aws, cluster, disturbance)
+    assert (Kind.THROTTLED, None) == (raised.fault, raised.key)
+    assert raised.fault not in FOR_A_PERSON
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Capacity is unavailable at this time.",
+        "User: a is not authorized to perform: ecs:ListTasks",
+        "Cluster not found.",
+    ],
+)
+def test_no_5xx_is_anything_but_a_fault_of_aws_or_a_throttle(aws: EmbeddedAws, cluster: str, message: str) -> None:
+    """Whatever it says: what became of the request is not known."""
+    raised = failure(aws, cluster, error("ClusterNotFoundException", message, status=500))
+    assert Kind.SERVER_ERROR == raised.fault
 
 
 def test_a_message_of_several_lines_becomes_one(aws: EmbeddedAws, cluster: str) -> None:

@@ -110,9 +110,9 @@ def test_a_url_is_looked_up_again_after_a_failure(aws: EmbeddedAws, queue: Creat
         (
             Disturbance("sqs", "*", "error", status=403, code="AccessDenied", message="not you"),
             Kind.ACCESS_DENIED,
-            "queue",
+            None,
         ),
-        (Disturbance("sqs", "*", "throttle", times=None), Kind.THROTTLED, "queue"),
+        (Disturbance("sqs", "*", "throttle", times=None), Kind.THROTTLED, None),
         (Disturbance("sqs", "*", "error", times=None), Kind.SERVER_ERROR, "queue"),
         (Disturbance("sqs", "*", "lost_answer", times=None), Kind.UNREACHABLE, None),
         (Disturbance("sqs", "*", "malformed", times=None), Kind.SERVER_ERROR, "queue"),

@@ -63,29 +63,37 @@ def test_a_failure_is_told_with_its_detail(
 
 
 @pytest.mark.parametrize(
-    ("disturbance", "kind"),
+    ("disturbance", "kind", "key"),
     [
-        (error("AccessDeniedException"), Kind.ACCESS_DENIED),
-        (error("ExpiredTokenException"), Kind.ACCESS_DENIED),
-        (error("UnrecognizedClientException"), Kind.ACCESS_DENIED),
-        (error("BlockedException"), Kind.ACCESS_DENIED),
-        (error("ClusterNotFoundException"), Kind.MISSING),
-        (error("ClientException", message="Too many concurrent tasks"), Kind.INVALID),
-        (error("PlatformUnknownException"), Kind.INVALID),
-        (error("ThrottlingException"), Kind.THROTTLED),
-        (error("SomethingNewException", status=429), Kind.THROTTLED),
-        (error("InvalidParameterException", message="Request limit exceeded"), Kind.THROTTLED),
+        (error("AccessDeniedException"), Kind.ACCESS_DENIED, None),
+        (error("ExpiredTokenException"), Kind.ACCESS_DENIED, None),
+        (error("UnrecognizedClientException"), Kind.ACCESS_DENIED, None),
+        (error("BlockedException"), Kind.ACCESS_DENIED, None),
+        (error("RequestExpired"), Kind.ACCESS_DENIED, None),
+        (error("ClusterNotFoundException"), Kind.MISSING, "task"),
+        (error("ClientException", message="TaskDefinition not found."), Kind.MISSING, "task"),
+        (error("ClientException", message="Something else is wrong"), Kind.INVALID, "task"),
+        (error("PlatformUnknownException"), Kind.INVALID, "task"),
+        (error("ClientException", message="Tasks provisioning capacity limit exceeded."), Kind.CAPACITY, None),
+        (
+            error("InvalidParameterException", message="No Container Instances were found in your cluster."),
+            Kind.CAPACITY,
+            None,
+        ),
+        (error("ThrottlingException"), Kind.THROTTLED, None),
+        (error("SomethingNewException", status=429), Kind.THROTTLED, None),
+        (error("InvalidParameterException", message="Request limit exceeded"), Kind.THROTTLED, None),
     ],
-    ids=lambda value: value.code + value.message.replace(" ", "-") if isinstance(value, Disturbance) else value.value,
+    ids=lambda value: f"{value.code}-{value.message}".replace(" ", "-") if isinstance(value, Disturbance) else value,
 )
 def test_a_refused_call_has_started_nothing(
-    aws: EmbeddedAws, call: dict[str, Any], disturbance: Disturbance, kind: Kind
+    aws: EmbeddedAws, call: dict[str, Any], disturbance: Disturbance, kind: Kind, key: str | None
 ) -> None:
     """A 4xx is certain: it says of what kind it is, names the cluster, and is not sent again."""
     aws.disturbances.add(disturbance)
-    with pytest.raises(AwsError, match=f'RunTask in cluster "{call["cluster"]}": {disturbance.code}') as caught:
+    with pytest.raises(AwsError, match=f'RunTask in cluster "{call["cluster"]}": .*{disturbance.code}') as caught:
         run_task(clients_of(aws), call, time() + IN_TIME)
-    assert (kind, "task") == (caught.value.fault, caught.value.key)
+    assert (kind, key) == (caught.value.fault, caught.value.key)
     assert 1 == aws.journal.count("ecs", "RunTask")
 
 
@@ -96,6 +104,8 @@ def test_a_refused_call_has_started_nothing(
         error("ServiceUnavailableException", status=503),
         error("ThrottlingException", status=503),
         error("AccessDeniedException", status=500),
+        error("ClientException", status=500, message="Capacity is unavailable at this time."),
+        error("InvalidParameterException", status=503, message="Rate exceeded"),
         Disturbance("ecs", "RunTask", "lost_request"),
         Disturbance("ecs", "RunTask", "lost_answer"),
         Disturbance("ecs", "RunTask", "cut"),
@@ -108,6 +118,8 @@ def test_a_refused_call_has_started_nothing(
         "503",
         "503-throttle",
         "500-denied",
+        "500-capacity",
+        "503-too-fast",
         "lost-request",
         "lost-answer",
         "cut",

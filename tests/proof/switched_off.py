@@ -146,10 +146,5 @@ def doubts_without_skew(patch: pytest.MonkeyPatch) -> None:
 
 def doubts_resolved_by_nothing(patch: pytest.MonkeyPatch) -> None:
     """Rule 5: an answer that names no task resolves an unknown."""
-    send = launch.Launcher._send
-
-    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
-        sent = send(self, spec, parameters, last_send)
-        return sent if sent.fault is Fault.IN_DOUBT else replace(sent, doubtful_since=None)
-
-    patch.setattr(launch.Launcher, "_send", sends)
+    judge = launch._judge_answer
+    patch.setattr(launch, "_judge_answer", lambda answer, asked, _: judge(answer, asked, None))

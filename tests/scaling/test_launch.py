@@ -403,11 +403,14 @@ def test_a_refusal_does_not_resolve_an_unknown(
 def test_an_answer_without_tasks_does_not_resolve_an_unknown(
     aws: EmbeddedAws, process: Process, spec: ScalerSpec
 ) -> None:
-    """AWS does not say that it binds the token: the request before, if late, may yet start its tasks."""
+    """AWS does not say that it binds the token: the request before, if late, may yet start its tasks.
+
+    So it is no lack of capacity either, whatever the answer lacks.
+    """
     aws.disturbances.add(Disturbance("ecs", "RunTask", "lost_request"))
     aws.ecs.fail_run_task(3)
     result = process.launch(spec, 3)
-    assert (Outcome.IN_DOUBT, Kind.CAPACITY, 3, 2) == (result.outcome, result.fault, result.in_doubt, len(calls(aws)))
+    assert (Outcome.IN_DOUBT, Kind.IN_DOUBT, 3, 2) == (result.outcome, result.fault, result.in_doubt, len(calls(aws)))
     assert result.doubtful_since is not None
 
 
@@ -532,22 +535,58 @@ def test_what_started_counts_and_the_rest_is_dropped(aws: EmbeddedAws, process: 
 
 
 @pytest.mark.parametrize(
-    ("reason", "kind"),
+    ("reasons", "kind", "said"),
     [
-        ("RESOURCE:MEMORY", Kind.CAPACITY),
-        ("RESOURCE:ENI", Kind.CAPACITY),
-        ("Capacity is unavailable at this time.", Kind.CAPACITY),
-        ("AGENT", Kind.INVALID),
-        ("ATTRIBUTE", Kind.INVALID),
+        (("Capacity is unavailable at this time.",) * 2, Kind.CAPACITY, "Capacity is unavailable at this time."),
+        (("RESOURCE:MEMORY", "RESOURCE:ENI"), Kind.CAPACITY, "RESOURCE:ENI (it passes when an instance has room;"),
+        (("AGENT", "AGENT"), Kind.CAPACITY, "AGENT (the agent of a container instance is not connected;"),
+        (("ATTRIBUTE", "RESOURCE:CPU"), Kind.CAPACITY, "ATTRIBUTE (no container instance has an attribute"),
+        (("Rate exceeded", "Rate exceeded"), Kind.THROTTLED, "Rate exceeded"),
+        (("ATTRIBUTE", "LOCATION"), Kind.INVALID, "ATTRIBUTE (no container instance has an attribute"),
+        (("something new", "something new"), Kind.INVALID, "something new"),
     ],
+    ids=["fargate", "instances", "agent", "one-instance-may-do", "too-fast", "a-person", "unknown"],
 )
 def test_a_want_of_room_is_told_from_what_a_person_must_mend(
-    aws: EmbeddedAws, process: Process, spec: ScalerSpec, reason: str, kind: Kind
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, reasons: tuple[str, ...], kind: Kind, said: str
 ) -> None:
-    """By the reason that ECS gives; nothing started, so the launch failed."""
-    aws.ecs.fail_run_task(2, reason=reason)
+    """By the reasons that ECS gives; nothing started, so the launch failed."""
+    for reason in reasons:
+        aws.ecs.fail_run_task(1, reason=reason)
     result = process.launch(spec, 2)
-    assert (Outcome.FAILED, kind, f"0 of 2 tasks started: {reason}") == (result.outcome, result.fault, result.error)
+    assert (Outcome.FAILED, kind) == (result.outcome, result.fault)
+    assert str(result.error).startswith(f"0 of 2 tasks started: {said}")
+
+
+QUOTA = "You\u2019ve reached the limit on the number of vCPUs you can run concurrently"
+SUBNETS = "Error retrieving subnet information for [subnet-1]: Rate exceeded (ErrorCode: Throttling)"
+
+
+@pytest.mark.parametrize(
+    ("disturbance", "kind", "in_doubt"),
+    [
+        (Disturbance("ecs", "RunTask", "error", status=400, code="ClientException", message=QUOTA), Kind.CAPACITY, 0),
+        (
+            Disturbance("ecs", "RunTask", "error", status=400, code="InvalidParameterException", message=SUBNETS),
+            Kind.THROTTLED,
+            0,
+        ),
+        (
+            Disturbance("ecs", "RunTask", "error", times=None, status=500, code="ClientException", message=QUOTA),
+            Kind.IN_DOUBT,
+            3,
+        ),
+    ],
+    ids=["quota", "throttle", "5xx"],
+)
+def test_what_ecs_says_counts_once_nothing_is_known_to_have_started(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, disturbance: Disturbance, kind: Kind, in_doubt: int
+) -> None:
+    """Whatever the code that carries it; a 5xx leaves the launch in doubt, whatever it says of capacity."""
+    aws.disturbances.add(disturbance)
+    result = process.launch(spec, 3)
+    assert (kind, in_doubt) == (result.fault, result.in_doubt)
+    assert "check scalers" not in str(result.error)
 
 
 def test_fewer_tasks_without_a_failure_end_the_plan_too(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
@@ -595,7 +634,12 @@ def test_a_refused_call_ends_the_plan_with_nothing_in_doubt(
     assert 2 == len(calls(aws))
 
 
-DENIED = "AccessDeniedException: Service Unavailable. Please try again later."
+def denied(operation: str) -> str:
+    """Return what to mend when an operation of ECS is denied, and what AWS says of it here."""
+    return (
+        f"the task role is not allowed to ecs:{operation}: add ecs:{operation} to the policy of the task role, as "
+        "deploy/iam/task-role.json has it (AccessDeniedException: Service Unavailable. Please try again later.)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -624,21 +668,21 @@ DENIED = "AccessDeniedException: Service Unavailable. Please try again later."
             {},
             "DescribeTaskDefinition",
             Kind.ACCESS_DENIED,
-            f'task definition "{{template}}": {DENIED}; check scalers[2].task.definition',
+            f'task definition "{{template}}": {denied("DescribeTaskDefinition")}',
         ),
         (
             {},
             "ListTaskDefinitions",
             Kind.ACCESS_DENIED,
-            f'task definition family "{{family}}-x2": {DENIED}; check scalers[2].task.definition',
+            f'task definition family "{{family}}-x2": {denied("ListTaskDefinitions")}',
         ),
         (
             {},
             "RegisterTaskDefinition",
             Kind.ACCESS_DENIED,
-            f'registering task definition "{{family}}-x2": {DENIED}; check scalers[2].task.definition',
+            f'registering task definition "{{family}}-x2": {denied("RegisterTaskDefinition")}',
         ),
-        ({}, "RunTask", Kind.ACCESS_DENIED, f'RunTask in cluster "{{cluster}}": {DENIED}; check scalers[2].task'),
+        ({}, "RunTask", Kind.ACCESS_DENIED, f'RunTask in cluster "{{cluster}}": {denied("RunTask")}'),
         (
             {"run_task": {"launchType": "FARGATE"}},
             None,
@@ -658,7 +702,7 @@ def test_a_launch_that_fails_says_what_to_mend(
     kind: Kind,
     sentence: str,
 ) -> None:
-    """One sentence with the scaler, the resource, the reason and the key."""
+    """One sentence with the scaler, the resource, the reason, and the key or the policy."""
     if operation:
         aws.disturbances.add(Disturbance("ecs", operation, "error", status=400, code="AccessDeniedException"))
     cluster, template = spec.task.cluster, spec.task.definition

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.aws.denials import explain_denial
+from controller.aws.errors import AwsError, Fault
+from controller.aws.queue import Queue
+from controller.sandbox.aws import Disturbance
+from tests.support.controller import clients_of
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws import EmbeddedAws
+
+ROLE = "User: arn:aws:sts::111122223333:assumed-role/ecsq-task/0a1b2c is not authorized to perform: "
+USER = "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: "
+QUEUE = "arn:aws:sqs:us-east-1:111122223333:orders"
+WORKERS_ROLE = "arn:aws:iam::111122223333:role/worker-task"
+
+
+@pytest.mark.parametrize(
+    ("message", "operation", "explained"),
+    [
+        (
+            f"{ROLE}sqs:getqueueattributes on resource: {QUEUE} because no identity-based policy allows the "
+            "sqs:getqueueattributes action",
+            "GetQueueAttributes",
+            f"role ecsq-task is not allowed to sqs:GetQueueAttributes: add sqs:GetQueueAttributes for {QUEUE} to the "
+            "policy of role ecsq-task, as deploy/iam/task-role.json has it",
+        ),
+        (
+            f"{ROLE}iam:PassRole on resource: {WORKERS_ROLE} because no identity-based policy allows the iam:PassRole "
+            "action",
+            "RunTask",
+            f"role ecsq-task is not allowed to iam:PassRole: add iam:PassRole for {WORKERS_ROLE} to the policy of role "
+            "ecsq-task, as deploy/iam/task-role.json has it",
+        ),
+        (
+            f"{USER}ecs:TagResource on resource: *.",
+            "RunTask",
+            "user ada is not allowed to ecs:TagResource: add ecs:TagResource for * to the policy of user ada, as "
+            "deploy/iam/task-role.json has it",
+        ),
+        (
+            "Access to the resource https://sqs.us-east-1.amazonaws.com/ is denied.",
+            "GetQueueUrl",
+            "the task role is not allowed to sqs:GetQueueUrl: add sqs:GetQueueUrl to the policy of the task role, as "
+            "deploy/iam/task-role.json has it",
+        ),
+    ],
+    ids=["queue", "pass-role", "user", "old-words"],
+)
+def test_a_denial_names_who_may_not_do_what_and_where_to_allow_it(message: str, operation: str, explained: str) -> None:
+    """With AWS's spelling of the action, and its resource where AWS names it."""
+    assert explained == explain_denial("AccessDenied", message, operation)
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/p-1",
+        "with an explicit deny in an identity-based policy",
+        "because no resource-based policy allows the sqs:getqueueattributes action",
+        "because no permissions boundary allows the sqs:getqueueattributes action",
+        "because no VPC endpoint policy allows the sqs:getqueueattributes action",
+    ],
+)
+def test_what_another_policy_forbids_is_not_to_be_added_to_the_role(why: str) -> None:
+    """AWS says which kind it is; an allowance more would change nothing."""
+    message = f"{ROLE}sqs:getqueueattributes on resource: {QUEUE} {why}"
+    assert (
+        "role ecsq-task is not allowed to sqs:GetQueueAttributes: change the policy that AWS names; adding it to "
+        "another does not help"
+    ) == explain_denial("AccessDenied", message, "GetQueueAttributes")
+
+
+@pytest.mark.parametrize(
+    ("code", "explained"),
+    [
+        ("KMS.AccessDeniedException", "the key that encrypts it may not be used: change the key's policy, as AWS says"),
+        ("BlockedException", "AWS does not let this account do it: ask AWS Support"),
+        ("OptInRequired", "AWS does not let this account do it: ask AWS Support"),
+        *(
+            (code, "AWS does not take the credentials: give the task a role, or the shell a profile that is valid")
+            for code in ("InvalidClientTokenId", "ExpiredToken", "UnrecognizedClientException", "SignatureDoesNotMatch")
+        ),
+    ],
+)
+def test_other_denials_say_what_they_are_about(code: str, explained: str) -> None:
+    """A key of encryption, the account, the credentials: no policy of the role's would help."""
+    assert explained == explain_denial(code, "no", "GetQueueAttributes")
+
+
+EXPIRED = "Signature expired: 20261127T100000Z is now earlier than 20261127T100110Z (20261127T100610Z - 5 min.)"
+EARLY = "Signature not yet current: 20261127T123000Z is still later than 20261127T103500Z (20261127T103000Z + 5 min.)"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "off"),
+    [
+        ("InvalidSignatureException", EXPIRED, "6m10s slow"),
+        ("SignatureDoesNotMatch", EXPIRED, "6m10s slow"),
+        ("InvalidSignatureException", EARLY, "2h fast"),
+        ("RequestExpired", "Request has expired.", "wrong"),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", "wrong"),
+        ("AccessDenied", "Signature expired", "wrong"),
+    ],
+    ids=["expired", "sqs", "early", "request-expired", "skewed", "other-code"],
+)
+def test_a_signature_of_another_time_names_the_clock(aws: EmbeddedAws, code: str, message: str, off: str) -> None:
+    """And by how much it is off, if AWS tells; no policy and no key of the scaler is wrong."""
+    aws.disturbances.add(Disturbance("sqs", "*", "error", times=None, status=403, code=code, message=message))
+    with pytest.raises(AwsError) as caught:
+        Queue(clients_of(aws), "orders").read_counts()
+    assert (Fault.ACCESS_DENIED, None) == (caught.value.fault, caught.value.key)
+    assert (
+        f'queue "orders": this machine\'s clock is {off}, and AWS refuses what is signed at another time: '
+        f"set the clock by NTP ({code}: {message})"
+    ) == str(caught.value)
+
+
+def test_aws_own_words_follow_what_is_to_be_mended(aws: EmbeddedAws) -> None:
+    """Over HTTP, with the code."""
+    message = f"{ROLE}sqs:getqueueurl on resource: {QUEUE} because no identity-based policy allows the action"
+    aws.disturbances.add(Disturbance("sqs", "*", "error", status=403, code="AccessDenied", message=message))
+    with pytest.raises(AwsError) as caught:
+        Queue(clients_of(aws), "orders").read_counts()
+    said = str(caught.value)
+    assert said.startswith('queue "orders": role ecsq-task is not allowed to sqs:GetQueueUrl: add sqs:GetQueueUrl for ')
+    assert said.endswith(f"(AccessDenied: {message})")
