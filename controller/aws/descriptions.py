@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.aws.sentences import is_shortage
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
 from controller.core.decision.task import LiveTask, Outline, Part, Start, StopOutcome, StoppedTask
 
@@ -23,6 +24,8 @@ _INTERRUPTED = frozenset(
     {"SpotInterruption", "TerminationNotice", "InfrastructureHealth", "UserInitiated", "ServiceSchedulerInitiated"}
 )
 
+_FAILED_TO_START = frozenset({"TaskFailedToStart", None})
+"""The stop codes of a task that did not start; older ones have none."""
 _NOT_MADE = re.compile(r"Cannot\w*Error|ResourceInitializationError")
 """ECS's reasons for a container that could not be pulled, created or started."""
 _AHEAD = 86_400.0
@@ -155,8 +158,8 @@ def _find_cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence
         failed = next(container for container in workers if container.get("exitCode"))
         said = f": {failed['reason']}" if failed.get("reason") else ""
         return f"container {failed['name']} exited with code {failed['exitCode']}{said}"
-    reason: str | None = _find_start_failure(task) or task.get("stoppedReason")
-    return reason
+    stopped_reason: str | None = task.get("stoppedReason")
+    return stopped_reason if outcome is StopOutcome.NO_CAPACITY else _find_start_failure(task) or stopped_reason
 
 
 def _find_start_failure(task: Mapping[str, Any]) -> str | None:
@@ -173,6 +176,8 @@ def _find_start_failure(task: Mapping[str, Any]) -> str | None:
 def _judge_outcome(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> StopOutcome:
     """Judge how a task ended: success is in the exit codes, for "essential container exited" says both."""
     stop_code = task.get("stopCode")
+    if stop_code in _FAILED_TO_START and is_shortage(task.get("stoppedReason") or ""):
+        return StopOutcome.NO_CAPACITY
     if stop_code == "TaskFailedToStart":
         return StopOutcome.START_FAILED
     if stop_code in _INTERRUPTED:

@@ -11,7 +11,7 @@ from controller.core.copies.sizing import TaskSize
 from controller.core.decision.explain import summarize
 from controller.core.decision.model import Decision, Numbers, Outcome, Reason
 
-_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name != "breaker")
+_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "scarcity"})
 
 _HELD = ("draining", "draining_tasks", "ended", "ended_tasks", "unowned", "odd_tasks")
 """What of a fleet is neither starting nor running, and what is only guessed."""
@@ -87,6 +87,8 @@ def record(done: Reconciled) -> dict[str, Any]:
         "bad_ends": numbers.breaker.bad_ends if numbers else None,
         "breaker_open_until": numbers.breaker.open_until if numbers else None,
         "breaker_cause": numbers.breaker.cause if numbers else None,
+        "no_capacity_until": numbers.scarcity.until if numbers else None,
+        "no_capacity_cause": numbers.scarcity.cause if numbers else None,
         "launch": decision.launch,
         "slot": decision.slot,
         "look_again_at": decision.look_again_at,
@@ -138,7 +140,7 @@ def _drop_times(done: Reconciled) -> tuple[object, ...]:
         decision.reason,
         decision.queue,
         done.problem,
-        numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker),
+        numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity),
         fleet and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None),
     )
 

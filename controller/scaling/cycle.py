@@ -2,7 +2,7 @@
 
 ::
 
-    queue.read_counts() -> cluster.refresh() -> history -> signs to the breaker  observe
+    queue.read_counts() -> cluster.refresh() -> history -> signs of the tasks    observe
         -> propose -> budget.grant -> settle                                     decide
         -> once more, on a fresh listing, if only the listing is older than the launch window
     launch -> remember its cooldown and its doubts -> budget.book                launch
@@ -21,6 +21,7 @@ from controller.core.decision.breaker import heed
 from controller.core.decision.decide import propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.scarcity import note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.record import LaunchResult
 from controller.scaling.observe import ClusterReader, Observation, QueueReader, observe, recall
@@ -115,7 +116,11 @@ class Cycle:
             self.state = replace(self.state, history_read=seen.problem is None)
         if self.state.history_read and self._heeds_signs:
             # Not before: signs are heeded in the order of their times, and the history's are older.
-            self.state = replace(self.state, breaker=heed(self.state.breaker, cluster.take_signs(spec.name)))
+            self.state = replace(
+                self.state,
+                breaker=heed(self.state.breaker, cluster.take_signs(spec.name)),
+                scarcity=note_capacity(self.state.scarcity, cluster.take_capacity_signs(spec.name)),
+            )
         return seen
 
     def _remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:

@@ -22,6 +22,7 @@ from controller.core.decision.ledger import (
     enter_started,
 )
 from controller.core.decision.model import Fleet
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
 from controller.scaling.roster import Roster
 
@@ -141,6 +142,10 @@ class Cluster:
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
         return self.roster.take_signs(scaler)
+
+    def take_capacity_signs(self, scaler: str) -> list[CapacitySign]:
+        """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""
+        return self.roster.take_capacity_signs(scaler)
 
     def _merge(self, listed_at: float, seen: Round) -> None:
         with self._changing:

@@ -1,7 +1,7 @@
 """The roster of a cluster: the scalers that work in it, and what their tasks have told about starts, ends and failures.
 
 A task is counted once when it starts and once when it ends. It is evidence for the breaker at most twice: when it has
-run for long enough, and when it ends.
+run for long enough, and when it ends; and for whether there is capacity once: when it starts, or ends without.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_COPIES, count_copies
 from controller.core.decision.breaker import SOON, Sign
 from controller.core.decision.ledger import Ledger
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, Outline, StoppedTask
 from controller.telemetry.series import Series
 
@@ -37,6 +38,8 @@ class _Entry:
     """Whether a running daemon has told the start delay."""
     signs: dict[str, Sign] = field(default_factory=dict)
     """By task: its newest evidence for the breaker, until the scaler asks."""
+    capacity_signs: dict[str, CapacitySign] = field(default_factory=dict)
+    """By task: whether it found a place, until the scaler asks."""
 
     def outline(self, family: str | None) -> Outline:
         """Return what is known of a task of the scaler's, of that family."""
@@ -107,6 +110,7 @@ class Roster:
         with self._lock:
             for task in stopped:
                 self._keep_sign(task, task.sign)
+                self._keep_capacity_sign(task, task.capacity_sign)
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
@@ -115,6 +119,15 @@ class Roster:
             if entry is None or not entry.signs:
                 return []
             signs, entry.signs = entry.signs, {}
+        return sorted(signs.values(), key=lambda sign: sign.at)
+
+    def take_capacity_signs(self, scaler: str) -> list[CapacitySign]:
+        """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""
+        with self._lock:
+            entry = self._entries.get(scaler)
+            if entry is None or not entry.capacity_signs:
+                return []
+            signs, entry.capacity_signs = entry.capacity_signs, {}
         return sorted(signs.values(), key=lambda sign: sign.at)
 
     def _count_start(self, known: LiveTask | None, task: LiveTask | StoppedTask) -> None:
@@ -134,9 +147,17 @@ class Roster:
             known = before.get(task.arn)
             if task.proven and task.start.at is not None and not (known and known.proven):
                 self._keep_sign(task, Sign(good=True, at=task.start.at + SOON, born_at=task.created_at))
+            if task.start.at is not None and not (known and known.start.at is not None):
+                found = CapacitySign(found=True, at=task.start.at, born_at=task.created_at)
+                self._keep_capacity_sign(task, found)
         for gone in stopped:
             self._keep_sign(gone, gone.sign)
+            self._keep_capacity_sign(gone, gone.capacity_sign)
 
     def _keep_sign(self, task: LiveTask | StoppedTask, sign: Sign | None) -> None:
         if sign and (entry := self._entries.get(task.scaler)):
             entry.signs[task.arn] = sign
+
+    def _keep_capacity_sign(self, task: LiveTask | StoppedTask, sign: CapacitySign | None) -> None:
+        if sign and (entry := self._entries.get(task.scaler)):
+            entry.capacity_signs[task.arn] = sign

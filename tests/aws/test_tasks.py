@@ -12,6 +12,7 @@ from controller.aws.tasks import Round, Tasks
 from controller.core.copies.copies import KEEPER
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Start, StopOutcome, StoppedTask
 from controller.sandbox.aws import Disturbance
+from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of
 
@@ -271,6 +272,50 @@ def test_a_task_that_never_started_failed_to_start(aws: EmbeddedAws) -> None:
     cluster, arn = run(aws, [container()])
     (ended,) = observe(aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.START_FAILED) == (ended.arn, ended.scaler, ended.outcome)
+
+
+NO_PLACE = "Timeout waiting for network interface provisioning to complete."
+
+
+@pytest.mark.parametrize("reason", [NO_CAPACITY, NO_PLACE, "Rate exceeded"])
+def test_a_task_that_found_no_place_has_not_failed(aws: EmbeddedAws, reason: str) -> None:
+    """ECS had accepted it; it stops without containers, and nothing is wrong with it."""
+    aws.ecs.fail_starts(reason=reason, placed=False)
+    cluster, arn = run(aws, [container()])
+    (ended,) = observe(aws, cluster, (arn,)).tasks
+    assert isinstance(ended, StoppedTask)
+    assert (StopOutcome.NO_CAPACITY, reason, None) == (ended.outcome, ended.cause, ended.sign)
+
+
+@pytest.mark.parametrize(
+    ("members", "outcome"),
+    [
+        ({"stopCode": "TaskFailedToStart", "stoppedReason": NO_CAPACITY}, StopOutcome.NO_CAPACITY),
+        ({"stoppedReason": NO_CAPACITY}, StopOutcome.NO_CAPACITY),
+        ({"stopCode": "TaskFailedToStart"}, StopOutcome.START_FAILED),
+        (
+            {"stopCode": "TaskFailedToStart", "stoppedReason": "CannotPullContainerError: 429 Too Many Requests"},
+            StopOutcome.START_FAILED,
+        ),
+        ({"stopCode": "UserInitiated", "stoppedReason": NO_CAPACITY}, StopOutcome.INTERRUPTED),
+        (
+            {
+                "stopCode": "EssentialContainerExited",
+                "stoppedReason": "Essential container in task exited",
+                "containers": [{"name": "worker", "exitCode": 1, "reason": NO_CAPACITY}],
+            },
+            StopOutcome.FAILED,
+        ),
+    ],
+    ids=["no-containers", "no-stop-code", "no-reason", "registry", "somebodys-words", "a-containers-words"],
+)
+def test_only_ecs_own_words_about_a_start_are_a_lack_of_capacity(members: dict[str, Any], outcome: StopOutcome) -> None:
+    """Not those of a registry, of who stopped the task, or of a container."""
+    created_at = datetime.fromtimestamp(1_000_000, UTC)
+    described = {"taskArn": "a", "lastStatus": "STOPPED", "createdAt": created_at, "containers": [], **members}
+    ended = read_task(described, "worker")
+    assert isinstance(ended, StoppedTask)
+    assert outcome == ended.outcome
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 
 if TYPE_CHECKING:
@@ -157,6 +158,20 @@ def test_a_task_that_cannot_start_says_so(timed_aws: EmbeddedAws, clock: ManualC
     assert "CannotPullContainerError" in task["stoppedReason"]
     assert ("startedAt" in task, states(timed_aws, failed)) == (False, {"worker": ("STOPPED", None)})
     assert timed_aws.ecs.task(fine).last_status == "RUNNING"
+
+
+def test_a_task_without_a_place_stops_at_the_end_of_provisioning(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
+    """It is listed like any other until then, and has no containers afterwards, as on Fargate."""
+    timed_aws.ecs.fail_starts(1, reason=NO_CAPACITY, placed=False)
+    timed_aws.ecs.timing.pending_delay = 3.0
+    arn = start(timed_aws, [container()])
+    cluster = timed_aws.ecs.task(arn).cluster
+    seen = []
+    for wait in (2.9, 0.1):
+        clock.now += wait
+        [task] = timed_aws.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+        seen.append((task["lastStatus"], len(task["containers"]), task.get("stopCode"), task.get("stoppedReason")))
+    assert seen == [("PROVISIONING", 1, None, None), ("STOPPED", 0, "TaskFailedToStart", NO_CAPACITY)]
 
 
 def test_starts_can_fail_for_one_family_until_taken_back(timed_aws: EmbeddedAws, clock: ManualClock) -> None:

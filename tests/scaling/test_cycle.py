@@ -11,6 +11,7 @@ from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import Sign
 from controller.core.decision.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import slot_numbered
 from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
@@ -70,6 +71,9 @@ class World:
     def take_signs(self, _scaler: str) -> list[Sign]:
         signs, self.ended_before = self.ended_before, []
         return signs
+
+    def take_capacity_signs(self, _scaler: str) -> list[CapacitySign]:
+        return []
 
     def launch(self, _spec: ScalerSpec, decision: Decision) -> LaunchResult:
         taken = min(self.visible, decision.launch)

@@ -11,7 +11,7 @@ from controller.aws.errors import AwsError
 from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.core.decision.model import Fleet
-from controller.core.decision.task import LiveTask
+from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.fleet import Cluster, Clusters
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
@@ -258,7 +258,7 @@ def test_stops_are_counted_by_outcome(watch: Watch, clock: ManualClock, code: in
         watch.aws.ecs.exit_container(arn, "worker", code)
     clock.now += POLL
     watch.cluster.refresh(clock.now)
-    counts = {name: watch.stopped(name) for name in ("succeeded", "failed", "start_failed", "interrupted", "unknown")}
+    counts = {name: watch.stopped(name) for name in [outcome.value for outcome in StopOutcome]}
     assert dict.fromkeys(counts, 0.0) | {outcome: 1.0} == counts
 
 

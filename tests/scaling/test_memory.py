@@ -12,6 +12,7 @@ import pytest
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import Place
 from controller.core.decision.model import Doubt, LevelState, ScalerState
+from controller.core.decision.scarcity import Scarcity
 from controller.scaling.memory import KnownTask, Memory, read_memory, to_plain
 
 NOTHING = Memory(ScalerState(), 30.0, Place(), None, "main", None, ())
@@ -23,6 +24,7 @@ EVERYTHING = Memory(
         doubts=(Doubt(3, 7.0), Doubt(1, 7.5)),
         history_read=True,
         breaker=Breaker(bad_ends=5, row_born_at=1.0, trips=2, open_until=99.0, cause="no image"),
+        scarcity=Scarcity(turned_away=7, until=98.0, cause="no room"),
     ),
     slot_length=30.0,
     place=Place(held_since=12.0, reserved=3, wanted=1),
@@ -55,6 +57,8 @@ def test_a_memory_survives_its_way_through_json(memory: Memory) -> None:
         pytest.param(["state", "launched_at"], 1e300, id="a time that no calendar has"),
         pytest.param(["state", "launched_at"], math.nan, id="a time that is no number"),
         pytest.param(["state", "breaker", "open_until"], math.inf, id="for ever"),
+        pytest.param(["state", "scarcity", "until"], -1.0, id="a hold before all times"),
+        pytest.param(["state", "scarcity"], {"until": 98.0}, id="half a scarcity"),
         pytest.param(["retry_at"], 1e12, id="a time after the last year"),
         pytest.param(["tasks", 0, "starting"], 10**6, id="a task of a million"),
         pytest.param(["state", "future"], 1, id="a part that this version does not know"),

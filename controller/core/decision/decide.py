@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.core.decision import cooldown, hysteresis, limits
-from controller.core.decision.breaker import count_allowed
+from controller.core.decision import breaker, cooldown, hysteresis, limits, scarcity
 from controller.core.decision.demand import drain_demand, level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, Policy
@@ -92,6 +91,7 @@ def _measure(
         launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
         # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
         doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
+        scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),
     )
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
@@ -100,7 +100,7 @@ def _measure(
     unclaimed = limits.count_unclaimed(queue, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)
-    allowed = count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now)
+    allowed = _count_allowed(state, fleet, in_doubt, now)
     numbers = Numbers(
         asked=asked,
         demand=demand,
@@ -117,9 +117,19 @@ def _measure(
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
         breaker=state.breaker,
+        scarcity=state.scarcity,
         granted=None,
     )
     return numbers, state
+
+
+def _count_allowed(state: ScalerState, fleet: Fleet, in_doubt: int, now: float) -> int | None:
+    """Return how many containers tasks that fail, and tasks that find no place, leave to launch; None: any number."""
+    allowed = (
+        breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now),
+        scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now),
+    )
+    return min((each for each in allowed if each is not None), default=None)
 
 
 def _find_level(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from controller.core.decision.breaker import is_probing
 from controller.core.decision.demand import UNKNOWN_START_DELAY
+from controller.core.decision.explain_capacity import count_tried, explain_capacity, explain_trial
 from controller.core.decision.held import explain_held
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
@@ -19,6 +20,7 @@ _ASLEEP = "hold: asleep, the backlog has not woken it yet"
 _AT_MAX_IN_DOUBT = "hold: max_containers is reached if the launches in doubt have started everything"
 _AT_MAX_HELD = "hold: max_containers is reached with {held} of tasks that are not gone yet"
 _NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
+_NO_CAPACITY = "hold: {missing} short, but there is no capacity: {trial}"
 _VERDICTS = {
     Reason.LAUNCH: "launch {launch}",
     Reason.SATISFIED: "hold: enough containers live",
@@ -42,11 +44,15 @@ def summarize(decision: Decision) -> str:
     if numbers is None or fleet is None:
         return "hold: the cluster could not be read, so what lives is unknown"
     seen = f"{format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
-    said = _choose_verdict(decision.reason, decision.queue, fleet, numbers, asleep=bool(decision.backlog)).format(
+    said = _choose_verdict(decision.reason, decision.queue, fleet, numbers, asleep=bool(decision.backlog))
+    if decision.reason is Reason.BACKING_OFF and count_tried(numbers, fleet, decision.at) == 0:
+        said = _NO_CAPACITY
+    said = said.format(
         launch=format_count(decision.launch, "container"),
         missing=format_count(numbers.shortfall, "container"),
         demand=numbers.demand,
         held=format_count(fleet.held, "container"),
+        trial=explain_trial(numbers, fleet, decision.at),
     )
     return f"{said} ({seen})"
 
@@ -84,6 +90,8 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "cooldown", _explain_cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
             yield "breaker", _explain_breaker(numbers, fleet, decision.at)
+        if count_tried(numbers, fleet, decision.at) is not None:
+            yield "capacity", explain_capacity(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", f"{numbers.granted} of {numbers.wanted} granted: the budget of all scalers has no more room"
         if decision.slot is not None or decision.look_again_at is not None:

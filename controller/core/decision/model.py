@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.policy import MessageState
+from controller.core.decision.scarcity import PLENTY, Scarcity
 
 
 class Reason(StrEnum):
@@ -137,9 +138,11 @@ class ScalerState:
     doubts: tuple[Doubt, ...] = ()
     """Calls of unknown outcome; they count against max while they may still arrive."""
     history_read: bool = False
-    """Whether the breaker heeds how tasks ended before this process; until then it heeds no end at all."""
+    """Whether it is heeded how tasks ended before this process; until then no end is heeded at all."""
     breaker: Breaker = CLOSED
     """Whether tasks have failed often enough lately to hold launches back."""
+    scarcity: Scarcity = PLENTY
+    """Whether tasks have found no place lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class Numbers:
     useful: int
     """The containers that have a use: one for each unclaimed message, or what the minimum lacks, if that is more."""
     allowed: int | None
-    """Containers that the breaker lets pass: none while it is open, 1 as a probe. None: it is closed, so any number."""
+    """Containers that failing tasks and a lack of capacity let pass: none at first, then 1 as a probe. None: any."""
     wanted: int
     """The least of shortfall, room, useful and allowed: what the budget is asked for. 0: nothing is launched."""
     waiting_since: float | None
@@ -176,6 +179,8 @@ class Numbers:
     """None: the level has not risen yet."""
     breaker: Breaker
     """Whether tasks have failed often enough lately to hold launches back."""
+    scarcity: Scarcity
+    """Whether tasks have found no place lately."""
     granted: int | None
     """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.core.decision.breaker import SOON, Sign
+from controller.core.decision.scarcity import CapacitySign
 
 
 class StopOutcome(StrEnum):
@@ -25,6 +26,8 @@ class StopOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     START_FAILED = "start_failed"
+    NO_CAPACITY = "no_capacity"
+    """ECS found no place for it: nothing is wrong with the task."""
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
 
@@ -159,12 +162,21 @@ class StoppedTask:
     @property
     def sign(self) -> Sign | None:
         """The sign that this end is for tasks to come; None: it says nothing of them."""
-        if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.UNKNOWN}:
+        if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.UNKNOWN}:
             return None
         good: bool | None = self.outcome is StopOutcome.SUCCEEDED
         if self.outcome is StopOutcome.FAILED:
             good = self._ran_long
         return None if good is None else Sign(good, self.stopped_at, self.created_at, self.cause)
+
+    @property
+    def capacity_sign(self) -> CapacitySign | None:
+        """The sign of whether there is capacity; None: it says nothing of that."""
+        if self.outcome is StopOutcome.NO_CAPACITY:
+            return CapacitySign(found=False, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
+        ran = self.start.at is not None or self.outcome in {StopOutcome.SUCCEEDED, StopOutcome.FAILED}
+        began = self.stopped_at if self.start.at is None else self.start.at
+        return CapacitySign(found=True, at=began, born_at=self.created_at) if ran else None
 
     @property
     def _ran_long(self) -> bool | None:

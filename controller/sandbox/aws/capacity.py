@@ -1,6 +1,8 @@
 """Where tasks are placed, which are refused for lack of capacity, and which will fail to start.
 
-There is always enough EC2 capacity: container instances are not modelled, and no task waits for one.
+A lack of capacity shows in either of two ways, as on AWS: RunTask names the task in its ``failures``, or it answers
+with a task that stops before it had a place. There is always enough EC2 capacity: container instances are not modelled,
+and no task waits for one.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ class StartFailure:
     matches: Callable[[str, str], bool]
     """Called with a task's (cluster name, family)."""
     reason: str
+    placed: bool = True
+    """Whether ECS finds a place for them: without one they stop at the end of PROVISIONING, and have no containers."""
 
 
 @dataclass(slots=True)
@@ -60,14 +64,14 @@ class Capacity:
                 return refusal
         return None
 
-    def take_start_failure(self, cluster: str, family: str) -> str | None:
-        """Return why the next task of that family will fail to start, and count it; None if it will start."""
+    def take_start_failure(self, cluster: str, family: str) -> StartFailure | None:
+        """Return how the next task of that family will fail to start, and count it; None if it will start."""
         for index, (failure, left) in enumerate(self.start_failures):
             if not failure.matches(cluster, family):
                 continue
             if left is not None:
                 self.start_failures[index : index + 1] = [(failure, left - 1)] if left > 1 else []
-            return failure.reason
+            return failure
         return None
 
 

@@ -146,13 +146,15 @@ class EcsControl:
         *,
         when: Callable[[str, str], bool] | None = None,
         reason: str = CANNOT_PULL,
+        placed: bool = True,
     ) -> None:
         """Let the next ``times`` tasks stop with TaskFailedToStart at the end of their start delay.
 
+        Without being ``placed`` they stop at the end of PROVISIONING, as for want of capacity.
         ``times`` None means every task until ``let_starts_succeed``. ``when`` is called with (cluster name, family),
         and only tasks for which it is true count.
         """
-        failure = StartFailure(when or (lambda _cluster, _family: True), reason)
+        failure = StartFailure(when or (lambda _cluster, _family: True), reason, placed)
         with self._ecs.lock:
             self._ecs.launches.capacity.start_failures.append((failure, times))
 

@@ -126,6 +126,7 @@ class Launches:
     def _make_life(self, arn: str, cluster: EmbeddedCluster, definition: Definition) -> Life:
         now = self.clock()
         pending_at, ready_at = self.timing.plan_start(arn, now)
+        failure = self.capacity.take_start_failure(cluster.name, definition.family)
         return Life(
             parts=read_parts(definition),
             created_at=now,
@@ -133,7 +134,8 @@ class Launches:
             ready_at=ready_at,
             dependency_delay=self.timing.dependency_delay,
             stop_delay=self.timing.stop_delay,
-            start_failure=self.capacity.take_start_failure(cluster.name, definition.family),
+            start_failure=failure.reason if failure else None,
+            placed=failure.placed if failure else True,
         )
 
     def _draw_id(self) -> str:

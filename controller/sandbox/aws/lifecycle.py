@@ -80,7 +80,9 @@ class Life:
     stop_delay: float = 0.0
     """Seconds from the order to stop to STOPPED."""
     start_failure: str | None = None
-    """Why the task stops at ``ready_at`` instead of starting; None if it starts."""
+    """Why the task stops instead of starting; None if it starts."""
+    placed: bool = True
+    """Whether ECS finds a place for it; without one it stops at ``pending_at``, else at ``ready_at``."""
     exits: dict[str, Exit] = field(default_factory=dict)
     stop: Stop | None = None
 
@@ -88,8 +90,9 @@ class Life:
         """Return the order to stop; None if there was none by ``now``."""
         if self.stop is not None and self.stop.at <= now:
             return self.stop
-        if self.start_failure is not None and self.ready_at <= now:
-            return Stop(self.ready_at, "TaskFailedToStart", self.start_failure)
+        fails_at = self.ready_at if self.placed else self.pending_at
+        if self.start_failure is not None and fails_at <= now:
+            return Stop(fails_at, "TaskFailedToStart", self.start_failure)
         return None
 
     def desired_status(self, now: float) -> str:

@@ -58,6 +58,7 @@ class EmbeddedTask:
             else [
                 self._describe_container(container, states[container["name"]])
                 for container in document["containerDefinitions"]
+                if self.life.placed or self.life.find_stop(now) is None
             ],
             "overrides": self._describe_overrides(),
             "attachments": self._describe_attachments(),

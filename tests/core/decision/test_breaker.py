@@ -213,6 +213,7 @@ def test_a_good_sign_of_a_task_younger_than_all_closes_it(drawn: list[tuple[floa
         (StopOutcome.SUCCEEDED, 1.0, True),
         (StopOutcome.INTERRUPTED, 1.0, None),
         (StopOutcome.INTERRUPTED, None, None),
+        (StopOutcome.NO_CAPACITY, None, None),
         (StopOutcome.UNKNOWN, None, None),
     ],
     ids=str,

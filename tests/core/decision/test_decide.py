@@ -6,6 +6,7 @@ from controller.core.decision.breaker import CLOSED
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, MessageState
+from controller.core.decision.scarcity import PLENTY
 from tests.core.decision.builders import NOW, SLOT, START, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
 
@@ -103,6 +104,7 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             launch_cooldown_until=NOW - 70,
             fall_cooldown_until=NOW + 300,
             breaker=CLOSED,
+            scarcity=PLENTY,
             granted=3,
         ),
         launch=3,

@@ -6,6 +6,7 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.explain import explain, summarize
 from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, MessageState, Policy
+from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
@@ -18,6 +19,8 @@ def decided(rules: Policy, state: ScalerState, *seen, grant=int) -> Decision:
 
 
 TRIPPED = Breaker(bad_ends=5, trips=1, open_until=NOW + 45, cause="CannotPullContainerError")
+SCARCE = Scarcity(turned_away=10, until=NOW + 45, cause="Capacity is unavailable at this time")
+NO_PLACE = "no capacity: 10 tasks found no place to run, the last: Capacity is unavailable at this time; "
 USED = slot_at(SLOTS, NOW).number
 
 ONE_LINERS = {
@@ -203,6 +206,32 @@ def test_a_launch_is_explained_step_by_step() -> None:
 def test_what_holds_a_number_down_is_named(about: str, expected: str, rules: Policy, state: ScalerState, seen) -> None:
     """Each number that differs from the one before it says why."""
     assert expected == lines(rules, state, *seen)[about]
+
+
+@pytest.mark.parametrize(
+    ("until", "doubts", "alive", "trial"),
+    [
+        (NOW + 45, (), fleet(), f"one task is tried at {format_clock(NOW + 45)}"),
+        (NOW - 1, (Doubt(1, NOW),), fleet(), "one task is tried once nothing is in doubt"),
+        (NOW - 1, (), fleet(starting=1, newest_task_at=NOW), "one task was launched to try, and does not run yet"),
+    ],
+    ids=["held", "in-doubt", "trying"],
+)
+def test_a_lack_of_capacity_is_told_from_failing_tasks(until: float, doubts, alive, trial: str) -> None:
+    """In the verdict and in a line of its own, with the cause and with what comes next."""
+    state = settled(scarcity=replace(SCARCE, until=until), doubts=doubts)
+    told = lines(policy(), state, queue(5), alive)
+    missing = f"{5 - alive.live} containers short"
+    assert NO_PLACE + trial == told["capacity"]
+    assert told["decision"].startswith(f"hold: {missing}, but there is no capacity: {trial} (5 messages")
+    assert "breaker" not in told
+
+
+def test_a_trial_that_is_launched_is_called_so() -> None:
+    """It says why one container is launched and not five."""
+    told = lines(policy(), settled(scarcity=replace(SCARCE, until=NOW - HOLD)), queue(5), fleet())
+    assert NO_PLACE + "one task may be tried now" == told["capacity"]
+    assert told["decision"].startswith("launch 1 container")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Scarcity: tasks that ECS has accepted, and then found no place for. The scaler waits, tries one, launches the rest.
+
+::
+
+    enough ---- a task stops for want of capacity ----> scarce: nothing is launched for HOLD
+      ^                                                    |  ^
+      |                                  one task is tried |  | it finds no place either
+      '-------------------- it runs -----------------------'--'
+
+RunTask has answered with tasks by then, so the launch has gone through, and without this a whole plan would follow in
+each slot for as long as the shortage lasts. It is not the breaker's business: nothing is wrong with the tasks, and a
+shortage may end at any moment, so the hold does not grow.
+
+Whatever was launched before the hold tells nothing of what the tried task will find: some of its tasks may run while
+others were turned away. So only a task that was born after the hold is a trial. That is all that tells one, and ECS
+remembers it: a restart waits for the trial of the process before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from controller.core.decision.breaker import CLOCK_MARGIN
+
+HOLD = 60.0
+"""Seconds from the end of a task that found no place until one task is tried."""
+FORGOTTEN_AFTER = 600.0
+"""Seconds after a hold for which it counts; a shortage so long ago says nothing of now, and a launch is a launch."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacitySign:
+    """A hint from one task about the place that others will find."""
+
+    found: bool
+    """Whether it found a place: a worker of it ran."""
+    at: float
+    """When it was turned away, or when a worker ran."""
+    born_at: float
+    """When the task was created."""
+    cause: str | None = None
+    """Why it found none, in ECS's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scarcity:
+    """The sum of the signs so far."""
+
+    turned_away: int = 0
+    """Tasks that found no place since one last did."""
+    until: float | None = None
+    """Until when nothing is launched; then one task is tried. None: there is capacity as far as known."""
+    cause: str | None = None
+    """Of the last one that was turned away."""
+
+
+PLENTY = Scarcity()
+
+
+def note_capacity(scarcity: Scarcity, signs: Iterable[CapacitySign]) -> Scarcity:
+    """Return the scarcity after more signs, in the order of their times."""
+    for sign in signs:
+        if not sign.found:
+            scarcity = _turn_away(scarcity, sign)
+        elif _is_trial(scarcity, sign.born_at):
+            scarcity = PLENTY
+    return scarcity
+
+
+def is_trying(scarcity: Scarcity, newest_task_at: float | None) -> bool:
+    """Say whether the newest live task is a trial, of which it is not known yet whether it finds a place."""
+    return newest_task_at is not None and _is_trial(scarcity, newest_task_at)
+
+
+def forget_old(scarcity: Scarcity, newest_task_at: float | None, now: float) -> Scarcity:
+    """Return the scarcity as far as it still counts at ``now``: a trial that lives may take long to find a place."""
+    if scarcity.until is None or is_trying(scarcity, newest_task_at):
+        return scarcity
+    return PLENTY if now >= scarcity.until + FORGOTTEN_AFTER else scarcity
+
+
+def count_allowed(scarcity: Scarcity, newest_task_at: float | None, in_doubt: int, now: float) -> int | None:
+    """Return how many containers may be launched: None is any number, 1 is the trial.
+
+    There is one trial at a time, so it waits for the one that lives, and for containers that may yet start.
+    """
+    if scarcity.until is None:
+        return None
+    return 1 if now >= scarcity.until and not in_doubt and not is_trying(scarcity, newest_task_at) else 0
+
+
+def _turn_away(scarcity: Scarcity, sign: CapacitySign) -> Scarcity:
+    told = replace(scarcity, turned_away=scarcity.turned_away + 1, cause=sign.cause)
+    if scarcity.until is None or _is_trial(scarcity, sign.born_at):
+        return replace(told, until=sign.at + HOLD)
+    # The last ones of the launch that was turned away: once the hold is over only a trial tells something new.
+    return replace(told, until=max(scarcity.until, sign.at + HOLD)) if sign.at < scarcity.until else told
+
+
+def _is_trial(scarcity: Scarcity, born_at: float) -> bool:
+    return scarcity.until is not None and born_at >= scarcity.until - CLOCK_MARGIN
