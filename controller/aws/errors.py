@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,20 +47,10 @@ _MISSING_CODES = frozenset(
         "ClusterNotFoundException",
     }
 )
-_THROTTLING_CODES = frozenset(
-    {
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
+_THROTTLING_CODE = re.compile(
+    r"throttl|^(LimitExceededException|RequestLimitExceeded|SlowDown|TooManyRequests(Exception)?)$", re.IGNORECASE
 )
+"""Every service has codes of its own for it: ThrottlingException, RequestThrottled, KMS.ThrottlingException, ..."""
 _NO_KEYS_FAULT = frozenset({Fault.CAPACITY, Fault.THROTTLED, Fault.UNREACHABLE})
 """The kinds that no key of a scaler mends."""
 _FIRST_ERROR = 300
@@ -127,7 +118,7 @@ def classify_answer(answer: Mapping[str, Any]) -> Fault | None:
 
 def _classify_code(code: str, status: int, message: str) -> Fault:
     """Return the kind of failure by AWS's code, where its words are none of ECS's known sentences."""
-    if code in _THROTTLING_CODES or status == _TOO_MANY_REQUESTS:
+    if _THROTTLING_CODE.search(code) or status == _TOO_MANY_REQUESTS:
         return Fault.THROTTLED
     if code in CODES or is_about_clock(code, message):
         return Fault.ACCESS_DENIED

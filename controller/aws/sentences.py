@@ -43,7 +43,7 @@ def _says(fault: Fault, *patterns: str, advice: str | None = None) -> Sentence:
 
 SENTENCES: tuple[Sentence, ...] = (
     # Names that users chose stand in such a message, and may hold any of the words below.
-    _says(Fault.ACCESS_DENIED, r"\bnot authorized to perform\b"),
+    _says(Fault.ACCESS_DENIED, r"\bnot authorized to (perform|access)\b"),
     # Capacity: of Fargate (gchq/sleeper 904, sil-org/ecs-deploy 277, Developer Guide), and of EC2 by the codes of its
     # API, which Managed Instances pass on behind "Unable to launch instance(s) for capacity provider".
     _says(

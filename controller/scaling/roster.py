@@ -17,7 +17,7 @@ from controller.core.copies.copies import MAX_COPIES, count_copies
 from controller.core.decision.breaker import SOON, Sign
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.scarcity import CapacitySign
-from controller.core.decision.task import NOBODY, LiveTask, Outline, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
 from controller.telemetry.series import Series
 
 STARTS_REMEMBERED = 20
@@ -101,6 +101,10 @@ class Roster:
             for gone in stopped:
                 if entry := self._entries.get(gone.scaler):
                     entry.series.count_stop(gone.outcome)
+            for scaler in {gone.scaler for gone in stopped if gone.outcome is StopOutcome.NO_CAPACITY}:
+                # Once, however many tasks the launch had: to whoever is on call it is one that failed.
+                if entry := self._entries.get(scaler):
+                    entry.series.count_turned_away()
             seen: tuple[LiveTask | StoppedTask, ...] = (*after.values(), *stopped)
             for task in seen:
                 self._count_start(before.get(task.arn), task)

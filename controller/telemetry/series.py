@@ -13,6 +13,8 @@ from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.metrics import COOLDOWNS, RECONCILE_OUTCOMES, Metrics
 
 _FAILED = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
+_CAPACITY = "capacity"
+"""The reason of a launch failure that is known only after RunTask has answered."""
 _UNKNOWN = frozenset({Reason.UNKNOWN_BACKLOG, Reason.UNKNOWN_FLEET})
 
 
@@ -43,6 +45,7 @@ class Series:
         self._decisions = {reason: of.decisions.labels(scaler, reason.value) for reason in Reason}
         self._stopped = {outcome: of.tasks_stopped.labels(scaler, outcome.value) for outcome in StopOutcome}
         self._failures = {fault: of.launch_failures.labels(scaler, fault) for fault in faults}
+        self._turned_away = of.launch_failures.labels(scaler, _CAPACITY)
         self._containers_launched = of.containers_launched.labels(scaler)
         self._tasks_launched = of.tasks_launched.labels(scaler)
         self._registered = of.task_definitions_registered.labels(scaler)
@@ -81,6 +84,10 @@ class Series:
     def count_stop(self, outcome: StopOutcome) -> None:
         """Count a task that has ended."""
         self._stopped[outcome].inc()
+
+    def count_turned_away(self) -> None:
+        """Count a launch that went through, and whose tasks then found no place to run."""
+        self._turned_away.inc()
 
     def count_registration(self) -> None:
         """Count a derived revision."""

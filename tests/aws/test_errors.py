@@ -52,6 +52,7 @@ def test_a_failure_names_resource_reason_and_key(
     "disturbance",
     [
         error("ThrottlingException"),
+        error("KMS.ThrottlingException"),
         error("RequestLimitExceeded", status=503),
         error("InvalidParameterException", "Request limit exceeded."),
         error("InvalidParameterException", "Error retrieving subnet information for [s]: Rate exceeded (ErrorCode: T)"),
@@ -59,7 +60,7 @@ def test_a_failure_names_resource_reason_and_key(
         error("SomethingNewException", "Rate exceeded", status=503),
         error("SomethingNewException", status=429),
     ],
-    ids=["ecs", "ec2", "in-disguise", "subnets", "revisions", "503", "by-status"],
+    ids=["ecs", "kms", "ec2", "in-disguise", "subnets", "revisions", "503", "by-status"],
 )
 def test_throttling_is_known_in_each_of_its_forms(aws: EmbeddedAws, cluster: str, disturbance: Disturbance) -> None:
     """It passes by itself, so nobody has to mend anything, and no key is wrong."""

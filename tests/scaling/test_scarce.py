@@ -101,6 +101,14 @@ def test_it_is_no_bad_end(scene: Scene) -> None:
     )
 
 
+def test_it_is_a_launch_failure_for_want_of_capacity(scene: Scene) -> None:
+    """Whether RunTask says so or the tasks find out: one for the launch, and one for each trial."""
+    scaler = held(scene)
+    assert 1.0 == scene.sample("launch_failures_total", reason="capacity")
+    trials = scene.let_pass(3 * HOLD, scaler)
+    assert 1.0 + len(trials) == scene.sample("launch_failures_total", reason="capacity")
+
+
 def test_why_it_holds_is_shown(scene: Scene) -> None:
     """With ECS's words and the time of the trial, in the verdict, the explanation and the record."""
     scaler = held(scene)
