@@ -8,6 +8,7 @@ from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec,
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     MAX_CALL_WINDOWS,
+    BreakerPolicy,
     CooldownPolicy,
     DemandPolicy,
     DrainWithin,
@@ -68,6 +69,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
             max_containers=scaler.max_containers,
             hysteresis=_build_hysteresis(scaler.hysteresis),
             cooldown=_build_cooldown(scaler.cooldown, slots),
+            breaker=BreakerPolicy(scaler.breaker.after, scaler.breaker.within),
             paused=scaler.paused,
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),

@@ -5,12 +5,17 @@ A duration, a count, a name, or something of AWS's own that has a format: what a
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from controller.config import formats
 from controller.config.durations import PATTERN, parse_duration, parse_seconds, require_between
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 class Section(BaseModel):
@@ -49,3 +54,14 @@ VariableName = Annotated[str, Field(pattern=formats.VARIABLE)]
 def default_to(value: Any) -> Any:
     """Give a field a default in the form that users write, such as ``5s``. It is validated as theirs are."""
     return Field(default=value)
+
+
+class ShownWithOff:
+    """Shows in the JSON Schema that a section may be ``off`` instead.
+
+    Editors that read YAML 1.1 take an unquoted ``off`` for false, so false is shown as well.
+    """
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the section's schema, or ``off``."""
+        return {"anyOf": [handler(schema), {"enum": ["off", False]}]}

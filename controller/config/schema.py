@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from controller.config import formats
 from controller.config.durations import require_between
@@ -23,9 +23,11 @@ from controller.config.fields import (
     ProtocolTime,
     Seconds,
     Section,
+    ShownWithOff,
     default_to,
 )
 from controller.config.task_schema import Task
+from controller.config.wording import describe
 
 MAX_SCALERS = 2000
 
@@ -133,6 +135,31 @@ class Cooldown(Section):
     """From the last rise of the level to its next fall."""
 
 
+class Breaker(Section):
+    """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
+
+    after: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Bad ends in a row that open it. A bad end is a task that failed to start, or whose worker exited with an error
+    within the time below. off: this default holds for tasks that fail to start."""
+    within: Annotated[Duration, AfterValidator(require_between("1s", "24h"))] = default_to("60s")
+    """How soon after its start an exit with an error tells of the task, and is a bad end. A later one tells of its
+    message: that is a good sign, which ends the row, as a task does that ends well or has run for this long."""
+
+
+_BREAKER_OFF = Breaker.model_construct(within=0.0)
+
+
+def _read_breaker(value: Any) -> Any:
+    """Return what ``off`` stands for, and pass a section on. Raises ValueError for what is neither."""
+    if value is False or value == "off":
+        return _BREAKER_OFF
+    if value is None or isinstance(value, dict | Breaker):
+        return value
+    raise ValueError(
+        f"must be off, or a mapping with after and within, not {describe(value)}; it is on when the key is left out"
+    )
+
+
 class Budget(Section):
     """The limits on all scalers together."""
 
@@ -167,6 +194,8 @@ class Scaler(Section):
     """When the level follows demand."""
     cooldown: Cooldown = Cooldown()
     """The shortest times between two moves of a scaler."""
+    breaker: Annotated[Breaker, BeforeValidator(_read_breaker), ShownWithOff()] = Breaker()
+    """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
     task: Task
     """The tasks that are launched."""
 

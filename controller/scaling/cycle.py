@@ -116,10 +116,11 @@ class Cycle:
             self.state = replace(self.state, history_read=seen.problem is None)
         if self.state.history_read and self._heeds_signs:
             # Not before: signs are heeded in the order of their times, and the history's are older.
+            signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
             self.state = replace(
                 self.state,
-                breaker=heed(self.state.breaker, cluster.take_signs(spec.name)),
-                scarcity=note_capacity(self.state.scarcity, cluster.take_capacity_signs(spec.name)),
+                breaker=heed(self.state.breaker, signs, spec.policy.breaker.after),
+                scarcity=note_capacity(self.state.scarcity, of_capacity),
             )
         return seen
 

@@ -14,7 +14,7 @@ from threading import Lock
 
 from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_COPIES, count_copies
-from controller.core.decision.breaker import SOON, Sign
+from controller.core.decision.breaker import Sign
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
@@ -40,6 +40,8 @@ class _Entry:
     """By task: its newest evidence for the breaker, until the scaler asks."""
     capacity_signs: dict[str, CapacitySign] = field(default_factory=dict)
     """By task: whether it found a place, until the scaler asks."""
+    proven: set[str] = field(default_factory=set)
+    """The live tasks that were evidence because they run."""
 
     def outline(self, family: str | None) -> Outline:
         """Return what is known of a task of the scaler's, of that family."""
@@ -55,9 +57,9 @@ class Roster:
         self._entries: dict[str, _Entry] = {}
 
     def enrol(self, spec: ScalerSpec, series: Series) -> None:
-        """Take a scaler in: how its tasks look, and where its starts and stops are counted.
+        """Take a scaler in: how its tasks look, what is a sign for it, and where its starts and stops are counted.
 
-        A scaler that is enrolled again keeps what is known of its starts.
+        A scaler that is enrolled again keeps what is known of its starts, and the signs that it has not asked for yet.
         """
         with self._lock:
             entry = self._entries.get(spec.name, _Entry(spec, series))
@@ -113,8 +115,7 @@ class Roster:
         """Take in how tasks ended before this process began to look: signs, but no starts and stops to count."""
         with self._lock:
             for task in stopped:
-                self._keep_sign(task, task.sign)
-                self._keep_capacity_sign(task, task.capacity_sign)
+                self._keep_sign_of_end(task)
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
@@ -149,18 +150,23 @@ class Roster:
     def _keep_signs(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
         for task in after.values():
             known = before.get(task.arn)
-            if task.proven and task.start.at is not None and not (known and known.proven):
-                self._keep_sign(task, Sign(good=True, at=task.start.at + SOON, born_at=task.created_at))
             if task.start.at is not None and not (known and known.start.at is not None):
-                found = CapacitySign(found=True, at=task.start.at, born_at=task.created_at)
-                self._keep_capacity_sign(task, found)
+                self._keep_capacity_sign(task, task.capacity_sign)
+            entry = self._entries.get(task.scaler)
+            if entry is None or task.arn in entry.proven:
+                continue
+            if sign := task.sign(entry.spec.policy.breaker.within):
+                entry.signs[task.arn] = sign
+                entry.proven.add(task.arn)
         for gone in stopped:
-            self._keep_sign(gone, gone.sign)
-            self._keep_capacity_sign(gone, gone.capacity_sign)
+            self._keep_sign_of_end(gone)
 
-    def _keep_sign(self, task: LiveTask | StoppedTask, sign: Sign | None) -> None:
-        if sign and (entry := self._entries.get(task.scaler)):
-            entry.signs[task.arn] = sign
+    def _keep_sign_of_end(self, task: StoppedTask) -> None:
+        self._keep_capacity_sign(task, task.capacity_sign)
+        if entry := self._entries.get(task.scaler):
+            entry.proven.discard(task.arn)
+            if sign := task.sign(entry.spec.policy.breaker.within):
+                entry.signs[task.arn] = sign
 
     def _keep_capacity_sign(self, task: LiveTask | StoppedTask, sign: CapacitySign | None) -> None:
         if sign and (entry := self._entries.get(task.scaler)):

@@ -347,4 +347,4 @@ def test_a_breaker_that_is_open_is_explained(aws: EmbeddedAws, plan: Callable[..
     run_tasks(aws, task["cluster"], task["definition"], 5, startedBy="ecsq", group=orders["name"])
     said = plan(orders).output
     assert "hold: 20 containers short, but its tasks keep failing" in said
-    assert "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError" in said
+    assert "5 tasks in a row failed to start, or failed within 1m of their start, the last: CannotPull" in said

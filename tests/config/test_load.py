@@ -11,6 +11,7 @@ import pytest
 from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
+    BreakerPolicy,
     CooldownPolicy,
     DrainWithin,
     HysteresisPolicy,
@@ -57,6 +58,7 @@ def test_defaults(tmp_path: Path) -> None:
                         activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2
                     ),
                     cooldown=CooldownPolicy(launch=30.0, fall=300.0),
+                    breaker=BreakerPolicy(after=5, within=60.0),
                     paused=False,
                 ),
                 packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
@@ -145,6 +147,23 @@ def test_network(tmp_path: Path) -> None:
     }
     spec = loaded(tmp_path, task(lines)).spec
     assert expected == spec.scalers[0].task.run_task["networkConfiguration"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("off", BreakerPolicy(5, 0.0), id="off"),
+        pytest.param('"off"', BreakerPolicy(5, 0.0), id="off as text"),
+        pytest.param("false", BreakerPolicy(5, 0.0), id="what YAML 1.1 makes of off"),
+        pytest.param("{after: 20}", BreakerPolicy(20, 60.0), id="more"),
+        pytest.param("{within: 5s}", BreakerPolicy(5, 5.0), id="sooner"),
+        pytest.param("{after: 1, within: 24h}", BreakerPolicy(1, 86_400.0), id="both"),
+        pytest.param("{}", BreakerPolicy(5, 60.0), id="nothing changed"),
+    ],
+)
+def test_breaker(tmp_path: Path, value: str, expected: BreakerPolicy) -> None:
+    """Its two keys, or off: then no exit is a sign, and tasks that fail to start count as by default."""
+    assert expected == loaded(tmp_path, scaler(f"breaker: {value}")).spec.scalers[0].policy.breaker
 
 
 def test_interval_is_inherited(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ MISSPELT = [
             "2:5: scalers[0].queue: is required and missing",
             "2:5: scalers[0].demand: is required and missing",
             "2:5: scalers[0].task: is required and missing",
-            "2:5: scalers[0].zzz: is not a known key; use one of backlog, cooldown, demand, hysteresis, "
-            "max_containers, min_containers, name, paused, poll_interval, priority, queue, task",
+            "2:5: scalers[0].zzz: is not a known key; use one of backlog, breaker, cooldown, demand, "
+            "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, task",
         ],
         id="nothing near leaves required keys missing",
     ),
@@ -460,6 +460,28 @@ RULES = [
         id="a tag of AWS's own",
     ),
 ]
+
+
+NOT_OFF = "must be off, or a mapping with after and within, not"
+ON = "; it is on when the key is left out"
+BREAKER = [
+    pytest.param("on", [f'9:14: scalers[0].breaker: {NOT_OFF} the text "on"{ON}'], id="on"),
+    pytest.param("true", [f"9:14: scalers[0].breaker: {NOT_OFF} true{ON}"], id="what YAML 1.1 makes of on"),
+    pytest.param("5", [f"9:14: scalers[0].breaker: {NOT_OFF} the number 5{ON}"], id="a number"),
+    pytest.param("[off]", [f"9:5: scalers[0].breaker: {NOT_OFF} a list{ON}"], id="a list"),
+    pytest.param("", ["9:13: scalers[0].breaker: has no value: give it one, or remove the key"], id="nothing"),
+    pytest.param("{aftr: 3}", ["9:15: scalers[0].breaker.aftr: is not a known key; did you mean after?"], id="a key"),
+    pytest.param("{after: 0}", ["9:22: scalers[0].breaker.after: must be at least 1, not 0"], id="after nothing"),
+    pytest.param("{after: 1001}", ["9:22: scalers[0].breaker.after: must be at most 1,000, not 1001"], id="too many"),
+    pytest.param("{within: 0}", ["9:23: scalers[0].breaker.within: must be between 1s and 24h, not 0s"], id="at once"),
+    pytest.param("{within: x}", [f"9:23: scalers[0].breaker.within: is not a duration: {DURATION}"], id="no duration"),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), BREAKER)
+def test_a_mistake_in_a_breaker_is_named(tmp_path: Path, value: str, expected: list[str]) -> None:
+    """It is off or has keys; whoever writes on learns that it is on without the key."""
+    assert expected == problems(tmp_path, scaler(f"breaker: {value}"))
 
 
 @pytest.mark.parametrize(("text", "expected"), [*KEYS, *MISSPELT, *ONCE, *TYPES, *DURATIONS, *RULES])

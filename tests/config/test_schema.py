@@ -53,6 +53,9 @@ def test_defaults_of_durations_are_durations() -> None:
     [
         pytest.param(LEAST, id="least"),
         pytest.param((Path(__file__).parents[2] / "config.yaml").read_text(), id="example"),
+        pytest.param(scaler("breaker: off"), id="off, which YAML 1.1 reads as false"),
+        pytest.param(scaler('breaker: "off"'), id="off as text"),
+        pytest.param(scaler("breaker: {after: 3, within: 5s}"), id="a breaker"),
     ],
 )
 def test_valid(text: str) -> None:
@@ -66,6 +69,8 @@ def test_valid(text: str) -> None:
         pytest.param(scaler("pausd: true"), "$.scalers[0]", id="unknown key"),
         pytest.param(scaler("poll_interval: 5 min"), "$.scalers[0].poll_interval", id="duration"),
         pytest.param(task("packing: tight"), "$.scalers[0].task.packing", id="word"),
+        pytest.param(scaler("breaker: on"), "$.scalers[0].breaker", id="on"),
+        pytest.param(scaler("breaker: {aftr: 3}"), "$.scalers[0].breaker", id="unknown key of a breaker"),
         pytest.param(demand("drain_within: 5m"), "$.scalers[0].demand", id="half a strategy"),
         pytest.param(
             demand("steps: [{backlog: 1, containers: 1}]\nmessages_per_container: 1"), "$.scalers[0].demand", id="2"

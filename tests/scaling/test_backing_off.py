@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.core.decision.breaker import CLOSED, FIRST_PAUSE, SOON, TRIP_AFTER
+from controller.core.decision.breaker import CLOSED, FIRST_PAUSE
 from controller.core.decision.model import Reason
-from controller.core.decision.policy import CooldownPolicy
+from controller.core.decision.policy import BreakerPolicy, CooldownPolicy
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
+from tests.core.decision.builders import BREAKER, BREAKER_OFF
 from tests.support.aws import create_queue
 from tests.support.clock import ManualClock
 from tests.support.scene import NEXT, NOW, POLL, Scene, build, last, numbers, reasons
@@ -73,7 +74,7 @@ def test_why_it_backs_off_is_shown(scene: Scene) -> None:
     )
     assert "CannotPullContainerError" in shown["last_decision"]["breaker_cause"]
     explained = dict(shown["explanation"])
-    assert "10 tasks in a row failed to start or soon after" in explained["breaker"]
+    assert "10 tasks in a row failed to start, or failed within 1m of their start" in explained["breaker"]
     assert "CannotPullContainerError" in explained["breaker"]
     assert probe_at == scene.sample("breaker_open_until_timestamp_seconds")
     assert (10.0, 2.0) == (
@@ -97,11 +98,11 @@ def test_workers_that_fail_soon_open_it_too(scene: Scene) -> None:
     scene.aws.ecs.timing.start_delay = 0.0
     scaler = scene.scaler()
     scaler.reconcile()
-    scene.clock.now += SOON - 1
-    for task in scaler.tasks[:TRIP_AFTER]:
+    scene.clock.now += BREAKER.within - 1
+    for task in scaler.tasks[: BREAKER.after]:
         scene.aws.ecs.exit_container(task.arn, "worker", 3)
     scene.let_pass(1, scaler)
-    assert ("container worker exited with code 3", TRIP_AFTER) == (
+    assert ("container worker exited with code 3", BREAKER.after) == (
         scaler.state.breaker.cause,
         scaler.state.breaker.bad_ends,
     )
@@ -114,11 +115,86 @@ def test_workers_that_fail_late_do_not(scene: Scene) -> None:
     scene.aws.ecs.timing.start_delay = 0.0
     scaler = scene.scaler()
     scaler.reconcile()
-    scene.clock.now += SOON
+    scene.clock.now += BREAKER.within
     for task in scaler.tasks:
         scene.aws.ecs.exit_container(task.arn, "worker", 3)
     scene.let_pass(60, scaler)
     assert (CLOSED, 20) == (scaler.state.breaker, len(scene.aws.ecs.tasks()))
+
+
+def one_message_each(scene: Scene, scaler: Reconciler, jobs: int) -> None:
+    """Let workers start at once and exit with 1 after two seconds, as a CI job does that finds a fault."""
+    scene.aws.ecs.let_starts_succeed()
+    scene.aws.ecs.timing.start_delay = 0.0
+    done: set[str] = set()
+    for _ in range(jobs):
+        scaler.reconcile()
+        scene.clock.now += 2
+        for task in scaler.tasks:
+            if task.arn not in done:
+                done.add(task.arn)
+                scene.aws.ecs.exit_container(task.arn, "worker", 1)
+        scene.clock.now += 30
+
+
+@pytest.mark.parametrize(
+    ("breaker", "launched"),
+    [(BREAKER, 11), (BREAKER_OFF, 30), (BreakerPolicy(25, 60.0), 30), (BreakerPolicy(5, 1.0), 30)],
+    ids=["by default", "off", "after more", "within less than they take"],
+)
+def test_a_scaler_may_say_that_exits_tell_of_messages(scene: Scene, breaker: BreakerPolicy, launched: int) -> None:
+    """Ten bad messages delay the others only where their exits count as signs: then all that follows is a probe."""
+    scaler = scene.scaler(breaker=breaker)
+    one_message_each(scene, scaler, 3)
+    assert launched == len(scene.aws.ecs.tasks())
+
+
+def test_with_off_tasks_that_fail_to_start_open_it_as_ever(scene: Scene) -> None:
+    """However their workers exit: an image that cannot be pulled starts no tasks all night."""
+    scaler = scene.scaler(breaker=BREAKER_OFF)
+    sizes = [each.launch.containers for each in scene.let_pass(HOUR, scaler, poll=30.0) if each.launch]
+    assert [10, 1, 1, 1, 1, 1] == sizes
+    said = dict(describe_scaler(scaler)["explanation"])["breaker"]
+    assert said.startswith(f"{scaler.state.breaker.bad_ends} tasks in a row failed to start, the last: Cannot")
+
+
+def test_with_off_a_probe_that_starts_closes_it_whatever_its_exit_code(scene: Scene) -> None:
+    """All that it was launched for is to show that tasks start again."""
+    scaler = scene.scaler(breaker=BREAKER_OFF)
+    scene.let_pass(40, scaler)
+    assert open_until(scaler) is not None
+    scene.clock.now = (open_until(scaler) or 0.0) + 40
+    one_message_each(scene, scaler, 1)
+    scaler.reconcile()
+    assert CLOSED == scaler.state.breaker
+
+
+def test_a_reload_takes_a_changed_breaker_and_keeps_its_state(scene: Scene) -> None:
+    """The row so far stays; what ends from then on is judged by the new keys."""
+    scaler = scene.scaler(breaker=BreakerPolicy(25, 60.0))
+    one_message_each(scene, scaler, 2)
+    scaler.reconcile()
+    assert (20, None) == (scaler.state.breaker.bad_ends, open_until(scaler))
+    scaler.configure(scene.spec(breaker=BREAKER))
+    one_message_each(scene, scaler, 1)
+    scaler.reconcile()
+    assert (30, Reason.BACKING_OFF) == (scaler.state.breaker.bad_ends, last(scaler).decision.reason)
+    scaler.configure(scene.spec(breaker=BREAKER_OFF))
+    scaler.reconcile()
+    assert (30, Reason.BACKING_OFF) == (scaler.state.breaker.bad_ends, last(scaler).decision.reason)
+
+
+def test_a_task_that_runs_is_a_sign_by_the_keys_of_now(scene: Scene) -> None:
+    """A probe that has run for less than the old time and more than the new one closes the breaker at the next look."""
+    patient = BreakerPolicy(5, 3600.0)
+    scaler = scene.scaler(breaker=patient)
+    scene.let_pass(40, scaler)
+    scene.aws.ecs.let_starts_succeed()
+    scene.let_pass(300, scaler)
+    assert open_until(scaler) is not None
+    scaler.configure(scene.spec(breaker=BREAKER))
+    scaler.reconcile()
+    assert CLOSED == scaler.state.breaker
 
 
 def test_a_probe_that_is_interrupted_is_followed_by_another(scene: Scene) -> None:
@@ -163,6 +239,22 @@ def test_a_restart_does_not_forget(scene: Scene) -> None:
     after.reconcile()
     assert before.state.breaker == after.state.breaker
     assert Reason.BACKING_OFF is last(after).decision.reason
+
+
+@pytest.mark.parametrize(
+    ("breaker", "bad_ends", "reason"),
+    [(BREAKER, 10, Reason.BACKING_OFF), (BREAKER_OFF, 0, Reason.LAUNCH), (BreakerPolicy(11, 60.0), 10, Reason.LAUNCH)],
+    ids=["by default", "off", "after more"],
+)
+def test_a_restart_judges_the_ends_of_before_by_the_scalers_keys(
+    scene: Scene, breaker: BreakerPolicy, bad_ends: int, reason: Reason
+) -> None:
+    """What the process before has seen is read back as that one would have taken it."""
+    one_message_each(scene, scene.scaler(breaker=breaker), 1)
+    scene.restart()
+    after = scene.scaler(breaker=breaker)
+    after.reconcile()
+    assert (bad_ends, reason) == (after.state.breaker.bad_ends, last(after).decision.reason)
 
 
 def test_a_restart_waits_for_the_probe_of_the_process_before(scene: Scene) -> None:

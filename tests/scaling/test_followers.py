@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.core.copies.copies import KEEPER
-from controller.core.decision.breaker import CLOSED, TRIP_AFTER
+from controller.core.decision.breaker import CLOSED
 from controller.sandbox.aws import EmbeddedAws
+from tests.core.decision.builders import BREAKER
 from tests.support.aws import container, register_template
 from tests.support.clock import ManualClock
 from tests.support.scene import POLL, Scene, build, last
@@ -116,5 +117,5 @@ def test_workers_that_crash_open_the_breaker_whatever_follows_them(scene: Scene,
     end_uploaders(scene)
     scene.send(10)
     scene.let_pass(POLL, scaler)
-    assert tasks >= TRIP_AFTER
+    assert tasks >= BREAKER.after
     assert (tasks, 1) == (scaler.state.breaker.bad_ends, last(scaler).decision.launch)

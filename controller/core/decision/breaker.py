@@ -2,15 +2,16 @@
 
 ::
 
-    closed ---- TRIP_AFTER bad ends in a row ----> open ---- the pause is over ----> probing: one task
-      ^                                             ^                                     |
-      |                                             '----- it fails: twice the pause -----|
-      '---------------------------- it lives, or ends well ------------------------------'
+    closed ---- ``after`` bad ends in a row ----> open ---- the pause is over ----> probing: one task
+      ^                                            ^                                     |
+      |                                            '----- it fails: twice the pause -----|
+      '---------------------------- it lives, or ends well -----------------------------'
 
-A bad end is a task that failed to start, or whose worker ended with an error within SOON of its start. A task that runs
-for longer, or ends well, is a good sign, unless it is older than the row: workers of yesterday's image that finish
-their work say nothing of today's. Nor does an interruption, an end that nobody saw,
-or a worker's error of which it is not known how soon after its start it came.
+``after`` and ``within`` are the scaler's own (``BreakerPolicy``). A bad end is a task that failed to start, or whose
+worker exited with an error ``within`` so long of its start. A task that runs for longer, or ends well, is a good sign,
+unless it is older than the row: workers of yesterday's image that finish their work say nothing of today's. Nor does an
+interruption, an end that nobody saw, or a worker's error of which it is not known how soon after its start it came.
+With ``within`` 0 no exit of a worker is bad: its task has started, and that is all that is asked of it.
 
 While the breaker is open nothing but a probe is launched, so a task that was born after the pause is one. That is all
 that tells a probe, and ECS remembers it: a restart waits for the probe of the process before, and doubles the pause
@@ -24,10 +25,6 @@ from dataclasses import dataclass, replace
 
 from controller.core.decision.pause import doubling_pause
 
-TRIP_AFTER = 5
-"""Bad ends in a row that open the breaker: one launch of a few tasks is no row."""
-SOON = 60.0
-"""Seconds after its start within which a worker that fails tells of the task, and not of its message."""
 FIRST_PAUSE = 60.0
 """Seconds for which the breaker opens at first."""
 MAX_PAUSE = 1800.0
@@ -69,10 +66,10 @@ class Breaker:
 CLOSED = Breaker()
 
 
-def heed(breaker: Breaker, signs: Iterable[Sign]) -> Breaker:
-    """Return the breaker after more signs, in the order of their times."""
+def heed(breaker: Breaker, signs: Iterable[Sign], after: int) -> Breaker:
+    """Return the breaker after more signs, in the order of their times; so many bad ends in a row open it."""
     for sign in signs:
-        breaker = _after_good_sign(breaker, sign) if sign.good else _after_bad_end(breaker, sign)
+        breaker = _after_good_sign(breaker, sign) if sign.good else _after_bad_end(breaker, sign, after)
     return breaker
 
 
@@ -96,10 +93,10 @@ def _after_good_sign(breaker: Breaker, sign: Sign) -> Breaker:
     return breaker if older_than_the_row else CLOSED
 
 
-def _after_bad_end(breaker: Breaker, sign: Sign) -> Breaker:
+def _after_bad_end(breaker: Breaker, sign: Sign, after: int) -> Breaker:
     row_born_at = sign.born_at if breaker.row_born_at is None else min(breaker.row_born_at, sign.born_at)
     breaker = replace(breaker, bad_ends=breaker.bad_ends + 1, row_born_at=row_born_at, cause=sign.cause)
-    trips = breaker.open_until is None and breaker.bad_ends >= TRIP_AFTER
+    trips = breaker.open_until is None and breaker.bad_ends >= after
     if not (trips or _is_probe(breaker, sign.born_at)):
         return breaker
     pause = doubling_pause(FIRST_PAUSE, MAX_PAUSE, breaker.trips)

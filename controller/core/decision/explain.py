@@ -89,7 +89,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "limits", _explain_limits(policy, queue, fleet, numbers)
             yield "cooldown", _explain_cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
-            yield "breaker", _explain_breaker(numbers, fleet, decision.at)
+            yield "breaker", _explain_breaker(policy, numbers, fleet, decision.at)
         if count_tried(numbers, fleet, decision.at) is not None:
             yield "capacity", explain_capacity(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
@@ -198,9 +198,10 @@ def _explain_cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
     return f"launch: {state} {format_clock(until)}"
 
 
-def _explain_breaker(numbers: Numbers, fleet: Fleet, now: float) -> str:
-    breaker = numbers.breaker
-    bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start or soon after"
+def _explain_breaker(policy: Policy, numbers: Numbers, fleet: Fleet, now: float) -> str:
+    breaker, within = numbers.breaker, policy.breaker.within
+    soon = f", or failed within {format_span(within)} of their start" if within else ""
+    bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start{soon}"
     cause = f", the last: {breaker.cause}" if breaker.cause else ""
     if is_probing(breaker, fleet.newest_task_at):
         return f"{bad}{cause}; a single task was launched as a probe, and has not shown yet whether it works"

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from controller.core.decision.breaker import SOON
 from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
 
@@ -109,7 +108,6 @@ def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
         task,
         start=start,
         ran_until=now if task.running else (before.ran_until if before else None),
-        proven=_has_proven(task, start, now) or (before is not None and before.proven),
         ended_at=_date_workers_end(task, before, now),
     )
 
@@ -176,11 +174,6 @@ def _is_measured(task: LiveTask | StoppedTask, known_by: float | None, idle_unti
         return False
     dated_by_ecs = task.start.at is not None and not task.company
     return dated_by_ecs or known_by - idle_until <= CLOSE
-
-
-def _has_proven(task: LiveTask, start: Start, now: float) -> bool:
-    """Say whether a task runs for long enough by now: one whose workers have crashed lingers while ECS cleans up."""
-    return task.running > 0 and start.at is not None and now - start.at >= SOON
 
 
 def count_fleet(

@@ -84,6 +84,17 @@ class CooldownPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """Which ends of tasks are bad ones, and how many of them open the breaker."""
+
+    after: int
+    """Bad ends in a row that open it."""
+    within: float
+    """Seconds after its start within which a worker that exits with an error tells of the task, and not of its
+    message. 0: it never does, and that a worker ran at all is a good sign."""
+
+
+@dataclass(frozen=True, slots=True)
 class SlotPolicy:
     """The protocol between controllers that makes a launch happen once: all of them must agree on it."""
 
@@ -113,5 +124,6 @@ class Policy:
     """A hard limit on live containers."""
     hysteresis: HysteresisPolicy
     cooldown: CooldownPolicy
+    breaker: BreakerPolicy
     paused: bool
     """Whether the scaler only observes and reports, and launches nothing."""

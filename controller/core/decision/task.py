@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.core.decision.breaker import SOON, Sign
+from controller.core.decision.breaker import Sign
 from controller.core.decision.scarcity import CapacitySign
 
 
@@ -116,8 +116,6 @@ class LiveTask:
     """Since when ECS says that it does not know the task."""
     company: bool = False
     """Whether it has containers beside workers and keeper: they may start later and end later than the workers."""
-    proven: bool = False
-    """Whether it has run for long enough to be a good sign."""
     stopped: int = 0
     """Worker containers that have stopped: those that ran (``exited``), and those that never did."""
     draining: bool = False
@@ -139,6 +137,23 @@ class LiveTask:
             return TaskState.ENDED
         return TaskState.STARTING if self.start.at is None else TaskState.RUNNING
 
+    @property
+    def capacity_sign(self) -> CapacitySign | None:
+        """The sign that it has found a place; None: none of its workers was seen to run yet."""
+        began = self.start.at
+        return None if began is None else CapacitySign(found=True, at=began, born_at=self.created_at)
+
+    def sign(self, within: float) -> Sign | None:
+        """Return the good sign that a task is whose workers were seen to run for longer than ``within`` seconds.
+
+        None: it has not run for so long yet. A task whose workers have crashed lingers while ECS cleans up, so the last
+        look that saw one run counts, and not the task's age.
+        """
+        started, ran_until = self.start.at, self.ran_until
+        if started is None or ran_until is None or ran_until - started < within:
+            return None
+        return Sign(good=True, at=started + within, born_at=self.created_at)
+
 
 @dataclass(frozen=True, slots=True)
 class StoppedTask:
@@ -159,14 +174,16 @@ class StoppedTask:
     company: bool = False
     """Whether it had containers beside workers and keeper."""
 
-    @property
-    def sign(self) -> Sign | None:
-        """The sign that this end is for tasks to come; None: it says nothing of them."""
+    def sign(self, within: float) -> Sign | None:
+        """Return the sign that this end is for tasks to come; None: it says nothing of them.
+
+        A worker that exits with an error ``within`` so many seconds of its start tells of the task; 0: it never does.
+        """
         if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.UNKNOWN}:
             return None
         good: bool | None = self.outcome is StopOutcome.SUCCEEDED
         if self.outcome is StopOutcome.FAILED:
-            good = self._ran_long
+            good = self._ran_for(within) if within else True
         return None if good is None else Sign(good, self.stopped_at, self.created_at, self.cause)
 
     @property
@@ -178,16 +195,15 @@ class StoppedTask:
         began = self.stopped_at if self.start.at is None else self.start.at
         return CapacitySign(found=True, at=began, born_at=self.created_at) if ran else None
 
-    @property
-    def _ran_long(self) -> bool | None:
-        """Whether its workers ran for at least SOON before they ended; None: that cannot be told.
+    def _ran_for(self, seconds: float) -> bool | None:
+        """Say whether its workers ran for at least so long before they ended; None: that cannot be told.
 
-        Start and end are each known within bounds. It ran long if even the latest start and the earliest end are that
-        far apart; it did not if even the earliest start and the latest end are closer.
+        Start and end are each known within bounds. It ran so long if even the latest start and the earliest end are
+        that far apart; it did not if even the earliest start and the latest end are closer.
         """
         start, ran_until = self.start, self.ran_until if self.company else self.stopped_at
-        if start.at is not None and ran_until is not None and ran_until - start.at >= SOON:
+        if start.at is not None and ran_until is not None and ran_until - start.at >= seconds:
             return True
         earliest = start.at if start.after is None else start.after
-        soon = self.stopped_at - (self.created_at if earliest is None else earliest) < SOON
+        soon = self.stopped_at - (self.created_at if earliest is None else earliest) < seconds
         return False if soon else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.core.decision.model import Decision, Fleet, LevelState, QueueCounts, ScalerState
 from controller.core.decision.policy import (
+    BreakerPolicy,
     CooldownPolicy,
     HysteresisPolicy,
     MessageState,
@@ -28,6 +29,9 @@ NOW = START + 10.0
 HYSTERESIS = HysteresisPolicy(activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2)
 COOLDOWN = CooldownPolicy(launch=30.0, fall=300.0)
 NO_COOLDOWN = CooldownPolicy(launch=0.0, fall=0.0)
+BREAKER = BreakerPolicy(after=5, within=60.0)
+BREAKER_OFF = BreakerPolicy(after=5, within=0.0)
+"""Of a scaler with ``breaker: off``."""
 
 
 def steps(*pairs: tuple[int, int]) -> Steps:
@@ -46,6 +50,7 @@ def policy(**changes: Any) -> Policy:
         max_containers=10,
         hysteresis=HYSTERESIS,
         cooldown=COOLDOWN,
+        breaker=BREAKER,
         paused=False,
     )
     return replace(base, **changes)

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -5,27 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.core.decision import breaker as rules_of_the_breaker
 from controller.core.decision.breaker import (
     CLOCK_MARGIN,
     CLOSED,
     FIRST_PAUSE,
     MAX_PAUSE,
-    SOON,
-    TRIP_AFTER,
     Breaker,
     Sign,
     count_allowed,
-    heed,
     is_probing,
 )
 from controller.core.decision.ledger import enter_descriptions
 from controller.core.decision.model import Doubt, Reason
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
-from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
+from tests.core.decision.builders import BREAKER, BREAKER_OFF, NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
 START_TAKES = 20.0
 """Seconds that a task of these tests takes to fail to start."""
+
+
+def heed(before: Breaker, signs: Iterable[Sign], after: int = BREAKER.after) -> Breaker:
+    """Return the breaker after more signs, by default of a scaler that says nothing of its breaker."""
+    return rules_of_the_breaker.heed(before, signs, after)
 
 
 def bad(at: float, born_at: float | None = None, cause: str = "CannotPullContainerError") -> Sign:
@@ -40,7 +44,7 @@ def good(at: float, born_at: float) -> Sign:
 
 def tripped(at: float = NOW) -> Breaker:
     """Return a breaker that has just opened."""
-    return heed(CLOSED, [bad(at)] * TRIP_AFTER)
+    return heed(CLOSED, [bad(at)] * BREAKER.after)
 
 
 def after_failed_probes(probes: int) -> tuple[Breaker, list[float]]:
@@ -63,8 +67,24 @@ def may(breaker: Breaker, now: float, newest_task_at: float | None = None, in_do
 
 def test_bad_ends_in_a_row_open_it() -> None:
     """So many, and not one fewer."""
-    assert None is may(heed(CLOSED, [bad(NOW)] * (TRIP_AFTER - 1)), NOW)
+    assert None is may(heed(CLOSED, [bad(NOW)] * (BREAKER.after - 1)), NOW)
     assert (0, NOW + FIRST_PAUSE) == (may(tripped(), NOW), tripped().open_until)
+
+
+@pytest.mark.parametrize("after", [1, 2, 12])
+def test_a_scaler_says_how_many_bad_ends_open_it(after: int) -> None:
+    """So many, and not one fewer; a probe that fails doubles the pause all the same."""
+    assert None is may(heed(CLOSED, [bad(NOW)] * (after - 1), after), NOW)
+    opened = heed(CLOSED, [bad(NOW)] * after, after)
+    probe_at = NOW + FIRST_PAUSE
+    again = heed(opened, [bad(probe_at, probe_at)], after)
+    assert (probe_at, probe_at + 2 * FIRST_PAUSE) == (opened.open_until, again.open_until)
+
+
+def test_a_number_that_is_lowered_meets_the_row_as_it_is() -> None:
+    """The next bad end opens it, however long the row was by then; the row is not forgotten."""
+    row = heed(CLOSED, [bad(NOW)] * (BREAKER.after - 1))
+    assert (0, BREAKER.after) == (may(heed(row, [bad(NOW)], 2), NOW), heed(row, [bad(NOW)], 2).bad_ends)
 
 
 def test_it_names_the_last_cause() -> None:
@@ -74,15 +94,15 @@ def test_it_names_the_last_cause() -> None:
 
 def test_a_good_sign_ends_the_row() -> None:
     """Of a task as young as those that failed."""
-    row = [bad(NOW)] * (TRIP_AFTER - 1)
+    row = [bad(NOW)] * (BREAKER.after - 1)
     assert CLOSED == heed(CLOSED, [*row, good(NOW, NOW - START_TAKES)])
 
 
 def test_what_ran_before_the_row_says_nothing() -> None:
     """Workers of the last image that finish their work one by one do not vouch for the new one."""
-    signs = [sign for end in range(TRIP_AFTER) for sign in (bad(NOW + end), good(NOW + end, NOW - 3600))]
+    signs = [sign for end in range(BREAKER.after) for sign in (bad(NOW + end), good(NOW + end, NOW - 3600))]
     breaker = heed(CLOSED, signs)
-    assert (TRIP_AFTER, 0) == (breaker.bad_ends, may(breaker, NOW + TRIP_AFTER))
+    assert (BREAKER.after, 0) == (breaker.bad_ends, may(breaker, NOW + BREAKER.after))
 
 
 # Open
@@ -112,7 +132,7 @@ def test_a_probe_that_lives_closes_it() -> None:
     probe_at = breaker.open_until or 0.0
     closed = heed(breaker, [good(probe_at + 90, probe_at)])
     assert CLOSED == closed
-    assert FIRST_PAUSE == (heed(closed, [bad(NOW)] * TRIP_AFTER).open_until or 0.0) - NOW
+    assert FIRST_PAUSE == (heed(closed, [bad(NOW)] * BREAKER.after).open_until or 0.0) - NOW
 
 
 @pytest.mark.parametrize(
@@ -140,7 +160,7 @@ def test_a_probe_that_is_gone_without_a_sign_is_worth_another() -> None:
 
 def test_a_restart_comes_to_the_same_pause() -> None:
     """The ends that ECS still lists tell of each probe by its time."""
-    breaker, ends = tripped(), [bad(NOW)] * TRIP_AFTER
+    breaker, ends = tripped(), [bad(NOW)] * BREAKER.after
     for _ in range(4):
         born_at = breaker.open_until or 0.0
         ends.append(bad(born_at + START_TAKES, born_at))
@@ -177,7 +197,7 @@ def test_its_pauses_stay_within_their_limits(drawn: list[tuple[float, float, boo
     for sign in signs_of(drawn):
         before, breaker = breaker, heed(breaker, [sign])
         assert (breaker.open_until is not None) == (breaker.trips > 0)
-        assert breaker.bad_ends >= TRIP_AFTER or breaker.open_until is None
+        assert breaker.bad_ends >= BREAKER.after or breaker.open_until is None
         if breaker.open_until is not None and breaker.trips > before.trips:
             assert 1 == breaker.trips - before.trips
             assert min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(before.trips, 10)) == pytest.approx(
@@ -208,8 +228,8 @@ def test_a_good_sign_of_a_task_younger_than_all_closes_it(drawn: list[tuple[floa
     [
         (StopOutcome.START_FAILED, None, False),
         (StopOutcome.FAILED, None, False),
-        (StopOutcome.FAILED, SOON - 1, False),
-        (StopOutcome.FAILED, SOON, True),
+        (StopOutcome.FAILED, BREAKER.within - 1, False),
+        (StopOutcome.FAILED, BREAKER.within, True),
         (StopOutcome.SUCCEEDED, 1.0, True),
         (StopOutcome.INTERRUPTED, 1.0, None),
         (StopOutcome.INTERRUPTED, None, None),
@@ -223,12 +243,47 @@ def test_what_an_end_tells(outcome: StopOutcome, ran_for: float | None, *, is_go
     start = Start(None if ran_for is None else NOW + 5)
     end = StoppedTask("a", "ingest", outcome, NOW, start, NOW + 5 + (ran_for or 0.0), "why")
     expected = None if is_good is None else Sign(is_good, end.stopped_at, NOW, "why")
-    assert expected == end.sign
+    assert expected == end.sign(BREAKER.within)
+
+
+@pytest.mark.parametrize("outcome", StopOutcome)
+@pytest.mark.parametrize("ran_for", [None, 0.0, 1.0, BREAKER.within, 3600.0])
+@pytest.mark.parametrize("company", [False, True], ids=["alone", "beside others"])
+def test_with_off_no_exit_of_a_worker_is_bad(outcome: StopOutcome, ran_for: float | None, *, company: bool) -> None:
+    """A worker that exits with an error was started, and no more is asked; a task that failed to start stays bad."""
+    start = Start(None if ran_for is None else NOW + 5)
+    end = StoppedTask("a", "ingest", outcome, NOW, start, NOW + 5 + (ran_for or 0.0), "why", company=company)
+    expected = {StopOutcome.SUCCEEDED: True, StopOutcome.FAILED: True, StopOutcome.START_FAILED: False}
+    sign = end.sign(BREAKER_OFF.within)
+    assert expected.get(outcome) == (sign and sign.good)
+
+
+@pytest.mark.parametrize("within", [1.0, 10.0, 600.0])
+def test_a_scaler_says_how_soon_an_exit_tells_of_the_task(within: float) -> None:
+    """Before that an error is a bad end, from then on a good sign; a task that runs is one at the same moment."""
+    told = []
+    for ran_for in (within - 0.5, within):
+        end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, Start(NOW), NOW + ran_for, "why")
+        runs = LiveTask("a", "ingest", 1, 0, NOW, start=Start(NOW), ran_until=NOW + ran_for)
+        told.append((end.sign(within), runs.sign(within)))
+    fails_soon = Sign(good=False, at=NOW + within - 0.5, born_at=NOW, cause="why")
+    runs_on = Sign(good=True, at=NOW + within, born_at=NOW)
+    assert [(fails_soon, None), (replace(runs_on, cause="why"), runs_on)] == told
+
+
+def test_with_off_a_task_is_a_good_sign_as_soon_as_a_worker_of_it_runs() -> None:
+    """Not before: one that is still being pulled has shown nothing."""
+    waits = LiveTask("a", "ingest", 0, 1, NOW)
+    runs = LiveTask("a", "ingest", 1, 0, NOW, start=Start(NOW + 20))
+    before, _ = enter_descriptions({}, [waits], [], NOW + 10)
+    after, _ = enter_descriptions(before, [runs], [], NOW + 25)
+    expected = [None, Sign(good=True, at=NOW + 20, born_at=NOW)]
+    assert expected == [ledger["a"].sign(BREAKER_OFF.within) for ledger in (before, after)]
 
 
 @pytest.mark.parametrize(
     ("running", "ran_for", "proven"),
-    [(1, SOON, True), (1, SOON - 1, False), (0, 10 * SOON, False)],
+    [(1, BREAKER.within, True), (1, BREAKER.within - 1, False), (0, 10 * BREAKER.within, False)],
     ids=["long enough", "not yet", "its workers have crashed, and ECS cleans up"],
 )
 def test_a_task_is_proven_while_its_worker_runs(running: int, ran_for: float, *, proven: bool) -> None:
@@ -236,7 +291,8 @@ def test_a_task_is_proven_while_its_worker_runs(running: int, ran_for: float, *,
     task = LiveTask("a", "ingest", running, 0, NOW - ran_for, start=Start(NOW - ran_for))
     ledger, _ = enter_descriptions({}, [task], [], NOW)
     later, _ = enter_descriptions(ledger, [replace(task, running=0)], [], NOW + 1)
-    assert (proven, proven) == (ledger["a"].proven, later["a"].proven)
+    sign = Sign(good=True, at=NOW - ran_for + BREAKER.within, born_at=NOW - ran_for) if proven else None
+    assert [sign, sign] == [each["a"].sign(BREAKER.within) for each in (ledger, later)]
 
 
 # In a decision

@@ -185,7 +185,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "breaker",
-            "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
+            "5 tasks in a row failed to start, or failed within 1m of their start, the last: CannotPullContainerError; "
             f"a single task probes at {format_clock(NOW + 45)}",
             policy(),
             settled(breaker=TRIPPED),
@@ -194,7 +194,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "breaker",
-            "5 tasks in a row failed to start or soon after, the last: CannotPullContainerError; "
+            "5 tasks in a row failed to start, or failed within 1m of their start, the last: CannotPullContainerError; "
             "a single task was launched as a probe, and has not shown yet whether it works",
             policy(),
             settled(breaker=replace(TRIPPED, open_until=NOW - 1)),

@@ -11,6 +11,7 @@ from controller.core.decision.decide import remember_launch
 from controller.core.decision.demand import drain_demand, level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import (
+    BreakerPolicy,
     CooldownPolicy,
     DrainWithin,
     HysteresisPolicy,
@@ -65,6 +66,7 @@ def policies(draw: st.DrawFn) -> Policy:
         cooldown=CooldownPolicy(
             launch=draw(st.sampled_from([0.0, 30.0, 90.0])), fall=draw(st.sampled_from([0.0, 60.0, 300.0]))
         ),
+        breaker=BreakerPolicy(after=draw(st.integers(1, 9)), within=draw(st.sampled_from([0.0, 1.0, 60.0]))),
         paused=False,
     )
 

@@ -2,11 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.decision.breaker import SOON
 from controller.core.decision.ledger import count_fleet, date_end, enter_descriptions, enter_started
 from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
-from tests.core.decision.builders import NOW
+from tests.core.decision.builders import BREAKER, NOW
 
 
 def task(name: str, **changes) -> LiveTask:
@@ -170,7 +169,7 @@ def test_a_start_is_that_of_the_first_worker(looks, started, took) -> None:
         ([], 200, 205, True, False),
         ([], 42, 132, True, None),
         ([], 301, 306, True, None),
-        ([], 40, 40 + SOON, False, True),
+        ([], 40, 40 + BREAKER.within, False, True),
         ([], LATE, LATE + 5, True, None),
         ([], None, LATE, True, None),
         ([], None, 50, True, False),
@@ -206,7 +205,8 @@ def test_only_what_surely_failed_soon_is_a_bad_end(looks, dated, stopped, compan
     start = Start(dated and NOW + dated)
     end = StoppedTask("a", "ingest", StopOutcome.FAILED, NOW, start, NOW + stopped, company=company)
     end = enter_descriptions(ledger, [end], [], NOW + stopped)[1][0] if ledger else date_end(end)
-    assert good == (end.sign and end.sign.good)
+    sign = end.sign(BREAKER.within)
+    assert good == (sign and sign.good)
 
 
 def test_a_fleet_counts_containers_and_tasks() -> None:

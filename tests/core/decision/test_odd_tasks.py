@@ -62,8 +62,8 @@ def test_an_odd_look_changes_nothing_that_is_known(before, expected) -> None:
 
 def test_whose_a_task_is_and_how_old_stays_known() -> None:
     """As long as something has told it once."""
-    known = look(odd(), before=task(start=Start(NOW - 50), proven=True))
-    assert ("ingest", NOW - 100, Start(NOW - 50), True) == (known.scaler, known.created_at, known.start, known.proven)
+    known = look(odd(), before=task(start=Start(NOW - 50)))
+    assert ("ingest", NOW - 100, Start(NOW - 50)) == (known.scaler, known.created_at, known.start)
 
 
 def test_what_is_told_later_takes_the_place_of_a_guess() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.decision.breaker import CLOCK_MARGIN, CLOSED, TRIP_AFTER, Breaker, heed
+from controller.core.decision.breaker import CLOCK_MARGIN, CLOSED, Breaker, heed
 from controller.core.decision.model import Doubt, Reason
 from controller.core.decision.scarcity import (
     FORGOTTEN_AFTER,
@@ -19,7 +19,7 @@ from controller.core.decision.scarcity import (
     note_capacity,
 )
 from controller.core.decision.task import Start, StopOutcome, StoppedTask
-from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
+from tests.core.decision.builders import BREAKER, NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
 TURNED_AWAY_AFTER = 15.0
@@ -222,7 +222,8 @@ def test_failing_tasks_and_a_lack_of_capacity_both_hold(open_until: float | None
 def test_a_task_that_found_no_place_is_no_bad_end() -> None:
     """However many: the breaker stays closed."""
     end = StoppedTask("a", "ingest", StopOutcome.NO_CAPACITY, NOW, stopped_at=NOW + 15, cause=CAUSE)
-    assert CLOSED == heed(CLOSED, [sign for sign in [end.sign] * TRIP_AFTER if sign])
+    signs = [sign for sign in [end.sign(BREAKER.within)] * BREAKER.after if sign]
+    assert CLOSED == heed(CLOSED, signs, BREAKER.after)
 
 
 def test_an_old_shortage_does_not_turn_a_launch_into_a_trial() -> None:
