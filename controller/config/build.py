@@ -9,6 +9,7 @@ from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     MAX_CALL_WINDOWS,
     BreakerPolicy,
+    Busy,
     CooldownPolicy,
     DemandPolicy,
     DrainWithin,
@@ -64,6 +65,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
             slots=slots,
             demand=_build_demand(scaler.demand),
             counted=frozenset(MessageState(state) for state in scaler.backlog),
+            busy=Busy(scaler.busy),
             poll_interval=interval,
             min_containers=scaler.min_containers,
             max_containers=scaler.max_containers,

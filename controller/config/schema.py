@@ -182,6 +182,10 @@ class Scaler(Section):
         default_to(["visible", "in_flight"])
     )
     """The messages that count as work. Visible ones always do."""
+    busy: Literal["in_flight", "running"] = "in_flight"
+    """What shows that a worker is busy. in_flight: its message, which it deletes when it is done. running: that it
+    runs; for workers that delete a message as they take it, and exit when none is left. Each that runs then counts as
+    one message in flight, and what SQS calls in flight does not count."""
     demand: Demand
     """How many containers the backlog asks for."""
     min_containers: CountOrZero = 0

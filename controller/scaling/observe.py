@@ -11,6 +11,7 @@ from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.copies.copies import list_families
 from controller.core.decision.breaker import Sign
+from controller.core.decision.busy import is_quiet
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 
@@ -72,7 +73,7 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
     except AwsError as error:
         _list_once(cluster, began_after)
         return Observation(problem=error)
-    quiet = counts.backlog(spec.policy.counted) == 0 and not spec.policy.min_containers
+    quiet = is_quiet(spec.policy, counts) and not spec.policy.min_containers
     if not (quiet and cluster.is_idle(spec.name)):
         try:
             cluster.refresh(began_after)

@@ -8,6 +8,7 @@ from threading import Event, Lock
 from controller.aws.errors import FOR_A_PERSON, Fault
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
+from controller.core.decision.busy import explain_contradiction
 from controller.core.decision.model import Decision, Reason, ScalerState
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.slots import slot_length
@@ -36,6 +37,7 @@ class Reconciler:
         self._lock = Lock()
         self._failures = 0
         self._not_before = 0.0
+        self._told_of_contradiction = False
         self._retired = Event()
         self._warned: tuple[str, ...] = ()
         self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
@@ -140,6 +142,7 @@ class Reconciler:
         turn = self._cycle.run(aim, self._launch)
         problem = None if turn.seen.problem is None else explain_error(spec, turn.seen.problem)
         self._record(Reconciled(spec.name, turn.decision, turn.result, problem), clock.elapsed() - began)
+        self._tell_of_contradiction(turn.decision)
         self._back_off(turn, spec.policy.poll_interval)
         return turn.decision.look_again_at
 
@@ -163,6 +166,16 @@ class Reconciler:
         # The record first: whatever becomes of the log, the status is that of now.
         self.decisions.append(done)
         log.report_decision(done, previous)
+
+    def _tell_of_contradiction(self, decision: Decision) -> None:
+        """Log once that workers seem to be busy without a message in flight; again only after some were in flight."""
+        queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+        if queue is not None and queue.in_flight:
+            self._told_of_contradiction = False
+        since = numbers.contradicted_since if numbers else None
+        if queue and fleet and since is not None and not self._told_of_contradiction:
+            self._told_of_contradiction = True
+            log.report_contradiction(self.spec.name, explain_contradiction(queue, fleet, since))
 
     def _back_off(self, turn: Turn, poll_interval: float) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""

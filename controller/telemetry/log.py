@@ -113,3 +113,8 @@ def report_template(scaler: str, warnings: Iterable[str]) -> None:
     """Log what deserves a second look in a template, an event each."""
     for warning in warnings:
         structlog.get_logger().warning("template", scaler=scaler, text=warning)
+
+
+def report_contradiction(scaler: str, text: str) -> None:
+    """Log that a queue's counts and what runs contradict each other, as a sentence."""
+    structlog.get_logger().warning("counts contradict each other", scaler=scaler, text=text)

@@ -149,6 +149,7 @@ MEMORY = {
         "history_read": True,
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
         "scarcity": {"turned_away": 0, "until": None, "cause": None},
+        "contradiction": None,
     },
     "slot_length": 3.0,
     "place": {"held_since": None, "reserved": 0, "wanted": 0},

@@ -12,6 +12,7 @@ from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, Serv
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     BreakerPolicy,
+    Busy,
     CooldownPolicy,
     DrainWithin,
     HysteresisPolicy,
@@ -51,6 +52,7 @@ def test_defaults(tmp_path: Path) -> None:
                     slots=SlotPolicy("ecsq", "content-ingest", consistency_window=5.0, call_timeout=5.0),
                     demand=PerContainer(5),
                     counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
+                    busy=Busy.IN_FLIGHT,
                     poll_interval=10.0,
                     min_containers=0,
                     max_containers=90,
@@ -147,6 +149,12 @@ def test_network(tmp_path: Path) -> None:
     }
     spec = loaded(tmp_path, task(lines)).spec
     assert expected == spec.scalers[0].task.run_task["networkConfiguration"]
+
+
+@pytest.mark.parametrize("busy", Busy)
+def test_busy(tmp_path: Path, busy: Busy) -> None:
+    """What shows that a worker is busy is taken as it is written."""
+    assert busy is loaded(tmp_path, scaler(f"busy: {busy.value}")).spec.scalers[0].policy.busy
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ MISSPELT = [
             "2:5: scalers[0].queue: is required and missing",
             "2:5: scalers[0].demand: is required and missing",
             "2:5: scalers[0].task: is required and missing",
-            "2:5: scalers[0].zzz: is not a known key; use one of backlog, breaker, cooldown, demand, "
+            "2:5: scalers[0].zzz: is not a known key; use one of backlog, breaker, busy, cooldown, demand, "
             "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, task",
         ],
         id="nothing near leaves required keys missing",
@@ -460,6 +460,20 @@ RULES = [
         id="a tag of AWS's own",
     ),
 ]
+
+
+BUSY = [
+    pytest.param("runing", ['9:11: scalers[0].busy: must be in_flight or running, not "runing"'], id="a word"),
+    pytest.param("true", ["9:11: scalers[0].busy: must be in_flight or running, not true"], id="a boolean"),
+    pytest.param("[running]", ['9:5: scalers[0].busy: must be in_flight or running, not ["running"]'], id="a list"),
+    pytest.param("", ["9:10: scalers[0].busy: has no value: give it one, or remove the key"], id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), BUSY)
+def test_a_mistake_in_busy_is_named(tmp_path: Path, value: str, expected: list[str]) -> None:
+    """Its two words are named."""
+    assert expected == problems(tmp_path, scaler(f"busy: {value}"))
 
 
 NOT_OFF = "must be off, or a mapping with after and within, not"

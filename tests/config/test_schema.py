@@ -69,6 +69,7 @@ def test_valid(text: str) -> None:
         pytest.param(scaler("pausd: true"), "$.scalers[0]", id="unknown key"),
         pytest.param(scaler("poll_interval: 5 min"), "$.scalers[0].poll_interval", id="duration"),
         pytest.param(task("packing: tight"), "$.scalers[0].task.packing", id="word"),
+        pytest.param(scaler("busy: runing"), "$.scalers[0].busy", id="busy"),
         pytest.param(scaler("breaker: on"), "$.scalers[0].breaker", id="on"),
         pytest.param(scaler("breaker: {aftr: 3}"), "$.scalers[0].breaker", id="unknown key of a breaker"),
         pytest.param(demand("drain_within: 5m"), "$.scalers[0].demand", id="half a strategy"),

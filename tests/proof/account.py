@@ -79,6 +79,8 @@ class Account:
     """Whether a hidden task that is asked for by its ARN is MISSING."""
     binds_nothing: bool = True
     """Whether a token is bound by a call that started nothing. AWS does not say: it must not matter."""
+    deletes_first: bool = False
+    """Whether a worker deletes its message as it takes it, so that nothing is in flight while it works."""
     tasks: list[AccountTask] = field(default_factory=list)
     queue: Queue = field(default_factory=Queue)
     tokens: dict[str, _Bound] = field(default_factory=dict)
@@ -116,6 +118,11 @@ class Account:
     def live(self) -> int:
         """Worker containers that truly live."""
         return sum(task.live for task in self.tasks)
+
+    @property
+    def unfinished(self) -> int:
+        """Messages that wait, or that a worker works on."""
+        return self.queue.visible + sum(task.messages for task in self.tasks)
 
     def listed(self, now: float) -> list[AccountTask]:
         """Answer ListTasks: whatever is settled, and of the rest what does not hide."""
@@ -164,14 +171,14 @@ class Account:
                 taken = min(task.live - task.messages, self.queue.visible)
                 task.messages += taken
                 self.queue.visible -= taken
-                self.queue.in_flight += taken
+                self.queue.in_flight += 0 if self.deletes_first else taken
 
     def end(self, task: AccountTask, now: float) -> None:
         """Let one worker of a task end, its message done."""
         task.live -= 1
         if task.messages > task.live:
             task.messages -= 1
-            self.queue.in_flight -= 1
+            self.queue.in_flight -= 0 if self.deletes_first else 1
         if task.live == 0:
             task.stopped_at = now
 

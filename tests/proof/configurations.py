@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.config import ScalerSpec
 from controller.core.copies.packing import Packing
+from controller.core.decision.policy import Busy
 from controller.core.decision.slots import SlotPolicy, slot_length
 from tests.support.controller import SLOTS, scaler_spec
 
@@ -43,6 +46,11 @@ def capacity(spec: ScalerSpec) -> int:
     """Return the containers that one plan can hold."""
     packing = spec.packing
     return min(spec.policy.max_containers, packing.max_tasks_per_launch * packing.max_containers_per_task)
+
+
+def workers_delete_first(spec: ScalerSpec) -> ScalerSpec:
+    """Return the same scaler for workers that delete a message as they take it."""
+    return replace(spec, policy=replace(spec.policy, busy=Busy.RUNNING))
 
 
 CONFIGURATIONS = (

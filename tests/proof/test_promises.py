@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS
+from tests.proof.configurations import CONFIGURATIONS, workers_delete_first
 from tests.proof.machine import Launches, play
 from tests.proof.process import AWAITS
 from tests.proof.world import Fate, Moment, World
@@ -15,6 +15,17 @@ SCHEDULES = 350
 def test_no_schedule_breaks_a_promise() -> None:
     """Whatever fails, in whatever order, and however many controllers there are."""
     play(Launches, SCHEDULES)
+
+
+class LaunchesOfBusyWorkers(Launches):
+    """The same for workers that delete a message as they take it, and scalers that say so."""
+
+    configurations = tuple(workers_delete_first(spec) for spec in CONFIGURATIONS)
+
+
+def test_no_schedule_breaks_a_promise_to_workers_that_delete_first() -> None:
+    """What runs stands for what is in flight: it limits launches, and serves the backlog, as well as that does."""
+    play(LaunchesOfBusyWorkers, SCHEDULES // 3)
 
 
 def test_what_no_store_less_design_can_close_is_one_call() -> None:

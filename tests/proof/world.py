@@ -10,6 +10,7 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.run_task import ConflictError, OutcomeUnknownError
 from controller.config import ScalerSpec
 from controller.core.decision.limits import SIGNATURE_LIFETIME
+from controller.core.decision.policy import Busy
 from controller.core.decision.slots import Slot, slot_at, slot_numbered
 from tests.proof.account import ALMOST, Account, Starts
 from tests.proof.configurations import SLOT, L, capacity
@@ -61,7 +62,7 @@ class World:
     def __init__(self, specs: Sequence[ScalerSpec]) -> None:
         """Start a process for each specification, when a slot begins."""
         self.now = slot_numbered(SLOTS, FIRST_SLOT).start
-        self.account = Account(L)
+        self.account = Account(L, deletes_first=all(spec.policy.busy is Busy.RUNNING for spec in specs))
         self.promises = Promises(self.account)
         self.late: list[Request] = []
         """Requests that nobody waits for and that may still arrive."""
@@ -255,13 +256,12 @@ class World:
         configurations can plan; two slots more are for where in a slot the polls begin. Raises ServedLateError.
         """
         self._calm()
-        queue = self.account.queue
-        backlog = queue.visible + queue.in_flight
+        backlog = self.account.unfinished
         slots = 2 + ceil(backlog / min(capacity(process.spec) for process in self.processes))
         ends_at = self.now + slots * SLOT
         due = {process: self.now + place for place, process in enumerate(self.processes)}
         self.tell("everyone", f"sees {backlog} messages and no more faults")
-        while queue.visible + queue.in_flight:
+        while self.account.unfinished:
             process = min(due, key=lambda each: due[each])
             if due[process] > ends_at:
                 raise ServedLateError(self._told(f"{backlog} messages took more than {slots} slots"))

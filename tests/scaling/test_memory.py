@@ -11,7 +11,7 @@ import pytest
 
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import Place
-from controller.core.decision.model import Doubt, LevelState, ScalerState
+from controller.core.decision.model import Contradiction, Doubt, LevelState, ScalerState
 from controller.core.decision.scarcity import Scarcity
 from controller.scaling.memory import KnownTask, Memory, read_memory, to_plain
 
@@ -25,6 +25,7 @@ EVERYTHING = Memory(
         history_read=True,
         breaker=Breaker(bad_ends=5, row_born_at=1.0, trips=2, open_until=99.0, cause="no image"),
         scarcity=Scarcity(turned_away=7, until=98.0, cause="no room"),
+        contradiction=Contradiction(since=20.0, seen_at=40.0, looks=3, visible=5),
     ),
     slot_length=30.0,
     place=Place(held_since=12.0, reserved=3, wanted=1),

@@ -2,7 +2,7 @@
 
 The pipeline, each number in the decision under its name::
 
-    queue --counted--> backlog --strategy--> asked --awake? tail? max--> demand
+    queue --in hand, counted--> backlog --strategy--> asked --awake? tail? max--> demand
           --hysteresis--> level --min, max--> desired --less live--> shortfall
           --room, unclaimed, allowed--> wanted --cooldown--> proposed             propose
     ------------------- the budget of all scalers grants a part --------------------------
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.core.decision import breaker, cooldown, hysteresis, limits, scarcity
+from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, scarcity
 from controller.core.decision.demand import drain_demand, level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, Policy
@@ -46,12 +46,13 @@ def propose(policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, stat
     """
     if queue is None:
         return Proposal(Decision(at=now, reason=Reason.UNKNOWN_BACKLOG, fleet=fleet), state)
-    backlog = queue.backlog(policy.counted)
     if fleet is None:
+        backlog = busy.count_alone(policy, queue)
         return Proposal(Decision(at=now, reason=Reason.UNKNOWN_FLEET, queue=queue, backlog=backlog), state)
-    numbers, state = _measure(policy, queue, fleet, state, now)
+    counts = busy.count_in_hand(policy, queue, fleet, now)
+    numbers, state = _measure(policy, counts, fleet, state, now)
     reason = _hold(policy, fleet, numbers, state, now) or Reason.LAUNCH
-    return Proposal(Decision(now, reason, queue, fleet, backlog, numbers), state)
+    return Proposal(Decision(now, reason, queue, fleet, counts.backlog(policy.counted), numbers), state)
 
 
 def settle(policy: Policy, proposal: Proposal, granted: int) -> tuple[Decision, ScalerState]:
@@ -82,7 +83,7 @@ def remember_launch(state: ScalerState, decision: Decision, *, started: bool, do
 def _measure(
     policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
 ) -> tuple[Numbers, ScalerState]:
-    """Return the numbers of this poll, and the state with its level moved."""
+    """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
     asked, demand, level = _find_level(policy, queue, fleet, state.level, now)
     state = replace(
         state,
@@ -92,6 +93,7 @@ def _measure(
         # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
         doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
         scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),
+        contradiction=busy.watch_counts(policy, state.contradiction, queue, fleet, now),
     )
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
@@ -118,6 +120,7 @@ def _measure(
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
         breaker=state.breaker,
         scarcity=state.scarcity,
+        contradicted_since=busy.date_lasting(state.contradiction),
         granted=None,
     )
     return numbers, state

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.core.decision.breaker import is_probing
+from controller.core.decision.busy import count_in_hand, explain_contradiction, is_contradictory
 from controller.core.decision.demand import UNKNOWN_START_DELAY
 from controller.core.decision.explain_capacity import count_tried, explain_capacity, explain_trial
 from controller.core.decision.held import explain_held
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
-from controller.core.decision.policy import DrainWithin, MessageState, PerContainer, Policy, Steps
+from controller.core.decision.policy import Busy, DrainWithin, MessageState, PerContainer, Policy, Steps
 from controller.core.decision.slots import slot_numbered
 from controller.core.words import format_clock, format_count, format_span
 
@@ -77,11 +78,13 @@ def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:
 
 def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
-    yield "queue", _explain_queue(policy, queue)
+    yield "queue", _explain_queue(policy, queue, fleet, decision.at)
     yield "fleet", _explain_fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
     if fleet:
         yield from explain_held(fleet)
     if queue and fleet and numbers:
+        if is_contradictory(policy, queue, fleet, decision.at):
+            yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since)
         yield "demand", _explain_demand(policy, queue, fleet, decision.backlog or 0, numbers)
         yield "level", _explain_level(policy, numbers, decision.at)
         yield "desired", _explain_desired(policy, numbers, fleet)
@@ -99,19 +102,24 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     yield "decision", summarize(decision)
 
 
-def _explain_queue(policy: Policy, queue: QueueCounts | None) -> str:
+def _explain_queue(policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, now: float) -> str:
     if queue is None:
         return "unknown: it could not be read"
-    states = [state for state in MessageState if state in policy.counted]
-    parts = " + ".join(f"{getattr(queue, state.value)} {_write_state(state)}" for state in states)
-    left_out = [
-        f"{getattr(queue, state.value)} {_write_state(state)}" for state in MessageState if state not in policy.counted
-    ]
+    by_running = policy.busy is Busy.RUNNING
+    if fleet is None and by_running:
+        return f"{queue.visible} visible, {queue.delayed} delayed; how many containers run, and so are busy, is unknown"
+    counts = count_in_hand(policy, queue, fleet, now) if fleet else queue
+    named = {state: f"{getattr(counts, state.value)} {_write_state(state, policy)}" for state in MessageState}
+    parts = " + ".join(text for state, text in named.items() if state in policy.counted)
+    left_out = [f"{queue.in_flight} in flight"] if by_running else []
+    left_out += [text for state, text in named.items() if state not in policy.counted]
     rest = f"; not counted: {', '.join(left_out)}" if left_out else ""
-    return f"{format_count(queue.backlog(policy.counted), 'message')} of backlog = {parts}{rest}"
+    return f"{format_count(counts.backlog(policy.counted), 'message')} of backlog = {parts}{rest}"
 
 
-def _write_state(state: MessageState) -> str:
+def _write_state(state: MessageState, policy: Policy) -> str:
+    if state is MessageState.IN_FLIGHT and policy.busy is Busy.RUNNING:
+        return "in hand of running containers"
     return state.value.replace("_", " ")
 
 

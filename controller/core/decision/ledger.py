@@ -199,4 +199,5 @@ def count_fleet(
         ended_tasks=len(ended),
         unowned=sum(task.workers for task in unowned),
         odd_tasks=sum(bool(task.guessed) for task in tasks),
+        began=tuple(task.start.at for task in at_work if task.start.at is not None for _ in range(task.running)),
     )

@@ -82,6 +82,8 @@ class Fleet:
     """The most worker containers of tasks that may be the scaler's, or another's of its cluster."""
     odd_tasks: int = 0
     """Tasks of which something that counts is only guessed, because ECS does not tell it."""
+    began: tuple[float, ...] = ()
+    """For each worker container that runs: when the first of its task began to, as far as known."""
 
     @property
     def held(self) -> int:
@@ -126,6 +128,20 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Counts that cannot all be true of workers that keep a message in flight while they work on it."""
+
+    since: float
+    """The first look that saw it."""
+    seen_at: float
+    """The last one."""
+    looks: int
+    """How many, all in a row."""
+    visible: int
+    """Visible messages at the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScalerState:
     """The memory of a scaler from one reconcile to the next; none of it outlives the process."""
 
@@ -143,6 +159,8 @@ class ScalerState:
     """Whether tasks have failed often enough lately to hold launches back."""
     scarcity: Scarcity = PLENTY
     """Whether tasks have found no place lately."""
+    contradiction: Contradiction | None = None
+    """Since when workers run without a message in flight while some are visible; None: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,8 @@ class Numbers:
     """Whether tasks have failed often enough lately to hold launches back."""
     scarcity: Scarcity
     """Whether tasks have found no place lately."""
+    contradicted_since: float | None
+    """Since when workers seem to be busy without a message in flight; None: they do not, or not for long enough."""
     granted: int | None
     """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
 

@@ -22,6 +22,15 @@ class MessageState(StrEnum):
     DELAYED = "delayed"
 
 
+class Busy(StrEnum):
+    """By what a worker is known to be busy."""
+
+    IN_FLIGHT = "in_flight"
+    """By the message that it has in flight until it is done."""
+    RUNNING = "running"
+    """By that it runs: it deletes its message as it takes it, and exits when there is nothing more to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step of a demand staircase: a backlog of ``backlog`` messages or more asks for ``containers``."""
@@ -116,6 +125,8 @@ class Policy:
     demand: DemandPolicy
     counted: frozenset[MessageState]
     """The message states that count as backlog; ``visible`` is always among them."""
+    busy: Busy
+    """What stands for the messages in flight, in the backlog and everywhere else."""
     poll_interval: float
     """The time between two polls, seconds."""
     min_containers: int

@@ -7,6 +7,7 @@ from typing import Any
 from controller.core.decision.model import Decision, Fleet, LevelState, QueueCounts, ScalerState
 from controller.core.decision.policy import (
     BreakerPolicy,
+    Busy,
     CooldownPolicy,
     HysteresisPolicy,
     MessageState,
@@ -45,6 +46,7 @@ def policy(**changes: Any) -> Policy:
         slots=SLOTS,
         demand=PerContainer(1),
         counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
+        busy=Busy.IN_FLIGHT,
         poll_interval=10.0,
         min_containers=0,
         max_containers=10,

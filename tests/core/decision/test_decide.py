@@ -105,6 +105,7 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             fall_cooldown_until=NOW + 300,
             breaker=CLOSED,
             scarcity=PLENTY,
+            contradicted_since=None,
             granted=3,
         ),
         launch=3,

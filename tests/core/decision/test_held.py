@@ -38,7 +38,8 @@ def task(running: int, starting: int, stopped: int, **changes) -> LiveTask:
 def test_a_task_counts_by_its_state(seen: LiveTask, state: TaskState, counted: Fleet) -> None:
     """At work by its worker containers, else with all that it was made with; never as none."""
     assert state is seen.state
-    expected = replace(counted, newest_task_at=NOW - 60, oldest_task_at=NOW - 60)
+    began = (seen.start.at,) * counted.running
+    expected = replace(counted, newest_task_at=NOW - 60, oldest_task_at=NOW - 60, began=began)
     assert expected == count_fleet([seen], NOW, None)
     assert expected.live + expected.held >= 1
 

@@ -12,6 +12,7 @@ from controller.core.decision.demand import drain_demand, level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import (
     BreakerPolicy,
+    Busy,
     CooldownPolicy,
     DrainWithin,
     HysteresisPolicy,
@@ -53,6 +54,7 @@ def policies(draw: st.DrawFn) -> Policy:
         slots=SLOTS,
         demand=draw(LEVEL_STRATEGIES | GOALS),
         counted=frozenset({MessageState.VISIBLE}) | draw(st.frozensets(st.sampled_from(MessageState))),
+        busy=draw(st.sampled_from(Busy)),
         poll_interval=draw(st.sampled_from([1.0, 5.0, 10.0, 30.0, 60.0])),
         min_containers=draw(st.integers(0, most) | st.just(0)),
         max_containers=most,
@@ -130,7 +132,7 @@ class World:
     true_time: float = NOW
     clock_behind: float = 0.0
     visible: int = 0
-    in_flight: int = 0
+    in_hand: int = 0
     running: int = 0
     starting: list[float] = field(default_factory=list)
     unlisted: list[tuple[float, int]] = field(default_factory=list)
@@ -152,7 +154,8 @@ class World:
         ended = len(self.leaving) - draining
         starting = tuple(self.starting)
         fleet_now = Fleet(listed_at=now, running=self.running, starting=starting, draining=draining, ended=ended)
-        counts = QueueCounts(self.visible, self.in_flight, 0)
+        # Workers are as the policy says: those of ``busy: running`` have deleted what they have in hand.
+        counts = QueueCounts(self.visible, self.in_hand if self.rules.busy is Busy.IN_FLIGHT else 0, 0)
         observed = (counts, fleet_now) if tick.known else (counts, None)
         decision, self.state = decide(self.rules, *observed, self.state, now)
         self._launch(decision, tick)
@@ -175,9 +178,9 @@ class World:
         self.leaving += [(self.true_time + tick.lingers, tick.drain)] * finished
         self.leaving = [each for each in self.leaving if each[0] > self.true_time]
         self.visible += tick.sent
-        taken = min(tick.taken, self.visible, max(0, self.running - self.in_flight))
+        taken = min(tick.taken, self.visible, max(0, self.running - self.in_hand))
         self.visible -= taken
-        self.in_flight = min(self.in_flight + taken, self.running)
+        self.in_hand = min(self.in_hand + taken, self.running)
 
     def _launch(self, decision: Decision, tick: Tick) -> None:
         if decision.reason is not Reason.LAUNCH:
@@ -287,7 +290,8 @@ def test_a_launch_never_exceeds_what_it_may(
     """Not the shortfall, not the room below max with what is in doubt, not what waits unless for reaching min."""
     decision, _ = decide(rules, counts, alive, state, NOW)
     in_doubt = sum(doubt.containers for doubt in state.doubts if NOW - doubt.last_sent_at < 300 + LAG)
-    about_to_take = max(len(alive.starting), alive.live - counts.in_flight)
+    in_hand = counts.in_flight if rules.busy is Busy.IN_FLIGHT else alive.running
+    about_to_take = max(len(alive.starting), alive.live - in_hand)
     assert (decision.launch > 0) == (decision.reason is Reason.LAUNCH)
     assert decision.launch >= 0
     if decision.launch:
@@ -306,6 +310,18 @@ def test_a_paused_scaler_launches_nothing_and_goes_on_measuring(
     paused, _ = decide(replace(rules, paused=True), counts, alive, state, NOW)
     assert awake.numbers is not None
     assert (0, None, replace(awake.numbers, granted=None)) == (paused.launch, paused.slot, paused.numbers)
+
+
+@given(rules=policies(), counts=QUEUES, others=COUNTS, alive=FLEETS, state=STATES)
+def test_what_runs_stands_for_what_is_in_flight(
+    rules: Policy, counts: QueueCounts, others: int, alive: Fleet, state: ScalerState
+) -> None:
+    """With ``busy: running`` all is decided as if so many were in flight, however many SQS says are."""
+    by_flight, _ = decide(
+        replace(rules, busy=Busy.IN_FLIGHT), replace(counts, in_flight=alive.running), alive, state, NOW
+    )
+    by_running, _ = decide(replace(rules, busy=Busy.RUNNING), replace(counts, in_flight=others), alive, state, NOW)
+    assert replace(by_flight, queue=by_running.queue) == by_running
 
 
 @given(rules=policies(), counts=st.none() | QUEUES, alive=st.none() | FLEETS, state=STATES)

@@ -225,6 +225,7 @@ def test_a_fleet_counts_containers_and_tasks() -> None:
         newest_task_at=NOW - 20,
         oldest_task_at=NOW - 500,
         start_delay=50.0,
+        began=(NOW - 450,) * 3 + (NOW - 50,),
     )
     assert count_fleet(tasks, NOW, None).live == 7
 
