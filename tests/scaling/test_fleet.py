@@ -352,6 +352,21 @@ def test_scalers_share_a_cluster_without_sharing_tasks(watch: Watch) -> None:
     assert 1 == watch.listings()
 
 
+def test_a_task_that_runs_is_a_good_sign_once(watch: Watch, clock: ManualClock) -> None:
+    """Not at every look from then on, or it would vouch for ever for what fails beside it; its end is another."""
+    (arn,) = watch.run()
+    told = []
+    for age in (BREAKER.within - 1, BREAKER.within, BREAKER.within + POLL, 3600):
+        clock.now = START + age
+        watch.cluster.refresh(clock.now)
+        told.append([sign.at - START for sign in watch.cluster.take_signs(SCALER)])
+    watch.aws.ecs.exit_container(arn, "worker", 0)
+    clock.now += POLL
+    watch.cluster.refresh(clock.now)
+    told.append([sign.at - START for sign in watch.cluster.take_signs(SCALER)])
+    assert [[], [BREAKER.within], [], [], [3600]] == told
+
+
 def test_a_dismissed_scalers_tasks_finish_uncounted(watch: Watch, clock: ManualClock) -> None:
     """Nobody is left to count for, and nothing breaks."""
     (arn,) = watch.run()
