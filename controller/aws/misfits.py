@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, OperationModel, Shape, StructureShape
 from botocore.utils import parse_timestamp
+
+Fit = Callable[[Any], Any]
+"""Returns a value without what does not fit a shape; None if it does not fit itself."""
 
 _NO_TIME = (ValueError, TypeError, ArithmeticError, OSError, RuntimeError)
 """What botocore raises for a time that is none."""
@@ -25,62 +29,68 @@ def drop_misfits(operation_model: OperationModel, response_dict: dict[str, Any],
         document = json.loads(response_dict["body"])
     except (ValueError, RecursionError):
         return  # no answer of ECS's: the parser says what it is
-    if isinstance(document, dict) and (fitting := _fit(document, operation_model.output_shape)) != document:
+    shape = operation_model.output_shape
+    if isinstance(document, dict) and shape is not None and (fitting := _fit_to(shape)(document)) != document:
         response_dict["body"] = json.dumps(fitting).encode()
 
 
-def _fit(value: Any, shape: Shape | None) -> Any:
-    """Return a value without what does not fit its shape; None if it does not fit itself."""
+@cache
+def _fit_to(shape: Shape) -> Fit:
+    """Return what makes values fit a shape: made once, since every poll of every cluster goes through it."""
     if isinstance(shape, StructureShape):
-        return _fit_members(value, {name: shape.members[name] for name in shape.members})
-    if isinstance(shape, MapShape):
-        return _fit_members(value, dict.fromkeys(value, shape.value)) if isinstance(value, dict) else None
+        return _fit_structure({name: _fit_to(shape.members[name]) for name in shape.members})
     if isinstance(shape, ListShape):
-        return [_fit(item, shape.member) for item in value] if isinstance(value, list) else None
-    return value if shape is None or _FITS.get(shape.type_name, _is_anything)(value) else None
+        item = _fit_to(shape.member)
+        return lambda value: [item(each) for each in value] if isinstance(value, list) else None
+    return _FITS.get(shape.type_name, _keep)
 
 
-def _fit_members(value: Any, shapes: dict[str, Shape]) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
-        return None
-    fitting = {name: _fit(member, shapes.get(name)) for name, member in value.items()}
-    return {name: member for name, member in fitting.items() if member is not None}
+def _fit_structure(members: dict[str, Fit]) -> Fit:
+    find = members.get
+
+    def fit(value: Any) -> dict[str, Any] | None:
+        if not isinstance(value, dict):
+            return None
+        fitting = [(name, find(name, _keep)(member)) for name, member in value.items()]
+        return {name: member for name, member in fitting if member is not None}
+
+    return fit
 
 
-def _is_anything(_value: Any) -> bool:
-    return True
+def _keep(value: Any) -> Any:
+    return value
 
 
-def _is_string(value: Any) -> bool:
-    return isinstance(value, str)
+def _fit_string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _is_boolean(value: Any) -> bool:
-    return isinstance(value, bool)
+def _fit_boolean(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _fit_integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _fit_number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _is_time(value: Any) -> bool:
+def _fit_time(value: Any) -> Any:
     try:
         parse_timestamp(value).timestamp()
     except _NO_TIME:
-        return False
-    return not isinstance(value, bool)
+        return None
+    return None if isinstance(value, bool) else value
 
 
-_FITS: dict[str, Callable[[Any], bool]] = {
-    "string": _is_string,
-    "boolean": _is_boolean,
-    "integer": _is_integer,
-    "long": _is_integer,
-    "float": _is_number,
-    "double": _is_number,
-    "timestamp": _is_time,
+_FITS: dict[str, Fit] = {
+    "string": _fit_string,
+    "boolean": _fit_boolean,
+    "integer": _fit_integer,
+    "long": _fit_integer,
+    "float": _fit_number,
+    "double": _fit_number,
+    "timestamp": _fit_time,
 }

@@ -207,6 +207,23 @@ def test_what_nothing_tells_counts_with_the_most_that_a_task_may_hold(scene: Sce
     assert {"starting": 5.0} == states(scene, "containers")
 
 
+def test_a_task_of_which_next_to_nothing_is_told_is_starting(scene: Scene) -> None:
+    """Its group is told, and that it is there; neither its age, its definition nor its containers."""
+    (arn,) = scene.run(1)
+    told = {"lastStatus": "PROVISIONING", "desiredStatus": "RUNNING", "containers": []}
+    told |= {"group": SCALER, "startedBy": CONTROLLER}
+    scene.aws.ecs.distort(arn, lambda task: told | {"taskArn": task["taskArn"]})
+    scene.send(1)
+    scaler = scene.scaler(max_containers_per_task=3)
+    assert [Reason.SATISFIED] == reasons(scene, scaler, NOW)
+    assert {"starting": 3.0} == states(scene, "containers")
+    status = describe_scaler(scaler)
+    odd = "of 1 task ECS does not tell all that counts: what it may be at most stands in for it"
+    assert ["odd", odd] in [list(line) for line in status["explanation"]]
+    (task,) = status["tasks"]
+    assert ("starting", 3, ["creation", "crew"]) == (task["state"], task["workers"], task["guessed"])
+
+
 @pytest.mark.parametrize(
     "change", [waits_for_instance, lambda _task: {}, lambda _task: None], ids=["bare", "{}", "null"]
 )
