@@ -1,21 +1,32 @@
 from __future__ import annotations
 
+import gzip
 import json
 import socket
-from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from controller.config import ServerSpec
 from controller.daemon.web import CannotListenError, WebServer, bind, build_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from email.message import Message
 
 LOOPBACK = ServerSpec("127.0.0.1", 0)
+
+
+class Answer(NamedTuple):
+    """What came back, as it came."""
+
+    status: int
+    headers: Message
+    body: bytes
 
 
 class Pages:
@@ -31,14 +42,18 @@ class Pages:
         app = build_application(self.registry, lambda: self.stuck, lambda: self.missing, lambda: self.status)
         self.server = WebServer(app, bound)
 
+    def answer(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """Ask for a page; ``_`` in the name of a header is ``-``. Follows no redirect."""
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=5)
+        with closing(connection):
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
         """Return status, content type and body."""
-        try:
-            with urlopen(Request(self.url + path, method=method, headers=headers), timeout=5) as answer:  # noqa: S310 - loopback
-                return answer.status, answer.headers["Content-Type"], answer.read().decode()
-        except HTTPError as error:
-            with error:
-                return error.code, error.headers["Content-Type"], error.read().decode()
+        answer = self.answer(path, method, **headers)
+        return answer.status, answer.headers["Content-Type"], answer.body.decode()
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +117,37 @@ def test_read_only(served: Pages, path: str) -> None:
     assert 405 == served.get(path, method="POST")[0]
 
 
-def test_no_other_page(served: Pages) -> None:
-    """What is not served is not found."""
-    assert 404 == served.get("/")[0]
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status"])
+def test_head(served: Pages, path: str) -> None:
+    """HEAD has the headers of GET, and no body."""
+    served.ticks, served.missing = True, []
+    status, kind, body = served.get(path, method="HEAD")
+    assert (200, served.get(path)[1], "") == (status, kind, body)
+
+
+@pytest.mark.parametrize("path", ["/", "/metric", "/metrics/", "//metrics", "/status/one"])
+def test_no_other_page(served: Pages, path: str) -> None:
+    """What is not served is not found, in plain text; no redirect leads to the host that the request names."""
+    status, kind, body = served.get(path, Host="evil.example")
+    assert (404, "text/plain; charset=utf-8", "Not Found") == (status, kind, body)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status"])
+def test_large_pages_are_compressed_for_who_takes_it(served: Pages, path: str) -> None:
+    """A page comes compressed if the client says that it takes gzip, and as it is otherwise; its text is the same."""
+    served.status = {"scalers": ["one"] * 1000}
+    Gauge(f"ecsq_long_{path[1:]}", "Long. " * 500, registry=served.registry)
+    plain, packed = served.answer(path), served.answer(path, Accept_Encoding="gzip")
+    assert (None, "gzip") == (plain.headers["Content-Encoding"], packed.headers["Content-Encoding"])
+    assert len(packed.body) * 5 < len(plain.body)
+    assert plain.body == gzip.decompress(packed.body)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/elsewhere"])
+def test_no_answer_is_guessed_at_or_names_the_server(served: Pages, path: str) -> None:
+    """No browser takes text for a page that it could run, and nobody is told what serves it."""
+    headers = served.answer(path).headers
+    assert ("nosniff", None) == (headers["X-Content-Type-Options"], headers["Server"])
 
 
 def test_a_port_that_two_want() -> None:

@@ -187,11 +187,17 @@ class Daemon:
 
 
 def launch(
-    directory: Path, wanted: Document | str, *arguments: str, variables: Mapping[str, str] = CREDENTIALS
+    directory: Path,
+    wanted: Document | str,
+    *arguments: str,
+    variables: Mapping[str, str] = CREDENTIALS,
+    descriptors: int | None = None,
 ) -> Daemon:
-    """Start a daemon on a configuration file in ``directory``; whoever calls ends it."""
+    """Start a daemon on a configuration file in ``directory``, with so many descriptors; whoever calls ends it."""
     config, log = directory / "config.yaml", directory / "log.jsonl"
     command = [sys.executable, "-m", "controller", "run", "--config", str(config), *arguments]
+    if descriptors is not None:
+        command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     config.write_text(wanted if isinstance(wanted, str) else yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
     with log.open("wb") as stderr:
         process = subprocess.Popen(
@@ -202,10 +208,14 @@ def launch(
 
 @contextmanager
 def running(
-    directory: Path, wanted: Document | str, *arguments: str, variables: Mapping[str, str] = CREDENTIALS
+    directory: Path,
+    wanted: Document | str,
+    *arguments: str,
+    variables: Mapping[str, str] = CREDENTIALS,
+    descriptors: int | None = None,
 ) -> Iterator[Daemon]:
     """Run a daemon that has said where it listens; at the end it is gone, whatever became of the test."""
-    daemon = launch(directory, wanted, *arguments, variables=variables)
+    daemon = launch(directory, wanted, *arguments, variables=variables, descriptors=descriptors)
     try:
         eventually(lambda: daemon.events("started") or _gone(daemon), within=STARTED_WITHIN)
         yield daemon
