@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from controller.config import json_schema, load
 from controller.core.decision.model import Outcome, Reason
 from controller.daemon.reload import NEEDS_RESTART
 from controller.telemetry.metrics import Metrics
+from controller.telemetry.verdict import HOLDS, Hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -208,6 +210,14 @@ def test_every_metric_is_described() -> None:
 def test_every_word_of_a_closed_set_is_explained(title: str, values: type[StrEnum]) -> None:
     """Whoever meets a reason, an outcome or a failure at night finds what it means."""
     assert sorted(value.value for value in values) == sorted(row[0].strip("`") for row in table(OPERATING, title))
+
+
+def test_what_each_reason_says_of_the_last_success_is_told() -> None:
+    """The page lists every reason once, in a row with those that are judged alike."""
+    rows = [re.findall(r"`(\w+)`", row[0]) for row in table(OPERATING, "The last successful reconcile")]
+    assert sorted(reason.value for reason in Reason) == sorted(chain.from_iterable(rows))
+    judged = [{HOLDS[Reason(word)] for word in row} for row in rows if row != ["launch"]]
+    assert [1] * len(Hold) == [len(holds) for holds in judged]
 
 
 def test_what_needs_a_restart_is_said() -> None:

@@ -1,10 +1,13 @@
-"""The metrics, in a registry of their own. Values are set when something happens; a scrape only reads them."""
+"""The metrics, in a registry of their own. Values are set when something happens; a scrape reads them.
+
+Beside ours there are the ``process_`` metrics that every exporter has: CPU, memory, descriptors, start.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
@@ -27,6 +30,8 @@ class Metrics:
     def __init__(self, version: str, operations: Iterable[tuple[str, str]], outcomes: Iterable[str]) -> None:
         """Make the metrics; ``operations`` are the (service, operation) that AWS is asked for."""
         self.registry = CollectorRegistry()
+        # The one thing that a scrape asks for: the kernel, about this process.
+        ProcessCollector(registry=self.registry)
         self.owners: dict[str, object] = {}
         """Who sets a scaler's series: the newest of that name."""
         self._of_scalers: list[MetricWrapperBase] = []
@@ -116,7 +121,8 @@ class Metrics:
             "Until when failing tasks hold launches back, then a single task probes; 0: they do not.",
         )
         self.last_successful_reconcile = self._gauge(
-            "last_successful_reconcile_timestamp_seconds", "When a reconcile last went through; 0: none has yet."
+            "last_successful_reconcile_timestamp_seconds",
+            "When a reconcile last showed that the way to a launch works; 0: none has yet.",
         )
         self.oldest_task_start = self._gauge(
             "oldest_task_start_timestamp_seconds", "When the oldest live task was created; absent if none lives."

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import Gauge
 
-from controller.core.decision.model import Fleet, Numbers, Outcome, QueueCounts, Reason
+from controller.core.decision.model import Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Policy
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.metrics import COOLDOWNS, RECONCILE_OUTCOMES, Metrics
+from controller.telemetry.verdict import Verdict, judge
 
-_FAILED = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
 _CAPACITY = "capacity"
 """The reason of a launch failure that is known only after RunTask has answered."""
-_UNKNOWN = frozenset({Reason.UNKNOWN_BACKLOG, Reason.UNKNOWN_FLEET})
 
 
 class Series:
@@ -29,6 +28,7 @@ class Series:
         of.owners[scaler] = self
         self._metrics = metrics
         self._scaler = scaler
+        self._launches_fail = False
         self._queue = _Observed(of.queue_messages, scaler)
         self._containers = _Observed(of.containers, scaler)
         self._tasks = _Observed(of.tasks, scaler)
@@ -66,16 +66,15 @@ class Series:
         self._show_fleet(decision.fleet)
         self._show_numbers(decision.numbers)
         self._count_launch(done.launch)
-        outcome = _judge(done)
-        self._reconciles[outcome].inc()
-        if outcome != "failed":
-            self._last_success.set(decision.at)
+        self._count_verdict(judge(done, launches_fail=self._launches_fail), decision.at)
 
     def count_breakage(self) -> None:
         """Count a reconcile that broke; what it did not get to see is unknown."""
         for observed in (self._queue, self._containers, self._tasks, self._held, self._oldest, self._desired):
             observed.drop()
         self._reconciles["failed"].inc()
+        # It may have been the launch that broke.
+        self._launches_fail = True
 
     def count_start(self, seconds: float) -> None:
         """Count a task that became RUNNING so many seconds after RunTask."""
@@ -134,6 +133,12 @@ class Series:
         self._cooldowns["fall"].set(numbers.fall_cooldown_until or 0)
         self._breaker.set(numbers.breaker.open_until or 0)
 
+    def _count_verdict(self, verdict: Verdict, at: float) -> None:
+        self._launches_fail = verdict.launches_fail
+        self._reconciles[verdict.outcome].inc()
+        if verdict.successful:
+            self._last_success.set(at)
+
     def _count_launch(self, launch: LaunchResult | None) -> None:
         if launch is None:
             return
@@ -163,12 +168,3 @@ class _Observed:
         if self._children:
             self._gauge.remove_by_labels({"scaler": self._scaler})
             self._children = {}
-
-
-def _judge(done: Reconciled) -> str:
-    """Return how a reconcile went: a launch that started nothing, like an unknown, is a failure; a dry run holds."""
-    if done.decision.reason in _UNKNOWN:
-        return "failed"
-    if done.launch is None or done.launch.outcome is Outcome.DRY_RUN:
-        return "held"
-    return "failed" if done.launch.outcome in _FAILED else "launched"

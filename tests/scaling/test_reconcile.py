@@ -654,6 +654,30 @@ def test_a_failed_launch_is_counted_by_its_reason(scene: Scene, disturbance: Dis
     assert 0.0 == scene.sample("last_successful_reconcile_timestamp_seconds")
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Disturbance("ecs", "RunTask", "error", None, status=400, code="AccessDeniedException"),
+        Disturbance("ecs", "RunTask", "throttle", None),
+    ],
+    ids=["denied", "throttled"],
+)
+def test_launches_that_fail_for_long_are_no_success(scene: Scene, refusal: Disturbance) -> None:
+    """The time of the last success stands still, whatever holds come between the tries, until a launch goes through."""
+    scaler = scene.scaler()
+    scene.aws.disturbances.add(refusal)
+    reasons(scene, scaler, NOW)
+    scene.send(3)
+    scene.let_pass(1200, scaler, poll=7.0)
+    assert min(scene.sample("decisions_total", reason=reason) or 0 for reason in ("launch", "slot")) > 10
+    assert NOW == scene.sample("last_successful_reconcile_timestamp_seconds")
+    scene.aws.disturbances.clear()
+    launched = scene.let_pass(600, scaler)
+    after = scene.sample("last_successful_reconcile_timestamp_seconds")
+    assert after is not None
+    assert after >= launched[0].decision.at
+
+
 def test_every_request_is_counted(scene: Scene) -> None:
     """By service, operation and outcome; a scaler is no label of it."""
     scene.send(1)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from contextlib import ExitStack
 from itertools import product
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -12,17 +15,18 @@ from controller.aws.errors import Fault
 from controller.aws.operations import ANSWERS
 from controller.aws.session import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
-from controller.core.decision.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
-from tests.telemetry.decisions import decided
+from tests.telemetry.decisions import NOW, decided
 
 PROMTOOL = shutil.which("promtool")
 POLICY = scaler_spec("main", "worker").policy
+IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
 GAUGES = {
@@ -41,6 +45,11 @@ GAUGES = {
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
     "build_info": {"version"},
+    "process_virtual_memory_bytes": set(),
+    "process_resident_memory_bytes": set(),
+    "process_start_time_seconds": set(),
+    "process_open_fds": set(),
+    "process_max_fds": set(),
 }
 COUNTERS = {
     "reconciles": {"scaler", "outcome"},
@@ -53,6 +62,7 @@ COUNTERS = {
     "config_reloads": {"outcome"},
     "log_lines_dropped": set(),
     "aws_requests": {"service", "operation", "outcome"},
+    "process_cpu_seconds": set(),
 }
 HISTOGRAMS = {
     "reconcile_duration_seconds": set(),
@@ -60,7 +70,7 @@ HISTOGRAMS = {
     "task_start_duration_seconds": {"scaler"},
 }
 DOCUMENTED: dict[str, dict[str, set[str]]] = {"gauge": GAUGES, "counter": COUNTERS, "histogram": HISTOGRAMS}
-"""Every metric by its type, with its labels; the names without prefix, those of counters without ``_total``."""
+"""Every metric by its type, with its labels; the names without our prefix, those of counters without ``_total``."""
 
 
 @pytest.fixture
@@ -120,13 +130,22 @@ def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
     assert DOCUMENTED == found
 
 
-def test_every_metric_is_ours_and_explained(metrics: Metrics) -> None:
-    """Every name has the prefix and a sentence of help."""
+def test_every_metric_is_ours_or_of_the_process_and_explained(metrics: Metrics) -> None:
+    """Every name has our prefix or is one of the process, and has a sentence of help."""
     assert [] == [
         family.name
         for family in metrics.registry.collect()
-        if not (family.name.startswith("ecsq_") and family.documentation.endswith("."))
+        if not (family.name.startswith(("ecsq_", "process_")) and family.documentation.endswith("."))
     ]
+
+
+def test_the_process_is_this_one(metrics: Metrics) -> None:
+    """A scrape shows the descriptors that the process has open at that moment."""
+    before = samples(metrics)["process_open_fds", ()]
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(Path(os.devnull).open("rb"))
+        assert before + 3 == samples(metrics)["process_open_fds", ()]
 
 
 KNOWN: dict[str, set[tuple[str, ...]]] = {
@@ -256,11 +275,12 @@ def test_a_launch_is_counted_by_what_started(
 
 def test_a_failure_does_not_look_like_a_success(metrics: Metrics, series: Series) -> None:
     """The time of the last successful reconcile stands still while reconciles fail."""
-    fill(series)
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, IDLE, Fleet(listed_at=NOW))), 0.01)
     before = samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
-    assert before > 0
+    assert NOW == before
     series.show_reconcile(Reconciled(SCALER, decided(POLICY, None, None, later=60)), 0.01)
     series.count_breakage()
+    series.show_reconcile(Reconciled(SCALER, Decision(NOW + 90, Reason.COOLDOWN)), 0.01)
     assert before == samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
 
 
