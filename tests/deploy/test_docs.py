@@ -52,7 +52,7 @@ def test_every_placeholder_is_listed_with_its_files() -> None:
 def test_filling_in_leaves_no_placeholder(tmp_path: Path) -> None:
     """The documented commands fill every file, so that the check which follows them can come out empty."""
     shutil.copytree(DEPLOY, tmp_path / "deploy")
-    names = ("ACCOUNT", "AWS_DEFAULT_REGION", "TAG", "BUCKET", "FS", "FSAP", "SRV", "NAMESPACE")
+    names = ("ACCOUNT", "AWS_DEFAULT_REGION", "TAG", "BUCKET", "FS", "FSAP", "SRV", "NAMESPACE", "DOCS")
     values = {name: f"own-{name.lower()}" for name in (*names, "SUBNET_A", "SUBNET_B", "GROUP", "CLUSTER")}
     blocks = [
         TEXT.split(title)[1].split("\n    ", 1)[1].split("\n\n")[0] for title in ("## 1. A copy", "## 4. Fill in")

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.aws.errors import FOR_A_PERSON
 from tests.deploy.documents import DEPLOY, ROOT
 
 PROMETHEUS = DEPLOY / "prometheus"
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 RULES = [rule for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+IDS = [f"{rule['alert']} {rule['labels']['severity']}" for rule in RULES]
 # The metrics that the rules stand on, with the labels they may match on; job and instance are Prometheus's own.
 METRICS = {
     "up": set(),
+    "ecsq_breaker_open_until_timestamp_seconds": {"scaler"},
     "ecsq_config_last_reload_successful": set(),
     "ecsq_containers": {"scaler", "state"},
     "ecsq_containers_max": {"scaler"},
@@ -96,35 +99,55 @@ def test_every_way_of_scraping_is_the_job_that_the_alerts_watch(name: str) -> No
     assert f'job="{scrape_config(name)["job_name"]}"' in down
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_every_alert_says_why_and_what_to_do(rule: dict[str, Any]) -> None:
     """Whoever is woken reads what is at stake, the first step, and where the procedure stands."""
     notes = rule["annotations"]
-    assert {"summary", "why", "what_to_do", "runbook"} == set(notes)
-    assert f"docs/operating.md#{rule['alert'].lower()}" == notes["runbook"]
+    assert {"summary", "description", "runbook_url"} == set(notes)
+    at_stake, _, first_step = notes["description"].partition(" What to do: ")
+    assert at_stake.endswith(".")
+    assert first_step.endswith(".")
+    assert f"https://REPLACE-ME-DOCS/operating.md#{rule['alert'].lower()}" == notes["runbook_url"]
     assert rule["labels"]["severity"] in {"critical", "warning"}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_launch_failures_of_every_reason_have_one_alert() -> None:
+    """What a person must mend wakes somebody, by the controller's own judgement of it; the rest is a warning."""
+    (critical, warning) = [rule for rule in RULES if rule["alert"] == "EcsqLaunchFailures"]
+    assert ("critical", "warning") == (critical["labels"]["severity"], warning["labels"]["severity"])
+    for_a_person = "|".join(sorted(fault.value for fault in FOR_A_PERSON))
+    assert f'{{reason=~"{for_a_person}"}}' in critical["expr"]
+    assert f'{{reason!~"{for_a_person}"}}' in warning["expr"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_every_alert_reads_gauges_over_minutes(rule: dict[str, Any]) -> None:
+    """One scrape that fails, or one value that could not be observed, does not end or delay an alert."""
+    moments = re.findall(r"ecsq_[a-z_]+(?:\{[^}]*\})?(?!\[|[a-z_{])", rule["expr"])
+    assert [] == moments
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_every_alert_stands_on_metrics_that_the_daemon_has(rule: dict[str, Any]) -> None:
     """An expression on a metric or label that does not exist is silent for ever."""
     names = set(re.findall(r"\b(?:ecsq_[a-z_]+|up)\b", rule["expr"]))
-    matchers = re.findall(r"([a-z_]+)\{([a-z_]+)=", rule["expr"])
+    matchers = re.findall(r"([a-z_]+)\{([a-z_]+)[=!]", rule["expr"])
     assert names
     assert names <= set(METRICS)
     assert [label for name, label in matchers if label not in METRICS[name] | {"job"}] == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_every_runbook_exists(rule: dict[str, Any]) -> None:
     """The anchor is a heading of docs/operating.md."""
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "operating.md").read_text(), flags=re.MULTILINE)
     assert rule["alert"] in [heading.strip("` ") for heading in headings]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_every_alert_has_examples(rule: dict[str, Any]) -> None:
     """One moment at least at which it fires, among series and moments that must stay silent."""
     tests = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text())["tests"]
-    cases = [case for test in tests for case in test["alert_rule_test"] if case["alertname"] == rule["alert"]]
-    assert any(case["exp_alerts"] for case in cases)
+    cases = [case for test in tests for case in test.get("alert_rule_test", []) if case["alertname"] == rule["alert"]]
+    severities = {alert["exp_labels"]["severity"] for case in cases for alert in case["exp_alerts"]}
+    assert rule["labels"]["severity"] in severities

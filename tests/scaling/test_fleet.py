@@ -14,6 +14,7 @@ from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.fleet import Cluster, Clusters
+from tests.core.decision.builders import BREAKER
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
 from tests.support.controller import CONTROLLER, SCALER, clients_of, metrics_of_nothing, scaler_spec, series_of
