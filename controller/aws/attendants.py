@@ -5,7 +5,7 @@ DescribeTasks does not tell a log router or a proxy from a worker; the task defi
 
 from __future__ import annotations
 
-from controller.aws.errors import AWS_ERRORS
+from controller.aws.errors import AwsError
 from controller.aws.session import Clients
 from controller.core.copies.template import find_attendants
 
@@ -22,9 +22,10 @@ class Attendants:
         """Return the names of the log router and the proxy of a revision, by its ARN; none if it cannot be read now."""
         if definition not in self._known:
             try:
-                answer = self._clients.ecs().describe_task_definition(taskDefinition=definition)
-            except AWS_ERRORS:
+                with self._clients.asking(f'task definition "{definition}"', None):
+                    answer = self._clients.ecs().describe_task_definition(taskDefinition=definition)
+                    self._known[definition] = find_attendants(answer["taskDefinition"])
+            except AwsError:
                 # Then all its containers count as workers, which is never too few, and the next look asks again.
                 return frozenset()
-            self._known[definition] = find_attendants(answer["taskDefinition"])
         return self._known[definition]

@@ -8,21 +8,23 @@ that register at the same moment cannot be told apart beforehand; both then use 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
 from botocore.model import ListShape, Shape, StructureShape
 
-from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, translate
+from controller.aws.answers import read_definition, read_texts
+from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.aws.unknown import UNKNOWN
 from controller.core.copies.copies import template_family
 from controller.core.copies.derive import Allowed
 from controller.core.copies.fingerprint import read_fingerprint
 from controller.core.copies.template import Template
+from controller.core.words import as_clause
 
 LOOK_BACK = 200
 """Revisions of a derived family, newest first, among which a fingerprint is looked for.
@@ -82,14 +84,13 @@ class Definitions:
         """
         subject = f'task definition "{definition}"'
         try:
-            template = self._describe(definition)
-        except ClientError as error:
-            if "Unable to describe task definition" in str(error):
-                message = f"{subject} does not exist in {self._clients.region}, or is not active"
-                raise AwsError(Fault.MISSING, message, "task.definition") from error
-            raise translate(error, subject, "task.definition") from error
-        except AWS_ERRORS as error:
-            raise translate(error, subject, "task.definition") from error
+            with self._clients.asking(subject, "task.definition"):
+                template = self._describe(definition)
+        except AwsError as error:
+            if "Unable to describe task definition" not in str(error):
+                raise
+            message = f"{subject} does not exist in {self._clients.region}, or is not active"
+            raise AwsError(Fault.MISSING, message, "task.definition") from error
         if template.definition.get("status") == "INACTIVE":
             raise AwsError(Fault.MISSING, f"{subject} is deregistered: name an active revision", "task.definition")
         self._note_age(template)
@@ -101,10 +102,8 @@ class Definitions:
         Of several it is the oldest, for every controller the same. Raises AwsError when that cannot be told.
         """
         if fingerprint not in self._known:
-            try:
+            with self._asking_of_family(family):
                 arn = self._find_oldest(family, fingerprint)
-            except AWS_ERRORS as error:
-                raise translate(error, f'task definition family "{family}"', "task.definition") from error
             if arn is None:
                 return None
             self._known[fingerprint] = arn
@@ -119,14 +118,12 @@ class Definitions:
         """
         if family in self._ours:
             return None
-        try:
+        with self._asking_of_family(family):
             listed = self._clients.ecs().list_task_definitions(
                 familyPrefix=family, status="ACTIVE", sort="DESC", maxResults=1
             )
-            newest = next(iter(listed["taskDefinitionArns"]), None)
+            newest = next(iter(read_texts(listed["taskDefinitionArns"])), None)
             revision = None if newest is None else self._read_revision(newest)
-        except AWS_ERRORS as error:
-            raise translate(error, f'task definition family "{family}"', "task.definition") from error
         if revision is None or revision.may_be_late(self._clients.clock.now()):
             return None
         if revision.fingerprint is None:
@@ -142,16 +139,16 @@ class Definitions:
         """
         family = definition["family"]
         try:
-            answer = self._clients.launcher().register_task_definition(**definition)
-        except AWS_ERRORS as error:
-            refused = _explain_refusal(error, family)
-            found = self._look_again(family, fingerprint) if refused.fault in _UNKNOWN_OUTCOME else None
+            with self._clients.asking(f'registering task definition "{family}"', "task.definition"):
+                answer = self._clients.launcher().register_task_definition(**definition)
+                registered = Template.from_description(self._read(answer["taskDefinition"]))
+        except AwsError as error:
+            found = self._look_again(family, fingerprint) if error.fault in _UNKNOWN_OUTCOME else None
             if found is None:
-                raise refused from error
+                raise _explain_refusal(error) from error
             return found
-        registered = answer["taskDefinition"]
-        arn = registered["taskDefinitionArn"]
-        self._described[arn] = _Revision(fingerprint, registered.get("registeredAt"))
+        arn = registered.arn
+        self._described[arn] = _Revision(fingerprint, _read_registered_at(registered))
         self._registered[fingerprint] = arn
         self._ours.add(family)
         return self._look_again(family, fingerprint) or arn
@@ -165,10 +162,12 @@ class Definitions:
 
     def _look_again(self, family: str, fingerprint: str) -> str | None:
         """Return the revision to use now; None if it cannot be told. The next search decides for good."""
-        try:
+        with suppress(AwsError), self._asking_of_family(family):
             return self._find_oldest(family, fingerprint)
-        except (AwsError, *AWS_ERRORS):
-            return None
+        return None
+
+    def _asking_of_family(self, family: str) -> AbstractContextManager[object]:
+        return self._clients.asking(f'task definition family "{family}"', "task.definition")
 
     def _find_oldest(self, family: str, fingerprint: str) -> str | None:
         """Return the oldest active revision with the fingerprint, our own counted though the listing may lag."""
@@ -188,7 +187,7 @@ class Definitions:
             PaginationConfig={"MaxItems": LOOK_BACK, "PageSize": PAGE},
         )
         for page in listed:
-            for arn in page["taskDefinitionArns"]:
+            for arn in read_texts(page["taskDefinitionArns"]):
                 revision = self._read_revision(arn)
                 if since and revision.registered_at and revision.registered_at < since - CLOCKS_DIFFER:
                     return
@@ -215,19 +214,21 @@ class Definitions:
         answer = self._clients.ecs().describe_task_definition(taskDefinition=definition, include=["TAGS"])
         tags = [{"key": tag["key"], "value": tag["value"]} for tag in answer.get("tags", ())]
         return Template.from_description(
-            answer["taskDefinition"],
+            self._read(answer["taskDefinition"]),
             tags,
             answer.get(UNKNOWN, ()),  # type: ignore[arg-type]
         )
 
+    def _read(self, definition: Any) -> dict[str, Any]:
+        return read_definition(definition, self._clients.ecs().meta.service_model.shape_for("TaskDefinition"))
 
-def _explain_refusal(error: AwsFailure, family: str) -> AwsError:
+
+def _explain_refusal(refused: AwsError) -> AwsError:
     """Return the error of a registration; a definition that ECS does not take has a way out that always works."""
-    refused = translate(error, f'registering task definition "{family}"', "task.definition")
     if refused.fault is not Fault.INVALID:
         return refused
     way_out = "set task.max_containers_per_task lower; 1 runs the template as it is"
-    return AwsError(refused.fault, f"{str(refused).rstrip('.')}; {way_out}", "task.max_containers_per_task")
+    return AwsError(refused.fault, f"{as_clause(str(refused))}; {way_out}", "task.max_containers_per_task")
 
 
 def _read_registered_at(template: Template) -> datetime | None:

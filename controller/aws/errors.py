@@ -10,36 +10,49 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     CredentialRetrievalError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
-    ParamValidationError,
     PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
     TokenRetrievalError,
+)
+from botocore.exceptions import (
+    ConnectionError as CannotConnectError,
 )
 from botocore.parsers import ResponseParserError
 
 from controller.aws.denials import CODES, explain_denial, is_about_clock
 from controller.aws.faults import FOR_A_PERSON, Fault
 from controller.aws.sentences import find_sentence
+from controller.aws.stages import Stage
+from controller.core.words import as_clause
 
 __all__ = [
-    "AWS_ERRORS",
     "FOR_A_PERSON",
     "AwsError",
-    "AwsFailure",
     "Fault",
     "classify",
     "classify_answer",
     "error_code",
+    "quote",
     "translate",
 ]
 
-AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""The exceptions of a boto3 call. A parser error is an answer that makes no sense."""
-
-AwsFailure = BotoCoreError | ClientError | ResponseParserError
-
-_DENIED = (NoCredentialsError, CredentialRetrievalError, PartialCredentialsError, TokenRetrievalError)
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    CredentialRetrievalError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+_NETWORK = (HTTPClientError, CannotConnectError)
+_SPEAKS_FOR_ITSELF = (BotoCoreError, ResponseParserError, OSError, RuntimeError)
+"""Exceptions whose text is a sentence; of any other the name of its type is half of what it says."""
+MAX_QUOTE = 1000
+"""Characters of somebody else's words that a message holds: a proxy's page may take the place of an answer."""
 _MISSING_CODES = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
@@ -51,11 +64,17 @@ _THROTTLING_CODE = re.compile(
     r"throttl|^(LimitExceededException|RequestLimitExceeded|SlowDown|TooManyRequests(Exception)?)$", re.IGNORECASE
 )
 """Every service has codes of its own for it: ThrottlingException, RequestThrottled, KMS.ThrottlingException, ..."""
-_NO_KEYS_FAULT = frozenset({Fault.CAPACITY, Fault.THROTTLED, Fault.UNREACHABLE})
-"""The kinds that no key of a scaler mends."""
 _FIRST_ERROR = 300
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
+
+
+_FAULT_OF_STAGE = {
+    Stage.PREPARED: Fault.INVALID,
+    Stage.SIGNING: Fault.ACCESS_DENIED,
+    Stage.SENT: Fault.SERVER_ERROR,
+}
+"""Parameters that botocore refuses are ours as long as nothing was asked; after that they are those of an answer."""
 
 
 class AwsError(Exception):
@@ -70,30 +89,42 @@ class AwsError(Exception):
         self.key = key
 
 
-def classify(error: AwsFailure) -> Fault:
-    """Return the kind of a failure as botocore raised it."""
+def classify(error: Exception, stage: Stage) -> Fault:
+    """Return the kind of a failure that came out of a call, or of reading its answer, at a stage of the call.
+
+    The types of exceptions that boto3 lets out are no closed set: credentials alone raise those of files, of JSON and
+    of whatever helper hands them out. What the type does not tell, the stage does.
+    """
     if isinstance(error, ClientError):
         return classify_answer(error.response) or Fault.SERVER_ERROR
-    if isinstance(error, _DENIED):
+    if isinstance(error, _NO_CREDENTIALS):
         return Fault.ACCESS_DENIED
-    if isinstance(error, NoRegionError | ParamValidationError):
+    if isinstance(error, NoRegionError):
         return Fault.INVALID
-    return Fault.SERVER_ERROR if isinstance(error, ResponseParserError) else Fault.UNREACHABLE
+    if isinstance(error, _NETWORK):
+        return Fault.UNREACHABLE
+    return _FAULT_OF_STAGE[stage]
 
 
-def translate(error: AwsFailure, subject: str, key: str | None) -> AwsError:
-    """Return the error that names ``subject``, such as ``queue "orders"``, and what AWS said of it."""
-    fault = classify(error)
-    if isinstance(error, _DENIED):
-        return AwsError(fault, f"no AWS credentials ({_quote(error)}): give the task a role, or the shell a profile")
+def translate(error: Exception, subject: str, key: str | None, stage: Stage) -> AwsError:
+    """Return the error that names ``subject``, such as ``queue "orders"``, and what is wrong with it.
+
+    ``key`` is the one to check where a person has to mend it; of what passes by itself no key is at fault.
+    """
+    fault, said = classify(error, stage), quote(error)
     if isinstance(error, NoRegionError):
         return AwsError(fault, "no AWS region: set aws.region or AWS_DEFAULT_REGION")
+    if isinstance(error, NoCredentialsError):
+        return AwsError(fault, f"no AWS credentials ({as_clause(said)}): give the task a role, or the shell a profile")
+    if stage is Stage.SIGNING or isinstance(error, _NO_CREDENTIALS):
+        told = f"AWS credentials could not be read or renewed ({as_clause(said)})"
+        return AwsError(fault, f"{told}: see to the task's role, or the shell's profile")
     if fault is Fault.ACCESS_DENIED and isinstance(error, ClientError):
         what_to_mend = explain_denial(error_code(error), _read_message(error), error.operation_name)
-        return AwsError(fault, f"{subject}: {what_to_mend} ({_quote(error)})")
-    if fault in _NO_KEYS_FAULT:
-        key = None
-    return AwsError(fault, f"{subject}: {_quote(error)}{_advise(error)}", key)
+        return AwsError(fault, f"{subject}: {what_to_mend} ({said})")
+    if fault is Fault.SERVER_ERROR and not isinstance(error, ClientError):
+        said = f"a broken answer ({as_clause(said)})"
+    return AwsError(fault, f"{subject}: {said}{_advise(error)}", key if fault in FOR_A_PERSON else None)
 
 
 def error_code(error: ClientError) -> str:
@@ -125,18 +156,23 @@ def _classify_code(code: str, status: int, message: str) -> Fault:
     return Fault.MISSING if code in _MISSING_CODES else Fault.INVALID
 
 
-def _quote(error: AwsFailure) -> str:
-    """Return AWS's own words on one line."""
+def quote(error: Exception) -> str:
+    """Return what an exception says, on one line of bounded length."""
     if isinstance(error, ClientError):
-        return f"{error_code(error)}: {' '.join(_read_message(error).split()) or 'no message'}"
-    return " ".join(str(error).split())
+        said = f"{error_code(error)}: {_read_message(error) or 'no message'}"
+    elif isinstance(error, _SPEAKS_FOR_ITSELF) and not isinstance(error, RecursionError) and str(error):
+        said = str(error)
+    else:
+        said = f"{type(error).__name__}: {error}"
+    line = " ".join(said[: 2 * MAX_QUOTE].split())
+    return line if len(line) <= MAX_QUOTE else f"{line[:MAX_QUOTE]}..."
 
 
 def _read_message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message") or "")
 
 
-def _advise(error: AwsFailure) -> str:
+def _advise(error: Exception) -> str:
     """Return what to do about what ECS says, where it does not say so itself."""
     sentence = find_sentence(_read_message(error)) if isinstance(error, ClientError) else None
     return f"; {sentence.advice}" if sentence is not None and sentence.advice else ""

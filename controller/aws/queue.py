@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, translate
+from controller.aws.answers import read_text
+from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.decision.model import QueueCounts
 
@@ -14,6 +15,8 @@ COUNTS = (
     "ApproximateNumberOfMessagesDelayed",
 )
 _ARN_PARTS = 6
+_DIGITS = 15
+"""Of a count, at most: more messages than that are in no queue."""
 
 
 class Queue:
@@ -30,13 +33,13 @@ class Queue:
         Raises AwsError when they are unknown: the queue is missing or denied, or the answer lacks one of them.
         """
         try:
-            attributes = self._attributes()
-            visible, in_flight, delayed = (int(attributes[name]) for name in COUNTS)
-        except AWS_ERRORS as error:
-            self._url = None
+            with self._clients.asking(f'queue "{self._queue}"', "queue"):
+                attributes = self._attributes()
+                visible, in_flight, delayed = (_read_count(attributes[name]) for name in COUNTS)
+        except AwsError as error:
+            if error.fault is not Fault.THROTTLED:  # which would then be asked for twice as much
+                self._url = None
             raise self._explain(error) from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise AwsError(Fault.SERVER_ERROR, f'queue "{self._queue}": an answer without counts') from error
         return QueueCounts(visible=visible, in_flight=in_flight, delayed=delayed)
 
     def _attributes(self) -> dict[str, str]:
@@ -51,7 +54,7 @@ class Queue:
             return self._queue
         sqs = self._clients.sqs()
         if not self._queue.startswith("arn:"):
-            return sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
+            return read_text(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
         region, account, name = self._queue.split(":")[3:_ARN_PARTS]
         if region != self._clients.region:
             raise AwsError(
@@ -59,11 +62,17 @@ class Queue:
                 f'queue "{self._queue}" is in {region}, but this controller works in {self._clients.region}',
                 "queue",
             )
-        return sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        return read_text(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
 
-    def _explain(self, error: AwsFailure) -> AwsError:
-        explained = translate(error, f'queue "{self._queue}"', "queue")
-        if explained.fault is Fault.MISSING:
-            message = f'queue "{self._queue}" does not exist in {self._clients.region}'
-            return AwsError(Fault.MISSING, message, "queue")
-        return explained
+    def _explain(self, error: AwsError) -> AwsError:
+        if error.fault is not Fault.MISSING:
+            return error
+        return AwsError(error.fault, f'queue "{self._queue}" does not exist in {self._clients.region}', "queue")
+
+
+def _read_count(written: object) -> int:
+    """Return a count that SQS has written as text. Raises ValueError for what is none."""
+    text = str(written)
+    if isinstance(written, bool) or not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise ValueError(f"{text[:_DIGITS]} is no number of messages")
+    return int(text)

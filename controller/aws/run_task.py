@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, MetadataRetrievalError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
-from controller.aws.errors import AWS_ERRORS, AwsError, AwsFailure, Fault, error_code, translate
-from controller.aws.session import Clients, StoppingError, TooLateError
+from controller.aws.answers import read_text, read_texts
+from controller.aws.errors import AwsError, error_code
+from controller.aws.session import Clients, TooLateError
+from controller.aws.stages import Stage
 
+_BAD_REQUEST = 400
 _SERVER_ERROR = 500
-_NEVER_SENT = (EndpointConnectionError, MetadataRetrievalError)
-"""A refused connection and missing credentials: the request did not leave."""
+_NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+"""No connection came about, so that nothing of the request can have left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +65,45 @@ def run_task(clients: Clients, parameters: Mapping[str, Any], last_send: float) 
     launcher.meta.events.register("before-send.ecs.RunTask", too_late, unique_id="refuse-late")
     token = _last_send.set(last_send)
     try:
-        answer = launcher.run_task(**parameters)
-        arns = tuple(task["taskArn"] for task in answer["tasks"])
-        return RunTaskAnswer(arns, tuple(describe_failure(failure) for failure in answer["failures"]))
-    except (AwsError, TooLateError, StoppingError):
-        raise
-    except AWS_ERRORS as error:
-        raise _interpret(error, parameters["cluster"]) from error
-    except Exception as error:  # an answer of any other shape, wherever it broke the one who reads it
-        subject = f'RunTask in cluster "{parameters["cluster"]}"'
-        raise OutcomeUnknownError(f"{subject}: a broken answer ({error!r})") from error
+        with clients.asking(f'RunTask in cluster "{parameters["cluster"]}"', "task") as course:
+            answer = launcher.run_task(**parameters)
+            arns = tuple(read_text(task["taskArn"]) for task in answer["tasks"])
+            return RunTaskAnswer(arns, tuple(describe_failure(failure) for failure in answer["failures"]))
+    except AwsError as error:
+        if course.stage is not Stage.SENT:
+            raise
+        raise _interpret(error, error.__cause__) from error
     finally:
         _last_send.reset(token)
 
 
 def describe_failure(failure: Mapping[str, Any]) -> str:
     """Return why a task did not start, as ECS said it."""
-    return ": ".join(failure[part] for part in ("reason", "detail") if failure.get(part)) or "no reason given"
+    return ": ".join(str(failure[part]) for part in ("reason", "detail") if failure.get(part)) or "no reason given"
 
 
-def _interpret(error: AwsFailure, cluster: str) -> Exception:
-    """Tell a refusal, which started nothing, from an outcome that is not known."""
-    if isinstance(error, ClientError) and error_code(error) == "ConflictException":
-        return ConflictError(tuple(error.response.get("resourceIds", ())))  # type: ignore[arg-type]
-    explained = translate(error, f'RunTask in cluster "{cluster}"', "task")
-    if isinstance(error, _NEVER_SENT) or _refused(error, explained.fault):
-        return explained
-    return OutcomeUnknownError(str(explained))
+def _interpret(error: AwsError, cause: BaseException | None) -> Exception:
+    """Tell a refusal, which started nothing, from an outcome that is not known: of a call that may have left."""
+    if isinstance(cause, ClientError) and error_code(cause) == "ConflictException":
+        return _read_conflict(error, cause.response.get("resourceIds", []))
+    if isinstance(cause, _NEVER_CONNECTED) or (isinstance(cause, ClientError) and _is_refusal(cause)):
+        return error
+    return OutcomeUnknownError(str(error))
 
 
-def _refused(error: AwsFailure, fault: Fault) -> bool:
-    """Say whether a call certainly started nothing; a 5xx is no refusal, whatever reason it gives."""
-    if isinstance(error, ClientError):
-        return error.response["ResponseMetadata"]["HTTPStatusCode"] < _SERVER_ERROR
-    return fault not in {Fault.SERVER_ERROR, Fault.UNREACHABLE}
+def _read_conflict(error: AwsError, arns: object) -> Exception:
+    try:
+        return ConflictError(tuple(read_texts(arns)))
+    except TypeError:
+        return OutcomeUnknownError(str(error))
+
+
+def _is_refusal(error: ClientError) -> bool:
+    """Say whether ECS itself has refused: a 5xx is no refusal, and neither is an answer without a code of ECS's.
+
+    A proxy answers with its own page, and what it did with the request it does not say. botocore then takes the
+    HTTP status for the code.
+    """
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    code = error_code(error)
+    return _BAD_REQUEST <= status < _SERVER_ERROR and bool(code) and not code.isdigit()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
+from controller.aws.bounded import bound_answers
+from controller.aws.credentials import Credentials
 from controller.aws.errors import AwsError, Fault, classify_answer, translate
 from controller.aws.misfits import drop_misfits
 from controller.aws.operations import ANSWERS
 from controller.aws.pace import BackOff
+from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
 from controller.config import AwsSpec
@@ -24,12 +28,20 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_sqs import SQSClient
 
+# What goes wrong is raised as well, and told once, in our words; theirs come with tracebacks, and with every poll.
+for _library in ("botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.ERROR)
+
 CONNECT_SHARE = 0.4
 """The share of a call's time that connecting may take; the rest is for the answer."""
 READ_ATTEMPTS = 2
 """Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
 MAX_CONNECTIONS = 32
 """As many as there are threads that reconcile."""
+ASKED_WITHIN = 60.0
+"""Seconds after which no further call of one conversation is begun: a listing has as many calls as there are pages."""
+RENEW_EVERY = 30.0
+"""Seconds from one renewal after a denial to the next, at least: a policy that denies may do so for days."""
 
 RequestObserver = Callable[[str, str, str, float], None]
 """Is called for every request with its service, operation, outcome and seconds."""
@@ -47,9 +59,9 @@ class StoppingError(Exception):
 
 
 class Clients:
-    """The clients of one controller, each made at its first use.
+    """The clients of one controller, each made at its first use, and again after a renewal.
 
-    Making one raises AwsError when there is no region; that is then tried again at the next use.
+    Making one raises AwsError when there is no region, or when credentials cannot be read; that is then tried again.
     """
 
     def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver, clock: Clock) -> None:
@@ -58,10 +70,39 @@ class Clients:
         self._spec = spec
         self._appid = f"ecsq-{controller}"
         self._observe = observe
-        self._session: boto3.session.Session | None = None
-        self._made: dict[str, Any] = {}
+        self._credentials = Credentials(spec.region, clock.elapsed)
+        self._made: dict[str, tuple[boto3.session.Session, Any]] = {}
+        """By role: a client, and the session that it was made of."""
         self._lock = Lock()
         self._back_off = BackOff(clock)
+        self._denial_heeded_at = float("-inf")
+
+    def renew(self) -> None:
+        """Read credentials anew, with the files and variables that they come from, and make new clients of them.
+
+        Calls under way end with the clients that they began with.
+        """
+        self._credentials.renew()
+
+    @contextmanager
+    def asking(self, subject: str, key: str | None) -> Iterator[Course]:
+        """Ask AWS about ``subject`` within the block, by one call or several, and read what it answers.
+
+        The boundary to boto3: whatever comes out of a call, or of reading its answer, is raised as an AwsError that
+        names the subject, and the scaler's ``key`` to check. It is the cause of that error. Nothing else is raised but
+        TooLateError and StoppingError.
+        """
+        with follow(subject, self.clock.elapsed() + ASKED_WITHIN) as course:
+            try:
+                yield course
+            except (AwsError, TooLateError, StoppingError):
+                raise
+            except Exception as error:
+                self._note_unread(course)
+                explained = translate(error, subject, key, course.stage)
+                if explained.fault is Fault.ACCESS_DENIED:
+                    self._heed_denial()
+                raise explained from error
 
     @property
     def region(self) -> str:
@@ -81,13 +122,20 @@ class Clients:
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
 
     def _client(self, role: str, service: str, attempts: int) -> Any:
-        if role not in self._made:
+        session = self._credentials.session()
+        if self._is_stale(role, session):
             with self._lock:
-                if role not in self._made:
-                    self._made[role] = self._make(service, attempts)
-        return self._made[role]
+                if self._is_stale(role, session):
+                    self._made[role] = session, self._make(session, service, attempts)
+        return self._made[role][1]
 
-    def _make(self, service: str, attempts: int) -> Any:
+    def _is_stale(self, role: str, session: boto3.session.Session) -> bool:
+        """Say whether a client was never made, or of another session, whose credentials are no longer in force."""
+        made = self._made.get(role)
+        return made is None or made[0] is not session
+
+    def _make(self, session: boto3.session.Session, service: str, attempts: int) -> Any:
+        """Return a new client. A session must not make two at the same time: the caller holds the lock."""
         timeout = self._spec.call_timeout
         config = Config(
             connect_timeout=timeout * CONNECT_SHARE,
@@ -97,16 +145,18 @@ class Clients:
             user_agent_appid=self._appid,  # type: ignore[call-arg]
         )
         try:
-            # A session must not make two clients at the same time: the caller holds the lock.
-            self._session = self._session or boto3.session.Session(region_name=self._spec.region)
-            client = self._session.client(service, endpoint_url=self._spec.endpoint_url, config=config)  # type: ignore[call-overload]
-        except (BotoCoreError, ValueError) as error:
-            if isinstance(error, BotoCoreError):
-                raise translate(error, f"{service} client", None) from error
+            client = session.client(service, endpoint_url=self._spec.endpoint_url, config=config)  # type: ignore[call-overload]
+        except ValueError as error:
             raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
+        except Exception as error:
+            raise translate(error, f"{service} client", None, Stage.PREPARED) from error
+        bound_answers(client, timeout * (1 - CONNECT_SHARE), self.clock.elapsed)
+        credentials = session.get_credentials()
         client.meta.events.register("before-call", self._check)
+        client.meta.events.register("before-sign", lambda **_: self._credentials.prepare(session, credentials))
         client.meta.events.register("after-call", _refuse_broken)
         client.meta.events.register("request-created", self._note_start)
+        client.meta.events.register("before-send", _note_sent)
         client.meta.events.register("response-received", self._note_end)
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
         client.meta.events.register("before-parse.ecs.DescribeTasks", drop_misfits)
@@ -115,13 +165,20 @@ class Clients:
     def _check(self, model: OperationModel, **_: object) -> None:
         if self.clock.is_stopping():
             raise StoppingError
+        course = current_course()
+        if self.clock.elapsed() > course.until:
+            raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
         self._back_off.check(model.name)
 
-    def _note_start(self, request: Any, **_: object) -> None:
-        request.context["ecsq_sent_at"] = self.clock.elapsed()
+    def _note_start(self, request: Any, event_name: str, **_event: object) -> None:
+        sent_at = self.clock.elapsed()
+        request.context["ecsq_sent_at"] = sent_at
+        _, service, operation = event_name.split(".")
+        current_course().request = service, operation, sent_at
 
     def _note_end(self, event_name: str, **event: Any) -> None:
         """Report one request to the observer, unless it never left."""
+        current_course().request = None
         if isinstance(event["exception"], TooLateError):
             return
         _, service, operation = event_name.split(".")
@@ -130,6 +187,25 @@ class Clients:
         self._back_off.note(operation, sent_at, throttled=outcome == "throttled")
         self._observe(service, operation, outcome, self.clock.elapsed() - sent_at)
 
+    def _note_unread(self, course: Course) -> None:
+        """Report a request whose answer broke botocore's own parser, which then tells nobody of its end."""
+        if course.request is not None and course.stage is Stage.SENT:
+            service, operation, sent_at = course.request
+            self._observe(service, operation, "server_error", self.clock.elapsed() - sent_at)
+
+    def _heed_denial(self) -> None:
+        """Renew after a denial, now and then: the credentials may have been changed where they come from."""
+        now = self.clock.elapsed()
+        with self._lock:
+            if is_due := now - self._denial_heeded_at >= RENEW_EVERY:
+                self._denial_heeded_at = now
+        if is_due:
+            self.renew()
+
+
+def _note_sent(**_: object) -> None:
+    current_course().stage = Stage.SENT
+
 
 def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
     """Refuse a success that lacks what every success has.
@@ -137,7 +213,7 @@ def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object
     botocore takes an answer that was cut short or garbled for an empty one; "no tasks" and "unknown" are not the same.
     """
     if missing := _find_missing(model.service_model.service_name, model.name, parsed):
-        raise ResponseParserError(f"the answer to {model.name} is broken: it lacks {', '.join(missing)}")
+        raise ResponseParserError(f"it lacks {', '.join(missing)}")
 
 
 def _find_missing(service: str, operation: str, answer: Mapping[str, Any]) -> list[str]:

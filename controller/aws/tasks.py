@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from controller.aws.answers import read_texts
 from controller.aws.descriptions import FindAttendants, FindOutline, find_none, guess_task, read_task
-from controller.aws.errors import AWS_ERRORS, AwsError, Fault, translate
+from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.decision.task import LiveTask, StoppedTask
 
@@ -53,43 +54,40 @@ class Tasks:
         Raises AwsError when a call fails, or an answer is silent about a task: a listing that lacks a page is unknown,
         not shorter.
         """
-        with self._translating():
+        with self._asking():
             listed = list(self._list())
             arns = list(dict.fromkeys((*listed, *known)))
             told = [self._describe(batch) for batch in _cut(arns)]
-        now = self._clients.clock.now()
-        described = (task for each in told for task in each.tasks)
-        missing = {arn for each in told for arn in each.missing}
-        # A task that is listed is there, whatever the descriptions say.
-        odd = [arn for each in told for arn in each.odd] + [arn for arn in dict.fromkeys(listed) if arn in missing]
-        tasks = [read_task(task, find_outline, now, self._attendants) for task in described]
-        tasks += [guess_task(arn, find_outline, now) for arn in odd]
-        return Round(tuple(tasks), tuple(arn for arn in arns if arn in missing.difference(listed)))
+            now = self._clients.clock.now()
+            described = (task for each in told for task in each.tasks)
+            missing = {arn for each in told for arn in each.missing}
+            # A task that is listed is there, whatever the descriptions say.
+            odd = [arn for each in told for arn in each.odd] + [arn for arn in dict.fromkeys(listed) if arn in missing]
+            tasks = [read_task(task, find_outline, now, self._attendants) for task in described]
+            tasks += [guess_task(arn, find_outline, now) for arn in odd]
+            return Round(tuple(tasks), tuple(arn for arn in arns if arn in missing.difference(listed)))
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the controller's tasks of a family that were told to stop: those that drain, and those that ended.
 
         ECS lists the latter for at least an hour. Raises AwsError.
         """
-        with self._translating():
+        with self._asking():
             pages = self._clients.ecs().get_paginator("list_tasks")
             listed = pages.paginate(cluster=self._cluster, family=family, desiredStatus="STOPPED")
-            told = [self._describe(batch) for page in listed for batch in _cut(page["taskArns"])]
-        now = self._clients.clock.now()
-        ours = (task for each in told for task in each.tasks if task.get("startedBy") == self._started_by)
-        return tuple(read_task(task, find_outline, now, self._attendants) for task in ours)
+            told = [self._describe(batch) for page in listed for batch in _cut(read_texts(page["taskArns"]))]
+            now = self._clients.clock.now()
+            ours = (task for each in told for task in each.tasks if task.get("startedBy") == self._started_by)
+            return tuple(read_task(task, find_outline, now, self._attendants) for task in ours)
 
-    @contextmanager
-    def _translating(self) -> Iterator[None]:
-        try:
-            yield
-        except AWS_ERRORS as error:
-            raise translate(error, f'cluster "{self._cluster}"', "task.cluster") from error
+    def _asking(self) -> AbstractContextManager[object]:
+        """Turn whatever goes wrong into an AwsError: what an answer of another shape was to say is unknown."""
+        return self._clients.asking(f'cluster "{self._cluster}"', "task.cluster")
 
     def _list(self) -> Iterator[str]:
         pages = self._clients.ecs().get_paginator("list_tasks")
         for page in pages.paginate(cluster=self._cluster, startedBy=self._started_by):
-            yield from page["taskArns"]
+            yield from read_texts(page["taskArns"])
 
     def _describe(self, arns: Sequence[str]) -> _Told:
         """Describe up to 100 tasks. Raises AwsError when the answer is silent about one of them."""

@@ -13,6 +13,11 @@ def format_count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def as_clause(sentence: str) -> str:
+    """Return somebody else's sentence without its full stop, so that ours can go on behind it."""
+    return sentence if sentence.endswith("..") else sentence.rstrip().removesuffix(".")
+
+
 def format_clock(at: float) -> str:
     """Return the time of day of ``at``, seconds since the epoch, in UTC: ``09:41:07Z``."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%SZ")

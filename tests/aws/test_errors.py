@@ -35,7 +35,6 @@ def error(code: str, message: str = "no", status: int = 400) -> Disturbance:
         (error("ClusterNotFoundException"), Kind.MISSING),
         (error("InvalidParameterException"), Kind.INVALID),
         (error("SomethingNewException"), Kind.INVALID),
-        (error("SomethingNewException", status=502), Kind.SERVER_ERROR),
     ],
     ids=lambda value: f"{value.code}-{value.status}" if isinstance(value, Disturbance) else value.value,
 )
@@ -46,6 +45,13 @@ def test_a_failure_names_resource_reason_and_key(
     raised = failure(aws, cluster, disturbance)
     assert f'cluster "{cluster}": {disturbance.code}: {disturbance.message}' == str(raised)
     assert (kind, "task.cluster") == (raised.fault, raised.key)
+
+
+def test_what_passes_by_itself_names_no_key(aws: EmbeddedAws, cluster: str) -> None:
+    """There is nothing in the configuration to check while AWS itself is in trouble."""
+    raised = failure(aws, cluster, error("SomethingNewException", status=502))
+    assert f'cluster "{cluster}": SomethingNewException: no' == str(raised)
+    assert (Kind.SERVER_ERROR, None) == (raised.fault, raised.key)
 
 
 @pytest.mark.parametrize(

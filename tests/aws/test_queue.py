@@ -113,10 +113,10 @@ def test_a_url_is_looked_up_again_after_a_failure(aws: EmbeddedAws, queue: Creat
             None,
         ),
         (Disturbance("sqs", "*", "throttle", times=None), Kind.THROTTLED, None),
-        (Disturbance("sqs", "*", "error", times=None), Kind.SERVER_ERROR, "queue"),
+        (Disturbance("sqs", "*", "error", times=None), Kind.SERVER_ERROR, None),
         (Disturbance("sqs", "*", "lost_answer", times=None), Kind.UNREACHABLE, None),
-        (Disturbance("sqs", "*", "malformed", times=None), Kind.SERVER_ERROR, "queue"),
-        (Disturbance("sqs", "GetQueueAttributes", "replace", body={}), Kind.SERVER_ERROR, "queue"),
+        (Disturbance("sqs", "*", "malformed", times=None), Kind.SERVER_ERROR, None),
+        (Disturbance("sqs", "GetQueueAttributes", "replace", body={}), Kind.SERVER_ERROR, None),
         (
             Disturbance(
                 "sqs", "GetQueueAttributes", "replace", body={"Attributes": {"ApproximateNumberOfMessages": "many"}}

@@ -89,7 +89,10 @@ def test_a_failure_is_told_with_its_detail(
 def test_a_refused_call_has_started_nothing(
     aws: EmbeddedAws, call: dict[str, Any], disturbance: Disturbance, kind: Kind, key: str | None
 ) -> None:
-    """A 4xx is certain: it says of what kind it is, names the cluster, and is not sent again."""
+    """A 4xx is certain: it says of what kind it is, names the cluster, and is not sent again.
+
+    It names the key to check where a person has to mend it.
+    """
     aws.disturbances.add(disturbance)
     with pytest.raises(AwsError, match=f'RunTask in cluster "{call["cluster"]}": .*{disturbance.code}') as caught:
         run_task(clients_of(aws), call, time() + IN_TIME)

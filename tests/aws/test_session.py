@@ -8,8 +8,6 @@ from time import time
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
@@ -41,7 +39,7 @@ class Observer:
 
 def describe(clients: Clients, cluster: str) -> None:
     """Describe a task that is not there, whatever comes of it."""
-    with suppress(BotoCoreError, ClientError, ResponseParserError):
+    with suppress(AwsError), clients.asking("a task", None):
         clients.ecs().describe_tasks(cluster=cluster, tasks=["a"])
 
 

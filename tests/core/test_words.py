@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.core.words import format_clock, format_count, format_span
+from controller.core.words import as_clause, format_clock, format_count, format_span
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,17 @@ def test_one_is_singular(number: int, expected: str) -> None:
 def test_a_time_of_day_says_that_it_is_utc() -> None:
     """Nobody on call has to guess a time zone."""
     assert "01:02:03Z" == format_clock(3723.9)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("Cluster not found.", "Cluster not found"),
+        ("Rate exceeded", "Rate exceeded"),
+        ("cut here...", "cut here..."),
+        ("", ""),
+    ],
+)
+def test_ours_goes_on_behind_somebody_elses_sentence(sentence: str, expected: str) -> None:
+    """Which ends there without its full stop; what was left out stays marked."""
+    assert expected == as_clause(sentence)

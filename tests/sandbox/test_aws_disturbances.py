@@ -248,3 +248,48 @@ def test_it_answers_nothing_after_it_stopped() -> None:
     port = int(aws.url.rpartition(":")[2])
     with EmbeddedAws(region="eu-west-1", port=port) as again:
         assert again.url == aws.url
+
+
+@pytest.mark.parametrize(("works", "tasks"), [(True, 1), (False, 0)])
+def test_a_raw_answer_is_given_as_it_is(
+    aws: EmbeddedAws, cluster: str, template: str, *, works: bool, tasks: int
+) -> None:
+    """Any status and any bytes, with or without the work; a proxy's page, for example."""
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "raw", content=b"<html>", status=403, works=works))
+    with pytest.raises(ClientError, match=r"\(403\).*<html>"):
+        run(aws, cluster, template)
+    assert tasks == len(aws.ecs.tasks())
+
+
+def test_a_trickling_answer_arrives_whole(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """A byte at a time, head and body, after the work is done."""
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "trickle", delay=0.0001))
+    answered = run(aws, cluster, template)["tasks"]
+    assert [task["taskArn"] for task in answered] == [task.arn for task in aws.ecs.tasks()]
+
+
+def test_a_trickling_answer_is_let_go(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """What is left of it comes at once, as for every call that is held back."""
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "trickle", delay=60.0))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(run, aws, cluster, template, read_timeout=30.0)
+        eventually(aws.ecs.tasks)
+        while not answer.done():
+            aws.disturbances.release()
+    assert 1 == len(answer.result()["tasks"])
+
+
+def test_calls_can_be_told_by_the_key_that_signed_them(aws: EmbeddedAws, cluster: str) -> None:
+    """So that credentials can expire while others are in order."""
+    aws.disturbances.add(Disturbance("ecs", "*", "error", times=None, access_key="old"))
+    old = boto3.client(
+        "ecs",
+        region_name=aws.region,
+        endpoint_url=aws.url,
+        aws_access_key_id="old",
+        aws_secret_access_key="old",  # noqa: S106 - any key will do here
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(ClientError):
+        old.list_tasks(cluster=cluster)
+    assert [] == aws.client("ecs").list_tasks(cluster=cluster)["taskArns"]

@@ -103,7 +103,7 @@ def test_levels(capsys: pytest.CaptureFixture[str], level: str, expected: list[s
 def test_libraries_log_alike(capsys: pytest.CaptureFixture[str]) -> None:
     """What a library warns of has the form of our own lines, its traceback included; the rest is left out."""
     log.configure(LogSpec("info", "json"))
-    library = logging.getLogger("botocore.credentials")
+    library = logging.getLogger("some.library")
     library.info("looking")
     library.warning("no %s", "role")
     try:

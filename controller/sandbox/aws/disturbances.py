@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, make_json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from controller.sandbox.aws.wire import Request
 
@@ -29,6 +29,8 @@ Kind = Literal[
     "cut",  # the work is done, the connection is closed in the middle of the answer
     "malformed",  # the work is done, the answer is not valid JSON
     "replace",  # no work, a success with body as its document
+    "raw",  # the work is done if works is set, the answer is content with status and headers
+    "trickle",  # the work is done, the answer arrives a byte at a time with a pause of delay after each
 ]
 AT_THE_SOCKET = frozenset({"lost_request", "lost_answer", "cut"})
 WITHOUT_WORK = frozenset({"lost_request", "error", "throttle", "replace"})
@@ -48,6 +50,8 @@ class Disturbance:
     """How many calls it hits; None for no limit."""
     after: int = 0
     """How many matching calls pass before the first is hit."""
+    access_key: str | None = None
+    """Only calls signed with this access key match; None for any key."""
     client: str | None = None
     """Only calls of this client (the ``app/`` part of the User-Agent) match; None for any client."""
     where: Callable[[Json], bool] | None = None
@@ -57,14 +61,18 @@ class Disturbance:
     once_per: str | None = None
     """The name of a parameter: of the calls with the same value in it, at most one is hit."""
     delay: float = 0.0
-    """How long ``slow`` and ``slow_answer`` pause, seconds."""
+    """How long ``slow`` and ``slow_answer`` pause, and ``trickle`` after each byte, seconds."""
     works: bool = True
-    """Whether ``hang`` does the work before it hangs."""
+    """Whether ``hang`` and ``raw`` do the work first."""
     status: int = 500
     code: str = "ServerException"
     message: str = "Service Unavailable. Please try again later."
     body: Json = field(default_factory=dict)
     """The document that ``replace`` answers."""
+    content: bytes = b""
+    """The body that ``raw`` answers."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers that ``raw`` answers with."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -75,12 +83,15 @@ class Disturbance:
         return (
             self.service in ("*", request.service)
             and self.operation in ("*", request.operation)
+            and self.access_key in (None, request.access_key)
             and self.client in (None, request.client)
             and (self.where is None or self.where(request.parameters))
         )
 
     def make_answer(self) -> HttpAnswer:
         """Return the answer of a disturbance that answers instead of the service."""
+        if self.kind == "raw":
+            return HttpAnswer(self.status, self.content, self.headers)
         if self.kind == "replace":
             return make_json_answer(self.body)
         if self.kind == "throttle":
@@ -147,6 +158,12 @@ class Disturbances:
         with self._lock:
             released = self._released
         released.wait(seconds)
+
+    def pace(self, seconds: float) -> Callable[[], bool]:
+        """Return a pause of so many seconds to make again and again; it is none once ``release`` has come."""
+        with self._lock:
+            released = self._released
+        return lambda: released.wait(seconds)
 
     def count_hits(self) -> Counter[tuple[str, str]]:
         """Return how many calls were hit so far, by (service, kind of disturbance)."""

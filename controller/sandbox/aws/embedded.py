@@ -155,7 +155,7 @@ class EmbeddedAws:
     def _work(self, request: Request, disturbance: Disturbance | None) -> HttpAnswer | None:
         if disturbance is not None and disturbance.kind in WITHOUT_WORK:
             return None if disturbance.kind == "lost_request" else disturbance.make_answer()
-        if disturbance is not None and disturbance.kind == "hang" and not disturbance.works:
+        if disturbance is not None and not disturbance.works and disturbance.kind in {"hang", "raw"}:
             return None
         if refusal := self._refuse(request) or self.rates.charge(request):
             return refusal.to_answer()
@@ -178,6 +178,8 @@ class EmbeddedAws:
         return None
 
     def _prepare_delivery(self, answer: HttpAnswer | None, disturbance: Disturbance | None) -> Delivery:
+        if disturbance is not None and disturbance.kind == "raw":
+            return Delivery(disturbance.make_answer())
         if disturbance is None or (answer is None and disturbance.kind != "hang"):
             return Delivery(answer)
         if disturbance.kind == "slow_answer":
@@ -187,6 +189,8 @@ class EmbeddedAws:
             return Delivery(None)
         if disturbance.kind == "malformed" and answer is not None:
             return Delivery(HttpAnswer(200, MALFORMED, answer.headers))
+        if disturbance.kind == "trickle":
+            return Delivery(answer, pause=self.disturbances.pace(disturbance.delay))
         if disturbance.kind == "cut":
             return Delivery(answer, cut=True)
         return Delivery(None if disturbance.kind in AT_THE_SOCKET else answer)

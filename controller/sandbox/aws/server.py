@@ -31,6 +31,8 @@ class Delivery:
     """None to send nothing and close the connection."""
     cut: bool = False
     """Whether to send only half of the answer, and then close the connection."""
+    pause: Callable[[], object] | None = None
+    """The pause after each byte; None to send them all at once."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,7 +60,17 @@ class _Handler(BaseHTTPRequestHandler):
         if delivery.cut:
             self.close_connection = True
             body = body[: len(body) // 2]
-        self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+        self._write("\r\n".join([*head, "", ""]).encode("latin-1") + body, delivery.pause)
+
+    def _write(self, sent: bytes, pause: Callable[[], object] | None) -> None:
+        if pause is None:
+            self.wfile.write(sent)
+            return
+        for byte in sent:
+            if self.server.closing:
+                return
+            self.wfile.write(bytes([byte]))
+            pause()
 
     def handle(self) -> None:
         # Callers may give up in the middle of a call at any time.

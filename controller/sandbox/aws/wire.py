@@ -22,7 +22,7 @@ METADATA_PREFIX = "/v4/"
 METADATA = "task-metadata"
 """The service name of requests to that endpoint; they are unsigned and name none themselves."""
 
-_CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
 _PROCESS = re.compile(r"(?:^|\s)exec-env/(\S+)")
 
@@ -70,6 +70,8 @@ class Request:
     operation: str
     """The operation, such as ``RunTask``; empty if the request names none."""
     parameters: Json
+    access_key: str
+    """The access key ID in the credential scope; empty if unsigned."""
     client: str
     """The text after ``app/`` in the User-Agent (boto3's ``user_agent_appid``); empty if it has none."""
     process: str
@@ -109,7 +111,8 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
     ``parameters`` are empty if the body is not valid JSON: the service has to refuse the request.
     """
     scope = _CREDENTIAL.search(headers.get("authorization", ""))
-    region, service = scope.groups() if scope else ("", METADATA if path.startswith(METADATA_PREFIX) else "")
+    unsigned = ("", "", METADATA if path.startswith(METADATA_PREFIX) else "")
+    access_key, region, service = scope.groups() if scope else unsigned
     agent = headers.get("user-agent", "")
     app, process = _APP.search(agent), _PROCESS.search(agent)
     operation, parameters = _read_operation(headers, body)
@@ -122,6 +125,7 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
         region=region,
         operation=operation,
         parameters=parameters,
+        access_key=access_key,
         client=app.group(1) if app else "",
         process=process.group(1) if process else "",
     )

@@ -1,0 +1,90 @@
+"""A bound on the whole of a call: botocore's own read time-out begins anew with each byte that arrives.
+
+An answer that trickles in, a byte a second, would hold its thread for hours. The connections that are made here give an
+answer so many seconds as a whole, and no more memory than a sane one needs; what exceeds that ends as botocore's errors
+for a time-out and for a broken connection do.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Callable
+from functools import partial
+from http.client import HTTPResponse
+from typing import Any
+
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
+
+MAX_ANSWER = 64 << 20
+"""Bytes of an answer: many times what the largest page of tasks takes."""
+
+
+class _Arriving(io.RawIOBase):
+    """The bytes of one answer as they arrive."""
+
+    def __init__(self, sock: socket.socket, until: float, elapsed: Callable[[], float]) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._until = until
+        self._elapsed = elapsed
+        self._left = MAX_ANSWER
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        seconds = self._until - self._elapsed()
+        if seconds <= 0:
+            raise TimeoutError("the answer was not complete in time")
+        self._sock.settimeout(seconds)
+        arrived = self._raw.readinto(buffer) or 0
+        self._left -= arrived
+        if self._left < 0:
+            raise ConnectionAbortedError(f"the answer is longer than {MAX_ANSWER} bytes")
+        return arrived
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Source:
+    """What HTTPResponse takes for a socket: it asks for a file to read from, and nothing else."""
+
+    def __init__(self, arriving: _Arriving) -> None:
+        self._arriving = arriving
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._arriving)
+
+
+def _open_response(until: float, elapsed: Callable[[], float], sock: socket.socket, **how: Any) -> HTTPResponse:
+    return HTTPResponse(_Source(_Arriving(sock, until, elapsed)), **how)  # type: ignore[arg-type]
+
+
+class _Bounded:
+    """Mixed into botocore's connections: an answer has to be there whole within so many seconds of its request."""
+
+    seconds: float
+    elapsed: Callable[[], float]
+    response_class: Any
+
+    def getresponse(self) -> Any:
+        self.response_class = partial(_open_response, self.elapsed() + self.seconds, self.elapsed)
+        return super().getresponse()  # type: ignore[misc]
+
+
+def bound_answers(client: Any, seconds: float, elapsed: Callable[[], float]) -> None:
+    """Give each answer to a boto3 client so many seconds as a whole.
+
+    botocore offers no setting for it. Its session takes the classes of its connections from a dict that it shares with
+    all its pools, those of proxies as well.
+    """
+    members = {"seconds": seconds, "elapsed": staticmethod(elapsed)}
+    plain = type("BoundedConnection", (_Bounded, AWSHTTPConnection), members)
+    secure = type("BoundedTlsConnection", (_Bounded, AWSHTTPSConnection), members)
+    client._endpoint.http_session._pool_classes_by_scheme.update(
+        http=type("BoundedPool", (AWSHTTPConnectionPool,), {"ConnectionCls": plain}),
+        https=type("BoundedTlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": secure}),
+    )

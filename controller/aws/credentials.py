@@ -1,0 +1,78 @@
+"""Credentials: read by one thread however many need them, and never for longer than a poll can wait.
+
+Where they come from is boto3's own chain. Some of its sources are asked over the network, or run a command, and expire:
+then botocore fetches them anew when a call is signed. A source that fails is not asked again at once, since all scalers
+would do so one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import boto3
+from botocore.exceptions import NoCredentialsError
+
+from controller.aws.errors import AwsError, translate
+from controller.aws.gate import Gate
+from controller.aws.stages import Stage, current_course
+
+T = TypeVar("T")
+
+READ_WITHIN = 10.0
+"""Seconds that reading credentials should take at most; whoever waits for it gives up after that."""
+REST = 10.0
+"""Seconds after a failure in which nobody tries again."""
+
+
+class Credentials:
+    """boto3's session with its credentials; safe to use from every thread."""
+
+    def __init__(self, region: str | None, elapsed: Callable[[], float]) -> None:
+        self._region = region
+        self._elapsed = elapsed
+        self._gate = Gate(elapsed, READ_WITHIN)
+        self._session: boto3.session.Session | None = None
+        self._failure: tuple[float, AwsError] | None = None
+
+    def session(self) -> boto3.session.Session:
+        """Return the session, whose credentials have been read; a new one after a failure or a renewal.
+
+        Raises AwsError when there are none, or when they cannot be read.
+        """
+        return self._session or self._try(None, self._open)
+
+    def prepare(self, session: boto3.session.Session, credentials: Any) -> None:
+        """Fetch a session's credentials anew if they are about to expire, before a call is signed with them.
+
+        Raises AwsError when that fails; whoever asks for the session next gets a new one.
+        """
+        current_course().stage = Stage.SIGNING
+        self._try(session, credentials.get_frozen_credentials)
+
+    def renew(self) -> None:
+        """Forget the session, and that reading its credentials has failed."""
+        self._session = self._failure = None
+
+    def _open(self) -> boto3.session.Session:
+        if self._session is not None:  # opened while this thread waited
+            return self._session
+        session = boto3.session.Session(region_name=self._region)
+        if session.get_credentials() is None:
+            raise NoCredentialsError
+        self._session = session
+        return session
+
+    def _try(self, session: boto3.session.Session | None, read: Callable[[], T]) -> T:
+        """Read, unless the one before has just failed."""
+        known = self._failure
+        with self._gate.enter("reading AWS credentials", known and known[1]):
+            if self._failure is not None and self._elapsed() - self._failure[0] < REST:
+                raise AwsError(self._failure[1].fault, str(self._failure[1]))
+            try:
+                return read()
+            except Exception as error:
+                failure = translate(error, "AWS credentials", None, Stage.SIGNING)
+                if self._session is session:  # and not renewed meanwhile
+                    self._session, self._failure = None, (self._elapsed(), failure)
+                raise failure from error
