@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,10 @@ from controller.core.copies.sizing import TaskSize
 from controller.core.decision.explain import summarize
 from controller.core.decision.model import Decision, Numbers, Outcome, Reason
 
+PASSING = frozenset({"throttled", "unreachable", "server_error"})
+"""Kinds of failure, by ``controller.aws.errors.Fault``, that pass by themselves."""
+_ONCE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b\d{8}T\d{6}Z")
+"""What AWS's words hold that is another one each time: the id of a request, a moment."""
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "scarcity"})
 
 _HELD = ("draining", "draining_tasks", "ended", "ended_tasks", "unowned", "odd_tasks")
@@ -55,6 +60,8 @@ class Reconciled:
     launch: LaunchResult | None = None
     problem: str | None = None
     """Why something could not be observed, as a sentence."""
+    fault: str | None = None
+    """The kind of that failure."""
     held: Decision | None = None
     """The newest hold for the slot after a launch that failed. It tried nothing, so the failure still stands."""
     repeated: int = 0
@@ -130,16 +137,26 @@ def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
 def _find_failure(done: Reconciled) -> tuple[str | None, str | None] | None:
     """Return why a launch started nothing; None: it did, may have, or there was none."""
     launch = done.launch
-    return (launch.fault, launch.error) if launch and launch.outcome is Outcome.FAILED else None
+    return _sum_up(launch.fault, launch.error) if launch and launch.outcome is Outcome.FAILED else None
+
+
+def _sum_up(fault: str | None, said: str | None) -> tuple[str | None, str | None]:
+    """Return what of a failure stays the same for as long as it lasts.
+
+    Of what passes by itself that is its kind: AWS's refusal, the rest that is kept after it and the connection that
+    breaks meanwhile are one trouble in several words. Else it is what was said, without moments and request ids.
+    """
+    return fault, None if said is None or fault in PASSING else _ONCE.sub("", said)
 
 
 def _drop_times(done: Reconciled) -> tuple[object, ...]:
     decision = done.decision
     numbers, fleet = decision.numbers, decision.fleet
+    if done.problem is not None:
+        return decision.reason, _sum_up(done.fault, done.problem)
     return (
         decision.reason,
         decision.queue,
-        done.problem,
         numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity),
         fleet and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None),
     )

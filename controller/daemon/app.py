@@ -92,6 +92,14 @@ class Controller:
         self._server.start()
 
     def _reload(self) -> None:
+        """Take the file as it is now.
+
+        Credentials are read anew, and what waits after a failure is tried again, whether or not the file can be taken:
+        they may be what was mended.
+        """
+        self._services.renew()
+        for reconciler in self._reconcilers.values():
+            reconciler.try_again()
         self._take(self._configuration.reload)
 
     def _reload_if_changed(self) -> None:
@@ -150,6 +158,7 @@ class Controller:
                 reconcilers[scaler.name].configure(scaler)
                 if scaler.policy.poll_interval != before:
                     self._schedule.change(reconcilers[scaler.name])
+        self._services.clusters.keep({scaler.task.cluster for scaler in scalers})
 
     def _in_order(self) -> list[Reconciler]:
         """Return the reconcilers in the configuration's order."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol, Self
 
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError
+from controller.aws.gate import Gate
 from controller.aws.tasks import Round
 from controller.clock import Clock
 from controller.core.decision.breaker import Sign
@@ -27,6 +28,9 @@ from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
 from controller.scaling.roster import Roster
 
 NEVER = float("-inf")
+LISTED_WITHIN = 10.0
+"""Seconds that a listing should take at most; those that wait for it give up then, and hold."""
+_LISTING = "the listing of its cluster"
 
 
 class Lister(Protocol):
@@ -60,17 +64,18 @@ class _Snapshot:
 class Cluster:
     """The tasks of one controller in one cluster.
 
-    A listing is taken under a lock: whoever else asks meanwhile waits, and finds it done. Our own launches are
-    entered at once, without a listing.
+    A listing is taken by one, behind a gate: whoever else asks meanwhile waits, and finds it done, or goes without it
+    when it hangs. Our own launches are entered at once, without a listing.
     """
 
     def __init__(self, tasks: Lister, clock: Clock) -> None:
         self._tasks = tasks
         self._clock = clock
-        self._listing = Lock()
+        self._listing = Gate(clock.elapsed, LISTED_WITHIN)
         self._changing = Lock()
         self._snapshot = _Snapshot()
         self._failure: tuple[float, AwsError] | None = None
+        """When the last listing failed, and how; None: it did not."""
         self._history_read: set[str] = set()
         self.roster = Roster()
 
@@ -97,9 +102,10 @@ class Cluster:
         """Make sure that what is known stands on a listing that began at ``began_after`` or later.
 
         Raises AwsError when the cluster cannot be listed and described whole; whoever waited for that listing gets the
-        same error without another try.
+        same error without another try. Also raises it when another's listing takes too long.
         """
-        with self._listing:
+        known = self._failure
+        with self._listing.enter(_LISTING, known and known[1]):
             now = self._clock.now()
             # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
             if began_after <= self._snapshot.listed_at <= now:
@@ -110,7 +116,8 @@ class Cluster:
                 self._merge(now, self._tasks.observe(tuple(self._snapshot.ledger), self.roster.find_outline))
                 self._failure = None
             except AwsError as error:
-                self._failure = (now, error)
+                # By its end, which may be long after its beginning: those that waited all the while need no other try.
+                self._failure = (self._clock.now(), error)
                 raise
 
     def enter(self, tasks: Iterable[LiveTask]) -> None:
@@ -125,7 +132,7 @@ class Cluster:
         Whoever takes signs only after this has each task's once, those as well that were seen to end since.
         Raises AwsError when that cannot be told.
         """
-        with self._listing:
+        with self._listing.enter(_LISTING):
             for family in families:
                 if family not in self._history_read:
                     stopping = self._tasks.list_stopping(family, self.roster.find_outline)
@@ -170,3 +177,11 @@ class Clusters:
             if cluster not in self._clusters:
                 self._clusters[cluster] = Cluster(self._lister(cluster), self._clock)
             return self._clusters[cluster]
+
+    def keep(self, used: Collection[str]) -> None:
+        """Forget every cluster but those that are used.
+
+        One that is used again is listed before anything is launched there, as after a restart.
+        """
+        with self._lock:
+            self._clusters = {name: cluster for name, cluster in self._clusters.items() if name in used}

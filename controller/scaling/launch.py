@@ -25,6 +25,7 @@ from controller.core.decision.model import Decision, Outcome
 from controller.core.decision.slots import launch_token, slot_numbered
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult
+from controller.core.words import as_clause
 from controller.scaling.draft import DefinitionStore, Draft, Drafts
 from controller.telemetry.series import Series
 
@@ -181,8 +182,9 @@ class Launcher:
 def explain_error(spec: ScalerSpec, error: Exception) -> str:
     """Return an error as a sentence that names the scaler, and the key to check."""
     key = error.key if isinstance(error, AwsError) else None
-    where = "" if key is None else f"; check scalers[{spec.index}].{key}"
-    return f"scaler {spec.name}: {error}{where}"
+    if key is None:
+        return f"scaler {spec.name}: {error}"
+    return f"scaler {spec.name}: {as_clause(str(error))}; check scalers[{spec.index}].{key}"
 
 
 def annotate(result: LaunchResult, spec: ScalerSpec, draft: Draft, asked: int) -> LaunchResult:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock
 
-from controller.aws.errors import FOR_A_PERSON, Fault
+from controller.aws.errors import FOR_A_PERSON, MAX_QUOTE, Fault
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
 from controller.core.decision.busy import explain_contradiction
@@ -15,6 +17,7 @@ from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled, is_same_again, repeat
 from controller.scaling.cycle import Aim, Cycle, Turn
+from controller.scaling.fleet import Cluster
 from controller.scaling.launch import explain_error
 from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.services import Services
@@ -27,12 +30,20 @@ MAX_RETRY_PAUSE = 60.0
 TRIED_SLOWLY = FOR_A_PERSON | {Fault.CAPACITY}
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a reconcile works on; swapped whole by a reload."""
+
+    aim: Aim
+    cluster: Cluster
+
+
 class Reconciler:
     """One scaler: its configuration, its cycle, and its last decisions."""
 
     def __init__(self, spec: ScalerSpec, services: Services) -> None:
         self._services = services
-        self._aim = services.aim_at(spec)
+        self._target = _Target(services.aim_at(spec), services.cluster_of(spec))
         self._cycle = Cycle(services.budget, services.clock.now)
         self._lock = Lock()
         self._failures = 0
@@ -47,24 +58,28 @@ class Reconciler:
 
     def configure(self, spec: ScalerSpec) -> None:
         """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
-        aim = self._services.aim_at(spec)
-        before, after = self._services.cluster_of(self.spec), self._services.cluster_of(spec)
+        target = _Target(self._services.aim_at(spec), self._services.cluster_of(spec))
+        before, after = self._target.cluster, target.cluster
         if after is not before:
             before.roster.dismiss(spec.name)
         after.roster.enrol(spec, self.series)
         self.series.show_configuration(spec.policy)
-        self._aim = aim
+        self._target = target
+        self.try_again()
+
+    def try_again(self) -> None:
+        """Let the next poll try what it would still have waited with, after a failure."""
         self._not_before = 0.0
 
     @property
     def spec(self) -> ScalerSpec:
         """The configuration in force."""
-        return self._aim.spec
+        return self._target.aim.spec
 
     def retire(self) -> None:
         """Stop reconciling and remove the series; the tasks finish by themselves."""
         self._retired.set()
-        self._services.cluster_of(self.spec).roster.dismiss(self.spec.name)
+        self._target.cluster.roster.dismiss(self.spec.name)
         if self._lock.acquire(blocking=False):
             try:
                 self.series.forget()
@@ -84,8 +99,8 @@ class Reconciler:
     @property
     def memory(self) -> Memory:
         """All that only this process knows of the scaler."""
-        spec, clock = self.spec, self._services.clock
-        cluster = self._services.cluster_of(spec)
+        target, clock = self._target, self._services.clock
+        spec, cluster = target.aim.spec, target.cluster
         rests = self._not_before - clock.elapsed()
         return Memory(
             state=self.state,
@@ -111,7 +126,7 @@ class Reconciler:
     @property
     def tasks(self) -> tuple[LiveTask, ...]:
         """The live tasks as far as known."""
-        return self._services.cluster_of(self.spec).tasks_of(self.spec.name)
+        return self._target.cluster.tasks_of(self.spec.name)
 
     def reconcile(self) -> float | None:
         """Observe, decide, plan, launch and record, once.
@@ -122,13 +137,13 @@ class Reconciler:
         resting = self._retired.is_set() or self._services.clock.elapsed() < self._not_before
         if resting or not self._lock.acquire(blocking=False):
             return None
+        began = self._services.clock.elapsed()
         try:
-            return None if self._retired.is_set() else self._reconcile(self._aim)
+            return None if self._retired.is_set() else self._reconcile(self._target, began)
         except StoppingError:
             return None
-        except Exception:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
-            log.report_breakage(self.spec.name)
-            self.series.count_breakage()
+        except Exception as error:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
+            self._record(self._describe_breakage(error), self._services.clock.elapsed() - began)
             return None
         finally:
             self._lock.release()
@@ -136,36 +151,45 @@ class Reconciler:
             if self._retired.is_set():
                 self.series.forget()
 
-    def _reconcile(self, aim: Aim) -> float | None:
-        spec, clock = aim.spec, self._services.clock
-        began = clock.elapsed()
-        turn = self._cycle.run(aim, self._launch)
-        problem = None if turn.seen.problem is None else explain_error(spec, turn.seen.problem)
-        self._record(Reconciled(spec.name, turn.decision, turn.result, problem), clock.elapsed() - began)
+    def _reconcile(self, target: _Target, began: float) -> float | None:
+        spec = target.aim.spec
+        turn = self._cycle.run(target.aim, partial(self._launch, target.cluster))
+        error = turn.seen.problem
+        problem = None if error is None else explain_error(spec, error)
+        done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
+        self._record(done, self._services.clock.elapsed() - began)
         self._tell_of_contradiction(turn.decision)
         self._back_off(turn, spec.policy.poll_interval)
         return turn.decision.look_again_at
 
-    def _launch(self, spec: ScalerSpec, decision: Decision) -> LaunchResult:
-        enter = self._services.cluster_of(spec).enter
-        result = self._services.launcher.launch(spec, decision, enter, self.series)
+    def _launch(self, cluster: Cluster, spec: ScalerSpec, decision: Decision) -> LaunchResult:
+        result = self._services.launcher.launch(spec, decision, cluster.enter, self.series)
         if result.plan is not None and result.warnings != self._warned:
             # They name the revision, so that they are told once for each.
             self._warned = result.warnings
             log.report_template(spec.name, result.warnings)
         return result
 
+    def _describe_breakage(self, error: Exception) -> Reconciled:
+        """Return the record of a reconcile that ended in an error of our own: what it had seen by then is lost."""
+        decision = Decision(self._services.clock.now(), Reason.BROKEN)
+        said = " ".join(repr(error).split())[:MAX_QUOTE]
+        problem = f"scaler {self.spec.name}: a fault of the controller itself, {said}; its log has the traceback"
+        return Reconciled(self.spec.name, decision, problem=problem)
+
     def _record(self, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, log and status; one that tells nothing new is counted, and not logged again."""
         previous = self.last
-        self.series.show_reconcile(done, seconds)
-        self.observed = self.observed or done.problem is None
-        if previous is not None and is_same_again(previous, done):
+        is_new = previous is None or not is_same_again(previous, done)
+        # The record comes first, so that what breaks after it is not told with an older decision.
+        if previous is None or is_new:
+            self.decisions.append(done)
+        else:
             self.decisions[-1] = repeat(previous, done)
-            return
-        # The record first: whatever becomes of the log, the status is that of now.
-        self.decisions.append(done)
-        log.report_decision(done, previous)
+        self.observed = self.observed or done.problem is None
+        self.series.show_reconcile(done, seconds)
+        if is_new:
+            log.report_decision(done, previous)
 
     def _tell_of_contradiction(self, decision: Decision) -> None:
         """Log once that workers seem to be busy without a message in flight; again only after some were in flight."""

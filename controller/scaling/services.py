@@ -38,6 +38,8 @@ class Services:
     budget: SharedBudget
     metrics: Metrics
     clock: Clock
+    renew: Callable[[], None]
+    """Reads credentials anew, from wherever they come."""
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
@@ -62,4 +64,5 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         budget=SharedBudget(),
         metrics=metrics,
         clock=clock,
+        renew=clients.renew,
     )

@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict
 
 from controller.config import LogSpec
-from controller.core.decision.model import Outcome
+from controller.core.decision.model import Outcome, Reason
 from controller.core.record import Reconciled, record
 from controller.telemetry.lines import LINES
 
@@ -85,8 +85,12 @@ def _report_thread(ended: threading.ExceptHookArgs) -> None:
 def report_decision(done: Reconciled, previous: Reconciled | None) -> None:
     """Log one decision, and how often the one before it had repeated itself.
 
-    Whoever reads along finds first which scaler it is, and what was decided in a sentence.
+    Whoever reads along finds first which scaler it is, and what was decided in a sentence. Of a reconcile that broke
+    it is the traceback that tells what to mend: it is that of the exception that is handled now.
     """
+    if done.decision.reason is Reason.BROKEN:
+        structlog.get_logger().exception("reconcile broke", scaler=done.scaler, error=done.problem)
+        return
     told = record(done)
     first = {key: told[key] for key in ("scaler", "reason", "text")}
     fields = first | {key: value for key, value in told.items() if key not in {"repeated", "since"}}
@@ -102,11 +106,6 @@ def report_decision(done: Reconciled, previous: Reconciled | None) -> None:
 def _leave_out_unknown(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Leave out what is None: a person misses nothing by it, and a program takes JSON, where every key stays."""
     return {key: value for key, value in event.items() if value is not None}
-
-
-def report_breakage(scaler: str) -> None:
-    """Log a reconcile that ended in an error of our own, with its traceback."""
-    structlog.get_logger().exception("reconcile broke", scaler=scaler)
 
 
 def report_template(scaler: str, warnings: Iterable[str]) -> None:

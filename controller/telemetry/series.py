@@ -68,14 +68,6 @@ class Series:
         self._count_launch(done.launch)
         self._count_verdict(judge(done, launches_fail=self._launches_fail), decision.at)
 
-    def count_breakage(self) -> None:
-        """Count a reconcile that broke; what it did not get to see is unknown."""
-        for observed in (self._queue, self._containers, self._tasks, self._held, self._oldest, self._desired):
-            observed.drop()
-        self._reconciles["failed"].inc()
-        # It may have been the launch that broke.
-        self._launches_fail = True
-
     def count_start(self, seconds: float) -> None:
         """Count a task that became RUNNING so many seconds after RunTask."""
         self._start_duration.observe(seconds)

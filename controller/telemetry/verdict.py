@@ -26,6 +26,8 @@ class Hold(Enum):
     """A launch is due and waits for its window: nothing is said until it was tried, and it may never be."""
     BLIND = auto()
     """The queue or the cluster could not be read: it does not work."""
+    BROKEN = auto()
+    """The reconcile broke, in its launch for all that is known."""
 
 
 HOLDS: Mapping[Reason, Hold] = {
@@ -42,6 +44,7 @@ HOLDS: Mapping[Reason, Hold] = {
     Reason.SLOT: Hold.ABOUT_TO_TRY,
     Reason.UNKNOWN_BACKLOG: Hold.BLIND,
     Reason.UNKNOWN_FLEET: Hold.BLIND,
+    Reason.BROKEN: Hold.BROKEN,
 }
 """Every reason; a decision to launch is judged by its launch, and says as little as a hold until that was tried."""
 _NOTHING_CERTAIN = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
@@ -70,4 +73,5 @@ def judge(done: Reconciled, *, launches_fail: bool) -> Verdict:
         return Verdict("failed" if failed else "held" if held else "launched", not failed, failed)
     hold = HOLDS[done.decision.reason]
     successful = hold is Hold.ENOUGH or (hold is Hold.NOT_TRIED and not launches_fail)
-    return Verdict("failed" if hold is Hold.BLIND else "held", successful, launches_fail)
+    outcome = "failed" if hold in {Hold.BLIND, Hold.BROKEN} else "held"
+    return Verdict(outcome, successful, launches_fail or hold is Hold.BROKEN)

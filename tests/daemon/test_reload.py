@@ -195,3 +195,18 @@ def test_the_log_follows_the_file(shared_aws: EmbeddedAws, daemon: Daemon, idle:
     daemon.reload(configuration(shared_aws, quiet, loud))
     eventually(lambda: daemon.decisions(loud["name"]), within=SOON)
     assert [] == daemon.decisions(quiet["name"])
+
+
+def test_a_cluster_that_is_used_again_is_listed_again(
+    shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]
+) -> None:
+    """Nothing is kept of one that no scaler uses: what lives there by now is found out, as after a restart."""
+    moves, first, other = idle(), create_cluster(shared_aws), create_cluster(shared_aws)
+
+    def listings(cluster: str) -> int:
+        calls = shared_aws.journal.calls("ecs", "ListTasks", client=CLIENT)
+        return sum(call.parameters["cluster"] == cluster for call in calls)
+
+    for cluster, number in ((first, 1), (other, 1), (first, 2)):
+        daemon.reload(configuration(shared_aws, moves | {"task": moves["task"] | {"cluster": cluster}}))
+        eventually(lambda cluster=cluster, number=number: listings(cluster) == number, within=SOON)

@@ -112,7 +112,7 @@ def test_status_tells_the_same(daemon: Daemon) -> None:
         (
             "no-cluster",
             "unknown_fleet",
-            'scaler no-cluster: cluster "absent": ClusterNotFoundException: Cluster not found.; '
+            'scaler no-cluster: cluster "absent": ClusterNotFoundException: Cluster not found; '
             "check scalers[4].task.cluster",
         ),
         (

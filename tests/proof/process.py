@@ -93,6 +93,7 @@ class Process:
             budget=SharedBudget(),
             metrics=METRICS,
             clock=clock,
+            renew=lambda: None,
         )
         self.reconciler = Reconciler(spec, services)
         self._stepped = Stepped(self.reconciler.reconcile)

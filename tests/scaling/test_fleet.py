@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.aws.errors import AwsError
+from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.fleet import Cluster, Clusters
+from controller.scaling.fleet import LISTED_WITHIN, Cluster, Clusters
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
@@ -400,3 +400,69 @@ def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: 
         given = list(pool.map(lambda _: clusters.of("one"), range(THREADS)))
     assert 1 == len({id(cluster) for cluster in given})
     assert clusters.of("one") is not clusters.of("two")
+
+
+def test_a_cluster_that_nobody_uses_is_forgotten(watch: Watch, clock: ManualClock) -> None:
+    """Who uses it again finds it unlisted, as after a restart; the others stay as they are."""
+    clusters = Clusters(lambda name: Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock))
+    stays, goes = clusters.of("one"), clusters.of(watch.name)
+    goes.refresh(START)
+    clusters.keep({"one"})
+    assert stays is clusters.of("one")
+    assert goes is not clusters.of(watch.name)
+    assert not clusters.of(watch.name).is_listed
+
+
+def hang(watch: Watch, pool: ThreadPoolExecutor, began_after: float) -> Future[None]:
+    """Let a listing begin that hangs until the disturbances are released."""
+    before = watch.listings()
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=60.0))
+    listing = pool.submit(watch.cluster.refresh, began_after)
+    eventually(lambda: watch.listings() > before)
+    return listing
+
+
+def test_nobody_waits_for_a_listing_that_hangs(watch: Watch, clock: ManualClock) -> None:
+    """Whoever finds it overdue is told so at once; when it comes after all, it counts."""
+    with ThreadPoolExecutor(1) as pool:
+        listing = hang(watch, pool, START)
+        clock.now += LISTED_WITHIN
+        for ask in (lambda: watch.cluster.refresh(START), lambda: watch.cluster.read_history(["family"])):
+            with pytest.raises(AwsError, match="the listing of its cluster has not ended after 10s") as caught:
+                ask()
+            assert Fault.UNREACHABLE == caught.value.fault
+        watch.aws.disturbances.release()
+        listing.result(10)
+    assert watch.cluster.is_listed
+
+
+def test_while_a_cluster_fails_one_scaler_is_enough_to_try(watch: Watch, clock: ManualClock) -> None:
+    """The others are told of the last failure, in its own words, and are free for other clusters."""
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="AccessDeniedException"))
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(START)
+    with ThreadPoolExecutor(1) as pool:
+        clock.now += POLL
+        listing = hang(watch, pool, clock.now)
+        clock.now += 2.0
+        with pytest.raises(AwsError, match="AccessDeniedException"):
+            watch.cluster.refresh(clock.now)
+        watch.aws.disturbances.release()
+        listing.result(10)
+    watch.cluster.refresh(START + POLL)
+
+
+def test_who_waited_for_a_listing_that_failed_late_tries_no_other(watch: Watch, clock: ManualClock) -> None:
+    """They came while it was under way, so what became of it answers them as well."""
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", delay=60.0))
+    watch.aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "error", times=None))
+    watch.run()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(watch.cluster.refresh, START)
+        eventually(watch.aws.disturbances.count_hits)
+        clock.now += 5.0
+        second = pool.submit(watch.cluster.refresh, START + 4.0)
+        watch.aws.disturbances.release()
+        assert first.exception(10) is not None
+        assert second.exception(10) is not None
+    assert 1 == watch.listings()

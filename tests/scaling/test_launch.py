@@ -655,7 +655,7 @@ def denied(operation: str) -> str:
             {"cluster": "nowhere"},
             None,
             Kind.MISSING,
-            'RunTask in cluster "nowhere": ClusterNotFoundException: Cluster not found.; check scalers[2].task',
+            'RunTask in cluster "nowhere": ClusterNotFoundException: Cluster not found; check scalers[2].task',
         ),
         (
             {"container": "wroker"},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,8 @@ from tests.support.scene import APP, NEXT, NOW, POLL, SLOT, Scene, build, last, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from controller.scaling.services import Services
 
 
 @pytest.fixture
@@ -84,6 +87,23 @@ def test_an_unknown_backlog_holds(scene: Scene) -> None:
     assert ["GetQueueUrl", "ListTasks", "GetQueueUrl"] == scene.asked()
 
 
+def test_a_scaler_that_comes_back_to_a_cluster_launches_nothing_twice(scene: Scene) -> None:
+    """The cluster was forgotten meanwhile, with what was launched there: it is listed before anything else is."""
+    scene.send(2)
+    scaler, home, away = scene.scaler(), scene.cluster, create_cluster(scene.aws)
+    clusters = scene.services.clusters
+    known = clusters.of(home)
+    assert [Reason.LAUNCH] == reasons(scene, scaler, NOW)
+    for place in (away, home):
+        scaler.configure(scene.spec(cluster=place, paused=place == away))
+        clusters.keep({place})
+        scene.clock.now += 1
+        scaler.reconcile()
+    assert known is not clusters.of(home)
+    scene.let_pass(60, scaler)
+    assert (2, 2) == (len(scene.aws.ecs.tasks()), last(scaler).decision.fleet and last(scaler).decision.fleet.live)
+
+
 class BrokenQueue:
     """A reader with an error of our own."""
 
@@ -92,14 +112,20 @@ class BrokenQueue:
         raise ZeroDivisionError
 
 
+def break_queue(scaler: Reconciler) -> Services:
+    """Let a scaler's next reconciles meet an error of our own; gives what it had before."""
+    whole = scaler._services
+    scaler._services = replace(whole, queue=lambda _: BrokenQueue())
+    scaler.configure(scaler.spec)
+    return whole
+
+
 def test_an_error_of_our_own_ends_one_reconcile_and_no_more(scene: Scene) -> None:
     """It is counted as failed, what was not seen is shown no longer, and the next poll goes on."""
     scene.send(2)
     scaler = scene.scaler(paused=True)
     scaler.reconcile()
-    broken = replace(scene.services, queue=lambda _: BrokenQueue())
-    whole, scaler._services = scaler._services, broken
-    scaler.configure(scaler.spec)
+    whole = break_queue(scaler)
     assert None is scaler.reconcile()
     sample = scene.services.metrics.registry.get_sample_value
     assert 1 == sample("ecsq_reconciles_total", {"scaler": SCALER, "outcome": "failed"})
@@ -108,6 +134,42 @@ def test_an_error_of_our_own_ends_one_reconcile_and_no_more(scene: Scene) -> Non
     scaler.configure(scaler.spec)
     scaler.reconcile()
     assert 2 == sample("ecsq_queue_messages", {"scaler": SCALER, "state": "visible"})
+
+
+def test_a_reconcile_that_broke_is_the_last_one(scene: Scene) -> None:
+    """Nothing older is shown in its place: it says that it broke, and how; what repeats itself is counted."""
+    scaler = scene.scaler(paused=True)
+    scaler.reconcile()
+    break_queue(scaler)
+    with capture_logs() as logs:
+        assert [Reason.BROKEN] * 3 == reasons(scene, scaler, *(NOW + POLL * poll for poll in range(1, 4)))
+    shown = describe_scaler(scaler)
+    assert shown["problem"] == shown["last_decision"]["error"]
+    assert re.fullmatch(
+        rf"scaler {SCALER}: a fault of the controller itself, AttributeError\(.*read_counts.*\); its log has .*",
+        shown["problem"],
+    )
+    assert ("broken", NOW + 3 * POLL, 2) == tuple(shown["last_decision"][key] for key in ("reason", "at", "repeated"))
+    assert [["decision", "hold: the reconcile broke, by a fault of the controller itself"]] == shown["explanation"]
+    assert [True] == [line["exc_info"] for line in logs if line["event"] == "reconcile broke"]
+    assert 1 == len(logs)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("sqs", "GetQueueAttributes"), ("ecs", "ListTasks"), ("ecs", "RunTask")]
+)
+def test_a_throttle_that_lasts_is_told_once(scene: Scene, service: str, operation: str) -> None:
+    """AWS's refusals, and the rests after them with their seconds, are one trouble; meanwhile the queue may grow."""
+    scene.send(2)
+    scaler = scene.scaler()
+    scene.aws.disturbances.add(Disturbance(service, operation, "throttle", times=None))
+    with capture_logs() as logs:
+        for _ in range(8):
+            scene.let_pass(POLL, scaler)
+            scene.send(1)
+    told = [line for line in logs if line["event"] == "decision"]
+    assert {"throttled"} == {last(scaler).fault or (last(scaler).launch and last(scaler).launch.fault)}
+    assert (1, True) == (len([line for line in told if line["error"]]), last(scaler).repeated >= 6)
 
 
 @pytest.mark.parametrize("operation", ["ListTasks", "DescribeTasks"])

@@ -13,7 +13,7 @@ import structlog
 
 from controller.config import LogSpec
 from controller.core.copies.packing import Plan
-from controller.core.decision.model import Fleet, Outcome, QueueCounts
+from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.telemetry import log
 from controller.telemetry.lines import LINES
@@ -206,7 +206,8 @@ def test_a_broken_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         _ = {}["taskArns"]
     except KeyError:
-        log.report_breakage("one")
+        log.report_decision(Reconciled("one", Decision(1e9, Reason.BROKEN), problem="a fault of ours"), None)
     [line] = written(capsys)
-    assert ("reconcile broke", "error", "one") == (line["event"], line["level"], line["scaler"])
+    told = ("reconcile broke", "error", "one", "a fault of ours")
+    assert told == tuple(line[key] for key in ("event", "level", "scaler", "error"))
     assert "KeyError: 'taskArns'" in line["exception"]

@@ -279,7 +279,7 @@ def test_a_failure_does_not_look_like_a_success(metrics: Metrics, series: Series
     before = samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
     assert NOW == before
     series.show_reconcile(Reconciled(SCALER, decided(POLICY, None, None, later=60)), 0.01)
-    series.count_breakage()
+    series.show_reconcile(Reconciled(SCALER, Decision(NOW + 80, Reason.BROKEN), problem="a fault of ours"), 0.01)
     series.show_reconcile(Reconciled(SCALER, Decision(NOW + 90, Reason.COOLDOWN)), 0.01)
     assert before == samples(metrics)["last_successful_reconcile_timestamp_seconds", ()]
 

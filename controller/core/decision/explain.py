@@ -12,12 +12,13 @@ from controller.core.decision.held import explain_held
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, DrainWithin, MessageState, PerContainer, Policy, Steps
 from controller.core.decision.slots import slot_numbered
-from controller.core.words import format_clock, format_count, format_span
+from controller.core.words import as_clause, format_clock, format_count, format_span
 
 Line = tuple[str, str]
 """The subject of a line, and its text."""
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
+_BROKEN = "hold: the reconcile broke, by a fault of the controller itself"
 _AT_MAX_IN_DOUBT = "hold: max_containers is reached if the launches in doubt have started everything"
 _AT_MAX_HELD = "hold: max_containers is reached with {held} of tasks that are not gone yet"
 _NOTHING_VISIBLE = "hold: {missing} short of the level, but no message is visible"
@@ -40,6 +41,8 @@ _VERDICTS = {
 def summarize(decision: Decision) -> str:
     """Return the decision and its cause in one line."""
     numbers, fleet = decision.numbers, decision.fleet
+    if decision.reason is Reason.BROKEN:
+        return _BROKEN
     if decision.queue is None:
         return "hold: the queue could not be read, so the backlog is unknown"
     if numbers is None or fleet is None:
@@ -78,6 +81,9 @@ def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:
 
 def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+    if decision.reason is Reason.BROKEN:
+        yield "decision", summarize(decision)
+        return
     yield "queue", _explain_queue(policy, queue, fleet, decision.at)
     yield "fleet", _explain_fleet(fleet) if queue else "not asked for: without a backlog nothing is launched"
     if fleet:
@@ -210,7 +216,7 @@ def _explain_breaker(policy: Policy, numbers: Numbers, fleet: Fleet, now: float)
     breaker, within = numbers.breaker, policy.breaker.within
     soon = f", or failed within {format_span(within)} of their start" if within else ""
     bad = f"{format_count(breaker.bad_ends, 'task')} in a row failed to start{soon}"
-    cause = f", the last: {breaker.cause}" if breaker.cause else ""
+    cause = f", the last: {as_clause(breaker.cause)}" if breaker.cause else ""
     if is_probing(breaker, fleet.newest_task_at):
         return f"{bad}{cause}; a single task was launched as a probe, and has not shown yet whether it works"
     until = breaker.open_until or 0.0

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     UNKNOWN_BACKLOG = "unknown_backlog"
     UNKNOWN_FLEET = "unknown_fleet"
+    BROKEN = "broken"
 
 
 class Outcome(StrEnum):

@@ -77,6 +77,7 @@ ONE_LINERS = {
         decided(policy(), settled(), queue(2), None),
         "hold: the cluster could not be read, so what lives is unknown",
     ),
+    Reason.BROKEN: (Decision(NOW, Reason.BROKEN), "hold: the reconcile broke, by a fault of the controller itself"),
 }
 """A decision of every reason, and how it reads."""
 
