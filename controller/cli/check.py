@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.cli.options import config_option
+from controller.cli.output import say
 from controller.config import ConfigError, load
 from controller.core.words import format_count
 
@@ -26,8 +27,8 @@ def command(context: click.Context, config: Path) -> None:
     try:
         loaded = load(config)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        say(map(str, error.problems), err=True)
         context.exit(1)
-    for warning in loaded.warnings:
-        click.echo(f"{warning.place}: warning: {warning.key}: {warning.message}", err=True)
-    click.echo(f"{config}: valid, {format_count(len(loaded.spec.scalers), 'scaler')}")
+    warnings = (f"{warning.place}: warning: {warning.key}: {warning.message}" for warning in loaded.warnings)
+    say(warnings, err=True)
+    say([f"{config}: valid, {format_count(len(loaded.spec.scalers), 'scaler')}"])

@@ -76,13 +76,13 @@ def draw(shown: Shown, document: str) -> Iterator[str]:
     template, family = shown.draft.template.label, shown.definition["family"]
     if shown.k == 1:
         yield f"scaler {shown.scaler}: one worker a task runs {template} itself; nothing is registered for it"
-        yield document
+        yield from document.split("\n")
         if shown.warnings:
             yield ""
         yield from (f"- {note}" for note in _list_notes(shown))
         return
     yield f"scaler {shown.scaler}: {shown.k} workers a task run {family}, derived from {template}"
-    yield document
+    yield from document.split("\n")
     yield ""
     yield f"--- {template}"
     yield f"+++ {family}"

@@ -17,6 +17,7 @@ from controller.aws.errors import AwsError
 from controller.cli import definition
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.options import config_option
+from controller.cli.output import say, say_json, say_safe
 from controller.clock import machine_clock
 from controller.config import ConfigError, ControllerSpec, Loaded, ScalerSpec, load
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
@@ -24,6 +25,7 @@ from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
 from controller.core.decision.explain import explain
 from controller.core.decision.slots import slot_length
+from controller.core.printable import make_printable, show
 from controller.core.record import LaunchResult, record
 from controller.core.words import format_clock, format_count
 from controller.scaling.draft import Draft
@@ -63,7 +65,7 @@ def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bo
     try:
         loaded = load(config)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        say(map(str, error.problems), err=True)
         raise SystemExit(1) from error
     spec = loaded.spec
     chosen = _choose(spec, scaler, config)
@@ -75,7 +77,8 @@ def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bo
     if as_json:
         _say_json(answers, definition.to_plain)
     else:
-        _say([answer for answer in answers if isinstance(answer, definition.Shown)], _draw_definition)
+        # The template's own values stay as they are, so that what is shown can be registered by hand.
+        _say([answer for answer in answers if isinstance(answer, definition.Shown)], _draw_definition, make_printable)
     _complain([answer.error for answer in answers if isinstance(answer, definition.Refused)])
 
 
@@ -88,11 +91,9 @@ def _show_previews(
         _say_json(previews, _to_plain)
     else:
         _say(previews, _draw)
-        click.echo()
-        for line in _describe_memory(previews, daemon):
-            click.echo(line)
+        say(["", *_describe_memory(previews, daemon)])
         if is_other:
-            click.echo(f"It runs another configuration than {loaded.path} as it is now.")
+            say([f"It runs another configuration than {loaded.path} as it is now."])
     _complain([each.done.problem for each in previews if each.done.problem])
 
 
@@ -138,18 +139,17 @@ def _describe_memory(previews: list[Preview], daemon: str | None) -> Iterator[st
 
 
 def _say_json(items: list[T], plain: Callable[[T], dict[str, Any]]) -> None:
-    click.echo(json.dumps([plain(item) for item in items], indent=2))
+    say_json([plain(item) for item in items])
 
 
-def _say(items: list[T], lines: Callable[[T], Iterator[str]]) -> None:
-    if items:
-        click.echo("\n\n".join("\n".join(lines(item)) for item in items))
+def _say(items: list[T], lines: Callable[[T], Iterator[str]], convert: Callable[[str], str] = show) -> None:
+    for index, item in enumerate(items):
+        say_safe(map(convert, ["", *lines(item)] if index else lines(item)))
 
 
 def _complain(problems: list[str]) -> None:
     """Say what went wrong, a line each, and end with 1 if anything did."""
-    for problem in problems:
-        click.echo(problem, err=True)
+    say(problems, err=True)
     if problems:
         raise SystemExit(1)
 

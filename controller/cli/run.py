@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from controller.cli.options import config_option
+from controller.cli.output import say
 from controller.config import ConfigError
 from controller.daemon.app import run
 from controller.daemon.web import CannotListenError
@@ -21,5 +22,5 @@ def command(config: Path, *, dry_run: bool, watch: bool) -> None:
     try:
         run(config, dry_run=dry_run, watch=watch)
     except (ConfigError, CannotListenError) as error:
-        click.echo(str(error), err=True)
+        say(map(str, error.problems if isinstance(error, ConfigError) else [error]), err=True)
         raise SystemExit(1) from error

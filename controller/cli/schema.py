@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from controller.cli.output import say_json
 from controller.config import json_schema
 
 
@@ -16,4 +15,4 @@ def command() -> None:
     An editor with a YAML language server completes and checks by it: save it beside the configuration and begin that
     with the line "# yaml-language-server: $schema=ecsq.schema.json".
     """
-    click.echo(json.dumps(json_schema(), indent=2))
+    say_json(json_schema())

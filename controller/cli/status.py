@@ -1,84 +1,134 @@
-"""``ecsq status``: what a running daemon last decided and why, as text."""
+"""``ecsq status``: what a running daemon last decided and why: of every scaler in a row, or of one line by line."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
+from threading import Event
 from typing import Any
 
 import click
 
-from controller.cli.daemon_status import fetch_status, not_a_daemon
-from controller.core.decision.model import Outcome
-from controller.core.words import format_clock, format_count, format_span
+from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
+from controller.cli.output import has_colour, say_json, say_safe
+from controller.cli.status_lines import draw_scaler
+from controller.cli.status_table import count_troubles, draw_table, wrap
+from controller.clock import machine_clock
+from controller.config.wording import find_nearest
+from controller.core.printable import show
+from controller.core.words import format_age, format_clock, format_count
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+WATCH_EVERY = 2.0
+"""Seconds between two looks."""
+MIN_WIDTH = 60
+"""Columns that the table takes on any terminal."""
+_NO_STATUS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError)
+"""What comes of reading a document that is no status, of its times too."""
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 @click.command("status")
 @click.argument("url", default=DEFAULT_URL)
-def command(url: str) -> None:
-    """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, and why."""
+@click.option("--scaler", metavar="NAME", help="Only this scaler: its last decision and the way to it, line by line.")
+@click.option("--json", "as_json", is_flag=True, help="The daemon's own JSON, for programs.")
+@click.option("--watch", is_flag=True, help="Look again every 2 seconds, until Ctrl-C.")
+def command(url: str, scaler: str | None, *, as_json: bool, watch: bool) -> None:
+    """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, trouble first."""
+    if as_json and watch:
+        raise click.UsageError("--watch has no effect with --json: leave one of the two out")
+    if watch:
+        _watch(url, scaler)
+        return
     status = fetch_status(url)
+    if as_json:
+        say_json(status if scaler is None else _choose(url, status, scaler))
+    else:
+        say_safe(_draw(url, status, scaler, None))
+
+
+def _watch(url: str, scaler: str | None) -> None:
+    """Show the status again and again, in its place on a terminal. A daemon that restarts is waited for."""
+    clock = machine_clock(Event())
+    drawn = _draw(url, fetch_status(url), scaler, _find_height())
     try:
-        text = "\n".join(_draw(status))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        while True:
+            _redraw(drawn)
+            clock.pause(WATCH_EVERY)
+            try:
+                drawn = _draw(url, fetch_status(url), scaler, _find_height())
+            except click.ClickException as error:
+                drawn = wrap(show(error.message), _find_width())
+    except KeyboardInterrupt:
+        click.echo()
+
+
+def _redraw(lines: list[str]) -> None:
+    """Write over what a terminal shows; anywhere else, below it."""
+    if not sys.stdout.isatty():
+        say_safe([*lines, ""])
+        return
+    say_safe([_HOME + "\n".join(f"{line}{_REST_OF_LINE}" for line in lines) + _REST_OF_SCREEN])
+
+
+def _draw(url: str, status: Mapping[str, Any], scaler: str | None, height: int | None) -> list[str]:
+    """Return the lines to show; of the table as many rows as a screen of ``height`` lines has room for.
+
+    Raises click.ClickException for a document that is no status, and a scaler that is not there.
+    """
+    width = _find_width()
+    chosen = None if scaler is None else _choose(url, status, scaler)
+    try:
+        head = [part for line in _draw_head(status) for part in wrap(show(line), width)]
+        if chosen is not None:
+            lines = [*head, "", *(show(line) for line in draw_scaler(chosen, status["now"]))]
+            return lines if height is None else lines[: height - 1]
+        lines = [*head, "", *draw_table(status, width, None, colour=has_colour())]
+        if height is not None and len(lines) >= height:
+            # Room for the line that counts the rest; half a screen of rows goes before what is told below them.
+            over = len(lines) + 2 - height
+            rows_shown = max(height // 2, len(status["scalers"]) - over)
+            lines = [*head, "", *draw_table(status, width, rows_shown, colour=has_colour())][: height - 1]
+    except _NO_STATUS as error:
         raise not_a_daemon(url) from error
-    click.echo(text)
+    return lines
 
 
-def _draw(status: Mapping[str, Any]) -> Iterator[str]:
-    up = format_span(status["now"] - status["started_at"])
+def _draw_head(status: Mapping[str, Any]) -> Iterator[str]:
+    now = status["now"]
     dry = ", dry run" if status["dry_run"] else ""
     scalers = format_count(len(status["scalers"]), "scaler")
-    yield f"{status['name']} {status['version']}, up {up}{dry}: {scalers}"
+    troubles = count_troubles(status)
+    trouble = f", {troubles} in trouble" if troubles else ""
+    yield f"{status['name']} {status['version']}, up {format_age(now - status['started_at'])}{dry}: {scalers}{trouble}"
     config = status["config"]
     reload = config["last_reload"]
+    at = format_clock(reload["at"], now)
     if reload["successful"]:
-        yield f"configuration {config['path']}, taken at {format_clock(reload['at'])}, hash {config['hash'][:12]}"
+        yield f"configuration {config['path']}, taken at {at}, hash {config['hash'][:12]}"
     else:
-        at = format_clock(reload["at"])
         yield f"configuration {config['path']}: the reload at {at} was not taken, an earlier one stays"
-        yield from (f"  {line}" for line in reload["error"].splitlines())
-    for scaler in status["scalers"]:
-        yield ""
-        yield from _draw_scaler(scaler, status["now"])
+        yield from (f"  {line}" for line in reload["error"].split("\n"))
 
 
-def _draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
-    last = scaler["last_decision"]
-    yield f"scaler {scaler['name']}: {last['text'] if last else 'not observed yet'}"
-    if scaler["problem"]:
-        yield f"  problem   {scaler['problem']}"
-    if last is None:
-        return
-    yield f"  decided   {_say_when(last, now)}{_say_repeated(last)}"
-    if scaler.get("held"):
-        yield f"  now       {scaler['held']}"
-    for about, what in scaler["explanation"][:-1]:
-        yield f"  {about:<10}{what}"
-    if last["outcome"]:
-        yield f"  outcome   {_say_outcome(last)}"
-    elif launch := scaler["last_launch"]:
-        yield f"  launch    the last {_say_when(launch, now)}, {_say_outcome(launch)}"
-    if last["error"] and last["error"] != scaler["problem"]:
-        yield f"  error     {last['error']}"
+def _choose(url: str, status: Mapping[str, Any], scaler: str) -> Mapping[str, Any]:
+    """Return a scaler's part of the status. Raises click.ClickException if there is none of that name."""
+    try:
+        by_name: dict[str, Mapping[str, Any]] = {str(each["name"]): each for each in status["scalers"]}
+    except _NO_STATUS as error:
+        raise not_a_daemon(url) from error
+    if scaler not in by_name:
+        nearest = find_nearest(scaler, frozenset(by_name))
+        hint = f"did you mean {nearest}?" if nearest else f"without --scaler it shows all {len(by_name)}"
+        raise click.ClickException(f"the daemon at {base_url(url)} has no scaler {scaler!r}; {hint}")
+    return by_name[scaler]
 
 
-def _say_when(decision: Mapping[str, Any], now: float) -> str:
-    return f"{format_span(max(0.0, now - decision['at']))} ago, at {format_clock(decision['at'])}"
+def _find_width() -> int:
+    return max(MIN_WIDTH, shutil.get_terminal_size().columns)
 
 
-def _say_outcome(launch: Mapping[str, Any]) -> str:
-    """Say what a launch has started, or what a dry run would have."""
-    tasks, containers = launch["launched_tasks"], launch["launched_containers"]
-    if launch["outcome"] == Outcome.DRY_RUN:
-        tasks = sum(group["tasks"] for group in launch["plan"])
-        containers = sum(group["tasks"] * group["containers"] for group in launch["plan"])
-    cut = f"; {launch['plan_cut']}" if launch.get("plan_cut") else ""
-    return f"{launch['outcome']}: {format_count(containers, 'container')} in {format_count(tasks, 'task')}{cut}"
-
-
-def _say_repeated(last: Mapping[str, Any]) -> str:
-    if not last["repeated"]:
-        return ""
-    return f"; the same since {format_clock(last['since'])}, {format_count(last['repeated'] + 1, 'poll')} in a row"
+def _find_height() -> int | None:
+    """Return the lines of the terminal; None if there is none."""
+    return shutil.get_terminal_size().lines if sys.stdout.isatty() else None

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from controller.core.copies.packing import Plan
 from controller.core.copies.sizing import TaskSize
-from controller.core.decision.explain import summarize
-from controller.core.decision.model import Decision, Numbers, Outcome, Reason
+from controller.core.decision.model import Decision, Numbers, Outcome
+from controller.core.decision.verdict import summarize, summarize_launch
+from controller.core.printable import show
 
-PASSING = frozenset({"throttled", "unreachable", "server_error"})
-"""Kinds of failure, by ``controller.aws.errors.Fault``, that pass by themselves."""
-_ONCE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b\d{8}T\d{6}Z")
-"""What AWS's words hold that is another one each time: the id of a request, a moment."""
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "scarcity"})
 
 _HELD = ("draining", "draining_tasks", "ended", "ended_tasks", "unowned", "odd_tasks")
@@ -65,9 +61,19 @@ class Reconciled:
     held: Decision | None = None
     """The newest hold for the slot after a launch that failed. It tried nothing, so the failure still stands."""
     repeated: int = 0
-    """How often the same hold, or the same failure to launch, has come again since."""
+    """How often the same hold, or the same failure to launch, has come again since. Only a try fails again."""
     since: float | None = None
     """When it came first, if it was repeated."""
+    condition_since: float | None = None
+    """Since when the scaler has been in the condition that this tells of; None: not known yet."""
+    said_at: float | None = None
+    """When the log last said it; None: not yet."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What went wrong, as a sentence for a terminal: something could not be observed, or a launch went amiss."""
+        trouble = (self.launch.error if self.launch else None) or self.problem
+        return None if trouble is None else show(trouble)
 
 
 def record(done: Reconciled) -> dict[str, Any]:
@@ -93,73 +99,41 @@ def record(done: Reconciled) -> dict[str, Any]:
         **{name: getattr(numbers, name) if numbers else None for name in _NUMBERS},
         "bad_ends": numbers.breaker.bad_ends if numbers else None,
         "breaker_open_until": numbers.breaker.open_until if numbers else None,
-        "breaker_cause": numbers.breaker.cause if numbers else None,
+        "breaker_cause": _show(numbers.breaker.cause) if numbers else None,
         "no_capacity_until": numbers.scarcity.until if numbers else None,
-        "no_capacity_cause": numbers.scarcity.cause if numbers else None,
+        "no_capacity_cause": _show(numbers.scarcity.cause) if numbers else None,
+        "budget": asdict(decision.budget) if decision.budget else None,
         "launch": decision.launch,
         "slot": decision.slot,
         "look_again_at": decision.look_again_at,
         "plan": _describe_groups(launch),
-        "plan_limit": launch.limit if launch else None,
-        "plan_cut": launch.cut if launch else None,
-        "plan_warnings": list(launch.warnings) if launch else [],
+        "plan_limit": _show(launch.limit) if launch else None,
+        "plan_cut": _show(launch.cut) if launch else None,
+        "plan_warnings": [show(warning) for warning in launch.warnings] if launch else [],
         "launched_tasks": len(launch.arns) if launch else 0,
         "launched_containers": launch.containers if launch else 0,
-        "error": (launch.error if launch else None) or done.problem,
+        "launched_in_doubt": launch.in_doubt if launch else 0,
+        "fault": (launch.fault if launch else None) or done.fault,
+        "error": done.trouble,
         "repeated": done.repeated,
         "since": done.since,
-        "text": summarize(decision),
+        "text": tell(done),
     }
 
 
-def is_same_again(before: Reconciled, done: Reconciled) -> bool:
-    """Say whether a reconcile tells nothing new: the same hold but for its times, or the same failure to launch.
-
-    A hold for the slot after such a failure has tried nothing, so the failure is what still stands.
-    """
-    if (failure := _find_failure(before)) is not None:
-        return _find_failure(done) == failure or done.decision.reason is Reason.SLOT
-    return not done.decision.launch and not before.decision.launch and _drop_times(before) == _drop_times(done)
-
-
-def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
-    """Return a reconcile that tells nothing new, with how often and since when it has come.
-
-    It is the newest, so that its numbers and its explanation are those of now. After a launch that failed, the holds
-    for the slot are kept beside it: they tried nothing, so it is the failure that repeats.
-    """
-    since = before.decision.at if before.since is None else before.since
-    if before.launch and not done.launch:
-        return replace(before, held=done.decision, repeated=before.repeated + 1, since=since)
-    return replace(done, repeated=before.repeated + 1, since=since)
-
-
-def _find_failure(done: Reconciled) -> tuple[str | None, str | None] | None:
-    """Return why a launch started nothing; None: it did, may have, or there was none."""
+def tell(done: Reconciled) -> str:
+    """Return a reconcile in one line for a terminal: what was decided and why, and what came of a launch."""
     launch = done.launch
-    return _sum_up(launch.fault, launch.error) if launch and launch.outcome is Outcome.FAILED else None
+    if launch is None:
+        return show(summarize(done.decision))
+    dry = launch.outcome is Outcome.DRY_RUN
+    started = launch.plan.containers if dry and launch.plan else launch.containers
+    error = None if launch.error is None else launch.error.removeprefix(f"scaler {done.scaler}: ")
+    return show(summarize_launch(done.decision, launch.outcome, started, launch.in_doubt, error))
 
 
-def _sum_up(fault: str | None, said: str | None) -> tuple[str | None, str | None]:
-    """Return what of a failure stays the same for as long as it lasts.
-
-    Of what passes by itself that is its kind: AWS's refusal, the rest that is kept after it and the connection that
-    breaks meanwhile are one trouble in several words. Else it is what was said, without moments and request ids.
-    """
-    return fault, None if said is None or fault in PASSING else _ONCE.sub("", said)
-
-
-def _drop_times(done: Reconciled) -> tuple[object, ...]:
-    decision = done.decision
-    numbers, fleet = decision.numbers, decision.fleet
-    if done.problem is not None:
-        return decision.reason, _sum_up(done.fault, done.problem)
-    return (
-        decision.reason,
-        decision.queue,
-        numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity),
-        fleet and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None),
-    )
+def _show(text: str | None) -> str | None:
+    return None if text is None else show(text)
 
 
 def _describe_groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:

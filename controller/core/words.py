@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 UNITS = ((3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 """The units of a duration, the largest first: how many milliseconds each has, and how it is written."""
+DAY = 86_400.0
+"""Seconds."""
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def format_count(number: int, thing: str) -> str:
@@ -18,9 +22,13 @@ def as_clause(sentence: str) -> str:
     return sentence if sentence.endswith("..") else sentence.rstrip().removesuffix(".")
 
 
-def format_clock(at: float) -> str:
-    """Return the time of day of ``at``, seconds since the epoch, in UTC: ``09:41:07Z``."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%SZ")
+def format_clock(at: float, now: float | None = None) -> str:
+    """Return the time of day of ``at``, seconds since the epoch, in UTC: ``09:41:07Z``.
+
+    With the date before it, ``2026-11-25 09:41:07Z``, if ``at`` is a day or more from ``now``.
+    """
+    far = now is not None and abs(now - at) >= DAY
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ" if far else "%H:%M:%SZ")
 
 
 def format_duration(seconds: float) -> str:
@@ -35,3 +43,13 @@ def format_duration(seconds: float) -> str:
 def format_span(seconds: float) -> str:
     """Return a duration for reading: in whole seconds from one second on, in milliseconds below."""
     return format_duration(round(seconds) if seconds >= 1 else seconds)
+
+
+def format_age(seconds: float) -> str:
+    """Return how long something has lasted, in its two largest units: ``2d3h``, ``3h20m``, ``45s``, ``0s``."""
+    rest = round(max(0.0, seconds))
+    for (unit, name), (smaller, smaller_name) in pairwise(_AGES):
+        if rest >= unit:
+            amount = rest % unit // smaller
+            return f"{rest // unit}{name}" + (f"{amount}{smaller_name}" if amount else "")
+    return f"{rest}s"

@@ -144,7 +144,9 @@ class Controller:
 
     def _swap(self, scalers: tuple[ScalerSpec, ...]) -> None:
         """Bring the reconcilers in line: those that stay keep their state, those that are gone are forgotten."""
-        self._services.budget.configure(self._configuration.spec.budget, scalers)
+        budget = self._configuration.spec.budget
+        self._services.budget.configure(budget, scalers)
+        self._services.metrics.budget_containers.set(budget or 0)
         reconcilers = dict(self._reconcilers)
         for name in reconcilers.keys() - {scaler.name for scaler in scalers}:
             self._schedule.remove(name)

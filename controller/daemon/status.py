@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from controller.core.condition import judge
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
-from controller.core.decision.explain import explain, summarize
+from controller.core.decision.explain import explain
 from controller.core.decision.task import LiveTask
+from controller.core.decision.verdict import summarize
+from controller.core.printable import convert_texts, show
 from controller.core.record import record
 from controller.daemon.reload import ConfigurationFile
 from controller.scaling.memory import to_plain
@@ -27,33 +30,37 @@ class Running:
     def status(self, reconcilers: Iterable[Reconciler], now: float) -> dict[str, Any]:
         """Return the whole status as plain data; times are seconds since the epoch, None is unknown or never."""
         configuration, report = self.configuration, self.configuration.report
-        reload = {"at": report.at, "successful": report.error is None, "error": report.error}
+        reload = {"at": report.at, "successful": report.error is None, "error": _show_lines(report.error)}
         return {
             "version": self.version,
             "name": configuration.spec.name,
             "started_at": self.started_at,
             "now": now,
             "dry_run": self.dry_run,
-            "config": {"path": str(configuration.path), "hash": configuration.hash, "last_reload": reload},
+            "config": {"path": show(str(configuration.path)), "hash": configuration.hash, "last_reload": reload},
             "scalers": [describe_scaler(reconciler) for reconciler in reconcilers],
         }
 
 
 def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
-    """Return one scaler's status."""
+    """Return one scaler's status. Every text in it is fit for a terminal, and without a password in a URL."""
     spec, state, last = reconciler.spec, reconciler.state, reconciler.last
     level = state.level
     decisions = [record(done) for done in list(reconciler.decisions)]
-    return {
+    status = {
         "name": spec.name,
         "queue": spec.queue,
         "cluster": spec.task.cluster,
         "definition": spec.task.definition,
         "paused": spec.policy.paused,
+        "condition": judge(last).value if last else None,
+        "condition_since": last.condition_since if last else None,
+        "min_containers": spec.policy.min_containers,
+        "max_containers": spec.policy.max_containers,
         "level": level.level if level else None,
         "launch_cooldown_until": launch_cooldown_until(spec.policy, state),
         "fall_cooldown_until": fall_cooldown_until(spec.policy, level) if level else None,
-        "problem": last.problem if last else None,
+        "problem": last.trouble if last else None,
         "tasks": [_describe_task(task) for task in reconciler.tasks],
         "last_decision": record(last) if last else None,
         "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
@@ -62,6 +69,12 @@ def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
         "decisions": decisions,
         "memory": to_plain(reconciler.memory),
     }
+    return {key: convert_texts(value, show) for key, value in status.items()}
+
+
+def _show_lines(text: str | None) -> str | None:
+    """Return the lines of a text, each fit to be shown."""
+    return None if text is None else "\n".join(show(line) for line in text.split("\n"))
 
 
 def _describe_task(task: LiveTask) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from controller.config import ScalerSpec
-from controller.core.decision.budget import NO_PLACE, Claim, Place, grant_share, rank_claims
+from controller.core.decision.budget import (
+    NO_PLACE,
+    BudgetUse,
+    Claim,
+    Holder,
+    Place,
+    add_up_use,
+    grant_share,
+    rank_claims,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +29,18 @@ class _Account:
     held: int | None = None
     """Containers that live, of tasks that are not gone yet, or in doubt; None before the first report."""
     place: Place = NO_PLACE
+    refused_by: BudgetUse | None = None
+    """How the budget was used when it last granted less than was wanted; None: it granted all, or was not asked."""
 
     @property
     def taken(self) -> int:
         """Containers of the budget that it takes up."""
         return (self.most if self.held is None else self.held) + self.place.reserved
+
+    def describe(self, scaler: str) -> Holder:
+        """Return what it has, under the name of its scaler."""
+        is_known = self.held is not None
+        return Holder(scaler, self.most if self.held is None else self.held, self.place.reserved, is_known)
 
 
 class SharedBudget:
@@ -63,7 +79,7 @@ class SharedBudget:
         with self._lock:
             before = self._place_of(scaler)
             if not wanted:
-                self._change(scaler, place=Place(before.held_since if wanted is None else None))
+                self._change(scaler, place=Place(before.held_since if wanted is None else None), refused_by=None)
                 return 0
             if self._limit is None:
                 return wanted
@@ -74,7 +90,21 @@ class SharedBudget:
             room = self._limit - sum(each.taken for each in self._accounts.values())
             share = grant_share(room, self._list_claims(), scaler, now)
             self._change(scaler, place=Place(since, share, wanted - share))
+            # Taken down in the same breath: a moment later another scaler may have given its part back.
+            self._change(scaler, refused_by=self._add_up(self._limit) if share < wanted else None)
             return share
+
+    def find_refusal(self, scaler: str) -> BudgetUse | None:
+        """Return how the budget was used when it last granted the scaler less than it wanted; None: it did not."""
+        with self._lock:
+            account = self._accounts.get(scaler)
+            return None if account is None else account.refused_by
+
+    def count_taken(self, scaler: str) -> int | None:
+        """Return the containers of the budget that a scaler takes up; None: there is no budget, or no such scaler."""
+        with self._lock:
+            account = self._accounts.get(scaler)
+            return None if account is None or self._limit is None else account.taken
 
     def place_of(self, scaler: str) -> Place:
         """Return a scaler's place in the line; one that a reload has removed has none."""
@@ -107,10 +137,13 @@ class SharedBudget:
         account = self._accounts.get(scaler)
         return NO_PLACE if account is None else account.place
 
-    def _change(self, scaler: str, **changes: int | Place | None) -> None:
+    def _change(self, scaler: str, **changes: int | Place | BudgetUse | None) -> None:
         """Change an account; one that a reload has removed stays so."""
         if account := self._accounts.get(scaler):
             self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
+
+    def _add_up(self, limit: int) -> BudgetUse:
+        return add_up_use(limit, (account.describe(name) for name, account in self._accounts.items()))
 
     def _list_claims(self) -> dict[str, Claim]:
         return {

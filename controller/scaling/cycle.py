@@ -18,6 +18,7 @@ from typing import Protocol
 
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import heed
+from controller.core.decision.budget import BudgetUse
 from controller.core.decision.decide import propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
@@ -43,6 +44,9 @@ class BudgetOfAll(Protocol):
 
     def grant(self, scaler: str, wanted: int | None, now: float) -> int:
         """Return the part of ``wanted`` containers that may be launched; None: the scaler could not observe."""
+
+    def find_refusal(self, scaler: str) -> BudgetUse | None:
+        """Return how the budget was used when it last granted the scaler less than it wanted; None: it did not."""
 
     def book(self, scaler: str, containers: int, now: float) -> None:
         """Turn what was granted into the containers that a launch started, or may yet."""
@@ -105,6 +109,8 @@ class Cycle:
         proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
         granted = self._budget.grant(spec.name, proposal.wanted, now)
         decision, self.state = settle(spec.policy, proposal, granted)
+        if granted < (proposal.wanted or 0):
+            decision = replace(decision, budget=self._budget.find_refusal(spec.name))
         return Turn(decision, seen)
 
     def _observe(self, aim: Aim, began_after: float) -> Observation:

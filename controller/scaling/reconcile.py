@@ -15,13 +15,14 @@ from controller.core.decision.model import Decision, Reason, ScalerState
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
-from controller.core.record import LaunchResult, Reconciled, is_same_again, repeat
+from controller.core.record import LaunchResult, Reconciled
+from controller.core.repeats import follow
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import explain_error
 from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.services import Services
-from controller.telemetry import log
+from controller.telemetry import events
 from controller.telemetry.series import Series
 
 DECISIONS_KEPT = 50
@@ -167,7 +168,7 @@ class Reconciler:
         if result.plan is not None and result.warnings != self._warned:
             # They name the revision, so that they are told once for each.
             self._warned = result.warnings
-            log.report_template(spec.name, result.warnings)
+            events.report_template(spec.name, result.warnings)
         return result
 
     def _describe_breakage(self, error: Exception) -> Reconciled:
@@ -178,18 +179,19 @@ class Reconciler:
         return Reconciled(self.spec.name, decision, problem=problem)
 
     def _record(self, done: Reconciled, seconds: float) -> None:
-        """Show a reconcile in metrics, log and status; one that tells nothing new is counted, and not logged again."""
+        """Show a reconcile in metrics, status and log; one that tells nothing new is counted, and logged seldom."""
         previous = self.last
-        is_new = previous is None or not is_same_again(previous, done)
+        followed = follow(previous, done)
         # The record comes first, so that what breaks after it is not told with an older decision.
-        if previous is None or is_new:
-            self.decisions.append(done)
+        if followed.is_new:
+            self.decisions.append(followed.kept)
         else:
-            self.decisions[-1] = repeat(previous, done)
+            self.decisions[-1] = followed.kept
         self.observed = self.observed or done.problem is None
         self.series.show_reconcile(done, seconds)
-        if is_new:
-            log.report_decision(done, previous)
+        self.series.show_budget(self._services.budget.count_taken(done.scaler))
+        if followed.is_said:
+            events.report_decision(followed.kept, previous)
 
     def _tell_of_contradiction(self, decision: Decision) -> None:
         """Log once that workers seem to be busy without a message in flight; again only after some were in flight."""
@@ -199,7 +201,7 @@ class Reconciler:
         since = numbers.contradicted_since if numbers else None
         if queue and fleet and since is not None and not self._told_of_contradiction:
             self._told_of_contradiction = True
-            log.report_contradiction(self.spec.name, explain_contradiction(queue, fleet, since))
+            events.report_contradiction(self.spec.name, explain_contradiction(queue, fleet, since))
 
     def _back_off(self, turn: Turn, poll_interval: float) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""

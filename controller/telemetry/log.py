@@ -1,25 +1,21 @@
-"""Log events: one a decision, with its whole record; a hold that repeats itself is logged once and then counted."""
+"""The log: its level and form, and events that are no decision."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict
 
 from controller.config import LogSpec
-from controller.core.decision.model import Outcome, Reason
-from controller.core.record import Reconciled, record
 from controller.telemetry.lines import LINES
+from controller.telemetry.rendering import choose_processors
 
 SAID_WITHIN = 1.0
 """Seconds that the last lines get at the end."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_WENT_WELL = frozenset({Outcome.LAUNCHED, Outcome.DRY_RUN})
 
 
 def configure(spec: LogSpec) -> None:
@@ -31,14 +27,7 @@ def configure(spec: LogSpec) -> None:
     LINES.start()
     text = spec.format == "text" or (spec.format == "auto" and sys.stderr is not None and sys.stderr.isatty())
     stamped: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    rendered: list[Any] = (
-        [
-            _leave_out_unknown,
-            structlog.dev.ConsoleRenderer(sort_keys=False, exception_formatter=structlog.dev.plain_traceback),
-        ]
-        if text
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+    rendered = choose_processors(text=text)
     structlog.configure(
         processors=[*stamped, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[spec.level]),
@@ -80,40 +69,3 @@ def _report_thread(ended: threading.ExceptHookArgs) -> None:
     name = ended.thread.name if ended.thread else None
     kind, error, trace = ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback
     structlog.get_logger().error("thread broke", thread=name, exc_info=(kind, error, trace))
-
-
-def report_decision(done: Reconciled, previous: Reconciled | None) -> None:
-    """Log one decision, and how often the one before it had repeated itself.
-
-    Whoever reads along finds first which scaler it is, and what was decided in a sentence. Of a reconcile that broke
-    it is the traceback that tells what to mend: it is that of the exception that is handled now.
-    """
-    if done.decision.reason is Reason.BROKEN:
-        structlog.get_logger().exception("reconcile broke", scaler=done.scaler, error=done.problem)
-        return
-    told = record(done)
-    first = {key: told[key] for key in ("scaler", "reason", "text")}
-    fields = first | {key: value for key, value in told.items() if key not in {"repeated", "since"}}
-    # "level" is how grave an event is, to every log viewer there is.
-    fields["scaler_level"] = fields.pop("level")
-    if previous is not None and previous.repeated:
-        fields["previous_repeated"] = previous.repeated
-    log = structlog.get_logger()
-    failed = done.problem is not None or (done.launch is not None and done.launch.outcome not in _WENT_WELL)
-    (log.warning if failed else log.info)("decision", **fields)
-
-
-def _leave_out_unknown(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Leave out what is None: a person misses nothing by it, and a program takes JSON, where every key stays."""
-    return {key: value for key, value in event.items() if value is not None}
-
-
-def report_template(scaler: str, warnings: Iterable[str]) -> None:
-    """Log what deserves a second look in a template, an event each."""
-    for warning in warnings:
-        structlog.get_logger().warning("template", scaler=scaler, text=warning)
-
-
-def report_contradiction(scaler: str, text: str) -> None:
-    """Log that a queue's counts and what runs contradict each other, as a sentence."""
-    structlog.get_logger().warning("counts contradict each other", scaler=scaler, text=text)

@@ -80,6 +80,9 @@ class Metrics:
             "When the configuration was last taken.",
             registry=registry,
         )
+        self.budget_containers = Gauge(
+            "ecsq_budget_containers", "budget.max_containers of the configuration; 0: there is none.", registry=registry
+        )
         self.config_reloads = Counter("ecsq_config_reloads_total", "Reloads.", ["outcome"], registry=registry)
         self.aws_requests = Counter(
             "ecsq_aws_requests_total",
@@ -126,6 +129,10 @@ class Metrics:
         )
         self.oldest_task_start = self._gauge(
             "oldest_task_start_timestamp_seconds", "When the oldest live task was created; absent if none lives."
+        )
+        self.budget_held = self._gauge(
+            "budget_held_containers",
+            "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
         )
         self.scaler_paused = self._gauge("scaler_paused", "Whether the configuration pauses the scaler.")
 

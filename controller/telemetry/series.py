@@ -35,6 +35,7 @@ class Series:
         self._held = _Observed(of.containers_held, scaler)
         self._oldest = _Observed(of.oldest_task_start, scaler)
         self._desired = _Observed(of.containers_desired, scaler)
+        self._budget_held = _Observed(of.budget_held, scaler)
         self._min = of.containers_min.labels(scaler)
         self._max = of.containers_max.labels(scaler)
         self._paused = of.scaler_paused.labels(scaler)
@@ -67,6 +68,13 @@ class Series:
         self._show_numbers(decision.numbers)
         self._count_launch(done.launch)
         self._count_verdict(judge(done, launches_fail=self._launches_fail), decision.at)
+
+    def show_budget(self, taken: int | None) -> None:
+        """Show how many containers of the budget the scaler takes up; None: there is no budget."""
+        if taken is None:
+            self._budget_held.drop()
+        else:
+            self._budget_held.set({"": taken})
 
     def count_start(self, seconds: float) -> None:
         """Count a task that became RUNNING so many seconds after RunTask."""

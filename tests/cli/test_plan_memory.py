@@ -314,7 +314,7 @@ def test_the_budget_of_all_scalers_counts(sharing: Document, tmp_path: Path) -> 
 def test_one_scaler_is_planned_beside_the_others(sharing: Document, tmp_path: Path) -> None:
     """With --scaler too: the others are looked at, for they share the budget, and not shown."""
     text = plan(tmp_path / "config.yaml", sharing, "--scaler", "later").stdout
-    expected = "1 of 4 granted: the budget of all scalers has no more room"
+    expected = "1 of 4 granted: the budget of 8 containers is held by first 4, has 3, later 1"
     assert expected == explained(text, "later")["budget"]
     assert "scaler first" not in text
 
@@ -344,5 +344,6 @@ def test_a_budget_that_is_used_up_holds(sharing: Document, tmp_path: Path) -> No
     """What the daemon would not launch, a plan does not promise."""
     sharing["budget"]["max_containers"] = 7
     said = explained(plan(tmp_path / "config.yaml", sharing, "--scaler", "later").stdout, "later")
-    assert said["decision"].startswith("hold: 4 containers short, but the budget of all scalers leaves none")
+    expected = "hold: 4 containers short, but the budget of 7 containers is held by first 4, has 3 (4 messages, "
+    assert said["decision"].startswith(expected)
     assert said["plan"].startswith("would launch when it may: 4 containers")

@@ -1,21 +1,20 @@
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import re
 import subprocess
 import sys
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from controller.cli import main
 from controller.config import ServerSpec
 from controller.core.words import format_clock
 from controller.daemon.web import bind
+from tests.cli.answering import answered
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.daemon import SOON, Daemon, configuration, running, scaler
 
@@ -42,28 +41,27 @@ def daemon(embedded_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) 
     aws.reset()
 
 
-@pytest.fixture
-def shown(daemon: Daemon) -> dict[str, list[str]]:
-    """Give the lines of ``ecsq status`` by the first word of their paragraph, or the scaler's name."""
-    result = CliRunner().invoke(main, ["status", daemon.url])
+def lines_of(daemon: Daemon, name: str) -> list[str]:
+    """Return the lines of ``ecsq status --scaler NAME``, without those of the daemon."""
+    result = CliRunner().invoke(main, ["status", daemon.url, "--scaler", name])
     assert (0, "") == (result.exit_code, result.stderr)
-    paragraphs = [paragraph.splitlines() for paragraph in result.stdout.split("\n\n")]
-    return {lines[0].removeprefix("scaler ").partition(":")[0].partition(" ")[0]: lines for lines in paragraphs}
+    return result.stdout.split("\n\n")[1].splitlines()
 
 
-def test_what_runs(daemon: Daemon, shown: dict[str, list[str]]) -> None:
+def test_what_runs(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first lines say what runs, since when, and on which configuration."""
+    monkeypatch.setenv("COLUMNS", "300")
     version, digest = daemon.status()["version"], daemon.status()["config"]["hash"][:12]
-    first, second = shown["ecsq"]
+    first, second = CliRunner().invoke(main, ["status", daemon.url]).stdout.splitlines()[:2]
     assert first.startswith(f"ecsq {version}, up ")
-    assert first.endswith(": 3 scalers")
+    assert first.endswith(": 3 scalers, 1 in trouble")
     assert second.startswith(f"configuration {daemon.config}, taken at ")
     assert second.endswith(f", hash {digest}")
 
 
-def test_a_scaler_that_launched(shown: dict[str, list[str]]) -> None:
+def test_a_scaler_that_launched(daemon: Daemon) -> None:
     """A scaler's paragraph says the decision in a line, when it was taken, and each step with its numbers."""
-    lines = shown["busy"]
+    lines = lines_of(daemon, "busy")
     assert "scaler busy: hold: enough containers live (2 messages, 2 live of 2 desired)" == lines[0]
     about = [line.split()[0] for line in lines[1:]]
     assert ["decided", "queue", "fleet", "demand", "level", "desired", "launch"] == about
@@ -71,19 +69,23 @@ def test_a_scaler_that_launched(shown: dict[str, list[str]]) -> None:
     assert "  fleet     2 live containers = 2 running + 0 starting, in 2 tasks" in lines
 
 
-def test_the_last_launch(daemon: Daemon, shown: dict[str, list[str]]) -> None:
+def test_the_last_launch(daemon: Daemon) -> None:
     """A scaler that holds says when it last launched and what came of it; one that never has says nothing."""
     launch = daemon.scaler("busy")["last_launch"]
     pattern = rf"  launch    the last \w+ ago, at {format_clock(launch['at'])}, launched: 2 containers in 2 tasks"
-    assert re.fullmatch(pattern, shown["busy"][-1])
-    assert [] == [line for line in shown["idle"] if line.startswith("  launch ")]
+    assert re.fullmatch(pattern, lines_of(daemon, "busy")[-1])
+    assert [] == [line for line in lines_of(daemon, "idle") if line.startswith("  launch ")]
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"outcome": "launched"}, "launched: 2 containers in 2 tasks"),
-        ({"outcome": "failed", "launched_tasks": 0, "launched_containers": 0}, "failed: 0 containers in 0 tasks"),
+        ({"outcome": "failed", "launched_tasks": 0, "launched_containers": 0}, "failed: nothing was started"),
+        (
+            {"outcome": "in_doubt", "launched_tasks": 0, "launched_containers": 0, "launched_in_doubt": 4},
+            "in_doubt: 4 containers may have started; of the rest, nothing was started",
+        ),
         (
             {
                 "outcome": "dry_run",
@@ -98,14 +100,14 @@ def test_the_last_launch(daemon: Daemon, shown: dict[str, list[str]]) -> None:
             "launched: 2 containers in 2 tasks; planned 2 of 9: max_tasks_per_launch is 2",
         ),
     ],
-    ids=["launched", "failed", "dry run", "cut"],
+    ids=["launched", "failed", "in doubt", "dry run", "cut"],
 )
 def test_what_came_of_a_launch(daemon: Daemon, changes: dict[str, Any], expected: str) -> None:
     """The decision that launches says what it started, a dry run what it would have, and not the launch before."""
     document = daemon.status()
     [busy] = [each for each in document["scalers"] if each["name"] == "busy"]
     busy["last_decision"] = busy["last_launch"] | changes
-    result = _answered(200, json.dumps(document | {"scalers": [busy]}).encode())
+    result = answered(200, json.dumps(document | {"scalers": [busy]}).encode(), "--scaler", "busy")
     assert f"  outcome   {expected}" in result.stdout.splitlines()
     assert "  launch " not in result.stdout
 
@@ -115,20 +117,46 @@ def test_a_failure_says_what_holds_now(daemon: Daemon) -> None:
     status = daemon.status()
     (shown,) = status["scalers"] = [each for each in status["scalers"] if each["name"] == "busy"]
     shown["held"] = "hold: 2 containers short, but the launch window is closed"
-    lines = _answered(200, json.dumps(status).encode()).stdout.splitlines()
+    lines = answered(200, json.dumps(status).encode(), "--scaler", "busy", columns=300).stdout.splitlines()
     assert ["decided", "now", "queue"] == [line.split()[0] for line in lines if line.startswith("  ")][:3]
     assert f"  now       {shown['held']}" in lines
 
 
-def test_a_hold_that_lasts(shown: dict[str, list[str]]) -> None:
-    """A hold that repeats itself says since when, and over how many polls."""
-    assert "polls in a row" in shown["idle"][1]
+def test_a_hold_that_lasts(daemon: Daemon) -> None:
+    """A hold that repeats itself says for how long, over how many looks, and since when."""
+    repeated = r"  decided   \w+ ago, at \S+Z; the same for \w+, \d+ looks in a row, since \d\d:\d\d:\d\dZ"
+    assert re.fullmatch(repeated, lines_of(daemon, "idle")[1])
 
 
-def test_a_scaler_with_a_problem(shown: dict[str, list[str]]) -> None:
+def test_what_lasts_for_days_carries_the_date(daemon: Daemon) -> None:
+    """Times older than a day say which day it was."""
+    document = daemon.status() | {"now": 1_700_000_000.0}
+    [idle] = [each for each in document["scalers"] if each["name"] == "idle"]
+    idle["last_decision"] |= {"at": 1_700_000_000.0 - 5, "repeated": 40_000, "since": 1_700_000_000.0 - 400_000}
+    lines = answered(200, json.dumps(document).encode(), "--scaler", "idle").stdout.splitlines()
+    expected = "  decided   5s ago, at 22:13:15Z; the same for 4d15h, 40001 looks in a row, since 2023-11-10 07:06:40Z"
+    assert expected in lines
+
+
+def test_a_scaler_with_a_problem(daemon: Daemon) -> None:
     """A scaler that cannot be observed says why, with the key to check."""
-    expected = '  problem   scaler absent: queue "absent" does not exist in us-east-1; check scalers[2].queue'
-    assert expected == shown["absent"][1]
+    expected = '  problem   queue "absent" does not exist in us-east-1; check scalers[2].queue'
+    assert expected == lines_of(daemon, "absent")[1]
+
+
+def test_a_scaler_that_is_not_there(daemon: Daemon) -> None:
+    """It is one line that names the nearest."""
+    result = CliRunner().invoke(main, ["status", daemon.url, "--scaler", "bussy"])
+    expected = f"Error: the daemon at {daemon.url} has no scaler 'bussy'; did you mean busy?\n"
+    assert (1, "", expected) == (result.exit_code, result.stdout, result.stderr)
+
+
+def test_json(daemon: Daemon) -> None:
+    """The daemon's JSON as it is, or one scaler's part of it."""
+    whole = json.loads(CliRunner().invoke(main, ["status", daemon.url, "--json"]).stdout)
+    one = json.loads(CliRunner().invoke(main, ["status", daemon.url, "--json", "--scaler", "idle"]).stdout)
+    assert (daemon.status().keys(), daemon.scaler("idle").keys()) == (whole.keys(), one.keys())
+    assert ["busy", "idle", "absent"] == [each["name"] for each in whole["scalers"]]
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/status", "/status/"])
@@ -152,7 +180,7 @@ def test_a_reload_that_was_refused(daemon: Daemon) -> None:
     """A refused reload is shown with its errors, and that an earlier configuration stays."""
     text = daemon.config.read_text()
     daemon.reload("scalers: []")
-    result = CliRunner().invoke(main, ["status", daemon.url])
+    result = CliRunner(env={"COLUMNS": "300"}).invoke(main, ["status", daemon.url])
     daemon.reload(text)
     assert 0 == result.exit_code
     assert "was not taken, an earlier one stays" in result.stdout
@@ -183,7 +211,7 @@ def test_nobody_listens() -> None:
 )
 def test_something_else_answers(status: int | None, body: bytes, complaint: str) -> None:
     """Whatever else listens there is told apart in one line, with exit code 1."""
-    result = _answered(status, body)
+    result = answered(status, body)
     assert (1, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
     assert complaint in result.stderr
 
@@ -191,7 +219,7 @@ def test_something_else_answers(status: int | None, body: bytes, complaint: str)
 def test_times_of_another_kind(daemon: Daemon) -> None:
     """A document whose values are of another kind is no status either."""
     document: dict[str, Any] = daemon.status() | {"now": "noon"}
-    result = _answered(200, json.dumps(document).encode())
+    result = answered(200, json.dumps(document).encode())
     assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
 
 
@@ -200,26 +228,3 @@ def test_a_url_that_is_none() -> None:
     result = CliRunner().invoke(main, ["status", "127.0.0.1:eighty"])
     assert (1, 1) == (result.exit_code, len(result.stderr.splitlines()))
     assert "'127.0.0.1:eighty' is not the address of a daemon: write it as http://HOST:PORT" in result.stderr
-
-
-def _answered(status: int | None, body: bytes) -> Result:
-    """Run ``ecsq status`` against a server that answers so; without a status it says the body and nothing of HTTP."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if status is not None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.handle_request)
-        thread.start()
-        result = CliRunner().invoke(main, ["status", f"http://127.0.0.1:{server.server_port}"])
-        thread.join()
-    return result

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.core.decision.budget import BudgetUse, Holder
 from controller.scaling.budget import SharedBudget
 from tests.support.controller import scaler_spec
 
@@ -70,6 +71,49 @@ def test_a_scaler_that_was_not_observed_counts_as_its_maximum() -> None:
     assert 3 == budget.grant("a", 10, NOW)
     budget.report("b", 1)
     assert 9 == budget.grant("a", 10, NOW)
+
+
+def test_a_refusal_says_how_large_the_budget_is_and_who_holds_it() -> None:
+    """Reserved parts, and a maximum that counts for what is not known, included; a grant of all says nothing."""
+    budget = SharedBudget()
+    budget.configure(20, [scaler("a"), scaler("b"), scaler("c", most=7)])
+    budget.report("a", 0)
+    budget.report("b", 4)
+    assert (5, None) == (budget.grant("b", 5, NOW), budget.find_refusal("b"))
+    assert 4 == budget.grant("a", 10, NOW)
+    use = budget.find_refusal("a")
+    assert BudgetUse(20, (Holder("b", 4, 5), Holder("c", 7, is_known=False), Holder("a", 0, 4))) == use
+    assert (0, 9, 7, None) == (use.free, *(budget.count_taken(name) for name in ("b", "c", "nobody")))
+    budget.grant("a", 0, NOW + 1)
+    assert (None, None) == (budget.find_refusal("a"), budget.find_refusal("nobody"))
+
+
+def test_what_is_kept_for_others_is_told() -> None:
+    """A scaler that comes later in the line is refused although there is room."""
+    budget = budget_of(scaler("a", priority=5), scaler("b"), scaler("c"))
+    budget.report("c", 8)
+    budget.grant("a", 10, NOW)
+    budget.book("a", 0, NOW)
+    assert 0 == budget.grant("b", 2, NOW)
+    use = budget.find_refusal("b")
+    assert use is not None
+    assert ((Holder("c", 8),), 2) == (use.holders, use.free)
+
+
+def test_of_many_holders_the_largest_are_named() -> None:
+    """The others are added up."""
+    names = [f"s{number}" for number in range(8)]
+    budget = budget_of(*map(scaler, names), limit=36)
+    for number, name in enumerate(names):
+        budget.report(name, number + 1)
+    budget.grant("s0", 1, NOW)
+    use = budget.find_refusal("s0")
+    assert use is not None
+    assert (["s7", "s6", "s5", "s4", "s3"], 3, 6) == (
+        [each.scaler for each in use.holders],
+        use.others,
+        use.taken_by_others,
+    )
 
 
 def test_a_scaler_that_holds_for_its_slot_keeps_its_place() -> None:

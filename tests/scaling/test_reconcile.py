@@ -539,7 +539,7 @@ def test_a_failure_stands_while_its_scaler_waits_for_the_next_slot(scene: Scene)
     scene.send(2)
     reasons(scene, scaler, NOW, NOW + 2 * POLL)
     failed = last(scaler)
-    assert (1, 1, NOW) == (len(scaler.decisions), failed.repeated, failed.since)
+    assert (1, 0, None) == (len(scaler.decisions), failed.repeated, failed.since)
     assert (NOW, Outcome.FAILED, "missing") == (failed.decision.at, failed.launch.outcome, failed.launch.fault)
     assert (Reason.SLOT, NOW + 2 * POLL, NEXT.opens) == (
         failed.held.reason,
@@ -550,8 +550,48 @@ def test_a_failure_stands_while_its_scaler_waits_for_the_next_slot(scene: Scene)
     assert ("launch", "failed", 2, NOW) == tuple(
         shown["last_decision"][key] for key in ("reason", "outcome", "launch", "at")
     )
+    assert ("failed", NOW, failed.launch.error) == tuple(
+        shown[key] for key in ("condition", "condition_since", "problem")
+    )
+    assert shown["last_decision"]["text"].startswith('launch FAILED: task definition "absent" does not exist')
     assert shown["held"] == shown["explanation"][-1][1]
     assert shown["held"].startswith("hold: 2 containers short, but the launch window is closed")
+
+
+def test_what_aws_says_is_told_on_one_line_without_escapes(scene: Scene) -> None:
+    """In every text of ``/status``, the verdict and the problem among them: nothing forges a line on a terminal."""
+    reason = "x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b"
+    body = {"tasks": [], "failures": [{"arn": "arn", "reason": reason}]}
+    scene.aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", times=None, body=body))
+    scaler = scene.scaler()
+    scene.send(2)
+    reasons(scene, scaler, NOW)
+    shown = describe_scaler(scaler)
+    expected = r"0 of 2 tasks started: x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b"
+    assert (expected, expected) == (shown["problem"], shown["last_decision"]["error"])
+    assert f"launch FAILED: {expected} (2 messages, 0 live of 2 desired)" == shown["last_decision"]["text"]
+    assert [] == [text for text in texts(shown) if not text.isprintable()]
+
+
+def test_who_logs_in_to_a_queue_is_not_told(scene: Scene) -> None:
+    """A user and a password in its URL are masked, wherever it stands."""
+    url = "https://user:secret@sqs.eu-west-1.amazonaws.com/123456789012/absent"
+    scaler = scene.scaler(queue=url)
+    reasons(scene, scaler, NOW)
+    shown = describe_scaler(scaler)
+    assert "https://***@sqs.eu-west-1.amazonaws.com/123456789012/absent" == shown["queue"]
+    assert "***@sqs" in shown["problem"]
+    assert [] == [text for text in texts(shown) if "secret" in text]
+
+
+def texts(shown: object) -> Iterator[str]:
+    """Yield every text in a document."""
+    if isinstance(shown, str):
+        yield shown
+    elif isinstance(shown, dict | list):
+        for inner in shown.items() if isinstance(shown, dict) else enumerate(shown):
+            yield from texts(inner[0])
+            yield from texts(inner[1])
 
 
 def test_a_memory_has_what_no_listing_tells(scene: Scene) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from controller.config.durations import parse_argument
 from controller.core.decision.model import Outcome, Reason
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
@@ -120,9 +122,18 @@ def test_a_part_without_capacity_follows_later(scene: Scene) -> None:
     assert 10 == len(scene.aws.ecs.tasks())
 
 
+def assert_said_seldom(events: list[Any]) -> None:
+    """Check that half an hour of the same is a warning every 5 to 10 minutes, with how long it lasts."""
+    assert {"warning"} == {event["log_level"] for event in events}
+    lasts = [0.0, *(parse_argument(event["lasts"]) for event in events[1:]), 1800.0]
+    assert 5 * 60 <= min(later - earlier for earlier, later in pairwise(lasts[:-1]))
+    assert max(later - earlier for earlier, later in pairwise(lasts)) <= 10 * 60
+    assert sorted({event["repeated"] for event in events[1:]}) == [event["repeated"] for event in events[1:]]
+
+
 @pytest.mark.parametrize("operation", ["GetQueueUrl", "ListTasks"])
-def test_a_denied_look_is_said_once_and_tried_slowly(scene: Scene, operation: str) -> None:
-    """At most once a minute, and at once again when it is granted."""
+def test_a_denied_look_is_said_seldom_and_tried_slowly(scene: Scene, operation: str) -> None:
+    """It is tried at most once a minute, said every 5 to 10 minutes, and at once tried again when it is granted."""
     scene.send(3)
     scene.aws.disturbances.add(
         Disturbance("*", operation, "error", times=None, status=400, code="AccessDeniedException")
@@ -130,15 +141,15 @@ def test_a_denied_look_is_said_once_and_tried_slowly(scene: Scene, operation: st
     scaler = scene.scaler()
     with capture_logs() as events:
         scene.let_pass(1800, scaler)
-    assert (1, "warning") == (len(events), events[0]["log_level"])
+    assert_said_seldom(events)
     assert len(scene.aws.journal.calls(operation=operation, client=APP)) <= 35
     scene.aws.disturbances.clear()
     scene.let_pass(120, scaler)
     assert 3 == len(scaler.tasks)
 
 
-def test_a_denied_launch_is_said_once_and_tried_slowly(scene: Scene) -> None:
-    """A night of it does not fill the disk."""
+def test_a_denied_launch_is_said_seldom_and_tried_slowly(scene: Scene) -> None:
+    """A night of it does not fill the disk, and a look at the last ten minutes of the log finds it."""
     scene.send(3)
     scene.aws.disturbances.add(
         Disturbance("ecs", "RunTask", "error", times=None, status=400, code="AccessDeniedException")
@@ -146,7 +157,7 @@ def test_a_denied_launch_is_said_once_and_tried_slowly(scene: Scene) -> None:
     scaler = scene.scaler()
     with capture_logs() as events:
         scene.let_pass(1800, scaler)
-    assert 1 == len([event for event in events if event["log_level"] == "warning"])
+    assert_said_seldom(events)
     assert len(scene.aws.journal.calls(operation="RunTask", client=APP)) <= 35
 
 

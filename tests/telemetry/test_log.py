@@ -2,70 +2,34 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 
 from controller.config import LogSpec
-from controller.core.copies.packing import Plan
-from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
-from controller.core.record import LaunchResult, Reconciled, record
+from controller.core.decision.model import Decision, Reason
+from controller.core.record import Reconciled
 from controller.telemetry import log
-from controller.telemetry.lines import LINES
-from tests.support.controller import SCALER, scaler_spec
-from tests.support.daemon import SOON
-from tests.telemetry.decisions import decided
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-DECISION = decided(scaler_spec("main", "worker").policy, QueueCounts(3, 0, 0), Fleet(listed_at=2e9))
-HELD = Reconciled(SCALER, DECISION)
-
-
-@pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """Give the process its logging back after each test."""
-    root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    logging.raiseExceptions, threading.excepthook = True, hook
-    structlog.reset_defaults()
-
-
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Return the lines that were written on standard error, once they are."""
-    assert LINES.drain(SOON)
-    return capsys.readouterr().err.splitlines()
-
-
-def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Return what was written on standard error, each line a JSON object."""
-    return [json.loads(line) for line in said(capsys)]
+from controller.telemetry.events import report_decision, report_template
+from tests.telemetry.lines import said, written
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """A JSON line carries the event, its level, its time in UTC and its fields."""
+    """A JSON line carries the event, its level, its time in UTC and its fields; what is unknown is left out."""
     log.configure(LogSpec("info", "json"))
-    structlog.get_logger().info("something", scaler="one", none=None)
+    structlog.get_logger().info("something", scaler="one", none=None, nested=[{"a": None, "b": 0}])
     [line] = written(capsys)
     assert timedelta(0) == datetime.fromisoformat(line.pop("timestamp")).utcoffset()
-    assert {"event": "something", "level": "info", "scaler": "one", "none": None} == line
+    assert {"event": "something", "level": "info", "scaler": "one", "nested": [{"b": 0}]} == line
 
 
 def test_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Text is one line that a person reads."""
     log.configure(LogSpec("info", "text"))
     structlog.get_logger().info("something", scaler="one")
-    [line] = said(capsys)
+    [line] = said(capsys).splitlines()
     assert "something" in line
     assert "one" in line
     with pytest.raises(json.JSONDecodeError):
@@ -80,7 +44,7 @@ def test_auto(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     log.configure(LogSpec("info", "auto"))
     structlog.get_logger().info("something")
-    assert text == (not said(capsys)[0].startswith("{"))
+    assert text == (not said(capsys).startswith("{"))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +67,7 @@ def test_levels(capsys: pytest.CaptureFixture[str], level: str, expected: list[s
 def test_libraries_log_alike(capsys: pytest.CaptureFixture[str]) -> None:
     """What a library warns of has the form of our own lines, its traceback included; the rest is left out."""
     log.configure(LogSpec("info", "json"))
-    library = logging.getLogger("some.library")
+    library = logging.getLogger("uvicorn.error")
     library.info("looking")
     library.warning("no %s", "role")
     try:
@@ -121,7 +85,7 @@ def test_libraries_log_alike_in_text(capsys: pytest.CaptureFixture[str]) -> None
     """The same goes for text: one line, with the level."""
     log.configure(LogSpec("info", "text"))
     logging.getLogger("apscheduler").warning("late")
-    [line] = said(capsys)
+    [line] = said(capsys).splitlines()
     assert "warning" in line
     assert "late" in line
 
@@ -135,79 +99,74 @@ def test_configured_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["ours", "theirs"] == [line["event"] for line in written(capsys)]
 
 
-def test_a_decision_is_one_event(capsys: pytest.CaptureFixture[str]) -> None:
-    """A decision's line carries its whole record, what is None as well; the scaler's level beside the event's own."""
-    log.configure(LogSpec("info", "json"))
-    log.report_decision(HELD, None)
-    [line] = written(capsys)
-    expected = {key: value for key, value in record(HELD).items() if key not in {"repeated", "since"}}
-    expected["scaler_level"] = expected.pop("level")
-    assert expected == {key: value for key, value in line.items() if key not in {"event", "level", "timestamp"}}
-    assert ("decision", "info") == (line["event"], line["level"])
-
-
-def test_a_decision_as_text_begins_with_what_was_decided(capsys: pytest.CaptureFixture[str]) -> None:
-    """A person reads the scaler, the reason and the sentence first, then the numbers that are known."""
-    log.configure(LogSpec("info", "text"))
-    log.report_decision(HELD, None)
-    [line] = [re.sub(r"\x1b\[\d*m", "", line) for line in said(capsys)]
-    told = line.partition(" decision ")[2].lstrip()
-    first = (
-        f"scaler={SCALER} reason=launch text='launch 3 containers (3 messages, 0 live of 3 desired)' at=2000000000.0"
-    )
-    assert f"{first} visible=3 " == told[: len(first) + len(" visible=3 ")]
-    unknown = {f"{key}=" for key, value in record(HELD).items() if value is None}
-    assert unknown
-    assert not [key for key in unknown if f" {key}" in line]
-
-
-@pytest.mark.parametrize(
-    ("done", "level"),
-    [
-        (HELD, "info"),
-        (Reconciled(SCALER, DECISION, LaunchResult(Outcome.LAUNCHED, Plan())), "info"),
-        (Reconciled(SCALER, DECISION, LaunchResult(Outcome.DRY_RUN, Plan())), "info"),
-        (Reconciled(SCALER, DECISION, LaunchResult(Outcome.PARTLY_LAUNCHED, Plan())), "warning"),
-        (Reconciled(SCALER, DECISION, LaunchResult(Outcome.FAILED, None)), "warning"),
-        (Reconciled(SCALER, DECISION, LaunchResult(Outcome.IN_DOUBT, Plan())), "warning"),
-        (Reconciled(SCALER, DECISION, problem="no queue"), "warning"),
-    ],
-    ids=["hold", "launched", "dry run", "partly", "failed", "in doubt", "problem"],
-)
-def test_what_went_wrong_is_a_warning(capsys: pytest.CaptureFixture[str], done: Reconciled, level: str) -> None:
-    """A decision is a warning when something could not be seen, or did not start whole."""
-    log.configure(LogSpec("info", "json"))
-    log.report_decision(done, None)
-    assert [level] == [line["level"] for line in written(capsys)]
-
-
-@pytest.mark.parametrize(("repeated", "expected"), [(0, None), (7, 7)], ids=["came once", "repeated itself"])
-def test_the_end_of_a_hold_tells_its_length(
-    capsys: pytest.CaptureFixture[str], repeated: int, expected: int | None
-) -> None:
-    """The decision after a hold says how often that one had repeated itself."""
-    log.configure(LogSpec("info", "json"))
-    log.report_decision(HELD, Reconciled(SCALER, DECISION, repeated=repeated))
-    assert [expected] == [line.get("previous_repeated") for line in written(capsys)]
-
-
-def test_what_deserves_a_second_look_in_a_template(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each warning is an event of its own, which names the scaler."""
-    log.configure(LogSpec("info", "json"))
-    log.report_template("one", ("first", "second"))
-    assert [("template", "warning", "one", "first"), ("template", "warning", "one", "second")] == [
-        (line["event"], line["level"], line["scaler"], line["text"]) for line in written(capsys)
-    ]
-
-
 def test_a_broken_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
     """A fault of our own is an error with its traceback, on one line, and names the scaler."""
     log.configure(LogSpec("info", "json"))
     try:
         _ = {}["taskArns"]
     except KeyError:
-        log.report_decision(Reconciled("one", Decision(1e9, Reason.BROKEN), problem="a fault of ours"), None)
+        report_decision(Reconciled("one", Decision(1e9, Reason.BROKEN), problem="a fault of ours"), None)
     [line] = written(capsys)
     told = ("reconcile broke", "error", "one", "a fault of ours")
     assert told == tuple(line[key] for key in ("event", "level", "scaler", "error"))
     assert "KeyError: 'taskArns'" in line["exception"]
+
+
+FORGED = "x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b\nscaler s1: idle"
+
+
+def break_with(text: str) -> None:
+    """Log a fault of ours with this message."""
+    try:
+        raise_with(text)
+    except ValueError:
+        report_decision(Reconciled("one", Decision(1e9, Reason.BROKEN), problem="a fault of ours"), None)
+
+
+def raise_with(text: str) -> None:
+    """Raise an error with this message."""
+    raise ValueError(text)
+
+
+def test_nothing_reaches_a_terminal_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever an event, its fields, a library's message and a traceback hold: no escapes, and no line of its own."""
+    log.configure(LogSpec("info", "text"))
+    structlog.get_logger().info(FORGED, error=FORGED, problems=[FORGED], inner={FORGED: FORGED})
+    logging.getLogger("uvicorn").warning("%s", FORGED)
+    break_with(FORGED)
+    lines = said(capsys).removesuffix("\n").split("\n")
+    assert [] == [line for line in lines if not line.isprintable()]
+    assert 3 == len([line for line in lines if not line.startswith("  ")])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_password_in_a_url_is_masked(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """In whatever an event, a library or a traceback says."""
+    log.configure(LogSpec("info", form))
+    url = "http://user:secret@proxy:3128"
+    structlog.get_logger().info(f"asked {url}", error=f'no answer from "{url}"', problems=[url])
+    logging.getLogger("uvicorn").warning("retrying %s", url)
+    break_with(url)
+    text = said(capsys)
+    assert ("secret" in text, 5) == (False, text.count("http://***@proxy:3128"))
+
+
+@pytest.mark.parametrize(("terminal", "no_color"), [(True, ""), (True, "1"), (False, "")])
+def test_colours_are_for_terminals(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, terminal: bool, no_color: str
+) -> None:
+    """And for those alone that nobody has asked to do without."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    log.configure(LogSpec("info", "text"))
+    structlog.get_logger().info("something")
+    assert (terminal and not no_color) == ("\x1b[" in said(capsys))
+
+
+def test_what_deserves_a_second_look_in_a_template(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each warning is an event of its own, which names the scaler."""
+    log.configure(LogSpec("info", "json"))
+    report_template("one", ("first", "second"))
+    assert [("template", "warning", "one", "first"), ("template", "warning", "one", "second")] == [
+        (line["event"], line["level"], line["scaler"], line["text"]) for line in written(capsys)
+    ]

@@ -42,6 +42,8 @@ GAUGES = {
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},
+    "budget_held_containers": {"scaler"},
+    "budget_containers": set(),
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
     "build_info": {"version"},
@@ -117,6 +119,7 @@ def fill(series: Series) -> None:
         ended_tasks=1,
     )
     series.show_configuration(POLICY)
+    series.show_budget(2)
     series.show_reconcile(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
 
 
@@ -295,6 +298,15 @@ def test_cooldowns(metrics: Metrics, series: Series) -> None:
     expected = (warm.numbers.launch_cooldown_until or 0, warm.numbers.fall_cooldown_until or 0)
     found = labelled(metrics, "cooldown_until_timestamp_seconds")
     assert expected == (found["launch",], found["fall",])
+
+
+def test_what_a_scaler_takes_of_the_budget(metrics: Metrics, series: Series) -> None:
+    """It is there with a budget, and gone with it."""
+    series.show_budget(0)
+    series.show_budget(7)
+    assert 7 == labelled(metrics, "budget_held_containers")[()]
+    series.show_budget(None)
+    assert {} == labelled(metrics, "budget_held_containers")
 
 
 def test_a_scaler_that_goes_takes_its_series_along(metrics: Metrics, series: Series) -> None:

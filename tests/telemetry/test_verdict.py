@@ -18,7 +18,7 @@ HELD = [reason for reason in Reason if reason is not Reason.LAUNCH]
 NOTHING_CERTAIN = [Outcome.FAILED, Outcome.IN_DOUBT]
 STARTED = [Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN]
 ENOUGH = {Reason.SATISFIED, Reason.IDLE, Reason.PAUSED}
-NEVER = {Reason.SLOT, Reason.UNKNOWN_BACKLOG, Reason.UNKNOWN_FLEET}
+NEVER = {Reason.SLOT, Reason.UNKNOWN_BACKLOG, Reason.UNKNOWN_FLEET, Reason.BROKEN}
 
 
 def play(steps: Sequence[Step]) -> list[bool]:
@@ -56,6 +56,12 @@ def test_a_hold_after_a_launch_that_failed(reason: Reason, failure: Outcome) -> 
 def test_a_launch_that_starts_something_settles_it(reason: Reason, started: Outcome) -> None:
     """From then on holds are successes again."""
     assert [False, True, True] == play([Outcome.FAILED, started, reason])
+
+
+def test_a_reconcile_that_broke_may_have_been_a_launch() -> None:
+    """Holds after it show nothing, until a launch has worked."""
+    assert [True, False, False] == play([Reason.COOLDOWN, Reason.BROKEN, Reason.COOLDOWN])
+    assert [False, True, True] == play([Reason.BROKEN, Outcome.LAUNCHED, Reason.COOLDOWN])
 
 
 @pytest.mark.parametrize("fifth", [reason for reason in HELD if reason not in ENOUGH])

@@ -6,7 +6,7 @@ priority every AGING, so that nobody is starved for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 AGING = 300.0
@@ -38,6 +38,51 @@ class Place:
 
 NO_PLACE = Place()
 """Of a scaler that wants nothing."""
+
+HOLDERS_NAMED = 5
+"""Of the scalers that hold a budget, the largest: enough for whoever asks where it went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What one scaler has of the budget, containers."""
+
+    scaler: str
+    live: int
+    """Live or in doubt; its max_containers as long as that is not known."""
+    reserved: int = 0
+    """Granted to a launch that is under way, or waits for its slot."""
+    is_known: bool = True
+
+    @property
+    def taken(self) -> int:
+        """All that it takes up."""
+        return self.live + self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """How a budget was used up when it granted a scaler less than that wanted, containers."""
+
+    limit: int
+    holders: tuple[Holder, ...] = ()
+    """The scalers that have the most of it, at most HOLDERS_NAMED, the largest first."""
+    others: int = 0
+    """How many more scalers have some of it."""
+    taken_by_others: int = 0
+    """What those have together."""
+
+    @property
+    def free(self) -> int:
+        """What nobody has: scalers that come first in the line wait for it. Never below 0."""
+        return max(0, self.limit - sum(holder.taken for holder in self.holders) - self.taken_by_others)
+
+
+def add_up_use(limit: int, holders: Iterable[Holder]) -> BudgetUse:
+    """Return how the budget is used up by those that hold some of it."""
+    ranked = sorted((each for each in holders if each.taken), key=lambda each: (-each.taken, each.scaler))
+    named, others = ranked[:HOLDERS_NAMED], ranked[HOLDERS_NAMED:]
+    return BudgetUse(limit, tuple(named), len(others), sum(each.taken for each in others))
 
 
 def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:

@@ -85,16 +85,7 @@ def _measure(
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
     asked, demand, level = _find_level(policy, queue, fleet, state.level, now)
-    state = replace(
-        state,
-        level=level,
-        # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.
-        launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
-        # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
-        doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
-        scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),
-        contradiction=busy.watch_counts(policy, state.contradiction, queue, fleet, now),
-    )
+    state = _carry_over(policy, state, level, queue, fleet, now)
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
     in_doubt = sum(doubt.containers for doubt in state.doubts)
@@ -108,6 +99,9 @@ def _measure(
         demand=demand,
         level=level.level,
         desired=desired,
+        most=limits.find_most(policy),
+        rising_polls=hysteresis.count_rising(level),
+        falling_polls=hysteresis.count_falling(level),
         shortfall=shortfall,
         in_doubt=in_doubt,
         room=room,
@@ -124,6 +118,22 @@ def _measure(
         granted=None,
     )
     return numbers, state
+
+
+def _carry_over(
+    policy: Policy, state: ScalerState, level: LevelState, queue: QueueCounts, fleet: Fleet, now: float
+) -> ScalerState:
+    """Return the state with its level moved, and what it remembers of launches as far as that still counts."""
+    return replace(
+        state,
+        level=level,
+        # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.
+        launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
+        # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
+        doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
+        scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),
+        contradiction=busy.watch_counts(policy, state.contradiction, queue, fleet, now),
+    )
 
 
 def _count_allowed(state: ScalerState, fleet: Fleet, in_doubt: int, now: float) -> int | None:

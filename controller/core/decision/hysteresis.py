@@ -9,6 +9,7 @@ allowance and not before the fall cooldown is over.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 
 from controller.core.decision.cooldown import may_fall
 from controller.core.decision.model import LevelState
@@ -62,3 +63,13 @@ def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now:
     if len(asked) < rules.fall_after or not may_fall(policy, state, now):
         return state
     return replace(state, level=min(state.level, max(asked_padded[-rules.fall_after :])))
+
+
+def count_rising(state: LevelState) -> int:
+    """Return how many polls in a row, the last included, have asked for more than the level."""
+    return sum(1 for _ in takewhile(lambda asked: asked > state.level, reversed(state.asked)))
+
+
+def count_falling(state: LevelState) -> int:
+    """Return how many polls in a row, the last included, have asked for less, with the dead band's allowance."""
+    return sum(1 for _ in takewhile(lambda asked: asked < state.level, reversed(state.asked_padded)))

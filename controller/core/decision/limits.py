@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.core.decision.model import Doubt, Fleet, QueueCounts
-from controller.core.decision.policy import Policy
+from controller.core.decision.policy import Policy, Steps
 from controller.core.decision.slots import SKEW_SHARE
 
 SIGNATURE_LIFETIME = 300.0
@@ -27,3 +27,11 @@ def count_unclaimed(queue: QueueCounts, fleet: Fleet) -> int:
     """
     about_to_take = max(len(fleet.starting), fleet.live - queue.in_flight)
     return max(0, queue.visible - about_to_take)
+
+
+def find_most(policy: Policy) -> int:
+    """Return the most containers that the scaler can ever want: those of its top step, within minimum and maximum."""
+    most = policy.max_containers
+    if isinstance(policy.demand, Steps):
+        most = min(most, max((step.containers for step in policy.demand.steps), default=0))
+    return max(most, policy.min_containers)

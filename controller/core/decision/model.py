@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
+from controller.core.decision.budget import BudgetUse
 from controller.core.decision.policy import MessageState
 from controller.core.decision.scarcity import PLENTY, Scarcity
 
@@ -176,6 +177,12 @@ class Numbers:
     """Demand after hysteresis."""
     desired: int
     """The level within min and max."""
+    most: int
+    """The most that desired can be, whatever waits: the top step, within min and max."""
+    rising_polls: int
+    """Polls in a row up to this one that have asked for more than the level."""
+    falling_polls: int
+    """Polls in a row up to this one that have asked for less, with the dead band's allowance."""
     shortfall: int
     """desired - live; negative when more live than desired."""
     in_doubt: int
@@ -222,5 +229,7 @@ class Decision:
     """Containers to launch now."""
     slot: int | None = None
     """The slot that this launch belongs to."""
+    budget: BudgetUse | None = None
+    """Who holds the budget of all scalers, where it granted less than was wanted."""
     look_again_at: float | None = None
     """When a decision that fell outside the window looks again, without waiting for its poll."""

@@ -3,11 +3,13 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.breaker import Breaker
-from controller.core.decision.explain import explain, summarize
-from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
+from controller.core.decision.budget import BudgetUse, Holder
+from controller.core.decision.explain import explain
+from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, MessageState, Policy
 from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
+from controller.core.decision.verdict import summarize
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
@@ -16,6 +18,11 @@ from tests.core.decision.deciding import decide
 def decided(rules: Policy, state: ScalerState, *seen, grant=int) -> Decision:
     """Return the decision on what was seen at NOW."""
     return decide(rules, *seen, state, NOW, grant)[0]
+
+
+def risen_by(*asked: int) -> ScalerState:
+    """Return the state of a scaler at level 0 whose last polls have asked for these containers."""
+    return ScalerState(level=LevelState(asked=asked, asked_padded=asked, polled_at=NOW - 10))
 
 
 TRIPPED = Breaker(bad_ends=5, trips=1, open_until=NOW + 45, cause="CannotPullContainerError")
@@ -38,7 +45,7 @@ ONE_LINERS = {
     ),
     Reason.RISING: (
         decided(policy(hysteresis=hysteresis(rise_after=2)), settled(), queue(4), fleet()),
-        "hold: 4 are asked for, but not for enough polls in a row yet (4 messages, 0 live of 0 desired)",
+        "hold: 4 are asked for, but not for enough polls in a row yet: 1 so far (4 messages, 0 live of 0 desired)",
     ),
     Reason.COOLDOWN: (
         decided(policy(), settled(launched_at=NOW - 1), queue(1), fleet()),
@@ -50,7 +57,7 @@ ONE_LINERS = {
     ),
     Reason.AT_MAX: (
         decided(policy(), settled(10), queue(20), fleet(10)),
-        "hold: max_containers is reached (20 messages, 10 live of 10 desired)",
+        "hold: max_containers is reached, and 20 messages wait (20 messages, 10 live of 10 desired)",
     ),
     Reason.NOTHING_WAITING: (
         decided(policy(), settled(3), queue(2, 2), fleet(1, starting=2)),
@@ -59,11 +66,12 @@ ONE_LINERS = {
     ),
     Reason.BACKING_OFF: (
         decided(policy(), settled(breaker=TRIPPED), queue(2), fleet()),
-        "hold: 2 containers short, but its tasks keep failing (2 messages, 0 live of 2 desired)",
+        "hold: 2 containers short, but its tasks keep failing: CannotPullContainerError "
+        "(2 messages, 0 live of 2 desired)",
     ),
     Reason.BUDGET: (
         decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),
-        "hold: 2 containers short, but the budget of all scalers leaves none (2 messages, 0 live of 2 desired)",
+        "hold: 2 containers short, but the budget leaves none (2 messages, 0 live of 2 desired)",
     ),
     Reason.PAUSED: (
         decided(policy(paused=True), settled(), queue(2), fleet()),
@@ -96,6 +104,48 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
             decided(policy(hysteresis=hysteresis(activate_at=10)), settled(), queue(3), fleet()),
             "hold: asleep, the backlog has not woken it yet (3 messages, 0 live of 0 desired)",
             id="asleep",
+        ),
+        pytest.param(
+            decided(policy(), settled(), queue(delayed=5), fleet()),
+            "hold: nothing to do: 5 messages delayed, not counted as backlog (0 messages, 0 live of 0 desired)",
+            id="delayed-only",
+        ),
+        pytest.param(
+            decided(policy(counted=frozenset({MessageState.VISIBLE})), settled(), queue(0, 1, 2), fleet()),
+            "hold: nothing to do: 1 message in flight and 2 messages delayed, not counted as backlog "
+            "(0 messages, 0 live of 0 desired)",
+            id="in-flight-and-delayed-only",
+        ),
+        pytest.param(
+            decided(policy(demand=steps((1, 1), (10, 4))), settled(4), queue(30, 4), fleet(4)),
+            "hold: 4 containers live, all that the top step asks for, and 30 messages wait "
+            "(34 messages, 4 live of 4 desired)",
+            id="top-step",
+        ),
+        pytest.param(
+            decided(policy(demand=steps((1, 1), (10, 10))), settled(10), queue(30, 10), fleet(10)),
+            "hold: 10 containers live, all that max_containers allows, and 30 messages wait "
+            "(40 messages, 10 live of 10 desired)",
+            id="top-step-at-the-maximum",
+        ),
+        pytest.param(
+            decided(policy(demand=steps((1, 1), (10, 4))), settled(4), queue(4, 8), fleet(starting=4)),
+            "hold: enough containers live (12 messages, 4 live of 4 desired)",
+            id="top-step-and-nobody-waits-for-long",
+        ),
+        pytest.param(
+            decided(policy(hysteresis=hysteresis(rise_after=3)), risen_by(0, 3), queue(4), fleet()),
+            "hold: 4 are asked for, but not for enough polls in a row yet: 2 so far (4 messages, 0 live of 0 desired)",
+            id="rising",
+        ),
+        pytest.param(
+            replace(
+                decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),
+                budget=BudgetUse(10, (Holder("busy", 6, 1), Holder("absent", 2, is_known=False), Holder("c", 1))),
+            ),
+            "hold: 2 containers short, but the budget of 10 containers is held by busy 7, "
+            "absent 2 (its maximum: it is not known yet), 1 other scaler 1 (2 messages, 0 live of 2 desired)",
+            id="budget",
         ),
         pytest.param(
             decided(policy(), settled(2), queue(), fleet()),
@@ -178,11 +228,52 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "level",
-            f"5: it falls when 3 polls in a row have asked for less, from {format_clock(NOW + 200)} on (fall cooldown)",
+            "5: it falls when 3 polls in a row have asked for less (1 so far), "
+            f"from {format_clock(NOW + 200)} on (fall cooldown)",
             policy(),
             replace(settled(5), level=replace(settled(5).level, rose_at=NOW - 100)),
             (queue(1), fleet(1)),
             id="held-level",
+        ),
+        pytest.param(
+            "level",
+            "0: it rises when 3 polls in a row have asked for more (1 so far)",
+            policy(hysteresis=hysteresis(rise_after=3)),
+            settled(),
+            (queue(4), fleet()),
+            id="rising",
+        ),
+        pytest.param(
+            "cooldown",
+            f"launch: over at {format_clock(NOW + 4)}, which is near enough (half a poll)",
+            policy(),
+            settled(launched_at=NOW - 26),
+            (queue(4), fleet()),
+            id="cooldown-nearly-over",
+        ),
+        pytest.param(
+            "cooldown",
+            "launch: over since " + format_clock(NOW - 170_000, NOW),
+            policy(),
+            settled(launched_at=NOW - 170_030),
+            (queue(4), fleet()),
+            id="cooldown-over-for-days",
+        ),
+        pytest.param(
+            "fleet",
+            "not asked for: nothing is launched as long as the backlog is unknown",
+            policy(),
+            settled(),
+            (None, None),
+            id="backlog-unknown",
+        ),
+        pytest.param(
+            "fleet",
+            "3 live containers = 3 running + 0 starting, in 3 tasks",
+            policy(),
+            settled(),
+            (None, fleet(3, running_tasks=3)),
+            id="backlog-unknown-and-fleet-known",
         ),
         pytest.param(
             "breaker",
@@ -260,3 +351,28 @@ def test_every_counted_state_is_in_the_sum() -> None:
     rules = policy(counted=frozenset(MessageState))
     expected = "6 messages of backlog = 1 visible + 2 in flight + 3 delayed"
     assert expected == lines(rules, settled(), queue(1, 2, 3), fleet())["queue"]
+
+
+def test_an_open_breaker_wants_nothing() -> None:
+    """Whatever waits: nothing is launched while it is open, and one container when it may probe."""
+    closed, probing = settled(breaker=TRIPPED), settled(breaker=replace(TRIPPED, open_until=NOW - 1))
+    wanted = [decided(policy(), state, queue(7), fleet()).numbers for state in (closed, probing)]
+    assert [0, 1] == [numbers.wanted for numbers in wanted if numbers]
+
+
+def test_the_holders_of_the_budget_are_named() -> None:
+    """The line says how large the budget is, who holds the most of it, and what is kept for others."""
+    use = BudgetUse(20, (Holder("a", 6), Holder("b", 4, 1)), others=7, taken_by_others=5)
+    decision = replace(decided(policy(), settled(), queue(6), fleet(), grant=lambda _: 2), budget=use)
+    assert (
+        "2 of 6 granted: the budget of 20 containers is held by a 6, b 5, 7 other scalers 5, "
+        "and 4 are kept for scalers that come first"
+    ) == dict(explain(policy(), decision))["budget"]
+
+
+def test_no_line_says_what_aws_says_as_it_came() -> None:
+    """A cause with an escape sequence or a line of its own cannot forge anything on a terminal."""
+    state = settled(breaker=replace(TRIPPED, cause="x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b"))
+    said = lines(policy(), state, queue(1), fleet())["breaker"]
+    assert r"x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b" in said
+    assert said.isprintable()

@@ -144,4 +144,4 @@ def test_what_counts_is_said(alive: Fleet, about: str, expected: str) -> None:
 def test_the_verdict_says_what_fills_the_maximum(alive: Fleet, expected: str) -> None:
     """Whoever reads "reached" beside two live containers would look for the other eight."""
     decision: Decision = decide(policy(), queue(20), alive, settled(), NOW)[0]
-    assert summarize(decision).startswith(f"hold: {expected} (")
+    assert summarize(decision).startswith(f"hold: {expected}, and 20 messages wait (")

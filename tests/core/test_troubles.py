@@ -7,7 +7,8 @@ import pytest
 
 from controller.aws.errors import FOR_A_PERSON, Fault
 from controller.core.decision.model import Decision, Outcome, QueueCounts, Reason
-from controller.core.record import PASSING, LaunchResult, Reconciled, is_same_again, repeat
+from controller.core.record import LaunchResult, Reconciled
+from controller.core.repeats import PASSING, is_same_again, repeat
 
 QUEUE = QueueCounts(visible=3, in_flight=0, delayed=0)
 UNKNOWN = Reconciled("orders", Decision(10.0, Reason.UNKNOWN_FLEET, QUEUE), problem="x", fault="throttled")

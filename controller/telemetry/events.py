@@ -1,0 +1,60 @@
+"""The event of a decision: one for each that tells something new, and again while trouble lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from controller.core.decision.model import Outcome, Reason
+from controller.core.record import Reconciled, record
+from controller.core.repeats import say_lasting
+from controller.core.words import format_age
+
+_WENT_WELL = frozenset({Outcome.LAUNCHED, Outcome.DRY_RUN})
+_FIRST = ("scaler", "reason", "text", "error", "outcome")
+"""What stands first, for whoever reads along."""
+
+
+def report_decision(done: Reconciled, previous: Reconciled | None) -> None:
+    """Log one decision with its whole record.
+
+    One that is said again carries how often and since when it has come; else, how often the one before it had come.
+    """
+    if done.decision.reason is Reason.BROKEN:
+        _report_breakage(done)
+        return
+    told = record(done)
+    fields = {key: told[key] for key in _FIRST} | told
+    # "level" is how grave an event is, to every log viewer there is.
+    fields["scaler_level"] = fields.pop("level")
+    if done.repeated and done.since is not None and done.said_at is not None:
+        lasts = done.said_at - done.since
+        fields["lasts"] = format_age(lasts)
+        fields["text"] += f"; {say_lasting(lasts, done.repeated, tried=done.trouble is not None)}"
+    else:
+        del fields["repeated"], fields["since"]
+        fields["previous_repeated"] = (previous.repeated if previous else 0) or None
+    log = structlog.get_logger()
+    failed = done.problem is not None or (done.launch is not None and done.launch.outcome not in _WENT_WELL)
+    (log.warning if failed else log.info)("decision", **fields)
+
+
+def _report_breakage(done: Reconciled) -> None:
+    """Log a reconcile that broke: the traceback, of the exception that is handled now, tells what to mend.
+
+    One that is said again has it as well, with how often and since when the same has come.
+    """
+    told = {"repeated": done.repeated or None, "since": done.since}
+    structlog.get_logger().exception("reconcile broke", scaler=done.scaler, error=done.problem, **told)
+
+
+def report_template(scaler: str, warnings: Iterable[str]) -> None:
+    """Log what deserves a second look in a template, an event each."""
+    for warning in warnings:
+        structlog.get_logger().warning("template", scaler=scaler, text=warning)
+
+
+def report_contradiction(scaler: str, text: str) -> None:
+    """Log that a queue's counts and what runs contradict each other, as a sentence."""
+    structlog.get_logger().warning("counts contradict each other", scaler=scaler, text=text)
