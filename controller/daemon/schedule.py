@@ -21,6 +21,8 @@ from heapq import heappop, heappush
 from math import ceil, floor
 from threading import Thread
 
+import structlog
+
 from controller.clock import Clock
 from controller.core.decision.slots import spread
 from controller.daemon.progress import Progress
@@ -133,8 +135,8 @@ class Schedule:
     async def _tick_on(self) -> None:
         while not self._stopping:
             self._wake.clear()
+            self._notice_step()
             now = self._clock.elapsed()
-            self._notice_step(now)
             self._begin_due(now)
             self._progress.note_tick(self._heap[0].at if self._heap else None)
             try:
@@ -168,8 +170,12 @@ class Schedule:
         """Reconcile a scaler, in a thread of the pool."""
         name = entry.reconciler.spec.name
         self._progress.note_begin(name)
+        look_again_at = None
         try:
             look_again_at = None if self._stopping else entry.reconciler.reconcile()
+        except Exception:  # noqa: BLE001 - one scaler must not end the polls of the others
+            # It records its own faults; this one broke the record itself.
+            structlog.get_logger().exception("reconcile broke", scaler=name)
         finally:
             self._progress.note_end(name)
             entry.busy = False
@@ -182,9 +188,12 @@ class Schedule:
         if entry.due is not None and due < entry.next_poll:
             self._line_up(entry, due)
 
-    def _notice_step(self, elapsed: float) -> None:
-        ahead = self._clock.now() - elapsed
-        step, self._wall_ahead = ahead - self._wall_ahead, ahead
+    def _notice_step(self) -> None:
+        """Tell of a step of the wall clock since the last look, unless the two clocks could not be read at once."""
+        before, now, after = self._clock.elapsed(), self._clock.now(), self._clock.elapsed()
+        if after - before > STEP / 4:  # The machine is busy: the next look tells.
+            return
+        step, self._wall_ahead = now - after - self._wall_ahead, now - after
         if abs(step) >= STEP:
             self._on_step(step)
 

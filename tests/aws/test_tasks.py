@@ -13,6 +13,7 @@ from controller.core.copies.copies import KEEPER
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Start, StopOutcome, StoppedTask
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
+from tests.core.decision.builders import BREAKER
 from tests.support.aws import container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of
 
@@ -284,7 +285,7 @@ def test_a_task_that_found_no_place_has_not_failed(aws: EmbeddedAws, reason: str
     cluster, arn = run(aws, [container()])
     (ended,) = observe(aws, cluster, (arn,)).tasks
     assert isinstance(ended, StoppedTask)
-    assert (StopOutcome.NO_CAPACITY, reason, None) == (ended.outcome, ended.cause, ended.sign)
+    assert (StopOutcome.NO_CAPACITY, reason, None) == (ended.outcome, ended.cause, ended.sign(BREAKER.within))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ def test_only_ecs_own_words_about_a_start_are_a_lack_of_capacity(members: dict[s
     """Not those of a registry, of who stopped the task, or of a container."""
     created_at = datetime.fromtimestamp(1_000_000, UTC)
     described = {"taskArn": "a", "lastStatus": "STOPPED", "createdAt": created_at, "containers": [], **members}
-    ended = read_task(described, "worker")
+    ended = read_task(described, outlines("worker"), 1_000_060.0)
     assert isinstance(ended, StoppedTask)
     assert outcome == ended.outcome
 

@@ -26,7 +26,6 @@ def of_cluster(name: str, operation: str, kind: Kind, times: int = 2, **members:
     return Disturbance("ecs", operation, kind, times, where=lambda asked: asked["cluster"] == name, **members)
 
 
-NO_STATUS = "arn:aws:ecs:us-east-1:123456789012:task/no-status/0"
 NONSENSE = {
     "no-counts": (
         Disturbance("sqs", "GetQueueAttributes", "malformed", 2, where=lambda asked: "no-counts" in asked["QueueUrl"]),
@@ -35,16 +34,6 @@ NONSENSE = {
     "no-tasks": (of_cluster("no-tasks", "ListTasks", "replace"),),
     # A lost answer is asked for a second time.
     "no-service": (of_cluster("no-service", "ListTasks", "lost_answer", times=4),),
-    # What no service ever said.
-    "no-status": (
-        of_cluster("no-status", "ListTasks", "replace", body={"taskArns": [NO_STATUS]}),
-        of_cluster(
-            "no-status",
-            "DescribeTasks",
-            "replace",
-            body={"tasks": [{"taskArn": NO_STATUS, "containers": [{"name": "worker"}]}], "failures": []},
-        ),
-    ),
 }
 """By scaler, which has a queue and a cluster of its own, what is wrong with two of its polls."""
 

@@ -120,7 +120,7 @@ def test_read_only(served: Pages, path: str) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status"])
 def test_head(served: Pages, path: str) -> None:
     """HEAD has the headers of GET, and no body."""
-    served.ticks, served.missing = True, []
+    served.stuck, served.missing = None, []
     status, kind, body = served.get(path, method="HEAD")
     assert (200, served.get(path)[1], "") == (status, kind, body)
 

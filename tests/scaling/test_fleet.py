@@ -230,7 +230,7 @@ def test_an_answer_that_comes_late_does_not_bring_a_task_back_to_its_start(watch
     (arn,) = watch.run()
     watch.cluster.refresh(START)
     watch.cluster.enter([launched(arn, 5)])
-    assert Fleet(START, 1, (), 1, 0, START, START, 0.0, (START,)) == watch.cluster.fleet_of(SCALER)
+    assert Fleet(START, 1, (), 1, 0, START, START, 0.0, began=(START,)) == watch.cluster.fleet_of(SCALER)
 
 
 def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, clock: ManualClock) -> None:

@@ -67,7 +67,7 @@ def test_levels(capsys: pytest.CaptureFixture[str], level: str, expected: list[s
 def test_libraries_log_alike(capsys: pytest.CaptureFixture[str]) -> None:
     """What a library warns of has the form of our own lines, its traceback included; the rest is left out."""
     log.configure(LogSpec("info", "json"))
-    library = logging.getLogger("uvicorn.error")
+    library = logging.getLogger("some.library")
     library.info("looking")
     library.warning("no %s", "role")
     try:
@@ -132,7 +132,7 @@ def test_nothing_reaches_a_terminal_as_it_came(capsys: pytest.CaptureFixture[str
     """Whatever an event, its fields, a library's message and a traceback hold: no escapes, and no line of its own."""
     log.configure(LogSpec("info", "text"))
     structlog.get_logger().info(FORGED, error=FORGED, problems=[FORGED], inner={FORGED: FORGED})
-    logging.getLogger("uvicorn").warning("%s", FORGED)
+    logging.getLogger("some.library").warning("%s", FORGED)
     break_with(FORGED)
     lines = said(capsys).removesuffix("\n").split("\n")
     assert [] == [line for line in lines if not line.isprintable()]
@@ -145,7 +145,7 @@ def test_a_password_in_a_url_is_masked(capsys: pytest.CaptureFixture[str], form:
     log.configure(LogSpec("info", form))
     url = "http://user:secret@proxy:3128"
     structlog.get_logger().info(f"asked {url}", error=f'no answer from "{url}"', problems=[url])
-    logging.getLogger("uvicorn").warning("retrying %s", url)
+    logging.getLogger("some.library").warning("retrying %s", url)
     break_with(url)
     text = said(capsys)
     assert ("secret" in text, 5) == (False, text.count("http://***@proxy:3128"))
