@@ -68,6 +68,8 @@ class Controller:
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.start()
+        # Here, and not with the scalers: who is told to stop before they are there finds it running.
+        self._schedule.start()
         self._reloader.start()
 
     def reload(self) -> None:
@@ -86,7 +88,6 @@ class Controller:
 
     def _begin(self) -> None:
         self._services.metrics.note_reload(self._configuration.report.at)
-        self._schedule.start()
         self._swap(self._configuration.spec.scalers)
         # After the scalers are there: without one, everything there is would have been observed.
         self._server.start()
@@ -110,6 +111,8 @@ class Controller:
         metrics, events = self._services.metrics, structlog.get_logger()
         try:
             if not read():
+                # Nothing new, and it could be read: a look that was reported as late is over.
+                metrics.config_last_reload_successful.set(self._configuration.report.error is None)
                 return
         except ConfigError as error:
             metrics.count_reload(None)
@@ -138,9 +141,11 @@ class Controller:
         )
         self._chores.restart()
 
-    def _add(self, scaler: ScalerSpec) -> None:
-        self._reconcilers[scaler.name] = Reconciler(scaler, self._services)
-        self._schedule.add(self._reconcilers[scaler.name])
+    def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
+        before = reconciler.spec.policy.poll_interval
+        reconciler.configure(scaler)
+        if scaler.policy.poll_interval != before:
+            self._schedule.change(reconciler)
 
     def _swap(self, scalers: tuple[ScalerSpec, ...]) -> None:
         """Bring the reconcilers in line: those that stay keep their state, those that are gone are forgotten."""
@@ -151,15 +156,14 @@ class Controller:
         for name in reconcilers.keys() - {scaler.name for scaler in scalers}:
             self._schedule.remove(name)
             reconcilers.pop(name).retire()
-        self._reconcilers = reconcilers
         for scaler in scalers:
             if scaler.name not in reconcilers:
-                self._add(scaler)
+                reconcilers[scaler.name] = Reconciler(scaler, self._services)
+                self._schedule.add(reconcilers[scaler.name])
             elif scaler != reconcilers[scaler.name].spec:
-                before = reconcilers[scaler.name].spec.policy.poll_interval
-                reconcilers[scaler.name].configure(scaler)
-                if scaler.policy.poll_interval != before:
-                    self._schedule.change(reconcilers[scaler.name])
+                self._change(reconcilers[scaler.name], scaler)
+        # Swapped whole: pages are rendered meanwhile.
+        self._reconcilers = reconcilers
         self._services.clusters.keep({scaler.task.cluster for scaler in scalers})
 
     def _in_order(self) -> list[Reconciler]:
@@ -176,7 +180,9 @@ class Controller:
 def run(path: Path, *, dry_run: bool, watch: bool) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
 
-    The main thread waits for signals and does nothing else, so that whatever may last delays none of them.
+    The main thread waits for signals and does nothing else, so that whatever may last delays none of them. It then ends
+    the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
+    take itself apart under a thread that still reads a file.
     """
     stopping = Event()
     clock = machine_clock(stopping)
@@ -185,7 +191,7 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
         signal.signal(number, lambda caught, _frame: signals.put(caught))
     configuration = _load(path, clock, signals)
     if configuration is None:
-        return
+        os._exit(0)
     log.configure(configuration.spec.log)
     controller = Controller(configuration, stopping, clock, dry_run=dry_run)
     events = structlog.get_logger()
@@ -199,9 +205,7 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
     finished = controller.stop()
     events.info("stopped", finished=finished)
     log.finish()
-    if not finished:
-        # A call that hangs holds its thread, and the interpreter would wait for it: what it does is decided by now.
-        os._exit(0)
+    os._exit(0)
 
 
 def _load(path: Path, clock: Clock, signals: SimpleQueue[int]) -> ConfigurationFile | None:
@@ -214,7 +218,7 @@ def _load(path: Path, clock: Clock, signals: SimpleQueue[int]) -> ConfigurationF
     def read() -> None:
         try:
             loading.set_result(ConfigurationFile(path, clock.now))
-        except ConfigError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the main thread waits to be told
             loading.set_exception(error)
         signals.put(_LOADED)
 

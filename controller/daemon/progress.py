@@ -33,14 +33,13 @@ class Progress:
         self._clock = clock
         self._longest = longest
         self._ticked_at = clock.elapsed()
-        self._next_due: float | None = None
         self._waiting: dict[str, float] = {}
         self._running: dict[str, float] = {}
         self._moved_at = clock.elapsed()
 
-    def note_tick(self, next_due: float | None) -> None:
-        """Note that every poll due has been begun, and when the next is; None: there is none."""
-        self._ticked_at, self._next_due = self._clock.elapsed(), next_due
+    def note_tick(self) -> None:
+        """Note that every poll that is due has been begun."""
+        self._ticked_at = self._clock.elapsed()
 
     def note_waiting(self, scaler: str) -> None:
         """Note that a reconcile waits for a thread."""
@@ -59,9 +58,8 @@ class Progress:
     def find_stuck(self) -> str | None:
         """Return what is stuck, as a sentence; None: everything that is due has begun, or waits for what comes."""
         now = self._clock.elapsed()
-        due = self._ticked_at if self._next_due is None else min(self._ticked_at, self._next_due)
-        if now - due > POLLS_LATE_AFTER:
-            return f"no poll has been begun for {format_span(now - due)}"
+        if now - self._ticked_at > POLLS_LATE_AFTER:
+            return f"no poll has been begun for {format_span(now - self._ticked_at)}"
         for scaler, began in list(self._running.items()):
             if now - began > self._longest:
                 return f"scaler {scaler}: a reconcile has not ended for {format_span(now - began)}"

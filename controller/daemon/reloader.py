@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event, Thread
 
+import structlog
+
 from controller.clock import Clock
 
 READ_WITHIN = 10.0
@@ -54,5 +56,9 @@ class Reloader:
             self._asked.clear()
             wants_reload, self._wants_reload = self._wants_reload, False
             self._is_reported, self._reading_since = False, self._clock.elapsed()
-            (self._reload if wants_reload else self._look)()
-            self._reading_since = None
+            try:
+                (self._reload if wants_reload else self._look)()
+            except Exception:  # noqa: BLE001 - a reload that breaks must not be the last
+                structlog.get_logger().exception("reload broke")
+            finally:
+                self._reading_since = None

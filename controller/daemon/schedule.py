@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil, floor
@@ -105,7 +106,7 @@ class Schedule:
 
     def _call(self, action: Callable[..., object], *arguments: object) -> None:
         """Let the loop do something; once it has ended, there is nothing to do any more."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # which is raised for a loop that is closed, and for nothing else
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler) -> None:
@@ -134,11 +135,12 @@ class Schedule:
 
     async def _tick_on(self) -> None:
         while not self._stopping:
-            self._wake.clear()
             self._notice_step()
             now = self._clock.elapsed()
             self._begin_due(now)
-            self._progress.note_tick(self._heap[0].at if self._heap else None)
+            self._progress.note_tick()
+            # Only now: beginning a poll lines up the next one, which is no reason to wake at once.
+            self._wake.clear()
             try:
                 await asyncio.wait_for(self._wake.wait(), self._sleep_for(now))
             except TimeoutError:

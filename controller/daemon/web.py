@@ -99,4 +99,5 @@ class WebServer:
     def stop(self) -> None:
         """Answer what is open, and stop."""
         self._server.should_exit = True
-        self._thread.join(2 * STOP_WITHIN)
+        if self._thread.is_alive():  # else it has not begun yet, and will end at once
+            self._thread.join(2 * STOP_WITHIN)

@@ -151,8 +151,11 @@ def test_a_disk_that_is_full(unread: Unread) -> None:
         assert 0 == process.wait(STOPPED_WITHIN)
 
 
-def test_a_standard_error_that_is_closed(unread: Unread) -> None:
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_standard_error_that_is_closed(unread: Unread, form: str) -> None:
     """A standard error that was closed before the start gets no line, and neither does a socket that has its number."""
+    unread.wanted["log"]["format"] = form
+    unread.write()
     command = 'exec "$0" -m controller run --config "$1" 2>&-'
     process = subprocess.Popen(
         ["/bin/sh", "-c", command, sys.executable, str(unread.config)], env=environment(**CREDENTIALS)

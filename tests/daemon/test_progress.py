@@ -27,28 +27,19 @@ def test_an_idle_controller_is_well(clock: ManualClock, progress: Progress) -> N
     """A loop that ticks and has nothing due for hours is not stuck."""
     for _ in range(100):
         clock.now += POLLS_LATE_AFTER
-        progress.note_tick(clock.now + 3600)
+        progress.note_tick()
         assert progress.find_stuck() is None
 
 
-@pytest.mark.parametrize("next_due", [None, 1001.0, 5000.0], ids=["nothing due", "due", "due later"])
-def test_a_loop_that_does_not_tick(clock: ManualClock, progress: Progress, next_due: float | None) -> None:
+def test_a_loop_that_does_not_tick(clock: ManualClock, progress: Progress) -> None:
     """A loop that has not ticked for too long begins no poll, so it is stuck; with the next tick it is not."""
-    progress.note_tick(next_due)
+    progress.note_tick()
     clock.now += POLLS_LATE_AFTER
     assert progress.find_stuck() is None
     clock.now += 1
     assert "no poll has been begun for 31s" == progress.find_stuck()
-    progress.note_tick(clock.now + 1)
+    progress.note_tick()
     assert progress.find_stuck() is None
-
-
-def test_a_poll_that_is_left_behind(clock: ManualClock, progress: Progress) -> None:
-    """A loop that ticks and yet does not begin what is due is stuck."""
-    progress.note_tick(clock.now)
-    clock.now += POLLS_LATE_AFTER + 1
-    progress.note_tick(clock.now - POLLS_LATE_AFTER - 1)
-    assert progress.find_stuck() is not None
 
 
 def test_a_reconcile_that_does_not_end(clock: ManualClock, progress: Progress) -> None:
@@ -56,10 +47,10 @@ def test_a_reconcile_that_does_not_end(clock: ManualClock, progress: Progress) -
     progress.note_waiting("orders")
     progress.note_begin("orders")
     clock.now += LONGEST
-    progress.note_tick(None)
+    progress.note_tick()
     assert progress.find_stuck() is None
     clock.now += 1
-    progress.note_tick(None)
+    progress.note_tick()
     assert "scaler orders: a reconcile has not ended for 1m41s" == progress.find_stuck()
     progress.note_end("orders")
     assert progress.find_stuck() is None
@@ -71,11 +62,11 @@ def test_reconciles_that_wait_while_others_end(clock: ManualClock, progress: Pro
     for _ in range(10):
         progress.note_begin("orders")
         clock.now += LONGEST
-        progress.note_tick(None)
+        progress.note_tick()
         assert progress.find_stuck() is None
         progress.note_end("orders")
     clock.now += LONGEST + 1
-    progress.note_tick(None)
+    progress.note_tick()
     assert "no reconcile has begun or ended for 1m41s, though some are due" == progress.find_stuck()
     progress.note_begin("late")
     assert progress.find_stuck() is None

@@ -50,6 +50,24 @@ def test_a_storm_of_reloads(aws: EmbeddedAws, tmp_path: Path, cluster: str, temp
         assert len(daemon.events(TAKEN)) < REQUESTS / 3
 
 
+def test_a_stop_while_scalers_are_still_made(aws: EmbeddedAws, tmp_path: Path, template: str) -> None:
+    """SIGTERM ends a daemon with 0 as soon as it has said that it is there, whatever of it is not there yet."""
+    file = tmp_path / "c.yaml"
+    scalers = [scaler(f"orders-{n}", template, cluster="main") for n in range(2 * MANY)]
+    file.write_text(yaml.safe_dump(configuration(aws, *scalers)), encoding="utf-8")
+    command = [sys.executable, "-m", "controller", "run", "--config", str(file)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(**CREDENTIALS))
+    assert process.stderr is not None
+    try:
+        assert any(b'"started"' in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read().decode()
+        assert (0, False) == (process.wait(STOPPED_WITHIN), "Traceback" in rest)
+    finally:
+        end(process)
+        process.stderr.close()
+
+
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
     """Make a named pipe that nobody writes to."""
@@ -97,6 +115,21 @@ def test_a_reload_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, clus
         daemon.config.write_text(text, encoding="utf-8")
         eventually(lambda: daemon.events(TAKEN), within=SOON)
         # The second SIGHUP waits for the pipe again.
+        assert 0 == daemon.stop()
+
+
+def test_a_look_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str) -> None:
+    """A watched file that cannot be read is reported; once it can, and says the same as before, all is well again."""
+    create_queue(aws, "orders")
+    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster)), "--watch") as daemon:
+        text = daemon.config.read_text(encoding="utf-8")
+        daemon.config.unlink()
+        os.mkfifo(daemon.config)
+        eventually(lambda: daemon.events(NOT_READ), within=2 * SOON)
+        assert 0 == daemon.sample("config_last_reload_successful")
+        daemon.config.write_text(text, encoding="utf-8")
+        eventually(lambda: 1 == daemon.sample("config_last_reload_successful"), within=SOON)
+        assert [] == daemon.events(TAKEN)
         assert 0 == daemon.stop()
 
 
