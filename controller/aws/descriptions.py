@@ -50,9 +50,9 @@ def read_task(
     ``attendants`` is asked where no worker is configured.
     """
     outline = find_outline(task.get("group"), _read_family(task))
-    if task.get("lastStatus") in _STOPPED:
-        return _read_stopped(task, outline, _pick_workers(task, outline.worker, attendants), now)
     workers = _pick_workers(task, outline.worker, attendants)
+    if task.get("lastStatus") in _STOPPED:
+        return _read_stopped(task, outline, workers, now)
     if len(workers) < (outline.copies or 1):
         workers = ()
     statuses = [container.get("lastStatus") for container in workers]

@@ -22,4 +22,4 @@ class Fault(StrEnum):
 
 
 FOR_A_PERSON = frozenset({Fault.MISSING, Fault.ACCESS_DENIED, Fault.INVALID, Fault.CANNOT_COPY})
-"""The kinds that last until a person mends them. They are reported once, and tried again slowly."""
+"""The kinds that last until a person mends them. They are tried again slowly."""

@@ -60,12 +60,13 @@ class Tasks:
             told = [self._describe(batch) for batch in _cut(arns)]
             now = self._clients.clock.now()
             described = (task for each in told for task in each.tasks)
-            missing = {arn for each in told for arn in each.missing}
+            missing = dict.fromkeys(arn for each in told for arn in each.missing)
             # A task that is listed is there, whatever the descriptions say.
-            odd = [arn for each in told for arn in each.odd] + [arn for arn in dict.fromkeys(listed) if arn in missing]
+            there = missing.keys() & listed
+            odd = [*(arn for each in told for arn in each.odd), *(arn for arn in missing if arn in there)]
             tasks = [read_task(task, find_outline, now, self._attendants) for task in described]
             tasks += [guess_task(arn, find_outline, now) for arn in odd]
-            return Round(tuple(tasks), tuple(arn for arn in arns if arn in missing.difference(listed)))
+            return Round(tuple(tasks), tuple(arn for arn in missing if arn not in there))
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the controller's tasks of a family that were told to stop: those that drain, and those that ended.

@@ -33,9 +33,14 @@ def say_json(document: object) -> None:
     click.echo(json.dumps(document, indent=2).replace("\x7f", "\\u007f"))
 
 
+def is_terminal() -> bool:
+    """Say whether standard output is a terminal; it is None if it was closed before the process began."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def has_colour() -> bool:
     """Say whether standard output is a terminal that shows colours, and nobody has asked for none (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager

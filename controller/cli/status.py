@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from threading import Event
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
-from controller.cli.output import has_colour, say_json, say_safe
+from controller.cli.output import has_colour, is_terminal, say_json, say_safe
 from controller.cli.status_lines import draw_scaler
 from controller.cli.status_table import count_troubles, draw_table, wrap
 from controller.clock import machine_clock
@@ -66,7 +65,7 @@ def _watch(url: str, scaler: str | None) -> None:
 
 def _redraw(lines: list[str]) -> None:
     """Write over what a terminal shows; anywhere else, below it."""
-    if not sys.stdout.isatty():
+    if not is_terminal():
         say_safe([*lines, ""])
         return
     say_safe([_HOME + "\n".join(f"{line}{_REST_OF_LINE}" for line in lines) + _REST_OF_SCREEN])
@@ -131,4 +130,4 @@ def _find_width() -> int:
 
 def _find_height() -> int | None:
     """Return the lines of the terminal; None if there is none."""
-    return shutil.get_terminal_size().lines if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().lines if is_terminal() else None

@@ -15,7 +15,7 @@ class Condition(StrEnum):
     FAILED = "failed"
     """Its last launch started nothing, or nobody knows whether it did."""
     UNKNOWN = "unknown"
-    """Its queue or its cluster cannot be read."""
+    """Its queue or its cluster cannot be read, or the reconcile broke."""
     FAILING = "failing"
     """Its tasks keep failing."""
     SHORT = "short"

@@ -201,7 +201,8 @@ class Reconciler:
         since = numbers.contradicted_since if numbers else None
         if queue and fleet and since is not None and not self._told_of_contradiction:
             self._told_of_contradiction = True
-            events.report_contradiction(self.spec.name, explain_contradiction(queue, fleet, since))
+            text = explain_contradiction(queue, fleet, since, decision.at)
+            events.report_contradiction(self.spec.name, text)
 
     def _back_off(self, turn: Turn, poll_interval: float) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""

@@ -10,8 +10,10 @@ import os
 import select
 import sys
 from collections import deque
+from contextlib import suppress
 from io import UnsupportedOperation
 from threading import Condition, Thread
+from typing import TextIO
 
 MAX_WAITING = 1 << 20
 """Characters that may wait to be written: a thousand decisions, as many as a minute of a busy controller brings."""
@@ -90,8 +92,16 @@ def _write(text: str) -> bool:
                 rest = rest[os.write(number, rest) :]
             except BlockingIOError:  # Whoever started us has made it non-blocking.
                 select.select([], [number], [])
-    except UnsupportedOperation:  # A stream in memory, as a program that embeds us may put there.
-        stream.write(text)
+    except UnsupportedOperation:
+        return _write_in_memory(stream, text)
     except (OSError, ValueError):
         return False
     return True
+
+
+def _write_in_memory(stream: TextIO, text: str) -> bool:
+    """Write a line on a stream without a descriptor, which a program that embeds us may put there; False if closed."""
+    with suppress(OSError, ValueError):
+        stream.write(text)
+        return True
+    return False

@@ -11,7 +11,7 @@ import structlog
 
 from controller.config import LogSpec
 from controller.telemetry.lines import LINES
-from controller.telemetry.rendering import choose_processors
+from controller.telemetry.rendering import choose_processors, is_terminal
 
 SAID_WITHIN = 1.0
 """Seconds that the last lines get at the end."""
@@ -25,7 +25,7 @@ def configure(spec: LogSpec) -> None:
     reload can change level and format. Nothing that is logged ever waits or fails.
     """
     LINES.start()
-    text = spec.format == "text" or (spec.format == "auto" and sys.stderr is not None and sys.stderr.isatty())
+    text = spec.format == "text" or (spec.format == "auto" and is_terminal(sys.stderr))
     stamped: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     rendered = choose_processors(text=text)
     structlog.configure(

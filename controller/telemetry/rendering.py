@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -25,11 +25,16 @@ def choose_processors(*, text: bool) -> list[Processor]:
     if not text:
         return [*common, _mask, structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+        colors=is_terminal(sys.stderr) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
         sort_keys=False,
         exception_formatter=structlog.dev.plain_traceback,
     )
     return [*common, _tell_decisions, _make_safe, console]
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Say whether a person looks at a stream; None is one that was closed before the process began."""
+    return stream is not None and stream.isatty()
 
 
 def _leave_out_unknown(_logger: Any, _method: str, event: EventDict) -> EventDict:

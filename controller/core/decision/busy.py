@@ -76,14 +76,14 @@ def date_lasting(contradiction: Contradiction | None) -> float | None:
     return contradiction.since if contradiction.seen_at - contradiction.since >= LASTS else None
 
 
-def explain_contradiction(queue: QueueCounts, fleet: Fleet, contradicted_since: float | None) -> str:
-    """Say in a sentence what contradicts what, and what to do; None: it has not lasted yet, as far as known."""
+def explain_contradiction(queue: QueueCounts, fleet: Fleet, contradicted_since: float | None, now: float) -> str:
+    """Say in a sentence what contradicts what, and what to do. Without ``contradicted_since`` it has not lasted yet."""
     seen = f"{format_count(fleet.running, 'container')} running, none with a message in flight"
     waits = f"{format_count(queue.visible, 'message')} visible"
     todo = "workers that delete a message as they take it need busy: running, or they look free while they work"
     if contradicted_since is None:
         return f"{seen}, and {waits}: if that stays so, {todo}"
-    return f"since {format_clock(contradicted_since)} {seen}, and {waits} that do not get fewer: {todo}"
+    return f"since {format_clock(contradicted_since, now)} {seen}, and {waits} that do not get fewer: {todo}"
 
 
 def _count_fresh(fleet: Fleet, now: float) -> int:

@@ -45,7 +45,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
         yield from explain_held(fleet)
     if queue and fleet and numbers:
         if is_contradictory(policy, queue, fleet, decision.at):
-            yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since)
+            yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since, decision.at)
         yield "demand", explain_demand(policy, decision, queue, fleet, numbers)
         yield "level", explain_level(policy, numbers, decision.at)
         yield "desired", explain_desired(policy, numbers, fleet)
