@@ -19,8 +19,8 @@ from controller.cli import COMMANDS, main
 from controller.config import json_schema, load
 from controller.core.decision.model import Outcome, Reason
 from controller.daemon.reload import NEEDS_RESTART
+from controller.telemetry.assessment import HOLDS, Hold
 from controller.telemetry.metrics import Metrics
-from controller.telemetry.verdict import HOLDS, Hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 from controller.aws.bounded import bound_answers
 from controller.aws.credentials import Credentials
 from controller.aws.errors import AwsError, Fault, classify_answer, translate
-from controller.aws.misfits import drop_misfits
+from controller.aws.odd_members import drop_odd_members
 from controller.aws.operations import ANSWERS
 from controller.aws.pace import BackOff
 from controller.aws.stages import Course, Stage, current_course, follow
@@ -159,7 +159,7 @@ class Clients:
         client.meta.events.register("before-send", _note_sent)
         client.meta.events.register("response-received", self._note_end)
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
-        client.meta.events.register("before-parse.ecs.DescribeTasks", drop_misfits)
+        client.meta.events.register("before-parse.ecs.DescribeTasks", drop_odd_members)
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:

@@ -10,8 +10,8 @@ from controller.core.decision.model import Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Policy
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
+from controller.telemetry.assessment import Assessment, assess
 from controller.telemetry.metrics import COOLDOWNS, RECONCILE_OUTCOMES, Metrics
-from controller.telemetry.verdict import Verdict, judge
 
 _CAPACITY = "capacity"
 """The reason of a launch failure that is known only after RunTask has answered."""
@@ -67,7 +67,7 @@ class Series:
         self._show_fleet(decision.fleet)
         self._show_numbers(decision.numbers)
         self._count_launch(done.launch)
-        self._count_verdict(judge(done, launches_fail=self._launches_fail), decision.at)
+        self._count_assessment(assess(done, launches_fail=self._launches_fail), decision.at)
 
     def show_budget(self, taken: int | None) -> None:
         """Show how many containers of the budget the scaler takes up; None: there is no budget."""
@@ -133,10 +133,10 @@ class Series:
         self._cooldowns["fall"].set(numbers.fall_cooldown_until or 0)
         self._breaker.set(numbers.breaker.open_until or 0)
 
-    def _count_verdict(self, verdict: Verdict, at: float) -> None:
-        self._launches_fail = verdict.launches_fail
-        self._reconciles[verdict.outcome].inc()
-        if verdict.successful:
+    def _count_assessment(self, assessment: Assessment, at: float) -> None:
+        self._launches_fail = assessment.launches_fail
+        self._reconciles[assessment.outcome].inc()
+        if assessment.successful:
             self._last_success.set(at)
 
     def _count_launch(self, launch: LaunchResult | None) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from controller.aws.descriptions import read_task
 from controller.aws.errors import AwsError
-from controller.aws.misfits import drop_misfits
+from controller.aws.odd_members import drop_odd_members
 from controller.aws.tasks import Round, Tasks
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, StoppedTask
 from controller.sandbox.aws import Disturbance
@@ -298,7 +298,7 @@ def _parse(document: dict[str, Any]) -> Any:
     """Parse an answer to DescribeTasks as botocore does, after what does not fit was dropped."""
     operation = _describe_tasks()
     response = {"status_code": 200, "headers": {}, "body": json.dumps(document).encode(), "context": {}}
-    drop_misfits(operation, response)
+    drop_odd_members(operation, response)
     return create_parser("json").parse(response, operation.output_shape)
 
 

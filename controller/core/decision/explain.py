@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from controller.core.decision.busy import count_in_hand, explain_contradiction, is_contradictory
 from controller.core.decision.explain_capacity import count_tried, explain_capacity
 from controller.core.decision.explain_demand import explain_demand, explain_desired, explain_level
+from controller.core.decision.explain_held import explain_held
 from controller.core.decision.explain_holds import (
     explain_breaker,
     explain_budget,
@@ -18,7 +19,6 @@ from controller.core.decision.explain_holds import (
     explain_limits,
     explain_slot,
 )
-from controller.core.decision.held import explain_held
 from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.verdict import summarize

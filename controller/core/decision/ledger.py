@@ -190,7 +190,7 @@ def count_fleet(
         starting=tuple(task.created_at for task in at_work for _ in range(task.starting)),
         running_tasks=len(by_state[TaskState.RUNNING]),
         starting_tasks=len(by_state[TaskState.STARTING]),
-        newest_task_at=max((task.created_at for task in tasks), default=None),
+        newest_task_at=max((task.created_at for task in at_work), default=None),
         oldest_task_at=min((task.created_at for task in tasks), default=None),
         start_delay=start_delay,
         draining=sum(task.workers for task in draining),

@@ -70,8 +70,10 @@ class Fleet:
     running_tasks: int = 0
     starting_tasks: int = 0
     newest_task_at: float | None = None
-    """When the newest live task was created."""
+    """When the newest task that is at work was created. A probe whose workers have ended, and whose other containers go
+    on, tells nothing more, so that another may follow."""
     oldest_task_at: float | None = None
+    """When the oldest task was created that is not gone yet."""
     start_delay: float | None = None
     """Measured median from RunTask until a worker runs, seconds; None until one was seen."""
     draining: int = 0

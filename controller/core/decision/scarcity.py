@@ -12,8 +12,7 @@ each slot for as long as the shortage lasts. It is not the breaker's business: n
 shortage may end at any moment, so the hold does not grow.
 
 Whatever was launched before the hold tells nothing of what the tried task will find: some of its tasks may run while
-others were turned away. So only a task that was born after the hold is a trial. That is all that tells one, and ECS
-remembers it: a restart waits for the trial of the process before.
+others were turned away. So only a task that was born after the hold is a trial, a ``probe`` as the breaker's is.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from controller.core.decision.breaker import CLOCK_MARGIN
+from controller.core.decision import probe
 
 HOLD = 60.0
 """Seconds from the end of a task that found no place until one task is tried."""
@@ -63,14 +62,14 @@ def note_capacity(scarcity: Scarcity, signs: Iterable[CapacitySign]) -> Scarcity
     for sign in signs:
         if not sign.found:
             scarcity = _turn_away(scarcity, sign)
-        elif _is_trial(scarcity, sign.born_at):
+        elif probe.is_probe(scarcity.until, sign.born_at):
             scarcity = PLENTY
     return scarcity
 
 
 def is_trying(scarcity: Scarcity, newest_task_at: float | None) -> bool:
     """Say whether the newest live task is a trial, of which it is not known yet whether it finds a place."""
-    return newest_task_at is not None and _is_trial(scarcity, newest_task_at)
+    return probe.is_probe(scarcity.until, newest_task_at)
 
 
 def forget_old(scarcity: Scarcity, newest_task_at: float | None, now: float) -> Scarcity:
@@ -81,22 +80,13 @@ def forget_old(scarcity: Scarcity, newest_task_at: float | None, now: float) -> 
 
 
 def count_allowed(scarcity: Scarcity, newest_task_at: float | None, in_doubt: int, now: float) -> int | None:
-    """Return how many containers may be launched: None is any number, 1 is the trial.
-
-    There is one trial at a time, so it waits for the one that lives, and for containers that may yet start.
-    """
-    if scarcity.until is None:
-        return None
-    return 1 if now >= scarcity.until and not in_doubt and not is_trying(scarcity, newest_task_at) else 0
+    """Return how many containers a lack of capacity lets be launched: None is any number, 1 is the trial."""
+    return probe.count_allowed(scarcity.until, newest_task_at, in_doubt, now)
 
 
 def _turn_away(scarcity: Scarcity, sign: CapacitySign) -> Scarcity:
     told = replace(scarcity, turned_away=scarcity.turned_away + 1, cause=sign.cause)
-    if scarcity.until is None or _is_trial(scarcity, sign.born_at):
+    if scarcity.until is None or probe.is_probe(scarcity.until, sign.born_at):
         return replace(told, until=sign.at + HOLD)
     # The last ones of the launch that was turned away: once the hold is over only a trial tells something new.
     return replace(told, until=max(scarcity.until, sign.at + HOLD)) if sign.at < scarcity.until else told
-
-
-def _is_trial(scarcity: Scarcity, born_at: float) -> bool:
-    return scarcity.until is not None and born_at >= scarcity.until - CLOCK_MARGIN

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from controller.core.decision import breaker as rules_of_the_breaker
 from controller.core.decision.breaker import (
-    CLOCK_MARGIN,
     CLOSED,
     FIRST_PAUSE,
     MAX_PAUSE,
@@ -19,6 +18,7 @@ from controller.core.decision.breaker import (
 )
 from controller.core.decision.ledger import enter_descriptions
 from controller.core.decision.model import Doubt, Reason
+from controller.core.decision.probe import CLOCK_MARGIN
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 from tests.core.decision.builders import BREAKER, BREAKER_OFF, NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.decision.breaker import CLOCK_MARGIN, CLOSED, Breaker, heed
+from controller.core.decision.breaker import CLOSED, Breaker, heed
 from controller.core.decision.model import Doubt, Reason
+from controller.core.decision.probe import CLOCK_MARGIN
 from controller.core.decision.scarcity import (
     FORGOTTEN_AFTER,
     HOLD,

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from controller.core.decision.breaker import Breaker
 from controller.core.decision.explain import explain, summarize
 from controller.core.decision.ledger import count_fleet
 from controller.core.decision.model import Decision, Doubt, Fleet, Reason
 from controller.core.decision.task import LiveTask, Part, Start, TaskState
-from tests.core.decision.builders import NOW, fleet, policy, queue, settled
+from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
 
@@ -39,7 +40,8 @@ def test_a_task_counts_by_its_state(seen: LiveTask, state: TaskState, counted: F
     """At work by its worker containers, else with all that it was made with; never as none."""
     assert state is seen.state
     began = (seen.start.at,) * counted.running
-    expected = replace(counted, newest_task_at=NOW - 60, oldest_task_at=NOW - 60, began=began)
+    newest = NOW - 60 if counted.live else None
+    expected = replace(counted, newest_task_at=newest, oldest_task_at=NOW - 60, began=began)
     assert expected == count_fleet([seen], NOW, None)
     assert expected.live + expected.held >= 1
 
@@ -78,6 +80,18 @@ def test_a_draining_task_takes_no_message() -> None:
     """Its workers are not about to take what waits, so new ones are launched for it."""
     decision, _ = decide(policy(), queue(3), fleet(draining=5, draining_tasks=5), settled(), NOW)
     assert 3 == decision.launch
+
+
+@pytest.mark.parametrize(
+    ("probe", "launch"),
+    [(task(1, 0, 0), 0), (task(0, 1, 0), 0), (task(0, 0, 1), 1), (task(0, 0, 1, draining=True), 1)],
+    ids=["runs", "starts", "has ended", "drains"],
+)
+def test_a_probe_that_is_no_more_at_work_may_be_followed_by_another(probe: LiveTask, launch: int) -> None:
+    """A container that goes on beside its ended worker, for ever perhaps, does not keep a breaker open."""
+    alive = count_fleet([replace(probe, created_at=NOW - 60)], NOW, None)
+    state = settled(breaker=Breaker(bad_ends=5, trips=1, open_until=NOW - 60))
+    assert launch == decide(policy(cooldown=NO_COOLDOWN), queue(7), alive, state, NOW)[0].launch
 
 
 def test_the_minimum_is_held_without_it() -> None:

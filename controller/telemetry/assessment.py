@@ -51,7 +51,7 @@ _NOTHING_CERTAIN = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Assessment:
     """How one reconcile went."""
 
     outcome: str
@@ -62,16 +62,16 @@ class Verdict:
     """Whether the last launch started nothing for certain; holds keep it as it was."""
 
 
-def judge(done: Reconciled, *, launches_fail: bool) -> Verdict:
-    """Return how a reconcile went; ``launches_fail`` is what the verdict before it said.
+def assess(done: Reconciled, *, launches_fail: bool) -> Assessment:
+    """Return how a reconcile went; ``launches_fail`` is what the assessment before it said.
 
     A launch that starts nothing is a failure like a look that saw nothing. A dry run holds, and would have launched.
     """
     if done.launch is not None:
         failed = done.launch.outcome in _NOTHING_CERTAIN
         held = done.launch.outcome is Outcome.DRY_RUN
-        return Verdict("failed" if failed else "held" if held else "launched", not failed, failed)
+        return Assessment("failed" if failed else "held" if held else "launched", not failed, failed)
     hold = HOLDS[done.decision.reason]
     successful = hold is Hold.ENOUGH or (hold is Hold.NOT_TRIED and not launches_fail)
     outcome = "failed" if hold in {Hold.BLIND, Hold.BROKEN} else "held"
-    return Verdict(outcome, successful, launches_fail or hold is Hold.BROKEN)
+    return Assessment(outcome, successful, launches_fail or hold is Hold.BROKEN)

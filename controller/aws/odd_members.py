@@ -20,7 +20,7 @@ _NO_TIME = (ValueError, TypeError, ArithmeticError, OSError, RuntimeError)
 """What botocore raises for a time that is none."""
 
 
-def drop_misfits(operation_model: OperationModel, response_dict: dict[str, Any], **_: object) -> None:
+def drop_odd_members(operation_model: OperationModel, response_dict: dict[str, Any], **_: object) -> None:
     """Drop such members from an answer before botocore reads it: a handler of ``before-parse``.
 
     In a list ``null`` takes the place of such an item, since a list that is shorter would say that there is less.

@@ -6,8 +6,8 @@ import pytest
 
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import LaunchResult, Reconciled
+from controller.telemetry.assessment import HOLDS, assess
 from controller.telemetry.metrics import RECONCILE_OUTCOMES
-from controller.telemetry.verdict import HOLDS, judge
 from tests.support.controller import SCALER
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def play(steps: Sequence[Step]) -> list[bool]:
     launches_fail, successes = False, []
     for at, step in enumerate(steps):
         reason, launch = (step, None) if isinstance(step, Reason) else (Reason.LAUNCH, LaunchResult(step, None))
-        verdict = judge(Reconciled(SCALER, Decision(at, reason), launch), launches_fail=launches_fail)
-        launches_fail = verdict.launches_fail
-        successes.append(verdict.successful)
+        assessment = assess(Reconciled(SCALER, Decision(at, reason), launch), launches_fail=launches_fail)
+        launches_fail = assessment.launches_fail
+        successes.append(assessment.successful)
     return successes
 
 
@@ -74,4 +74,4 @@ def test_launches_that_all_fail(fifth: Reason) -> None:
 def test_every_outcome_has_its_series(step: Step) -> None:
     """What is counted is one of the outcomes that start at 0."""
     reason, launch = (step, None) if isinstance(step, Reason) else (Reason.LAUNCH, LaunchResult(step, None))
-    assert judge(Reconciled(SCALER, Decision(0, reason), launch), launches_fail=False).outcome in RECONCILE_OUTCOMES
+    assert assess(Reconciled(SCALER, Decision(0, reason), launch), launches_fail=False).outcome in RECONCILE_OUTCOMES
