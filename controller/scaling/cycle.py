@@ -81,6 +81,7 @@ class Cycle:
         self.state = ScalerState() if remembered is None else remembered
         # Which signs a daemon that has read its history has heeded since, nobody else can tell.
         self._heeds_signs = not self.state.history_read
+        self._cluster: ClusterReader | None = None
 
     def run(self, aim: Aim, launch: Launch) -> Turn:
         """Observe, decide, and launch if that is what was decided."""
@@ -116,6 +117,10 @@ class Cycle:
     def _observe(self, aim: Aim, began_after: float) -> Observation:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         spec, cluster = aim.spec, aim.cluster
+        if self._cluster is not None and cluster is not self._cluster:
+            # Moved there by a reload: what drains there, and how tasks ended, was never looked at.
+            self.state = replace(self.state, history_read=False)
+        self._cluster = cluster
         seen = observe(spec, aim.queue, cluster, began_after)
         if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
             seen = recall(spec, seen, cluster)

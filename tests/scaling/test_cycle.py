@@ -137,6 +137,16 @@ def test_history_is_read_once_before_the_first_launch_that_may_come() -> None:
     assert 1 == world.asked.count("history")
 
 
+def test_history_is_read_in_each_cluster() -> None:
+    """A scaler that a reload has moved knows nothing of what drains, or has failed, where it is now."""
+    before, after = World(visible=3), World(visible=3, ended_before=BAD)
+    cycle = cycle_in(before)
+    cycle.run(aim_at(before), before.launch)
+    assert Reason.BACKING_OFF == cycle.decide(aim_at(after)).decision.reason
+    cycle.decide(aim_at(after))
+    assert (1, 1) == (before.asked.count("history"), after.asked.count("history"))
+
+
 def test_a_listing_from_before_the_window_is_taken_again() -> None:
     """When the window is open by now, in the same turn: the launch does not wait for another poll."""
     world = World(now=SLOT.opens - 1, visible=3)
