@@ -30,6 +30,7 @@ class Lines:
         self._waiting: deque[str] = deque()
         self._size = 0
         self._writing = False
+        self._is_cut = False
         self._changed = Condition()
         self._is_started = False
 
@@ -67,41 +68,51 @@ class Lines:
                 text = self._waiting.popleft()
                 self._size -= len(text)
                 self._writing = True
-            if not _write(text):
+            if not self._write_line(text.encode("utf-8", "backslashreplace")):
                 with self._changed:
                     self.dropped += 1
+
+    def _write_line(self, line: bytes) -> bool:
+        """Write a line; False if it could not be written whole, as when the disk fills up in the middle of it.
+
+        The next one then begins with a line break, so that it is not lost in what there is of this one.
+        """
+        line = b"\n" + line if self._is_cut else line
+        written = _write(line)
+        if written:
+            self._is_cut = line[written - 1 : written] != b"\n"
+        return written == len(line)
 
 
 LINES = Lines()
 """The lines of this process."""
 
 
-def _write(text: str) -> bool:
-    """Write a line on standard error, for as long as its reader takes; False if it cannot be written.
+def _write(line: bytes) -> int:
+    """Write a line on standard error, for as long as its reader takes; return how many bytes of it were written.
 
     Past Python's own buffer, whose lock a write that hangs would hold until the process is killed.
     """
-    stream = sys.stderr
+    stream, written = sys.stderr, 0
     if stream is None:  # It was closed before we began; by now its number may be that of another file.
-        return False
-    rest = memoryview(text.encode("utf-8", "backslashreplace"))
+        return 0
     try:
         number = stream.fileno()
-        while rest:
+        while written < len(line):
             try:
-                rest = rest[os.write(number, rest) :]
+                written += os.write(number, line[written:])
             except BlockingIOError:  # Whoever started us has made it non-blocking.
                 select.select([], [number], [])
     except UnsupportedOperation:
-        return _write_in_memory(stream, text)
+        return _write_in_memory(stream, line)
     except (OSError, ValueError):
-        return False
-    return True
+        pass
+    return written
 
 
-def _write_in_memory(stream: TextIO, text: str) -> bool:
-    """Write a line on a stream without a descriptor, which a program that embeds us may put there; False if closed."""
+def _write_in_memory(stream: TextIO, line: bytes) -> int:
+    """Write a line on a stream without a descriptor, which a program that embeds us may put there; 0 if it is closed."""
     with suppress(OSError, ValueError):
-        stream.write(text)
-        return True
-    return False
+        stream.write(line.decode())
+        return len(line)
+    return 0

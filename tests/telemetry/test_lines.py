@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -14,6 +15,7 @@ from tests.support.daemon import SOON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextmanager
@@ -104,3 +106,28 @@ def test_other_streams(monkeypatch: pytest.MonkeyPatch, stream: Any) -> None:
     lines.write("one\n")
     eventually(lambda: lines.drain(0), within=SOON)
     assert (1, None) == (lines.dropped, stream) if stream is None else "one\n" == stream.getvalue()
+
+
+def test_a_line_that_is_cut_spoils_no_other(tmp_path: Path) -> None:
+    """Where a disk fills up in the middle of a line, the next one that it takes begins a line of its own."""
+    path = tmp_path / "log"
+    before, limits = sys.stderr, resource.getrlimit(resource.RLIMIT_FSIZE)
+    with path.open("w") as log:
+        sys.stderr = log
+        try:
+            # Python ignores SIGXFSZ, so that a file which may not grow is as good as a disk that is full.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+            lines = started()
+            lines.write("one\n")
+            lines.write("a line that is too long\n")
+            lines.write("lost\n")
+            assert lines.drain(SOON)
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            lines.write("two\n")
+            lines.write("three\n")
+            assert lines.drain(SOON)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            sys.stderr = before
+    assert ["one", "a line", "two", "three"] == path.read_text().splitlines()
+    assert 2 == lines.dropped
