@@ -8,9 +8,7 @@ import click
 
 from controller.cli.options import config_option
 from controller.cli.output import say
-from controller.config import ConfigError
-from controller.daemon.app import run
-from controller.daemon.web import CannotListenError
+from controller.daemon.signals import Signals
 
 
 @click.command("run")
@@ -19,8 +17,14 @@ from controller.daemon.web import CannotListenError
 @click.option("--watch", is_flag=True, help="Reload when the configuration's content changes, as SIGHUP does.")
 def command(config: Path, *, dry_run: bool, watch: bool) -> None:
     """Watch the queues and launch tasks, until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
+    signals = Signals()
+    # Only now: they take a second or two, in which a signal would end the process as one that nobody answers.
+    from controller.config import ConfigError  # noqa: PLC0415
+    from controller.daemon.app import run  # noqa: PLC0415
+    from controller.daemon.web import CannotListenError  # noqa: PLC0415
+
     try:
-        run(config, dry_run=dry_run, watch=watch)
+        run(config, signals, dry_run=dry_run, watch=watch)
     except (ConfigError, CannotListenError) as error:
         say(map(str, error.problems if isinstance(error, ConfigError) else [error]), err=True)
         raise SystemExit(1) from error

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
@@ -22,6 +21,7 @@ from controller.daemon.progress import Progress, longest_reconcile
 from controller.daemon.reload import ConfigurationFile
 from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
+from controller.daemon.signals import ENDS, Signals
 from controller.daemon.status import Running
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
@@ -33,7 +33,6 @@ REPORT_EVERY = 5.0
 """Seconds between two looks at what is to be said when it lasts."""
 STOP_WITHIN = 13.0
 """Seconds that reconciles under way get to finish; an exit within 20 is promised, also on a busy machine."""
-_ENDS = frozenset({signal.SIGTERM, signal.SIGINT})
 _LOADED = 0
 """Stands among the signals for a configuration that was read; no signal has this number."""
 
@@ -177,8 +176,8 @@ class Controller:
         return self._running.status(self._in_order(), self._clock.now())
 
 
-def run(path: Path, *, dry_run: bool, watch: bool) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
+def run(path: Path, signals: Signals, *, dry_run: bool, watch: bool) -> None:
+    """Run the daemon until ``signals`` has SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
 
     The main thread waits for signals and does nothing else, so that whatever may last delays none of them. It then ends
     the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
@@ -186,9 +185,6 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
     """
     stopping = Event()
     clock = machine_clock(stopping)
-    signals: SimpleQueue[int] = SimpleQueue()
-    for number in (*_ENDS, signal.SIGHUP):
-        signal.signal(number, lambda caught, _frame: signals.put(caught))
     configuration = _load(path, clock, signals)
     if configuration is None:
         os._exit(0)
@@ -199,7 +195,7 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
     events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
     _warn(configuration)
     controller.start(watch=watch)
-    while (caught := signals.get()) not in _ENDS:
+    while (caught := signals.get()) not in ENDS:
         controller.reload()
     events.info("stopping", signal=signal.Signals(caught).name)
     finished = controller.stop()
@@ -208,7 +204,7 @@ def run(path: Path, *, dry_run: bool, watch: bool) -> None:
     os._exit(0)
 
 
-def _load(path: Path, clock: Clock, signals: SimpleQueue[int]) -> ConfigurationFile | None:
+def _load(path: Path, clock: Clock, signals: Signals) -> ConfigurationFile | None:
     """Load the configuration; None if the process is to end before it could be read. Raises ConfigError.
 
     In a thread, since a pipe that nobody writes to, or a mount that hangs, lets it wait for ever.
@@ -225,7 +221,7 @@ def _load(path: Path, clock: Clock, signals: SimpleQueue[int]) -> ConfigurationF
     Thread(target=read, name="configuration", daemon=True).start()
     asked_to_reload = False
     while (caught := signals.get()) != _LOADED:
-        if caught in _ENDS:
+        if caught in ENDS:
             return None
         asked_to_reload = True
     if asked_to_reload:  # The file may have changed after it was read.

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil, floor
-from threading import Thread
+from threading import Lock, Thread
 
 import structlog
 
@@ -77,18 +77,23 @@ class Schedule:
         self._loop = asyncio.new_event_loop()
         self._wake: asyncio.Event = asyncio.Event()
         self._stopping = False
+        self._starting = Lock()
         self._workers = ThreadPoolExecutor(WORKERS, "reconcile")
         self._thread = Thread(target=self._run, name="polls", daemon=True)
 
     def start(self) -> None:
-        """Start to poll."""
-        self._thread.start()
+        """Start to poll; once stopped, do nothing."""
+        with self._starting:
+            if not self._stopping:
+                self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further reconcile and wait for those under way."""
-        self._stopping = True
+        """Begin no further reconcile and wait for those under way. May come before the start has, or with it."""
+        with self._starting:
+            self._stopping = True
         self._call(self._wake.set)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._loop.close()
         self._workers.shutdown(wait=True, cancel_futures=True)
 
@@ -106,7 +111,7 @@ class Schedule:
 
     def _call(self, action: Callable[..., object], *arguments: object) -> None:
         """Let the loop do something; once it has ended, there is nothing to do any more."""
-        with suppress(RuntimeError):  # which is raised for a loop that is closed, and for nothing else
+        with suppress(RuntimeError):  # Closed: a stop may come at any moment, also between a look and the call.
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler) -> None:

@@ -97,7 +97,7 @@ class WebServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what is open, and stop."""
+        """Answer what is open, and stop. It may not have started yet; then it ends as soon as it has."""
         self._server.should_exit = True
-        if self._thread.is_alive():  # else it has not begun yet, and will end at once
+        if self._thread.is_alive():
             self._thread.join(2 * STOP_WITHIN)

@@ -111,7 +111,7 @@ def _write(line: bytes) -> int:
 
 
 def _write_in_memory(stream: TextIO, line: bytes) -> int:
-    """Write a line on a stream without a descriptor, which a program that embeds us may put there; 0 if it is closed."""
+    """Write a line on a stream without a descriptor, which a program that embeds us may put there; 0: it is closed."""
     with suppress(OSError, ValueError):
         stream.write(line.decode())
         return len(line)
