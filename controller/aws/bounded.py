@@ -11,24 +11,30 @@ import io
 import socket
 from collections.abc import Callable
 from functools import partial
-from http.client import HTTPResponse
+from http.client import HTTPResponse, parse_headers
 from typing import Any
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 
-MAX_ANSWER = 64 << 20
-"""Bytes of an answer: many times what the largest page of tasks takes."""
+MAX_ANSWER = {"sqs": 1 << 18, "ecs": 16 << 20}
+"""Bytes of an answer, by service: many times what three counts and the largest page of tasks take.
+
+What queues answer is read by many threads at a time, and a megabyte of text can be thirty times as much once it is
+read.
+"""
+_FIRST_INTERIM, _FIRST_FINAL = 101, 200
+"""The statuses of answers that another one follows; of 100 http.client knows it by itself."""
 
 
 class _Arriving(io.RawIOBase):
     """The bytes of one answer as they arrive."""
 
-    def __init__(self, sock: socket.socket, until: float, elapsed: Callable[[], float]) -> None:
+    def __init__(self, sock: socket.socket, most: int, until: float, elapsed: Callable[[], float]) -> None:
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
         self._until = until
         self._elapsed = elapsed
-        self._left = MAX_ANSWER
+        self._most = self._left = most
 
     def readable(self) -> bool:
         return True
@@ -41,7 +47,7 @@ class _Arriving(io.RawIOBase):
         arrived = self._raw.readinto(buffer) or 0
         self._left -= arrived
         if self._left < 0:
-            raise ConnectionAbortedError(f"the answer is longer than {MAX_ANSWER} bytes")
+            raise ConnectionAbortedError(f"the answer is longer than {self._most} bytes")
         return arrived
 
     def close(self) -> None:
@@ -59,29 +65,46 @@ class _Source:
         return io.BufferedReader(self._arriving)
 
 
-def _open_response(until: float, elapsed: Callable[[], float], sock: socket.socket, **how: Any) -> HTTPResponse:
-    return HTTPResponse(_Source(_Arriving(sock, until, elapsed)), **how)  # type: ignore[arg-type]
+class _Answer(HTTPResponse):
+    """An answer behind any number of interim ones, such as 103 Early Hints.
+
+    http.client takes those for the answer. The true one would then be read as that of the next request on the
+    connection, which may be about another queue.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # botocore overrides it as well
+        while _FIRST_INTERIM <= status < _FIRST_FINAL:
+            parse_headers(self.fp)
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, status, reason
+
+
+def _open_response(most: int, until: float, elapsed: Callable[[], float], sock: socket.socket, **how: Any) -> _Answer:
+    return _Answer(_Source(_Arriving(sock, most, until, elapsed)), **how)  # type: ignore[arg-type]
 
 
 class _Bounded:
     """Mixed into botocore's connections: an answer has to be there whole within so many seconds of its request."""
 
     seconds: float
+    most: int
     elapsed: Callable[[], float]
     response_class: Any
 
     def getresponse(self) -> Any:
-        self.response_class = partial(_open_response, self.elapsed() + self.seconds, self.elapsed)
+        self.response_class = partial(_open_response, self.most, self.elapsed() + self.seconds, self.elapsed)
         return super().getresponse()  # type: ignore[misc]
 
 
 def bound_answers(client: Any, seconds: float, elapsed: Callable[[], float]) -> None:
-    """Give each answer to a boto3 client so many seconds as a whole.
+    """Give each answer to a boto3 client so many seconds as a whole, and the bytes that its service may need.
 
     botocore offers no setting for it. Its session takes the classes of its connections from a dict that it shares with
     all its pools, those of proxies as well.
     """
-    members = {"seconds": seconds, "elapsed": staticmethod(elapsed)}
+    most = MAX_ANSWER[client.meta.service_model.service_name]
+    members = {"seconds": seconds, "most": most, "elapsed": staticmethod(elapsed)}
     plain = type("BoundedConnection", (_Bounded, AWSHTTPConnection), members)
     secure = type("BoundedTlsConnection", (_Bounded, AWSHTTPSConnection), members)
     client._endpoint.http_session._pool_classes_by_scheme.update(

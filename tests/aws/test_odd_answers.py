@@ -18,7 +18,7 @@ from controller.aws.tasks import Round, Tasks
 from controller.core.copies.template import CannotCopy, find_worker
 from controller.sandbox.aws import Disturbance
 from tests.aws.test_session import Observer
-from tests.support.aws import run_tasks
+from tests.support.aws import create_queue, run_tasks, send_messages
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import CONTROLLER, FARGATE, aws_spec, clients_of
 
@@ -242,10 +242,20 @@ def test_an_answer_that_breaks_the_parser_is_counted(aws: EmbeddedAws, cluster: 
 
 def test_an_answer_without_end_is_given_up(aws: EmbeddedAws, queue: CreatedQueue) -> None:
     """It would fill the memory of the process well within the time of a call."""
-    aws.disturbances.add(answer("sqs", "*", b" " * (MAX_ANSWER + 1)))
+    aws.disturbances.add(answer("sqs", "*", b" " * (MAX_ANSWER["sqs"] + 1)))
     with pytest.raises(AwsError, match=f'queue "{queue.name}"') as caught:
         Queue(clients_of(aws), queue.name).read_counts()
     assert Kind.UNREACHABLE == caught.value.fault
+
+
+def test_an_answer_behind_an_interim_one(aws: EmbeddedAws) -> None:
+    """103 Early Hints is no answer; the true one belongs to its own call, and not to the next on the connection."""
+    clients = clients_of(aws)
+    full, empty = create_queue(aws), create_queue(aws)
+    send_messages(aws, full.url, 7)
+    aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "interim", times=None, delay=0.1))
+    for _ in range(2):
+        assert [7, 0] == [Queue(clients, queue.url).read_counts().visible for queue in (full, empty)]
 
 
 def test_an_answer_that_trickles_in_is_given_up(aws: EmbeddedAws, cluster: str, template: str) -> None:

@@ -30,6 +30,7 @@ Kind = Literal[
     "malformed",  # the work is done, the answer is not valid JSON
     "replace",  # no work, a success with body as its document
     "raw",  # the work is done if works is set, the answer is content with status and headers
+    "interim",  # the work is done, 103 Early Hints comes before the answer, and between them a pause of delay
     "trickle",  # the work is done, the answer arrives a byte at a time with a pause of delay after each
 ]
 AT_THE_SOCKET = frozenset({"lost_request", "lost_answer", "cut"})
@@ -61,7 +62,7 @@ class Disturbance:
     once_per: str | None = None
     """The name of a parameter: of the calls with the same value in it, at most one is hit."""
     delay: float = 0.0
-    """How long ``slow`` and ``slow_answer`` pause, and ``trickle`` after each byte, seconds."""
+    """How long ``slow``, ``slow_answer`` and ``interim`` pause, and ``trickle`` after each byte, seconds."""
     works: bool = True
     """Whether ``hang`` and ``raw`` do the work first."""
     status: int = 500

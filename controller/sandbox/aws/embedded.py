@@ -191,6 +191,8 @@ class EmbeddedAws:
             return Delivery(HttpAnswer(200, MALFORMED, answer.headers))
         if disturbance.kind == "trickle":
             return Delivery(answer, pause=self.disturbances.pace(disturbance.delay))
+        if disturbance.kind == "interim":
+            return Delivery(answer, interim=self.disturbances.pace(disturbance.delay))
         if disturbance.kind == "cut":
             return Delivery(answer, cut=True)
         return Delivery(None if disturbance.kind in AT_THE_SOCKET else answer)

@@ -33,6 +33,8 @@ class Delivery:
     """Whether to send only half of the answer, and then close the connection."""
     pause: Callable[[], object] | None = None
     """The pause after each byte; None to send them all at once."""
+    interim: Callable[[], object] | None = None
+    """The pause after an interim answer, which comes before the answer; None to send none."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,6 +55,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None or self.server.closing:
             self.close_connection = True
             return
+        if delivery.interim is not None:
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </hint>\r\n\r\n")
+            delivery.interim()
         head = [f"HTTP/1.1 {answer.status} {_find_phrase(answer.status)}"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
         head += [f"Content-Length: {len(answer.body)}", f"Date: {self.date_time_string()}"]
