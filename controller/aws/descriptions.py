@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.aws.errors import shorten
 from controller.aws.sentences import is_shortage
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
 from controller.core.decision.task import LiveTask, Outline, Part, Start, StopOutcome, StoppedTask
@@ -87,6 +88,7 @@ def _read_stopped(
     task: Mapping[str, Any], outline: Outline, workers: Sequence[Mapping[str, Any]], now: float
 ) -> StoppedTask:
     outcome = _judge_outcome(task, workers)
+    cause = _find_cause(outcome, task, workers)
     created_at = _read_moment(task, "createdAt", now)
     # What comes after the execution is ECS's own: taking the network interface away, above all.
     dates = (_read_moment(task, "executionStoppedAt", now), _read_moment(task, "stoppedAt", now), created_at)
@@ -98,7 +100,7 @@ def _read_stopped(
         created_at=stopped_at if created_at is None else created_at,
         start=Start(_read_moment(task, "startedAt", now)),
         stopped_at=stopped_at,
-        cause=_find_cause(outcome, task, workers),
+        cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
     )
 

@@ -37,6 +37,7 @@ __all__ = [
     "classify_answer",
     "error_code",
     "quote",
+    "shorten",
     "translate",
 ]
 
@@ -164,6 +165,11 @@ def quote(error: Exception) -> str:
         said = str(error)
     else:
         said = f"{type(error).__name__}: {error}"
+    return shorten(said)
+
+
+def shorten(said: str) -> str:
+    """Return somebody else's words on one line of bounded length."""
     line = " ".join(said[: 2 * MAX_QUOTE].split())
     return line if len(line) <= MAX_QUOTE else f"{line[:MAX_QUOTE]}..."
 

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
 from controller.aws.answers import read_text, read_texts
-from controller.aws.errors import AwsError, error_code
+from controller.aws.errors import AwsError, error_code, shorten
 from controller.aws.session import Clients, TooLateError
 from controller.aws.stages import Stage
 
@@ -78,8 +78,9 @@ def run_task(clients: Clients, parameters: Mapping[str, Any], last_send: float) 
 
 
 def describe_failure(failure: Mapping[str, Any]) -> str:
-    """Return why a task did not start, as ECS said it."""
-    return ": ".join(str(failure[part]) for part in ("reason", "detail") if failure.get(part)) or "no reason given"
+    """Return why a task did not start, as ECS said it, on one line of bounded length."""
+    said = ": ".join(shorten(str(failure[part])) for part in ("reason", "detail") if failure.get(part))
+    return said or "no reason given"
 
 
 def _interpret(error: AwsError, cause: BaseException | None) -> Exception:

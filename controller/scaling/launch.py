@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
-from controller.aws.errors import AwsError, Fault
+from controller.aws.errors import AwsError, Fault, shorten
 from controller.aws.pace import Pacer
 from controller.aws.run_task import ConflictError, OutcomeUnknownError, RunTaskAnswer
 from controller.aws.sentences import explain_failures, file_failures
@@ -201,7 +201,7 @@ def _judge_answer(answer: RunTaskAnswer, asked: int, doubtful_since: float | Non
     """
     if not answer.failures and len(answer.arns) == asked:
         return _Sent(answer.arns)
-    reasons = ", ".join(explain_failures(answer.failures)) or "no reason given"
+    reasons = shorten(", ".join(explain_failures(answer.failures))) or "no reason given"
     error = f"{len(answer.arns)} of {asked} tasks started: {reasons}"
     if doubtful_since is not None and not answer.arns:
         return _Sent(doubtful_since=doubtful_since, fault=Fault.IN_DOUBT, error=error)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.aws.descriptions import read_task
-from controller.aws.errors import AwsError
+from controller.aws.errors import MAX_QUOTE, AwsError
 from controller.aws.odd_members import drop_odd_members
 from controller.aws.tasks import Round, Tasks
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, StoppedTask
@@ -218,6 +218,14 @@ def test_a_task_drains_from_when_it_is_told_to_stop(members: dict[str, Any], dra
     live = read_task(task, find_outline, 1e6)
     assert isinstance(live, LiveTask)
     assert (draining, 1) == (live.draining, live.workers)
+
+
+def test_why_a_task_stopped_is_told_on_one_line_of_bounded_length() -> None:
+    """Whatever ECS says of it: it goes into log and ``/status``, for each of the last decisions."""
+    said = {"stopCode": "TaskFailedToStart", "stoppedReason": "no\n\nway " + "x" * 3_000_000}
+    ended = read_task({"taskArn": "a", "group": SCALER, "lastStatus": "STOPPED", **said}, find_outline, 1e6)
+    assert isinstance(ended, StoppedTask)
+    assert ("no way " + "x" * MAX_QUOTE)[:MAX_QUOTE] + "..." == ended.cause
 
 
 @pytest.mark.parametrize(

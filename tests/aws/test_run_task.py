@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.aws.errors import AwsError
+from controller.aws.errors import MAX_QUOTE, AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.run_task import ConflictError, OutcomeUnknownError, run_task
 from controller.aws.session import Clients, TooLateError
@@ -51,13 +51,14 @@ def test_an_answer_tells_why_others_did_not_start(aws: EmbeddedAws, call: dict[s
         ({"reason": "RESOURCE:MEMORY", "detail": "no instance has 8 GB"}, "RESOURCE:MEMORY: no instance has 8 GB"),
         ({"reason": "AGENT"}, "AGENT"),
         ({"arn": "arn:aws:ecs:us-east-1:123456789012:container-instance/1"}, "no reason given"),
+        ({"reason": "x" * 3_000_000}, "x" * MAX_QUOTE + "..."),
     ],
-    ids=["detail", "reason", "neither"],
+    ids=["detail", "reason", "neither", "endless"],
 )
 def test_a_failure_is_told_with_its_detail(
     aws: EmbeddedAws, call: dict[str, Any], failure: dict[str, str], words: str
 ) -> None:
-    """As much as ECS says of it."""
+    """As much as ECS says of it, within reason: it goes into log and ``/status``, for each of the last decisions."""
     aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", body={"tasks": [], "failures": [failure]}))
     assert (words,) == run_task(clients_of(aws), call, time() + IN_TIME).failures
 

@@ -12,6 +12,7 @@ import pytest
 
 from controller.aws import definitions
 from controller.aws.definitions import Definitions
+from controller.aws.errors import MAX_QUOTE
 from controller.aws.errors import Fault as Kind
 from controller.aws.pace import Pacer
 from controller.aws.run_task import run_task
@@ -599,6 +600,15 @@ def test_fewer_tasks_without_a_failure_end_the_plan_too(aws: EmbeddedAws, proces
         result.error,
     )
     assert 1 == len(calls(aws))
+
+
+def test_any_number_of_failures_is_a_message_of_bounded_length(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec
+) -> None:
+    """ECS gives a reason for each container instance that it has tried, and a cluster may have thousands."""
+    failures = [{"arn": f"instance/{number}", "reason": f"no room on {number}"} for number in range(3000)]
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", body={"tasks": [], "failures": failures}))
+    assert len(str(process.launch(spec, 1).error)) < 2 * MAX_QUOTE
 
 
 def test_failures_are_the_answer_to_a_call_sent_again(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
