@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
 
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template
@@ -12,7 +13,29 @@ from tests.support.clock import ManualClock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botocore.loaders import Loader
+
     from controller.sandbox.aws import EmbeddedAws
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_descriptions_once() -> Iterator[None]:
+    """Let every session of boto3 know what an earlier one has read of botocore's descriptions of AWS.
+
+    They are some megabytes of JSON that nobody changes, and each session would read them anew, as the daemon's does.
+    """
+    known: dict[object, object] = {}
+    create = botocore.session.create_loader
+
+    def create_informed(search_path_string: str | None = None) -> Loader:
+        loader = create(search_path_string)
+        if search_path_string is None:
+            loader._cache = known
+        return loader
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(botocore.session, "create_loader", create_informed)
+        yield
 
 
 @pytest.fixture(autouse=True)
