@@ -581,11 +581,11 @@ SUBNETS = "Error retrieving subnet information for [subnet-1]: Rate exceeded (Er
     ids=["quota", "throttle", "5xx"],
 )
 def test_what_ecs_says_counts_once_nothing_is_known_to_have_started(
-    aws: EmbeddedAws, process: Process, spec: ScalerSpec, disturbance: Disturbance, kind: Kind, in_doubt: int
+    aws: EmbeddedAws, clock: ManualClock, spec: ScalerSpec, disturbance: Disturbance, kind: Kind, in_doubt: int
 ) -> None:
     """Whatever the code that carries it; a 5xx leaves the launch in doubt, whatever it says of capacity."""
-    aws.disturbances.add(disturbance)
-    result = process.launch(spec, 3)
+    aws.disturbances.add(replace(disturbance, where=taking(clock, 15.0, 0)))
+    result = Process(aws, clock=clock).launch(spec, 3, slot_at(SLOTS, clock.now).number)
     assert (kind, in_doubt) == (result.fault, result.in_doubt)
     assert "check scalers" not in str(result.error)
 
