@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template
 from tests.support.clock import ManualClock
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
     from botocore.loaders import Loader
 
     from controller.sandbox.aws import EmbeddedAws
+
+# How long an example takes tells of the machine and of what else it does; in CI the examples are always the same.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "reproducible", settings.get_profile("local"), derandomize=True, database=None, print_blob=True
+)
+settings.load_profile("reproducible" if os.environ.get("CI") else "local")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -214,7 +214,9 @@ def outcome(path: Path, content: bytes) -> Any:
         return error
 
 
-fuzzed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 yaml_text = st.text(st.sampled_from("ab:-[]{},&*!|>'\"%@#?<~ \n\t01.é\N{LINE SEPARATOR}"), max_size=60)
 
 
