@@ -27,8 +27,8 @@ run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daem
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the test suite, on up to four cores (ARGS="tests/core -x -n 0")
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: setup ## Run the test suite, in up to four processes (ARGS="tests/core -x -n 0")
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: lint types contracts test ## The one gate: lint, format, types, import contracts, tests

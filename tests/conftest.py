@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import botocore.session
@@ -25,6 +26,23 @@ settings.register_profile(
     "reproducible", settings.get_profile("local"), derandomize=True, database=None, print_blob=True
 )
 settings.load_profile("reproducible" if os.environ.get("CI") else "local")
+
+
+ROOMS_THAT_WAIT = ("sandbox", "daemon", "cli", "keeper")
+"""Their tests start processes and wait for them: a file of few tests may take half a minute."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, since many tests wait for other processes, and for polls."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Hand the files that wait out first, so that at the end nobody waits for the last of them."""
+    if hasattr(config, "workerinput"):
+        rooms = Path(__file__).parent
+        items.sort(key=lambda item: item.path.relative_to(rooms).parts[0] not in ROOMS_THAT_WAIT)
 
 
 @pytest.fixture(scope="session", autouse=True)

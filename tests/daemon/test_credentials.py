@@ -57,7 +57,7 @@ def test_a_role_that_expires_is_a_problem_until_it_is_renewed(shared_aws: Embedd
         eventually(lambda: daemon.last(name), within=SOON)
         assert "the refreshed credentials are still expired): see to the task's role" in daemon.scaler(name)["problem"]
         source.grant("new", datetime.now(UTC) + timedelta(hours=1))
-        eventually(lambda: daemon.decisions(name, outcome="launched"), within=3 * SOON)
+        eventually(lambda: daemon.decisions(name, outcome="launched"), within=SOON)
         assert not [line for line in daemon.lines() if "exception" in line]
         assert {"decision"} == {line["event"] for line in daemon.lines() if line["level"] == "warning"}
 

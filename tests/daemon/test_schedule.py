@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from controller.clock import Clock
     from controller.sandbox.aws import EmbeddedAws
 
-SOON = 15.0
+SOON = 60.0
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from tests.support.daemon import (
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
-MANY = 400
+MANY = 50
 """Scalers whose reload takes a while."""
 REQUESTS = 30
 NOT_READ = "configuration not read yet, the last good one stays"
@@ -170,7 +170,7 @@ def test_a_reload_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, clus
         os.mkfifo(daemon.config)
         daemon.process.send_signal(signal.SIGHUP)
         daemon.process.send_signal(signal.SIGHUP)
-        eventually(lambda: daemon.events(NOT_READ), within=2 * SOON)
+        eventually(lambda: daemon.events(NOT_READ), within=SOON)
         assert 0 == daemon.sample("config_last_reload_successful")
         before = aws.journal.count("sqs", "GetQueueAttributes")
         eventually(lambda: aws.journal.count("sqs", "GetQueueAttributes") >= before + 3, within=SOON)

@@ -67,7 +67,7 @@ def test_filling_in_leaves_no_placeholder(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], **values},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
     assert ("", "") == (copied.stdout, copied.stderr)

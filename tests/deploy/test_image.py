@@ -27,7 +27,7 @@ def probe(port: int) -> int:
     """Run the image's health check against another port of loopback and return its exit code."""
     _, *flags, script = health_command()
     return subprocess.run(
-        [sys.executable, *flags, script.replace("8080", str(port))], stderr=subprocess.DEVNULL, timeout=30, check=False
+        [sys.executable, *flags, script.replace("8080", str(port))], stderr=subprocess.DEVNULL, timeout=60, check=False
     ).returncode
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a test gives up on what it waits for."""
 
 

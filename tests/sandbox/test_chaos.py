@@ -15,7 +15,7 @@ from controller.sandbox.chaos import Chaos
 from controller.sandbox.disruptions import plan_chaos
 from controller.sandbox.scenario import Scenario
 
-DEADLINE = 90.0
+DEADLINE = 180.0
 """Seconds in which the run below must end; it takes about twenty."""
 QUEUES = 8
 

@@ -20,7 +20,7 @@ command(["--duration", "1s"])
 def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package):
     """A user who installed only the daemon learns how to install the sandbox."""
     ended = subprocess.run(
-        [sys.executable, "-c", WITHOUT.format(package=package)], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", WITHOUT.format(package=package)], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert ended.returncode == 1

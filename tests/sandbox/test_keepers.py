@@ -177,7 +177,7 @@ def test_the_substitute_for_wget_uses_no_proxy(group, aws, tmp_path, monkeypatch
         env={"http_proxy": "http://127.0.0.1:1"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 
@@ -229,7 +229,7 @@ def test_a_temporary_directory_without_execution_is_one_clear_line(tmp_path, mon
         env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

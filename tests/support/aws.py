@@ -91,7 +91,7 @@ def send_messages(aws: EmbeddedAws, url: str, messages: int, *, body: str = "wor
         sqs.send_message_batch(QueueUrl=url, Entries=entries[first : first + 10])
 
 
-def eventually(condition: Callable[[], Any], *, within: float = 10.0, every: float = 0.01) -> Any:
+def eventually(condition: Callable[[], Any], *, within: float = 30.0, every: float = 0.01) -> Any:
     """Wait until ``condition`` gives something true, and give that; fail when it takes longer than ``within`` s."""
     deadline = time.monotonic() + within
     while not (outcome := condition()):

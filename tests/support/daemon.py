@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import EmbeddedAws
 
-STARTED_WITHIN = 20.0
+STARTED_WITHIN = 60.0
 """Seconds until a process on a busy machine has imported everything and said so; a bound, not an expectation."""
-SOON = 15.0
+SOON = 60.0
 """Seconds within which a condition has to come true: a bound for a busy machine, many polls long."""
-STOPPED_WITHIN = 20.0
-"""Seconds from SIGTERM to the exit: what the daemon promises."""
+STOPPED_WITHIN = 60.0
+"""Seconds from SIGTERM to the exit: a bound like the others; the daemon needs much less."""
 CLIENT = "ecsq-ecsq"
 """Whose calls the daemon's are in the journal of the embedded AWS."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "embedded", "AWS_SECRET_ACCESS_KEY": "embedded"}

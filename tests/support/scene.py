@@ -62,15 +62,18 @@ class Scene:
         self.services = services(self.aws, self.clock, dry_run=False)
 
     def let_pass(self, seconds: float, *scalers: Reconciler, poll: float = POLL) -> list[Reconciled]:
-        """Let time pass and scalers poll, and look again when they want to; gives their launches."""
+        """Let time pass and scalers poll, each by itself look again when it wants to; gives their launches."""
         launches, end, next_poll = [], self.clock.now + seconds, self.clock.now
+        looks: dict[int, float] = {}
         while self.clock.now < end:
-            looks = [scaler.reconcile() for scaler in scalers]
-            launches += [
-                each for scaler in scalers if (each := last(scaler)).launch and each.decision.at == self.clock.now
-            ]
-            next_poll = next_poll if self.clock.now < next_poll else self.clock.now + poll
-            self.clock.now = min(next_poll, *(look for look in looks if look and look > self.clock.now), end)
+            is_poll = next_poll <= self.clock.now
+            next_poll = self.clock.now + poll if is_poll else next_poll
+            for number, scaler in enumerate(scalers):
+                if is_poll or looks.get(number) == self.clock.now:
+                    looks[number] = scaler.reconcile() or 0.0
+                    if (each := last(scaler)).launch and each.decision.at == self.clock.now:
+                        launches.append(each)
+            self.clock.now = min(next_poll, *(look for look in looks.values() if look > self.clock.now), end)
         return launches
 
     def asked(self) -> list[str]:
