@@ -59,7 +59,7 @@ class Reconciled:
     fault: str | None = None
     """The kind of that failure."""
     held: Decision | None = None
-    """The newest hold for the slot after a launch that failed. It tried nothing, so the failure still stands."""
+    """The newest hold for the slot after a launch that failed or is in doubt. It tried nothing: that launch stands."""
     repeated: int = 0
     """How often the same hold, or the same failure to launch, has come again since. Only a try fails again."""
     since: float | None = None

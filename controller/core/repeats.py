@@ -13,10 +13,11 @@ from controller.core.words import format_age
 SAY_AGAIN_AFTER = 300.0
 """Seconds after which trouble that lasts is said again. The poll that is due then may come as much later as polls are
 apart, so that a look at the last 10 minutes of the log finds it."""
-PASSING = frozenset({"throttled", "unreachable", "server_error"})
+PASSING = frozenset({"throttled", "unreachable", "server_error", "in_doubt"})
 """Kinds of failure, by ``controller.aws.faults.Fault``, that pass by themselves."""
 _ONCE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b\d{8}T\d{6}Z")
 """What AWS's words hold that is another one each time: the id of a request, a moment."""
+_NOTHING_STARTED = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
 _IN_ORDER = frozenset({Condition.WORKING, Condition.IDLE, Condition.PAUSED})
 """Conditions that nobody has to be reminded of."""
 
@@ -50,7 +51,8 @@ def follow(before: Reconciled | None, done: Reconciled) -> Followed:
 def is_same_again(before: Reconciled, done: Reconciled) -> bool:
     """Say whether a reconcile tells nothing new: the same hold but for its times, or the same failure to launch.
 
-    A hold for the slot after such a failure has tried nothing, so the failure is what still stands.
+    A launch in doubt of which nothing is known to have started is such a failure too: while ECS answers with errors one
+    follows the other. A hold for the slot after a failure has tried nothing, so the failure is what still stands.
     """
     if (failure := _find_failure(before)) is not None:
         return _find_failure(done) == failure or done.decision.reason is Reason.SLOT
@@ -78,9 +80,11 @@ def say_lasting(seconds: float, repeated: int, *, tried: bool) -> str:
 
 
 def _find_failure(done: Reconciled) -> tuple[str | None, str | None] | None:
-    """Return why a launch started nothing; None: it did, may have, or there was none."""
+    """Return why a launch started nothing, as far as anybody knows; None: it did start something, or there was none."""
     launch = done.launch
-    return _sum_up(launch.fault, launch.error) if launch and launch.outcome is Outcome.FAILED else None
+    if launch is None or launch.arns or launch.outcome not in _NOTHING_STARTED:
+        return None
+    return _sum_up(launch.fault, launch.error)
 
 
 def _sum_up(fault: str | None, said: str | None) -> tuple[str | None, str | None]:

@@ -35,6 +35,13 @@ def failed(at: float = NOW, error: str = "denied") -> Reconciled:
     return Reconciled("a", at_time(decision, at), launch)
 
 
+def in_doubt(at: float = NOW, error: str = "reset", arns: tuple[str, ...] = ()) -> Reconciled:
+    """Return a reconcile of whose launch nobody knows what it started, but for ``arns``."""
+    done = failed(at)
+    launch = LaunchResult(Outcome.IN_DOUBT, None, arns, in_doubt=2, fault="in_doubt", error=error)
+    return replace(done, launch=launch)
+
+
 def held(at: float, reason: Reason) -> Reconciled:
     """Return a hold for that reason."""
     seen = {
@@ -126,6 +133,21 @@ def test_holds_for_the_slot_are_no_tries() -> None:
     kept = followed[-1].kept
     assert ([True, False, False, False], [0, 350]) == ([each.is_new for each in followed], said(reconciles))
     assert (1, NOW, NOW + 200, NOW + 350) == (kept.repeated, kept.since, kept.decision.at, kept.held.at)
+
+
+def test_launches_that_stay_in_doubt_are_one_trouble() -> None:
+    """A launch in doubt stands while its slot is waited out and the next one is in doubt too, in whatever words."""
+    kept = follow_all([in_doubt(), held(NOW + 10, Reason.SLOT), in_doubt(NOW + 30, "502"), held(NOW + 40, Reason.SLOT)])
+    last = kept[-1].kept
+    assert [(True, True)] + [(False, False)] * 3 == [(followed.is_new, followed.is_said) for followed in kept]
+    assert ("502", Reason.SLOT, 1, NOW) == (last.trouble, last.held and last.held.reason, last.repeated, last.since)
+    assert (Condition.FAILED, NOW) == (judge(last), last.condition_since)
+
+
+def test_what_a_launch_in_doubt_has_started_is_news() -> None:
+    """A launch in doubt of which tasks have started is no failure that repeats: the hold after it stands for itself."""
+    kept = follow_all([in_doubt(arns=("a",)), held(NOW + 10, Reason.SLOT)])
+    assert [True, True] == [followed.is_new for followed in kept]
 
 
 def test_a_condition_lasts_from_its_first_reconcile_on() -> None:
