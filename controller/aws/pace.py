@@ -16,6 +16,16 @@ MAX_BACK_OFF = 30.0
 NEVER = float("-inf")
 
 
+class RestingError(AwsError):
+    """A call that was not sent, since its operation rests after a throttle, for ``seconds`` more."""
+
+    def __init__(self, operation: str, seconds: float) -> None:
+        super().__init__(
+            Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {format_span(seconds)}"
+        )
+        self.seconds = seconds
+
+
 class BackOff:
     """Lets an operation rest after it was throttled, twice as long each time, until it succeeds."""
 
@@ -26,12 +36,10 @@ class BackOff:
         self._rests: dict[str, tuple[float, float]] = {}
 
     def check(self, operation: str) -> None:
-        """Raise AwsError while the operation rests: asking a throttled account for more makes it worse."""
+        """Raise RestingError while the operation rests: asking a throttled account for more makes it worse."""
         rest = self._rest(operation)[1] - self._clock.elapsed()
         if rest > 0:
-            raise AwsError(
-                Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {format_span(rest)}"
-            )
+            raise RestingError(operation, rest)
 
     def note(self, operation: str, sent_at: float, *, throttled: bool) -> None:
         """Note how a request went that was sent at ``sent_at``."""

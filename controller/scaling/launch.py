@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from controller.aws.errors import AwsError, Fault, shorten
-from controller.aws.pace import Pacer
+from controller.aws.pace import Pacer, RestingError
 from controller.aws.run_task import ConflictError, OutcomeUnknownError, RunTaskAnswer
 from controller.aws.sentences import explain_failures, file_failures
 from controller.aws.session import StoppingError, TooLateError
@@ -133,7 +133,7 @@ class Launcher:
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                return _judge_answer(self._run(parameters, last_send), parameters["count"], doubtful_since)
+                return _judge_answer(self._run_rested(parameters, last_send), parameters["count"], doubtful_since)
             except ConflictError as error:
                 return _Sent(error.arns, fault=Fault.CONFLICT, error=explain_error(spec, error))
             except (TooLateError, StoppingError):
@@ -148,6 +148,19 @@ class Launcher:
         if doubtful_since is None:
             return self._explain_unsent(spec)
         return _Sent(doubtful_since=doubtful_since, fault=Fault.IN_DOUBT, error=f"scaler {spec.name}: {said}")
+
+    def _run_rested(self, parameters: Mapping[str, Any], last_send: float) -> RunTaskAnswer:
+        """Send one call, once; before it, wait once while RunTask rests after a throttle, if that is over in time.
+
+        All scalers begin at about the same moment of a slot. Without the wait, one whose own calls are throttled (a
+        subnet that is asked for too often) would hold back all that come after it, in every slot again.
+        """
+        try:
+            return self._run(parameters, last_send)
+        except RestingError as error:
+            if self._clock.now() + error.seconds > last_send or self._clock.pause(error.seconds):
+                raise
+        return self._run(parameters, last_send)
 
     def _explain_unsent(self, spec: ScalerSpec) -> _Sent:
         """Return why a call did not leave: the process is to stop, or the window has closed."""

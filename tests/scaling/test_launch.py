@@ -590,6 +590,16 @@ def test_what_ecs_says_counts_once_nothing_is_known_to_have_started(
     assert "check scalers" not in str(result.error)
 
 
+def test_a_throttle_of_one_launch_does_not_cost_the_next_its_slot(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec
+) -> None:
+    """RunTask rests for all scalers after a throttle; a launch that has the time waits, and starts its tasks."""
+    slot = coming_slot()
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "throttle"))
+    results = [process.launch(spec, 3, slot) for _ in range(2)]
+    assert [(Outcome.FAILED, 0), (Outcome.LAUNCHED, 3)] == [(result.outcome, len(result.arns)) for result in results]
+
+
 def test_fewer_tasks_without_a_failure_end_the_plan_too(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
     """An answer counts for what it names."""
     aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", body={"tasks": [], "failures": []}))
