@@ -8,14 +8,25 @@ from typing import Any
 
 from controller.core.copies.packing import Plan
 from controller.core.copies.sizing import TaskSize
-from controller.core.decision.model import Decision, Numbers, Outcome
+from controller.core.decision.model import Decision, Fleet, Numbers, Outcome
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "scarcity"})
 
-_HELD = ("draining", "draining_tasks", "ended", "ended_tasks", "unowned", "odd_tasks")
-"""What of a fleet is neither starting nor running, and what is only guessed."""
+_FLEET = (
+    "live",
+    "running_tasks",
+    "starting_tasks",
+    "draining",
+    "draining_tasks",
+    "ended",
+    "ended_tasks",
+    "unowned",
+    "odd_tasks",
+    "start_delay",
+)
+"""What of a fleet is told under its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +100,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "in_flight": queue.in_flight if queue else None,
         "delayed": queue.delayed if queue else None,
         "backlog": decision.backlog,
-        "running": fleet.running if fleet else None,
-        "starting": len(fleet.starting) if fleet else None,
-        "live": fleet.live if fleet else None,
-        "running_tasks": fleet.running_tasks if fleet else None,
-        "starting_tasks": fleet.starting_tasks if fleet else None,
-        **{name: getattr(fleet, name) if fleet else None for name in _HELD},
-        "start_delay": fleet.start_delay if fleet else None,
+        **_describe_fleet(fleet),
         **{name: getattr(numbers, name) if numbers else None for name in _NUMBERS},
         "bad_ends": numbers.breaker.bad_ends if numbers else None,
         "breaker_open_until": numbers.breaker.open_until if numbers else None,
@@ -134,6 +139,14 @@ def tell(done: Reconciled) -> str:
 
 def _show(text: str | None) -> str | None:
     return None if text is None else show(text)
+
+
+def _describe_fleet(fleet: Fleet | None) -> dict[str, Any]:
+    return {
+        "running": fleet.running if fleet else None,
+        "starting": len(fleet.starting) if fleet else None,
+        **{name: getattr(fleet, name) if fleet else None for name in _FLEET},
+    }
 
 
 def _describe_groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:
