@@ -18,7 +18,7 @@ from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.chores import Chores
 from controller.daemon.progress import Progress, longest_reconcile
-from controller.daemon.reload import ConfigurationFile
+from controller.daemon.reload import ConfigurationFile, OvertakenError
 from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.signals import ENDS, Signals
@@ -113,6 +113,8 @@ class Controller:
                 # Nothing new, and it could be read: a look that was reported as late is over.
                 metrics.config_last_reload_successful.set(self._configuration.report.error is None)
                 return
+        except OvertakenError:
+            return
         except ConfigError as error:
             metrics.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())

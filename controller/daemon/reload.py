@@ -13,6 +13,10 @@ NEEDS_RESTART = ("name", "aws", "server")
 """The parts that cannot change while it runs: who we are, how AWS is reached (slots stand on it), where we listen."""
 
 
+class OvertakenError(Exception):
+    """While a look at the file hung, another one was begun; this one counts no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReloadReport:
     """How the last reload went."""
@@ -49,12 +53,16 @@ class ConfigurationFile:
         self._now = now
         self._seen: bytes | None = None
         self._settled: bytes | None = None
+        self._looks = 0
         look = self._look()
         self._note(look)
         self._take(self._load(look))
 
     def reload(self) -> bool:
-        """Take the file as it is now: True. Raises ConfigError, and keeps what is in force, when it cannot be taken."""
+        """Take the file as it is now: True. Raises ConfigError, and keeps what is in force, when it cannot be taken.
+
+        Raises OvertakenError if another thread has begun a look meanwhile.
+        """
         self._settle(self._look())
         return True
 
@@ -83,10 +91,14 @@ class ConfigurationFile:
         self._take(loaded)
 
     def _look(self) -> _Look:
+        self._looks = number = self._looks + 1
         try:
-            return _Look(read_content(self.path))
+            look = _Look(read_content(self.path))
         except ConfigError as error:
-            return _Look(None, error)
+            look = _Look(None, error)
+        if number != self._looks:
+            raise OvertakenError
+        return look
 
     def _note(self, look: _Look) -> None:
         self._seen = self._settled = look.digest

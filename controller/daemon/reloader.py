@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 
 import structlog
 
@@ -33,8 +33,16 @@ class Reloader:
         self._thread.start()
 
     def ask(self) -> None:
-        """Ask for a reload."""
+        """Ask for a reload.
+
+        If one was reported late, another thread makes this one: what that one reads may never come, as out of a pipe
+        that is gone by now.
+        """
         self._wants_reload = True
+        if self._is_reported:
+            self._is_reported, self._reading_since = False, None
+            self._thread = Thread(target=self._read_on, name="configuration", daemon=True)
+            self._thread.start()
         self._asked.set()
 
     def look(self) -> None:
@@ -51,7 +59,10 @@ class Reloader:
 
     def _work(self) -> None:
         self._begin()
-        while True:
+        self._read_on()
+
+    def _read_on(self) -> None:
+        while self._thread is current_thread():
             self._asked.wait()
             self._asked.clear()
             wants_reload, self._wants_reload = self._wants_reload, False
@@ -60,5 +71,5 @@ class Reloader:
                 (self._reload if wants_reload else self._look)()
             except Exception:  # noqa: BLE001 - a reload that breaks must not be the last
                 structlog.get_logger().exception("reload broke")
-            finally:
+            if self._thread is current_thread():
                 self._reading_since = None

@@ -195,6 +195,21 @@ def test_a_look_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, cluste
         assert 0 == daemon.stop()
 
 
+def test_a_file_in_the_place_of_one_that_hangs(aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str) -> None:
+    """Where nothing will ever come out of a pipe, as it is gone, a SIGHUP takes the file that stands in its place."""
+    create_queue(aws, "orders")
+    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster))) as daemon:
+        text = daemon.config.read_text(encoding="utf-8")
+        daemon.config.unlink()
+        os.mkfifo(daemon.config)
+        daemon.process.send_signal(signal.SIGHUP)
+        eventually(lambda: daemon.events(NOT_READ), within=2 * SOON)
+        for _ in range(2):
+            # The second is for the thread that has taken over.
+            assert TAKEN == daemon.reload(text)["event"]
+        assert 1 == daemon.sample("config_last_reload_successful")
+
+
 @pytest.mark.parametrize("source", ["<(cat {file})", "/dev/stdin < {file}", "<(cat {file}) --watch"])
 def test_a_configuration_from_anything_that_reads(
     aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str, source: str
