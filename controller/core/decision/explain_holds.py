@@ -6,7 +6,7 @@ from controller.core.decision.breaker import is_probing
 from controller.core.decision.budget import HOLDERS_NAMED, BudgetUse
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts
 from controller.core.decision.policy import Policy
-from controller.core.decision.slots import slot_numbered
+from controller.core.decision.slots import slot_length, slot_numbered
 from controller.core.decision.verdict import say_budget
 from controller.core.words import as_clause, format_clock, format_count, format_span
 
@@ -60,6 +60,11 @@ def explain_slot(policy: Policy, decision: Decision) -> str:
         last_send = slot_numbered(policy.slots, decision.slot).last_send
         return f"{decision.slot}: its window is open until {format_clock(last_send, decision.at)}"
     again = decision.look_again_at
-    return "the launch window is closed" + (
-        "" if again is None else f"; looks again at {format_clock(again, decision.at)}"
-    )
+    if again is None:
+        return "the launch window is closed"
+    if again - decision.at > 2 * slot_length(policy.slots):
+        return (
+            f"the last launch was in a later slot, so the clock has stepped back since: none before "
+            f"{format_clock(again, decision.at)}, unless the controller is restarted"
+        )
+    return f"the launch window is closed; looks again at {format_clock(again, decision.at)}"

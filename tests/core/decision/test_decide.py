@@ -4,6 +4,7 @@ import pytest
 
 from controller.core.decision.breaker import CLOSED
 from controller.core.decision.decide import remember_launch
+from controller.core.decision.explain import explain
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, MessageState
 from controller.core.decision.scarcity import PLENTY
@@ -177,6 +178,18 @@ def test_the_clock_stepping_back_does_not_bring_a_slot_back() -> None:
     back, state = decide(policy(), queue(9), fleet(listed_at=NOW - 3600), state, NOW - 3600)
     later, _ = decide(policy(), queue(9), fleet(listed_at=NOW + 30), state, NOW + 30)
     assert (first.reason, back.reason, later.reason) == (Reason.LAUNCH, Reason.SLOT, Reason.LAUNCH)
+
+
+def test_a_launch_of_a_clock_that_was_ahead_holds_nothing_for_as_long() -> None:
+    """Its cooldown begins anew when the clock is put right, and the line of the slot says what to do about the rest."""
+    ahead, state = decide(policy(), queue(5), fleet(listed_at=NOW + 86_400), settled(), NOW + 86_400)
+    state = remember_launch(state, ahead, started=True, doubt=None)
+    held, state = decide(policy(), queue(9), fleet(listed_at=NOW), state, NOW)
+    assert (Reason.COOLDOWN, NOW) == (held.reason, state.launched_at)
+    later, _ = decide(policy(), queue(9), fleet(listed_at=NOW + 300), state, NOW + 300)
+    assert Reason.SLOT is later.reason
+    assert "the clock has stepped back since" in dict(explain(policy(), later))["slot"]
+    assert "unless the controller is restarted" in dict(explain(policy(), later))["slot"]
 
 
 def test_only_what_started_is_remembered_as_launched() -> None:
