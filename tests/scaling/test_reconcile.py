@@ -567,7 +567,7 @@ def test_what_aws_says_is_told_on_one_line_without_escapes(scene: Scene) -> None
     scene.send(2)
     reasons(scene, scaler, NOW)
     shown = describe_scaler(scaler)
-    expected = r"0 of 2 tasks started: x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b"
+    expected = r"0 of 2 tasks started: x \x1b[31mscaler s0: launch 99 containers\x1b[0m \u202e\x9b"
     assert (expected, expected) == (shown["problem"], shown["last_decision"]["error"])
     assert f"launch FAILED: {expected} (2 messages, 0 live of 2 desired)" == shown["last_decision"]["text"]
     assert [] == [text for text in texts(shown) if not text.isprintable()]
