@@ -140,7 +140,7 @@ def test_a_denied_look_is_said_seldom_and_tried_slowly(scene: Scene, operation: 
     )
     scaler = scene.scaler()
     with capture_logs() as events:
-        scene.let_pass(1800, scaler)
+        scene.let_pass(1800, scaler, poll=20.0)
     assert_said_seldom(events)
     assert len(scene.aws.journal.calls(operation=operation, client=APP)) <= 35
     scene.aws.disturbances.clear()
@@ -156,7 +156,7 @@ def test_a_denied_launch_is_said_seldom_and_tried_slowly(scene: Scene) -> None:
     )
     scaler = scene.scaler()
     with capture_logs() as events:
-        scene.let_pass(1800, scaler)
+        scene.let_pass(1800, scaler, poll=20.0)
     assert_said_seldom(events)
     assert len(scene.aws.journal.calls(operation="RunTask", client=APP)) <= 35
 
@@ -273,7 +273,7 @@ def test_everyone_is_served_in_the_end(scene: Scene, priorities: dict[str, int])
     """Whatever the priorities: nobody's containers are passed for ever, and together they never pass the budget."""
     scalers = rivals(scene, 4, **priorities)
     served: dict[str, int] = dict.fromkeys(scalers, 0)
-    for _ in range(60):
+    for _ in range(30):
         for each in scene.let_pass(20, *scalers.values(), poll=20.0):
             served[each.scaler] += each.launch.containers if each.launch else 0
         assert sum(live(scene).values()) <= 4
