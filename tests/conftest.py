@@ -28,8 +28,8 @@ settings.register_profile(
 settings.load_profile("reproducible" if os.environ.get("CI") else "local")
 
 
-ROOMS_THAT_WAIT = ("sandbox", "daemon", "cli", "keeper")
-"""Their tests start processes and wait for them: a file of few tests may take half a minute."""
+SLOW_ROOMS = ("proof", "sandbox", "daemon", "cli", "keeper")
+"""A file of few tests may take half a minute there: a proof keeps to one core, the others wait for processes."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -39,10 +39,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Hand the files that wait out first, so that at the end nobody waits for the last of them."""
+    """Hand the slow files out first, so that at the end nobody waits for the last of them."""
     if hasattr(config, "workerinput"):
-        rooms = Path(__file__).parent
-        items.sort(key=lambda item: item.path.relative_to(rooms).parts[0] not in ROOMS_THAT_WAIT)
+        items.sort(key=_order)
+
+
+def _order(item: pytest.Item) -> int:
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    return SLOW_ROOMS.index(room) if room in SLOW_ROOMS else len(SLOW_ROOMS)
 
 
 @pytest.fixture(scope="session", autouse=True)
