@@ -148,7 +148,7 @@ MEMORY = {
         "doubts": [],
         "history_read": True,
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
-        "scarcity": {"turned_away": 0, "until": None, "cause": None},
+        "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None},
         "contradiction": None,
     },
     "slot_length": 3.0,

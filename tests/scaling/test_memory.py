@@ -24,7 +24,7 @@ EVERYTHING = Memory(
         doubts=(Doubt(3, 7.0), Doubt(1, 7.5)),
         history_read=True,
         breaker=Breaker(bad_ends=5, row_born_at=1.0, trips=2, open_until=99.0, cause="no image"),
-        scarcity=Scarcity(turned_away=7, until=98.0, cause="no room"),
+        scarcity=Scarcity(turned_away=7, until=98.0, cause="no room", ran_born_at=30.0),
         contradiction=Contradiction(since=20.0, seen_at=40.0, looks=3, visible=5),
     ),
     slot_length=30.0,

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from controller.core.decision.breaker import CLOSED
 from controller.core.decision.model import Reason
-from controller.core.decision.scarcity import HOLD, PLENTY
+from controller.core.decision.scarcity import HOLD
 from controller.core.words import format_clock
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
@@ -73,7 +73,7 @@ def test_a_shortage_of_ten_minutes_is_no_storm_and_ends_soon_after(scene: Scene)
     at_most = HOLD + slot + START_TAKES + POLL + slot + START_TAKES + POLL
     assert seconds_until_all_run(scene, scaler) <= at_most
     assert sum(launched) + MESSAGES == len(scene.aws.ecs.tasks())
-    assert (CLOSED, PLENTY) == (scaler.state.breaker, scaler.state.scarcity)
+    assert (CLOSED, None) == (scaler.state.breaker, scaler.state.scarcity.until)
 
 
 @pytest.mark.parametrize("offset", [0.0, 15.0, 35.0, 55.0, 75.0])
@@ -226,7 +226,7 @@ def test_a_restart_after_the_trial_ran_launches_the_rest(scene: Scene) -> None:
     scene.restart()
     after = scene.scaler()
     scene.let_pass(POLL, after)
-    assert (PLENTY, Reason.SATISFIED) == (after.state.scarcity, last(after).decision.reason)
+    assert (None, Reason.SATISFIED) == (after.state.scarcity.until, last(after).decision.reason)
 
 
 def test_the_hold_is_told_and_taken_back(scene: Scene) -> None:

@@ -12,7 +12,8 @@ each slot for as long as the shortage lasts. It is not the breaker's business: n
 shortage may end at any moment, so the hold does not grow.
 
 Whatever was launched before the hold tells nothing of what the tried task will find: some of its tasks may run while
-others were turned away. So only a task that was born after the hold is a trial, a ``probe`` as the breaker's is.
+others were turned away. So only a task that was born after the hold is a trial, a ``probe`` as the breaker's is. Nor do
+they once a trial has run: ECS may take minutes to give one of them up, and what the trial found is newer.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Scarcity:
     """Until when nothing is launched; then one task is tried. None: there is capacity as far as known."""
     cause: str | None = None
     """Of the last one that was turned away."""
+    ran_born_at: float | None = None
+    """When the last trial that ran was born; what becomes of older tasks tells nothing any more. None: none ran yet."""
 
 
 PLENTY = Scarcity()
@@ -63,7 +66,7 @@ def note_capacity(scarcity: Scarcity, signs: Iterable[CapacitySign]) -> Scarcity
         if not sign.found:
             scarcity = _turn_away(scarcity, sign)
         elif probe.is_probe(scarcity.until, sign.born_at):
-            scarcity = PLENTY
+            scarcity = Scarcity(ran_born_at=sign.born_at)
     return scarcity
 
 
@@ -76,7 +79,8 @@ def forget_old(scarcity: Scarcity, newest_task_at: float | None, now: float) -> 
     """Return the scarcity as far as it still counts at ``now``: a trial that lives may take long to find a place."""
     if scarcity.until is None or is_trying(scarcity, newest_task_at):
         return scarcity
-    return PLENTY if now >= scarcity.until + FORGOTTEN_AFTER else scarcity
+    is_old = now >= scarcity.until + FORGOTTEN_AFTER
+    return Scarcity(ran_born_at=scarcity.ran_born_at) if is_old else scarcity
 
 
 def count_allowed(scarcity: Scarcity, newest_task_at: float | None, in_doubt: int, now: float) -> int | None:
@@ -85,6 +89,8 @@ def count_allowed(scarcity: Scarcity, newest_task_at: float | None, in_doubt: in
 
 
 def _turn_away(scarcity: Scarcity, sign: CapacitySign) -> Scarcity:
+    if scarcity.ran_born_at is not None and sign.born_at < scarcity.ran_born_at:
+        return scarcity
     told = replace(scarcity, turned_away=scarcity.turned_away + 1, cause=sign.cause)
     if scarcity.until is None or probe.is_probe(scarcity.until, sign.born_at):
         return replace(told, until=sign.at + HOLD)

@@ -74,7 +74,26 @@ def test_each_trial_that_finds_no_place_holds_for_another_minute() -> None:
 def test_a_trial_that_runs_ends_it() -> None:
     """The rest follows."""
     born_at = NOW + HOLD
-    assert PLENTY == note_capacity(scarce(), [found(born_at + 40, born_at)])
+    known = note_capacity(scarce(), [found(born_at + 40, born_at)])
+    assert (Scarcity(ran_born_at=born_at), None) == (known, may(known, born_at + 40))
+
+
+@pytest.mark.parametrize("age", [1.0, HOLD, HOLD + TURNED_AWAY_AFTER], ids=["just before", "in the hold", "at first"])
+@pytest.mark.parametrize("again", [False, True], ids=["plenty since", "scarce again"])
+def test_what_is_turned_away_once_a_younger_trial_has_run_holds_nothing(age: float, *, again: bool) -> None:
+    """ECS may take minutes to give up a task of the first launch, and the trial has told something newer."""
+    born_at = NOW + HOLD
+    known = note_capacity(scarce(), [found(born_at + 40, born_at)])
+    if again:
+        known = note_capacity(known, [turned_away(born_at + 80, born_at + 50)])
+    assert known == note_capacity(known, [turned_away(born_at + 90, born_at - age)])
+
+
+def test_what_is_turned_away_of_the_launch_after_a_trial_opens_a_new_hold() -> None:
+    """It was born after the trial, so it tells something newer still."""
+    born_at = NOW + HOLD
+    known = note_capacity(scarce(), [found(born_at + 40, born_at), turned_away(born_at + 80, born_at + 50)])
+    assert (1, born_at + 80 + HOLD) == (known.turned_away, known.until)
 
 
 def test_what_was_launched_before_the_hold_says_nothing() -> None:
