@@ -60,17 +60,24 @@ def is_about_clock(code: str, message: str) -> bool:
     return code in CLOCK or _EXPIRED.search(message) is not None
 
 
-def explain_denial(code: str, message: str, operation: str) -> str:
-    """Return what is denied and what to mend, without AWS's own words; ``operation`` is that which was asked for."""
+def explain_denial(subject: str, code: str, message: str, operation: str) -> str:
+    """Return what is denied and what to mend, without AWS's own words.
+
+    ``operation`` is that which was asked for, and ``subject`` names what of, such as ``RunTask in cluster "main"``.
+    """
     if is_about_clock(code, message):
-        return _explain_clock(message)
+        return f"{subject}: {_explain_clock(message)}"
+    if code in CREDENTIALS or code in ACCOUNT or code.startswith("KMS."):
+        return f"{subject}: {_explain_code(code)}"
+    return _explain_policy(subject, " ".join(message.split()), operation)
+
+
+def _explain_code(code: str) -> str:
     if code in CREDENTIALS:
         return "AWS does not take the credentials: give the task a role, or the shell a profile that is valid"
     if code in ACCOUNT:
         return "AWS does not let this account do it: ask AWS Support"
-    if code.startswith("KMS."):
-        return "the key that encrypts it may not be used: change the key's policy, as AWS says"
-    return _explain_policy(" ".join(message.split()), operation)
+    return "the key that encrypts it may not be used: change the key's policy, as AWS says"
 
 
 def _explain_clock(message: str) -> str:
@@ -86,16 +93,22 @@ def _read(moment: str) -> float:
     return datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
-def _explain_policy(message: str, operation: str) -> str:
+def _explain_policy(subject: str, message: str, operation: str) -> str:
     found = _ACTION.search(message)
+    asked = f"{_SERVICES.get(operation, 'ecs')}:{operation}"
     if found is None:
-        asked = f"{_SERVICES.get(operation, 'ecs')}:{operation}"
-        return f"the task role is not allowed to {asked}: {_add_to('the task role', asked, None)}"
+        return f"{_say_denied(subject, asked)}: {_add_to('the task role', asked, None)}"
     action = _ACTIONS.get(found["action"].lower(), found["action"])
-    who = _name_principal(found["who"])
+    who, denied = _name_principal(found["who"]), _say_denied(subject, action)
     if not _BY_THE_ROLE.match(found["why"]):
-        return f"{who} is not allowed to {action}: change the policy that AWS names; adding it to another does not help"
-    return f"{who} is not allowed to {action}: {_add_to(who, action, found['resource'])}"
+        return f"{denied}: change the policy that AWS names; adding {action} to that of {who} does not help"
+    return f"{denied}: {_add_to(who, action, found['resource'])}"
+
+
+def _say_denied(subject: str, action: str) -> str:
+    """Say first of all which action is denied, and for what; a subject that begins with the action names it already."""
+    is_named = subject.startswith(f"{action.partition(':')[2]} ")
+    return f"not allowed to {subject}" if is_named else f"not allowed to {action} for {subject}"
 
 
 def _add_to(who: str, action: str, resource: str | None) -> str:

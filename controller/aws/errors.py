@@ -121,8 +121,8 @@ def translate(error: Exception, subject: str, key: str | None, stage: Stage) -> 
         told = f"AWS credentials could not be read or renewed ({as_clause(said)})"
         return AwsError(fault, f"{told}: see to the task's role, or the shell's profile")
     if fault is Fault.ACCESS_DENIED and isinstance(error, ClientError):
-        what_to_mend = explain_denial(error_code(error), _read_message(error), error.operation_name)
-        return AwsError(fault, f"{subject}: {what_to_mend} ({said})")
+        explained = explain_denial(subject, error_code(error), _read_message(error), error.operation_name)
+        return AwsError(fault, f"{explained} ({said})")
     if fault is Fault.SERVER_ERROR and not isinstance(error, ClientError):
         said = f"a broken answer ({as_clause(said)})"
     return AwsError(fault, f"{subject}: {said}{_advise(error)}", key if fault in FOR_A_PERSON else None)

@@ -16,44 +16,69 @@ if TYPE_CHECKING:
 ROLE = "User: arn:aws:sts::111122223333:assumed-role/ecsq-task/0a1b2c is not authorized to perform: "
 USER = "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: "
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:orders"
+WORKER = "arn:aws:ecs:us-east-1:111122223333:task-definition/worker:1"
 WORKERS_ROLE = "arn:aws:iam::111122223333:role/worker-task"
 
 
+IN_MAIN = 'RunTask in cluster "main"'
+OF_ORDERS = 'queue "orders"'
+
+
 @pytest.mark.parametrize(
-    ("message", "operation", "explained"),
+    ("message", "operation", "subject", "explained"),
     [
         (
             f"{ROLE}sqs:getqueueattributes on resource: {QUEUE} because no identity-based policy allows the "
             "sqs:getqueueattributes action",
             "GetQueueAttributes",
-            f"role ecsq-task is not allowed to sqs:GetQueueAttributes: add sqs:GetQueueAttributes for {QUEUE} to the "
+            OF_ORDERS,
+            f'not allowed to sqs:GetQueueAttributes for queue "orders": add sqs:GetQueueAttributes for {QUEUE} to the '
             "policy of role ecsq-task, as deploy/iam/task-role.json has it",
+        ),
+        (
+            f"{ROLE}ecs:RunTask on resource: {WORKER} because no identity-based policy allows the ecs:RunTask action",
+            "RunTask",
+            IN_MAIN,
+            f'not allowed to RunTask in cluster "main": add ecs:RunTask for {WORKER} to the policy of role ecsq-task, '
+            "as deploy/iam/task-role.json has it",
         ),
         (
             f"{ROLE}iam:PassRole on resource: {WORKERS_ROLE} because no identity-based policy allows the iam:PassRole "
             "action",
             "RunTask",
-            f"role ecsq-task is not allowed to iam:PassRole: add iam:PassRole for {WORKERS_ROLE} to the policy of role "
-            "ecsq-task, as deploy/iam/task-role.json has it",
+            IN_MAIN,
+            f'not allowed to iam:PassRole for RunTask in cluster "main": add iam:PassRole for {WORKERS_ROLE} to the '
+            "policy of role ecsq-task, as deploy/iam/task-role.json has it",
         ),
         (
             f"{USER}ecs:TagResource on resource: *.",
             "RunTask",
-            "user ada is not allowed to ecs:TagResource: add ecs:TagResource for * to the policy of user ada, as "
-            "deploy/iam/task-role.json has it",
+            IN_MAIN,
+            'not allowed to ecs:TagResource for RunTask in cluster "main": add ecs:TagResource for * to the policy of '
+            "user ada, as deploy/iam/task-role.json has it",
         ),
         (
             "Access to the resource https://sqs.us-east-1.amazonaws.com/ is denied.",
             "GetQueueUrl",
-            "the task role is not allowed to sqs:GetQueueUrl: add sqs:GetQueueUrl to the policy of the task role, as "
+            OF_ORDERS,
+            'not allowed to sqs:GetQueueUrl for queue "orders": add sqs:GetQueueUrl to the policy of the task role, as '
+            "deploy/iam/task-role.json has it",
+        ),
+        (
+            "no",
+            "RunTask",
+            IN_MAIN,
+            'not allowed to RunTask in cluster "main": add ecs:RunTask to the policy of the task role, as '
             "deploy/iam/task-role.json has it",
         ),
     ],
-    ids=["queue", "pass-role", "user", "old-words"],
+    ids=["queue", "run-task", "pass-role", "user", "old-words", "no-words"],
 )
-def test_a_denial_names_who_may_not_do_what_and_where_to_allow_it(message: str, operation: str, explained: str) -> None:
-    """With AWS's spelling of the action, and its resource where AWS names it."""
-    assert explained == explain_denial("AccessDenied", message, operation)
+def test_a_denial_says_first_what_is_not_allowed_and_then_where_to_allow_it(
+    message: str, operation: str, subject: str, explained: str
+) -> None:
+    """Once, with AWS's spelling of the action, and its resource where AWS names it."""
+    assert explained == explain_denial(subject, "AccessDenied", message, operation)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +95,9 @@ def test_what_another_policy_forbids_is_not_to_be_added_to_the_role(why: str) ->
     """AWS says which kind it is; an allowance more would change nothing."""
     message = f"{ROLE}sqs:getqueueattributes on resource: {QUEUE} {why}"
     assert (
-        "role ecsq-task is not allowed to sqs:GetQueueAttributes: change the policy that AWS names; adding it to "
-        "another does not help"
-    ) == explain_denial("AccessDenied", message, "GetQueueAttributes")
+        'not allowed to sqs:GetQueueAttributes for queue "orders": change the policy that AWS names; adding '
+        "sqs:GetQueueAttributes to that of role ecsq-task does not help"
+    ) == explain_denial(OF_ORDERS, "AccessDenied", message, "GetQueueAttributes")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +114,7 @@ def test_what_another_policy_forbids_is_not_to_be_added_to_the_role(why: str) ->
 )
 def test_other_denials_say_what_they_are_about(code: str, explained: str) -> None:
     """A key of encryption, the account, the credentials: no policy of the role's would help."""
-    assert explained == explain_denial(code, "no", "GetQueueAttributes")
+    assert f"{OF_ORDERS}: {explained}" == explain_denial(OF_ORDERS, code, "no", "GetQueueAttributes")
 
 
 EXPIRED = "Signature expired: 20261127T100000Z is now earlier than 20261127T100110Z (20261127T100610Z - 5 min.)"
@@ -127,5 +152,5 @@ def test_aws_own_words_follow_what_is_to_be_mended(aws: EmbeddedAws) -> None:
     with pytest.raises(AwsError) as caught:
         Queue(clients_of(aws), "orders").read_counts()
     said = str(caught.value)
-    assert said.startswith('queue "orders": role ecsq-task is not allowed to sqs:GetQueueUrl: add sqs:GetQueueUrl for ')
+    assert said.startswith('not allowed to sqs:GetQueueUrl for queue "orders": add sqs:GetQueueUrl for ')
     assert said.endswith(f"(AccessDenied: {message})")

@@ -138,7 +138,7 @@ def test_a_failure_is_shared_with_all_who_waited(watch: Watch) -> None:
     )
     errors = ask_at_once(watch.cluster, START)
     (said,) = {str(error) for error in errors}
-    assert said.startswith(f'cluster "{watch.name}": the task role is not allowed to ecs:ListTasks')
+    assert said.startswith(f'not allowed to ecs:ListTasks for cluster "{watch.name}": add ')
     assert 1 == watch.listings()
 
 

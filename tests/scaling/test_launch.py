@@ -655,9 +655,9 @@ def test_a_refused_call_ends_the_plan_with_nothing_in_doubt(
 
 
 def denied(operation: str) -> str:
-    """Return what to mend when an operation of ECS is denied, and what AWS says of it here."""
+    """Return where an operation of ECS is to be allowed, and what AWS says of its denial here."""
     return (
-        f"the task role is not allowed to ecs:{operation}: add ecs:{operation} to the policy of the task role, as "
+        f"add ecs:{operation} to the policy of the task role, as "
         "deploy/iam/task-role.json has it (AccessDeniedException: Service Unavailable. Please try again later.)"
     )
 
@@ -688,21 +688,29 @@ def denied(operation: str) -> str:
             {},
             "DescribeTaskDefinition",
             Kind.ACCESS_DENIED,
-            f'task definition "{{template}}": {denied("DescribeTaskDefinition")}',
+            f'not allowed to ecs:DescribeTaskDefinition for task definition "{{template}}": '
+            f"{denied('DescribeTaskDefinition')}",
         ),
         (
             {},
             "ListTaskDefinitions",
             Kind.ACCESS_DENIED,
-            f'task definition family "{{family}}-x2": {denied("ListTaskDefinitions")}',
+            f'not allowed to ecs:ListTaskDefinitions for task definition family "{{family}}-x2": '
+            f"{denied('ListTaskDefinitions')}",
         ),
         (
             {},
             "RegisterTaskDefinition",
             Kind.ACCESS_DENIED,
-            f'registering task definition "{{family}}-x2": {denied("RegisterTaskDefinition")}',
+            f'not allowed to ecs:RegisterTaskDefinition for registering task definition "{{family}}-x2": '
+            f"{denied('RegisterTaskDefinition')}",
         ),
-        ({}, "RunTask", Kind.ACCESS_DENIED, f'RunTask in cluster "{{cluster}}": {denied("RunTask")}'),
+        (
+            {},
+            "RunTask",
+            Kind.ACCESS_DENIED,
+            f'not allowed to RunTask in cluster "{{cluster}}": {denied("RunTask")}',
+        ),
         (
             {"run_task": {"launchType": "FARGATE"}},
             None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.explain_capacity import count_tried, explain_trial
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, QueueCounts, Reason
@@ -34,8 +32,6 @@ _VERDICTS = {
     Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing{cause}",
     Reason.BUDGET: "hold: {missing} short, but {budget}",
 }
-_DENIED = re.compile(r"not (?:authorized to perform|allowed to):? (?:ecs:)?(\w+(?::\w+)?)")
-"""The action, in the words for a missing permission."""
 
 
 def summarize(decision: Decision) -> str:
@@ -54,7 +50,7 @@ def summarize_launch(decision: Decision, outcome: Outcome, started: int, in_doub
 
     ``started`` and ``in_doubt`` are containers; of a dry run, ``started`` are those that it would have started.
     """
-    seen, why = _say_seen(decision), f": {_say_error(error)}" if error else ""
+    seen, why = _say_seen(decision), f": {error}" if error else ""
     part = format_count(decision.launch, "container")
     if started != decision.launch:
         part = f"{started} of {part}"
@@ -134,12 +130,6 @@ def _say_not_counted(queue: QueueCounts) -> str:
     """Say what is in a queue without a backlog."""
     counts = ((queue.in_flight, "in flight"), (queue.delayed, "delayed"))
     return " and ".join(f"{format_count(count, 'message')} {state}" for count, state in counts if count)
-
-
-def _say_error(error: str) -> str:
-    """Return an error with the action first that was not allowed, where it tells of one."""
-    denied = _DENIED.search(error)
-    return error if denied is None or error.startswith("not allowed") else f"not allowed to {denied[1]}: {error}"
 
 
 def _say_seen(decision: Decision) -> str:
