@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from controller.core.decision.model import Outcome, Reason
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.verdict import is_all_there_may_be
 from controller.core.record import Reconciled
 
@@ -13,7 +13,7 @@ class Condition(StrEnum):
     """How a scaler is, a closed set, the worst first."""
 
     FAILED = "failed"
-    """Its last launch started nothing, or nobody knows whether it did."""
+    """Its last launch started nothing, or nobody knows whether it did; or such launches leave no room for another."""
     UNKNOWN = "unknown"
     """Its queue or its cluster cannot be read, or the reconcile broke."""
     FAILING = "failing"
@@ -44,7 +44,7 @@ def judge(done: Reconciled) -> Condition:
     """Return the condition of a scaler by its last reconcile."""
     decision, launch = done.decision, done.launch
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
-    if launch is not None and launch.outcome in _FAILED:
+    if (launch is not None and launch.outcome in _FAILED) or _is_full_of_doubts(decision):
         return Condition.FAILED
     if done.problem is not None or queue is None or fleet is None or numbers is None:
         return Condition.UNKNOWN
@@ -58,3 +58,11 @@ def judge(done: Reconciled) -> Condition:
     if fleet.live or decision.launch:
         return Condition.WORKING
     return Condition.WAITING if decision.backlog else Condition.IDLE
+
+
+def _is_full_of_doubts(decision: Decision) -> bool:
+    """Say whether launches of which nobody knows what they started take all the room, and nothing lives."""
+    fleet, numbers = decision.fleet, decision.numbers
+    if fleet is None or numbers is None or decision.reason is not Reason.AT_MAX:
+        return False
+    return numbers.in_doubt > 0 and not fleet.live

@@ -9,7 +9,7 @@ import pytest
 
 from controller.core.condition import Condition, judge
 from controller.core.decision.breaker import Breaker
-from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
 from controller.core.decision.policy import Policy
 from controller.core.record import LaunchResult, Reconciled
 from tests.core.decision.builders import NOW, fleet, hysteresis, policy, queue, settled, steps
@@ -21,6 +21,11 @@ OPEN = Breaker(bad_ends=5, trips=1, open_until=NOW + 45)
 def held(rules: Policy, state: ScalerState, *seen: Any, grant: Any = int) -> Reconciled:
     """Return the reconcile that decided on what was seen, and launched nothing."""
     return Reconciled("a", decide(rules, *seen, state, NOW, grant)[0])
+
+
+def doubtful(containers: int) -> ScalerState:
+    """Return what is remembered after a launch of so many containers of which nobody knows what it started."""
+    return settled(10, doubts=(Doubt(containers, NOW),))
 
 
 def launched(outcome: Outcome) -> Reconciled:
@@ -45,6 +50,14 @@ def launched(outcome: Outcome) -> Reconciled:
         pytest.param(Condition.FAILING, held(policy(), settled(breaker=OPEN), queue(2), fleet()), id="breaker open"),
         pytest.param(Condition.FAILING, held(policy(), settled(breaker=OPEN), queue(), fleet()), id="open and idle"),
         pytest.param(Condition.SHORT, held(policy(), settled(10), queue(20), fleet(10)), id="at max"),
+        pytest.param(Condition.FAILED, held(policy(), doubtful(10), queue(20), fleet()), id="all room is in doubt"),
+        pytest.param(
+            Condition.FAILED, held(policy(), doubtful(8), queue(20), fleet(draining=2)), id="in doubt, and draining"
+        ),
+        pytest.param(Condition.SHORT, held(policy(), doubtful(4), queue(20), fleet(6)), id="in doubt, and some live"),
+        pytest.param(
+            Condition.WORKING, held(policy(), doubtful(4), queue(20), fleet()), id="in doubt, and there is room"
+        ),
         pytest.param(
             Condition.SHORT, held(policy(), settled(), queue(2), fleet(), grant=lambda _: 0), id="budget used up"
         ),
