@@ -11,7 +11,9 @@ HOLDERS_IN_A_LINE = 2
 """Of those that hold the budget: the line ``budget`` of the explanation names more."""
 
 _ASLEEP = "hold: asleep, the backlog has not woken it yet"
-_AT_MAX_IN_DOUBT = "hold: max_containers is reached if the launches in doubt have started everything"
+_AT_MAX_IN_DOUBT = (
+    "hold: max_containers is reached if the launches in doubt have started everything, and {visible} wait"
+)
 _AT_MAX_HELD = "hold: max_containers is reached with {held} of tasks that are not gone yet, and {visible} wait"
 _BROKEN = "hold: the reconcile broke, by a fault of the controller itself"
 _NO_CAPACITY = "hold: {missing} short, but there is no capacity: {trial}"
@@ -106,16 +108,21 @@ def _choose_words(decision: Decision, queue: QueueCounts, numbers: Numbers, flee
         return _NOT_COUNTED
     if reason is Reason.NOTHING_WAITING and not queue.visible:
         return _NOTHING_VISIBLE
-    if reason is Reason.AT_MAX and numbers.in_doubt:
-        return _AT_MAX_IN_DOUBT
-    if reason is Reason.AT_MAX and numbers.room + fleet.held > 0:
-        return _AT_MAX_HELD
+    if reason is Reason.AT_MAX:
+        return _choose_words_at_max(numbers, fleet)
     if reason is Reason.BACKING_OFF and count_tried(numbers, fleet, decision.at) == 0:
         return _NO_CAPACITY
     if is_all_there_may_be(decision):
         max_containers = fleet.live + fleet.held + numbers.in_doubt + numbers.room
         return _ALL_STEPS if numbers.most < max_containers else _ALL_MAX
     return _VERDICTS[reason]
+
+
+def _choose_words_at_max(numbers: Numbers, fleet: Fleet) -> str:
+    """Return the words for what fills max_containers besides what lives, as far as that alone does not."""
+    if numbers.room + numbers.in_doubt > 0:
+        return _AT_MAX_IN_DOUBT
+    return _AT_MAX_HELD if numbers.room + numbers.in_doubt + fleet.held > 0 else _VERDICTS[Reason.AT_MAX]
 
 
 def is_all_there_may_be(decision: Decision) -> bool:

@@ -154,9 +154,20 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
         ),
         pytest.param(
             decided(policy(), settled(doubts=(Doubt(10, NOW),)), queue(5), fleet()),
-            "hold: max_containers is reached if the launches in doubt have started everything "
+            "hold: max_containers is reached if the launches in doubt have started everything, and 5 messages wait "
             "(5 messages, 0 live of 5 desired)",
             id="in-doubt",
+        ),
+        pytest.param(
+            decided(policy(), settled(10, doubts=(Doubt(1, NOW),)), queue(20), fleet(8, draining=2)),
+            "hold: max_containers is reached with 2 containers of tasks that are not gone yet, and 20 messages wait "
+            "(20 messages, 8 live of 10 desired)",
+            id="full-of-what-is-not-gone-beside-a-doubt",
+        ),
+        pytest.param(
+            decided(policy(), settled(10, doubts=(Doubt(3, NOW),)), queue(20), fleet(10)),
+            "hold: max_containers is reached, and 20 messages wait (20 messages, 10 live of 10 desired)",
+            id="full-of-what-lives-beside-a-doubt",
         ),
     ],
 )
