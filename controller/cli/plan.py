@@ -27,7 +27,8 @@ from controller.core.decision.explain import explain
 from controller.core.decision.slots import slot_length
 from controller.core.printable import make_printable, show
 from controller.core.record import LaunchResult, record
-from controller.core.words import format_clock, format_count
+from controller.core.repeats import say_retry
+from controller.core.words import format_count
 from controller.scaling.draft import Draft
 from controller.scaling.launch import explain_error
 from controller.scaling.memory import Memory, read_memory
@@ -180,11 +181,11 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
 def _draw(plan: Preview) -> Iterator[str]:
     yield f"scaler {plan.done.scaler}"
     if plan.done.problem:
-        yield f"  problem   {plan.done.problem}"
+        yield f"  problem   {plan.done.problem.removeprefix(f'scaler {plan.done.scaler}: ')}"
     for about, what in explain(plan.spec.policy, plan.done.decision):
         yield f"  {about:<10}{what}"
     if plan.retry_at is not None:
-        yield f"  retry     not before {format_clock(plan.retry_at)}: after a failure the daemon waits longer each time"
+        yield f"  retry     {say_retry(plan.retry_at)}"
     for warning in plan.draft.warnings if plan.draft else ():
         yield f"  warning   {warning}"
     if plan.draft and plan.draft.plan.tasks:

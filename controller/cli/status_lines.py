@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controller.core.decision.model import Outcome
-from controller.core.repeats import say_lasting
+from controller.core.repeats import say_lasting, say_retry
 from controller.core.words import format_age, format_clock, format_count
 
 _NOTHING_STARTED = "nothing was started"
@@ -25,6 +25,8 @@ def draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
     yield f"  decided   {_say_when(last, now)}{_say_repeated(last, now)}"
     if scaler.get("held"):
         yield f"  now       {scaler['held']}"
+    if (retry_at := scaler["memory"]["retry_at"]) is not None:
+        yield f"  retry     {say_retry(retry_at, now)}"
     for about, what in scaler["explanation"][:-1]:
         yield f"  {about:<10}{what}"
     if last["outcome"]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from controller.core.condition import Condition, judge
 from controller.core.decision.model import Outcome, Reason
 from controller.core.record import Reconciled
-from controller.core.words import format_age
+from controller.core.words import format_age, format_clock
 
 SAY_AGAIN_AFTER = 300.0
 """Seconds after which trouble that lasts is said again. The poll that is due then may come as much later as polls are
@@ -77,6 +77,11 @@ def say_lasting(seconds: float, repeated: int, *, tried: bool) -> str:
     Both can be fewer than polls, since what fails is tried slowly, and more, since a launch window is looked at again.
     """
     return f"the same for {format_age(seconds)}, {repeated + 1} {'tries' if tried else 'looks'} in a row"
+
+
+def say_retry(at: float, now: float | None = None) -> str:
+    """Say when what failed is tried again, on the clock; with the date if that is a day or more from ``now``."""
+    return f"not before {format_clock(at, now)}: after a failure the daemon waits longer each time"
 
 
 def _find_failure(done: Reconciled) -> tuple[str | None, str | None] | None:

@@ -287,7 +287,8 @@ def test_what_is_missing(
     assert 1 == result.exit_code
     [line] = result.stderr.splitlines()
     assert re.fullmatch(f"scaler idle: {complaint}", line), line
-    assert ["scaler idle", f"  problem   {line}"] == blocks(result.stdout)[1].splitlines()[:2]
+    problem = line.removeprefix("scaler idle: ")
+    assert ["scaler idle", f"  problem   {problem}"] == blocks(result.stdout)[1].splitlines()[:2]
     assert "25 messages of backlog" in result.stdout
 
 
@@ -335,7 +336,7 @@ def test_without_its_history_nothing_is_planned(
     result = plan(orders)
     assert 1 == result.exit_code
     said = explained(result.stdout)
-    assert result.stderr == f"{said['problem']}\n"
+    assert result.stderr == f"scaler {orders['name']}: {said['problem']}\n"
     assert "unknown: the cluster could not be read" == said["fleet"]
     assert "plan" not in said
 

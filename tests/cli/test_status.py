@@ -122,6 +122,19 @@ def test_a_failure_says_what_holds_now(daemon: Daemon) -> None:
     assert f"  now       {shown['held']}" in lines
 
 
+@pytest.mark.parametrize("after", [40.0, 200_000.0], ids=["soon", "on another day"])
+def test_a_failure_says_when_it_is_tried_again(daemon: Daemon, after: float) -> None:
+    """In the words of ``ecsq plan``, before the lines that explain the decision, and only after one."""
+    status = daemon.status()
+    (shown,) = status["scalers"] = [each for each in status["scalers"] if each["name"] == "busy"]
+    at = shown["memory"]["retry_at"] = status["now"] + after
+    lines = answered(200, json.dumps(status).encode(), "--scaler", "busy", columns=300).stdout.splitlines()
+    assert ["decided", "retry", "queue"] == [line.split()[0] for line in lines if line.startswith("  ")][:3]
+    told = f"not before {format_clock(at, status['now'])}: after a failure the daemon waits longer each time"
+    assert f"  retry     {told}" in lines
+    assert [] == [line for line in lines_of(daemon, "busy") if line.startswith("  retry ")]
+
+
 def test_a_hold_that_lasts(daemon: Daemon) -> None:
     """A hold that repeats itself says for how long, over how many looks, and since when."""
     repeated = r"  decided   \w+ ago, at \S+Z; the same for \w+, \d+ looks in a row, since \d\d:\d\d:\d\dZ"

@@ -48,6 +48,7 @@ def scaler(name: str, condition: str | None = "idle", **changes: Any) -> dict[st
         "max_containers": 90,
         "problem": None,
         "last_decision": last,
+        "memory": {"retry_at": None},
     }
     return told | changes
 
