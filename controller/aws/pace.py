@@ -8,7 +8,6 @@ from controller.aws.errors import AwsError, Fault
 from controller.clock import Clock
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.rate import Bucket, Rate, take
-from controller.core.words import format_span
 
 FIRST_BACK_OFF = 1.0
 """Seconds for which an operation rests after it was throttled once."""
@@ -20,9 +19,8 @@ class RestingError(AwsError):
     """A call that was not sent, since its operation rests after a throttle, for ``seconds`` more."""
 
     def __init__(self, operation: str, seconds: float) -> None:
-        super().__init__(
-            Fault.THROTTLED, f"{operation} was throttled by AWS: not asked again for {format_span(seconds)}"
-        )
+        # Without the span: the sentence is kept, and shown when that has long passed.
+        super().__init__(Fault.THROTTLED, f"{operation} was throttled by AWS and rests until it may be asked again")
         self.seconds = seconds
 
 

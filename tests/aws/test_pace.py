@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.aws.errors import AwsError, Fault
-from controller.aws.pace import MAX_BACK_OFF, BackOff, Pacer
+from controller.aws.errors import Fault
+from controller.aws.pace import MAX_BACK_OFF, BackOff, Pacer, RestingError
 from controller.clock import Clock
 from controller.core.decision.rate import Rate
 
@@ -25,7 +25,7 @@ def rests(back_off: BackOff, operation: str = "ListTasks") -> bool:
     """Say whether the operation may not be asked for now."""
     try:
         back_off.check(operation)
-    except AwsError:
+    except RestingError:
         return True
     return False
 
@@ -46,9 +46,21 @@ def test_an_operation_rests_after_a_throttle(clock: ManualClock) -> None:
     back_off = BackOff(clock.handed_in())
     back_off.note("ListTasks", clock.now, throttled=True)
     assert (True, False) == (rests(back_off), rests(back_off, "DescribeTasks"))
-    with pytest.raises(AwsError, match=r"ListTasks was throttled by AWS: not asked again for 1s") as caught:
+    with pytest.raises(RestingError) as caught:
         back_off.check("ListTasks")
-    assert Fault.THROTTLED is caught.value.fault
+    assert (Fault.THROTTLED, 1.0) == (caught.value.fault, caught.value.seconds)
+
+
+def test_what_rests_is_told_in_the_same_words_all_the_while(clock: ManualClock) -> None:
+    """The sentence is kept and shown later, when a span of now would be wrong."""
+    back_off, told = BackOff(clock.handed_in()), set()
+    back_off.note("ListTasks", clock.now, throttled=True)
+    for _ in range(3):
+        with pytest.raises(RestingError) as caught:
+            back_off.check("ListTasks")
+        told.add(str(caught.value))
+        clock.now += 0.25
+    assert {"ListTasks was throttled by AWS and rests until it may be asked again"} == told
 
 
 def test_it_rests_twice_as_long_each_time(clock: ManualClock) -> None:

@@ -23,7 +23,7 @@ def failed(fault: str, error: str) -> Reconciled:
 @pytest.mark.parametrize(
     ("fault", "first", "second", "same"),
     [
-        ("throttled", "ListTasks: ThrottlingException", "ListTasks: not asked again for 3s", True),
+        ("throttled", "ListTasks: ThrottlingException", "ListTasks: rests until it may be asked again", True),
         ("unreachable", "Connect timeout", "Read timeout", True),
         ("server_error", "500: id 1", "a broken answer", True),
         ("access_denied", "expired: 20261127T093000Z is earlier", "expired: 20261127T094000Z is earlier", True),
