@@ -36,6 +36,7 @@ __all__ = [
     "classify",
     "classify_answer",
     "error_code",
+    "is_unsendable",
     "quote",
     "shorten",
     "translate",
@@ -65,6 +66,11 @@ _THROTTLING_CODE = re.compile(
     r"throttl|^(LimitExceededException|RequestLimitExceeded|SlowDown|TooManyRequests(Exception)?)$", re.IGNORECASE
 )
 """Every service has codes of its own for it: ThrottlingException, RequestThrottled, KMS.ThrottlingException, ..."""
+_BAD_HEADER = "Invalid header value"
+_UNSENDABLE = (
+    "the AWS credentials hold a line break or another character that no key has: correct AWS_ACCESS_KEY_ID and "
+    "AWS_SESSION_TOKEN, or where the task's role or the shell's profile has them from"
+)
 _FIRST_ERROR = 300
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
@@ -102,6 +108,8 @@ def classify(error: Exception, stage: Stage) -> Fault:
         return Fault.ACCESS_DENIED
     if isinstance(error, NoRegionError):
         return Fault.INVALID
+    if is_unsendable(error):
+        return Fault.ACCESS_DENIED
     if isinstance(error, _NETWORK):
         return Fault.UNREACHABLE
     return _FAULT_OF_STAGE[stage]
@@ -115,6 +123,9 @@ def translate(error: Exception, subject: str, key: str | None, stage: Stage) -> 
     fault, said = classify(error, stage), quote(error)
     if isinstance(error, NoRegionError):
         return AwsError(fault, "no AWS region: set aws.region or AWS_DEFAULT_REGION")
+    if is_unsendable(error):
+        # Without its own words, which are the header: a signature, or a session's token.
+        return AwsError(fault, _UNSENDABLE)
     if isinstance(error, NoCredentialsError):
         return AwsError(fault, f"no AWS credentials ({as_clause(said)}): give the task a role, or the shell a profile")
     if stage is Stage.SIGNING or isinstance(error, _NO_CREDENTIALS):
@@ -126,6 +137,14 @@ def translate(error: Exception, subject: str, key: str | None, stage: Stage) -> 
     if fault is Fault.SERVER_ERROR and not isinstance(error, ClientError):
         said = f"a broken answer ({as_clause(said)})"
     return AwsError(fault, f"{subject}: {said}{_advise(error)}", key if fault in FOR_A_PERSON else None)
+
+
+def is_unsendable(error: BaseException | None) -> bool:
+    """Say whether a request was not sent, since a header of it cannot be: those with the credentials hold others' text.
+
+    ``http.client`` refuses a header with a line break before anything of the request leaves.
+    """
+    return isinstance(error, HTTPClientError) and _BAD_HEADER in str(error.kwargs.get("error", ""))
 
 
 def error_code(error: ClientError) -> str:

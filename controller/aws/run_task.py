@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
 from controller.aws.answers import read_text, read_texts
-from controller.aws.errors import AwsError, error_code, shorten
+from controller.aws.errors import AwsError, error_code, is_unsendable, shorten
 from controller.aws.session import Clients, TooLateError
 from controller.aws.stages import Stage
 
@@ -87,7 +87,9 @@ def _interpret(error: AwsError, cause: BaseException | None) -> Exception:
     """Tell a refusal, which started nothing, from an outcome that is not known: of a call that may have left."""
     if isinstance(cause, ClientError) and error_code(cause) == "ConflictException":
         return _read_conflict(error, cause.response.get("resourceIds", []))
-    if isinstance(cause, _NEVER_CONNECTED) or (isinstance(cause, ClientError) and _is_refusal(cause)):
+    if isinstance(cause, _NEVER_CONNECTED) or is_unsendable(cause):
+        return error
+    if isinstance(cause, ClientError) and _is_refusal(cause):
         return error
     return OutcomeUnknownError(str(error))
 

@@ -192,6 +192,25 @@ def test_credentials_that_cannot_be_read_are_a_problem_in_words(
     assert [] == aws.journal.calls("ecs", client=f"ecsq-{CONTROLLER}")
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("value", ["KEY\nOTHER", "KEY\r\nOTHER", "KEY\r"], ids=["break", "windows", "return"])
+def test_a_line_break_in_the_credentials_is_told_without_quoting_them(
+    aws: EmbeddedAws, cluster: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The header would show a signature or the token; nothing is sent, so that a launch is not in doubt."""
+    monkeypatch.setenv(name, value)
+    clients = clients_now(aws)
+    with pytest.raises(AwsError) as launched:
+        run_task(clients, {"cluster": cluster, "taskDefinition": "any", **FARGATE}, time() + 60)
+    listed = ask(clients, cluster)
+    assert listed is not None
+    for error in (listed, launched.value):
+        assert str(error).startswith("the AWS credentials hold a line break or another character that no key has: ")
+        assert not [secret for secret in ("KEY\n", "KEY\r", "OTHER", "Signature", "header") if secret in str(error)]
+        assert (Kind.ACCESS_DENIED, None) == (error.fault, error.key)
+    assert [] == aws.journal.calls("ecs", client=f"ecsq-{CONTROLLER}")
+
+
 def test_credentials_that_are_expired_when_they_come_are_told(aws: EmbeddedAws, cluster: str, source: Source) -> None:
     """What hands them out is behind; a launch that cannot be signed has not left, so it is not in doubt."""
     source.grant("old", LONG_AGO)
