@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol, Self
 
 from controller.aws.descriptions import FindOutline
-from controller.aws.errors import AwsError
+from controller.aws.errors import AwsError, Fault
 from controller.aws.gate import Gate
 from controller.aws.tasks import Round
 from controller.clock import Clock
@@ -83,6 +83,16 @@ class Cluster:
     def is_listed(self) -> bool:
         """Whether a listing was ever taken."""
         return self._snapshot.listed_at > NEVER
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known what lives: a listing was taken, or ECS says that there is no such cluster.
+
+        ECS deletes no cluster that has tasks, so nothing lives in one that does not exist, save what our own launches
+        are known to have started.
+        """
+        failure = self._failure
+        return self.is_listed or (failure is not None and failure[1].fault is Fault.MISSING)
 
     def is_idle(self, scaler: str) -> bool:
         """Say whether a listing was taken and no task of the scaler's is known to live."""

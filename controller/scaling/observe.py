@@ -30,6 +30,10 @@ class ClusterReader(Protocol):
     def is_listed(self) -> bool:
         """Whether a listing was ever taken."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known what lives: a listing was taken, or ECS says that there is no such cluster."""
+
     def is_idle(self, scaler: str) -> bool:
         """Say whether a listing was taken and no task of the scaler's is known to live."""
 

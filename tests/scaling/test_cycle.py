@@ -51,6 +51,10 @@ class World:
     def is_listed(self) -> bool:
         return self.listed_at is not None
 
+    @property
+    def is_known(self) -> bool:
+        return self.is_listed
+
     def live(self) -> int:
         return sum(end > self.now for end in self.ends)
 

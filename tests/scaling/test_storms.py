@@ -300,6 +300,56 @@ def test_a_scaler_that_cannot_read_its_queue_does_not_hold_the_others_up(scene: 
     assert {"whole": 10} == live(scene)
 
 
+def elsewhere(scene: Scene, scaler: Reconciler, cluster: str) -> Reconciler:
+    """Return the scaler with that cluster."""
+    task = replace(scaler.spec.task, cluster=cluster)
+    return Reconciler(replace(scaler.spec, task=task), scene.services)
+
+
+@pytest.mark.parametrize("later", [None, "ThrottlingException"], ids=["for good", "and then unreadable"])
+def test_a_scaler_whose_cluster_does_not_exist_takes_nothing_from_the_others(scene: Scene, later: str | None) -> None:
+    """ECS has said that nothing lives there; what it cannot say afterwards does not change that."""
+    scalers = rivals(scene, 10, broken=5, whole=0)
+    broken = elsewhere(scene, scalers["broken"], "nowhere")
+    scene.let_pass(POLL, broken)
+    assert (Reason.UNKNOWN_FLEET, 0) == (last(broken).decision.reason, scene.services.budget.count_taken("broken"))
+    if later:
+        nowhere = Disturbance(
+            "ecs",
+            "ListTasks",
+            "error",
+            times=None,
+            status=400,
+            code=later,
+            where=lambda asked: asked["cluster"] == "nowhere",
+        )
+        scene.aws.disturbances.add(nowhere)
+    scene.let_pass(60, broken, scalers["whole"])
+    assert {"whole": 10} == live(scene)
+
+
+def test_a_scaler_whose_cluster_cannot_be_listed_counts_with_its_maximum(scene: Scene) -> None:
+    """As many may live there; whoever waits for them is told so."""
+    scalers = rivals(scene, 10, broken=5, whole=0)
+    scene.aws.disturbances.add(
+        Disturbance(
+            "ecs",
+            "ListTasks",
+            "error",
+            times=None,
+            status=400,
+            code="AccessDeniedException",
+            where=lambda asked: asked["cluster"] == "nowhere",
+        )
+    )
+    scene.let_pass(60, elsewhere(scene, scalers["broken"], "nowhere"), scalers["whole"])
+    most = scalers["broken"].spec.policy.max_containers
+    assert (
+        f"broken {most} (its maximum, until its cluster can be listed)"
+        in describe_scaler(scalers["whole"])["last_decision"]["text"]
+    )
+
+
 def test_a_scaler_whose_queue_vanishes_gives_up_its_place(scene: Scene) -> None:
     """It went first, and now cannot launch: what becomes free is the others'."""
     scalers = rivals(scene, 10, low=0, high=5)

@@ -72,7 +72,8 @@ def summarize_launch(decision: Decision, outcome: Outcome, started: int, in_doub
 def say_budget(use: BudgetUse, named: int) -> str:
     """Say how large a budget is and who holds it, of the holders as many by name."""
     holders = [
-        f"{holder.scaler} {holder.taken}" + ("" if holder.is_known else " (its maximum: it is not known yet)")
+        f"{holder.scaler} {holder.taken}"
+        + ("" if holder.is_known else " (its maximum, until its cluster can be listed)")
         for holder in use.holders[:named]
     ]
     rest = use.holders[named:]

@@ -143,8 +143,8 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
                 decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),
                 budget=BudgetUse(10, (Holder("busy", 6, 1), Holder("absent", 2, is_known=False), Holder("c", 1))),
             ),
-            "hold: 2 containers short, but the budget of 10 containers is held by busy 7, "
-            "absent 2 (its maximum: it is not known yet), 1 other scaler 1 (2 messages, 0 live of 2 desired)",
+            "hold: 2 containers short, but the budget of 10 containers is held by busy 7, absent 2 (its maximum, until "
+            "its cluster can be listed), 1 other scaler 1 (2 messages, 0 live of 2 desired)",
             id="budget",
         ),
         pytest.param(
