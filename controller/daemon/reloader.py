@@ -65,6 +65,8 @@ class Reloader:
         while self._thread is current_thread():
             self._asked.wait()
             self._asked.clear()
+            if self._clock.is_stopping():
+                return
             wants_reload, self._wants_reload = self._wants_reload, False
             self._is_reported, self._reading_since = False, self._clock.elapsed()
             try:

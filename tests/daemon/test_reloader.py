@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Event
+from threading import enumerate as list_threads
 
 from controller.daemon.reloader import Reloader
 from tests.support.clock import ManualClock
@@ -41,3 +42,26 @@ def test_a_reload_that_breaks_is_not_the_last() -> None:
     assert files.asked.wait(SOON)
     reloader.ask()
     assert files.reloaded.wait(SOON)
+
+
+def test_no_reload_is_begun_while_the_process_stops() -> None:
+    """What was asked for before is not begun any more: it would take the processor from what has to end."""
+    stopping, began = Event(), Event()
+
+    def reload() -> None:
+        began.set()
+        stopping.wait(SOON)
+        reloads.append("reload")
+
+    reloads: list[str] = []
+    before = set(list_threads())
+    reloader = Reloader(nothing, reload, nothing, ManualClock(0.0).handed_in(stopping))
+    reloader.start()
+    [thread] = set(list_threads()) - before
+    reloader.ask()
+    assert began.wait(SOON)
+    reloader.ask()
+    stopping.set()
+    thread.join(SOON)
+    assert ["reload"] == reloads
+    assert not thread.is_alive()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.daemon.app import STOP_WITHIN
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import create_queue, eventually, send_messages
 from tests.support.daemon import CLIENT, SOON, Document, configuration, running, scaler
@@ -64,3 +66,26 @@ def test_a_call_that_hangs_is_in_doubt(aws: EmbeddedAws, wanted: Document, tmp_p
     assert sent == aws.journal.count("ecs", "RunTask")
     assert 1 == len({call.parameters["clientToken"] for call in aws.journal.calls("ecs", "RunTask")})
     assert 10 == len(aws.ecs.tasks())
+
+
+def test_pages_end_with_the_polls(aws: EmbeddedAws, tmp_path: Path) -> None:
+    """On SIGTERM the pages end at once, and not after a poll whose call takes long: all have one time to end in."""
+    wanted = configuration(aws, scaler("orders", "worker", cluster="main"))
+    wanted["aws"] |= {"consistency_window": "1m", "call_timeout": "1m"}
+    aws.disturbances.add(Disturbance("sqs", "GetQueueUrl", "slow_answer", delay=60))
+    with running(tmp_path, wanted) as daemon:
+        port = daemon.events("started")[0]["port"]
+        eventually(lambda: aws.journal.count("sqs", "GetQueueUrl"), within=SOON)
+        eventually(lambda: not _is_refused(port), within=SOON)
+        daemon.process.send_signal(signal.SIGTERM)
+        # After that time everything is given up, whether or not it has ended.
+        eventually(lambda: _is_refused(port), within=STOP_WITHIN)
+        aws.disturbances.release()
+        assert 0 == daemon.process.wait(SOON)
+        assert [True] == [line["finished"] for line in daemon.events("stopped")]
+
+
+def _is_refused(port: int) -> bool:
+    """Say whether nobody listens on a port of loopback any more."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
