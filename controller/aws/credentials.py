@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import boto3
+import botocore.session
 from botocore.exceptions import NoCredentialsError
 
 from controller.aws.errors import AwsError, translate
@@ -32,6 +33,7 @@ class Credentials:
         self._region = region
         self._elapsed = elapsed
         self._gate = Gate(elapsed, READ_WITHIN)
+        self._core: botocore.session.Session | None = None
         self._session: boto3.session.Session | None = None
         self._failure: tuple[float, AwsError] | None = None
 
@@ -41,6 +43,12 @@ class Credentials:
         Raises AwsError when there are none, or when they cannot be read.
         """
         return self._session or self._try(None, self._open)
+
+    def ca_bundle(self) -> str | None:
+        """Return the file of certificates that environment or profile name; None: neither does. Raises AwsError."""
+        self.session()
+        bundle = None if self._core is None else self._core.get_config_variable("ca_bundle")
+        return None if bundle is None else str(bundle)
 
     def prepare(self, session: boto3.session.Session, credentials: Any) -> None:
         """Fetch a session's credentials anew if they are about to expire, before a call is signed with them.
@@ -57,7 +65,8 @@ class Credentials:
     def _open(self) -> boto3.session.Session:
         if self._session is not None:  # opened while this thread waited
             return self._session
-        session = boto3.session.Session(region_name=self._region)
+        self._core = botocore.session.get_session()
+        session = boto3.session.Session(region_name=self._region, botocore_session=self._core)
         if session.get_credentials() is None:
             raise NoCredentialsError
         self._session = session

@@ -34,10 +34,14 @@ class Gate:
         if not self._lock.acquire(blocking=False):
             within = self._within if failed is None else PATIENCE
             if not self._lock.acquire(timeout=max(0.0, self._entered_at + within - self._elapsed())):
-                said = f"{work} has not ended after {format_span(within)}: AWS hardly answers"
-                raise failed or AwsError(Fault.UNREACHABLE, said)
+                raise failed or explain_waiting(work, within)
         try:
             self._entered_at = self._elapsed()
             yield
         finally:
             self._lock.release()
+
+
+def explain_waiting(work: str, within: float) -> AwsError:
+    """Return the error of whoever has waited so many seconds for another thread's work."""
+    return AwsError(Fault.UNREACHABLE, f"{work} has not ended after {format_span(within)}: AWS hardly answers")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from controller.aws.answers import read_text
 from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.decision.model import QueueCounts
+from controller.core.printable import show
 
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
+SAY_NOTHING_OF_URLS = frozenset({Fault.THROTTLED, Fault.UNREACHABLE, Fault.SERVER_ERROR})
+"""Failures after which a queue's URL is not looked up again: that would ask AWS for more while it is in trouble."""
 _ARN_PARTS = 6
 _DIGITS = 15
 """Of a count, at most: more messages than that are in no queue."""
+_SHOWN = 30
+"""Characters of a count that is none, in messages."""
 
 
 class Queue:
@@ -34,13 +40,11 @@ class Queue:
         """
         try:
             with self._clients.asking(f'queue "{self._queue}"', "queue"):
-                attributes = self._attributes()
-                visible, in_flight, delayed = (_read_count(attributes[name]) for name in COUNTS)
+                return read_counts(self._queue, self._attributes())
         except AwsError as error:
-            if error.fault is not Fault.THROTTLED:  # which would then be asked for twice as much
+            if error.fault not in SAY_NOTHING_OF_URLS:
                 self._url = None
-            raise self._explain(error) from error
-        return QueueCounts(visible=visible, in_flight=in_flight, delayed=delayed)
+            raise explain_missing(error, self._queue, self._clients.region) from error
 
     def _attributes(self) -> dict[str, str]:
         sqs = self._clients.sqs()
@@ -50,29 +54,53 @@ class Queue:
         return dict(answer["Attributes"])  # type: ignore[arg-type]  # keyed by names that are text
 
     def _look_up(self) -> str:
-        if urlsplit(self._queue).scheme in {"http", "https"}:
+        parameters = name_parameters(self._queue, self._clients.region)
+        if not parameters:
             return self._queue
-        sqs = self._clients.sqs()
-        if not self._queue.startswith("arn:"):
-            return read_text(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
-        region, account, name = self._queue.split(":")[3:_ARN_PARTS]
-        if region != self._clients.region:
-            raise AwsError(
-                Fault.INVALID,
-                f'queue "{self._queue}" is in {region}, but this controller works in {self._clients.region}',
-                "queue",
-            )
-        return read_text(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
-
-    def _explain(self, error: AwsError) -> AwsError:
-        if error.fault is not Fault.MISSING:
-            return error
-        return AwsError(error.fault, f'queue "{self._queue}" does not exist in {self._clients.region}', "queue")
+        return read_text(self._clients.sqs().get_queue_url(**parameters)["QueueUrl"])
 
 
-def _read_count(written: object) -> int:
-    """Return a count that SQS has written as text. Raises ValueError for what is none."""
-    text = str(written)
-    if isinstance(written, bool) or not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        raise ValueError(f"{text[:_DIGITS]} is no number of messages")
-    return int(text)
+def name_parameters(queue: str, region: str) -> dict[str, str]:
+    """Return the parameters of GetQueueUrl for a name or an ARN; none for a URL, which needs no look-up.
+
+    Raises AwsError when an ARN names another region.
+    """
+    if urlsplit(queue).scheme in {"http", "https"}:
+        return {}
+    if not queue.startswith("arn:"):
+        return {"QueueName": queue}
+    named, account, name = queue.split(":")[3:_ARN_PARTS]
+    if named != region:
+        message = f'queue "{queue}" is in {named}, but this controller works in {region}'
+        raise AwsError(Fault.INVALID, message, "queue")
+    return {"QueueName": name, "QueueOwnerAWSAccountId": account}
+
+
+def read_counts(queue: str, attributes: Mapping[str, object]) -> QueueCounts:
+    """Return the counts of an answer's attributes, messages.
+
+    Raises AwsError, which names the queue, unless each of the three is there as SQS writes it, digits in text: unknown
+    is not 0.
+    """
+    for name in COUNTS:
+        if wrong := _find_wrong(attributes.get(name)):
+            raise AwsError(Fault.SERVER_ERROR, f'queue "{queue}": an answer without counts ({name} is {wrong})')
+    visible, in_flight, delayed = (int(str(attributes[name])) for name in COUNTS)
+    return QueueCounts(visible=visible, in_flight=in_flight, delayed=delayed)
+
+
+def explain_missing(error: AwsError, queue: str, region: str) -> AwsError:
+    """Return the error, of a missing queue in words that say where it was looked for."""
+    if error.fault is not Fault.MISSING:
+        return error
+    return AwsError(error.fault, f'queue "{queue}" does not exist in {region}', "queue")
+
+
+def _find_wrong(written: object) -> str | None:
+    """Return what stands where SQS writes a count, in words; None: it is one."""
+    if written is None:
+        return "missing"
+    if not isinstance(written, str):
+        return f"{type(written).__name__} instead of text"
+    is_count = written.isascii() and written.isdecimal() and len(written) <= _DIGITS
+    return None if is_count else f'"{show(written[:_SHOWN])}"'

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 
 from controller.aws.bounded import bound_answers
 from controller.aws.credentials import Credentials
-from controller.aws.errors import AwsError, Fault, classify_answer, translate
+from controller.aws.errors import AwsError, Fault, translate
 from controller.aws.odd_members import drop_odd_members
-from controller.aws.operations import ANSWERS
+from controller.aws.outcomes import judge_request, refuse_broken
 from controller.aws.pace import BackOff
 from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
@@ -24,6 +24,7 @@ from controller.clock import Clock
 from controller.config import AwsSpec
 
 if TYPE_CHECKING:
+    from botocore.credentials import Credentials as BotoCredentials
     from botocore.model import OperationModel
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_sqs import SQSClient
@@ -45,9 +46,6 @@ RENEW_EVERY = 30.0
 
 RequestObserver = Callable[[str, str, str, float], None]
 """Is called for every request with its service, operation, outcome and seconds."""
-
-REQUEST_OUTCOMES = ("success", "throttled", "client_error", "server_error", "network_error")
-_OUTCOME_OF_FAULT = {Fault.THROTTLED: "throttled", Fault.SERVER_ERROR: "server_error"}
 
 
 class TooLateError(Exception):
@@ -105,6 +103,38 @@ class Clients:
                 raise explained from error
 
     @property
+    def call_timeout(self) -> float:
+        """Seconds that one request may take, connecting included."""
+        return self._spec.call_timeout
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The file of certificates that environment or profile name; None: neither does. May raise AwsError."""
+        return self._credentials.ca_bundle()
+
+    def read_credentials(self) -> BotoCredentials:
+        """Return what requests are signed with, fetched anew if they are about to expire. It blocks.
+
+        Raises AwsError.
+        """
+        session = self._credentials.session()
+        credentials = session.get_credentials()
+        self._credentials.prepare(session, credentials)
+        return credentials  # type: ignore[return-value]  # a session that is given out has some
+
+    def admit(self, operation: str) -> None:
+        """Raise StoppingError once the process is to stop, and AwsError while the operation rests after a throttle."""
+        if self.clock.is_stopping():
+            raise StoppingError
+        self._back_off.check(operation)
+
+    def note(self, service: str, operation: str, sent_at: float, answer: Mapping[str, Any] | None) -> None:
+        """Count a request that left at ``sent_at``, by its answer as botocore parses it; None: there was none."""
+        outcome = judge_request(service, operation, answer)
+        self._back_off.note(operation, sent_at, throttled=outcome == "throttled")
+        self._observe(service, operation, outcome, self.clock.elapsed() - sent_at)
+
+    @property
     def region(self) -> str:
         """The region that the clients speak to."""
         return str(self.sqs().meta.region_name)
@@ -146,6 +176,8 @@ class Clients:
         )
         try:
             client = session.client(service, endpoint_url=self._spec.endpoint_url, config=config)  # type: ignore[call-overload]
+            # botocore finds out that a port is none as it signs, where it looks like trouble with credentials.
+            _ = urlsplit(client.meta.endpoint_url).port
         except ValueError as error:
             raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
         except Exception as error:
@@ -163,12 +195,10 @@ class Clients:
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:
-        if self.clock.is_stopping():
-            raise StoppingError
         course = current_course()
         if self.clock.elapsed() > course.until:
             raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
-        self._back_off.check(model.name)
+        self.admit(model.name)
 
     def _note_start(self, request: Any, event_name: str, **_event: object) -> None:
         sent_at = self.clock.elapsed()
@@ -182,10 +212,7 @@ class Clients:
         if isinstance(event["exception"], TooLateError):
             return
         _, service, operation = event_name.split(".")
-        outcome = _judge(service, operation, event["parsed_response"])
-        sent_at: float = event["context"]["ecsq_sent_at"]
-        self._back_off.note(operation, sent_at, throttled=outcome == "throttled")
-        self._observe(service, operation, outcome, self.clock.elapsed() - sent_at)
+        self.note(service, operation, event["context"]["ecsq_sent_at"], event["parsed_response"])
 
     def _note_unread(self, course: Course) -> None:
         """Report a request whose answer broke botocore's own parser, which then tells nobody of its end."""
@@ -208,26 +235,4 @@ def _note_sent(**_: object) -> None:
 
 
 def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
-    """Refuse a success that lacks what every success has.
-
-    botocore takes an answer that was cut short or garbled for an empty one; "no tasks" and "unknown" are not the same.
-    """
-    if missing := _find_missing(model.service_model.service_name, model.name, parsed):
-        raise ResponseParserError(f"it lacks {', '.join(missing)}")
-
-
-def _find_missing(service: str, operation: str, answer: Mapping[str, Any]) -> list[str]:
-    """Return the members that a success lacks; an answer that tells of a failure lacks nothing."""
-    if classify_answer(answer) is not None:
-        return []
-    return [name for name in ANSWERS[service, operation] if name not in answer]
-
-
-def _judge(service: str, operation: str, answer: dict[str, Any] | None) -> str:
-    """Return the outcome of a request. Without an answer the network is to blame, with a broken one the server."""
-    if answer is None:
-        return "network_error"
-    if _find_missing(service, operation, answer):
-        return "server_error"
-    fault = classify_answer(answer)
-    return "success" if fault is None else _OUTCOME_OF_FAULT.get(fault, "client_error")
+    refuse_broken(model.service_model.service_name, model.name, parsed)

@@ -10,10 +10,12 @@ from importlib.metadata import version
 from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
+from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.pace import Pacer
+from controller.aws.polls.reader import QueuePolls
 from controller.aws.queue import Queue
 from controller.aws.run_task import run_task
-from controller.aws.session import REQUEST_OUTCOMES, Clients
+from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
@@ -33,6 +35,8 @@ class Services:
 
     queue: Callable[[str], QueueReader]
     """Returns the reader of a queue that is given as a name, URL or ARN."""
+    polls: QueuePolls
+    """Reads all queues on one event loop."""
     clusters: Clusters
     launcher: Launcher
     budget: SharedBudget
@@ -57,12 +61,19 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     pacer = Pacer(spec.aws.launch_rate, clock)
     run = partial(run_task, clients)
     attendants = Attendants(clients)
+    polls = QueuePolls(clients)
+
+    def renew() -> None:
+        clients.renew()
+        polls.renew()
+
     return Services(
         queue=partial(Queue, clients),
+        polls=polls,
         clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.find), clock),
         launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
         budget=SharedBudget(),
         metrics=metrics,
         clock=clock,
-        renew=clients.renew,
+        renew=renew,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
-from controller.aws.queue import Queue
+from controller.aws.queue import COUNTS, Queue
 from controller.aws.session import Clients
 from controller.core.decision.model import QueueCounts
 from controller.sandbox.aws import Disturbance
@@ -135,6 +135,16 @@ def test_counts_that_cannot_be_read_are_unknown(
     with pytest.raises(AwsError, match=f'queue "{queue.name}"') as caught:
         Queue(clients_of(aws), queue.name).read_counts()
     assert (kind, key) == (caught.value.fault, caught.value.key)
+
+
+@pytest.mark.parametrize("odd", ["", "-1", "1.5", "1_0", "9" * 5_000, "\u0663", None, True, 1])
+def test_a_count_that_is_no_number_in_text_is_unknown(aws: EmbeddedAws, queue: CreatedQueue, odd: object) -> None:
+    """SQS writes each count in digits; whatever else stands there is neither zero nor one."""
+    counts = dict.fromkeys(COUNTS, "1") | {"ApproximateNumberOfMessagesDelayed": odd}
+    aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "replace", body={"Attributes": counts}))
+    with pytest.raises(AwsError, match=f'queue "{queue.name}": an answer without counts') as caught:
+        Queue(clients_of(aws), queue.name).read_counts()
+    assert Kind.SERVER_ERROR == caught.value.fault
 
 
 def test_one_broken_connection_is_mended_by_a_second_attempt(aws: EmbeddedAws, queue: CreatedQueue) -> None:

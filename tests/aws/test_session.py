@@ -11,8 +11,9 @@ import pytest
 
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
+from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.run_task import run_task
-from controller.aws.session import REQUEST_OUTCOMES, Clients, StoppingError
+from controller.aws.session import Clients, StoppingError
 from controller.clock import machine_clock
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import CreatedQueue, create_cluster
@@ -138,10 +139,18 @@ def test_a_region_that_was_missing_is_looked_for_again(aws: EmbeddedAws, monkeyp
         assert (Kind.INVALID, None) == (caught.value.fault, caught.value.key)
 
 
-def test_an_endpoint_that_is_none_is_named_by_its_key(aws: EmbeddedAws) -> None:
-    """It is no user's mistake to be met with a traceback."""
-    clients = Clients(replace(aws_spec(aws), endpoint_url="127.0.0.1"), "ecsq", ignore_request, MACHINE_CLOCK)
-    with pytest.raises(AwsError, match=r"aws\.endpoint_url: .*127\.0\.0\.1") as caught:
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("127.0.0.1", r"aws\.endpoint_url: .*127\.0\.0\.1"),
+        ("http://127.0.0.1:99999", r"aws\.endpoint_url: Port out of range"),
+        ("http://127.0.0.1:port", r"aws\.endpoint_url: Port could not be cast"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_named_by_its_key(aws: EmbeddedAws, url: str, words: str) -> None:
+    """It is no user's mistake to be met with a traceback, nor to be told as one of credentials."""
+    clients = Clients(replace(aws_spec(aws), endpoint_url=url), "ecsq", ignore_request, MACHINE_CLOCK)
+    with pytest.raises(AwsError, match=words) as caught:
         clients.ecs()
     assert Kind.INVALID == caught.value.fault
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
 from controller.aws.pace import Pacer
+from controller.aws.polls.reader import QueuePolls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
-from controller.aws.session import TooLateError
+from controller.aws.session import Clients, TooLateError
 from controller.aws.tasks import Round
 from controller.clock import Clock
 from controller.config import ScalerSpec
@@ -29,7 +30,8 @@ from controller.scaling.services import Services
 from controller.telemetry.series import Series
 from tests.proof.configurations import capacity
 from tests.proof.stepped import Seam, Stepped
-from tests.support.controller import CONTROLLER, metrics_of_nothing
+from tests.support.clock import MACHINE_CLOCK
+from tests.support.controller import CONTROLLER, UNREACHABLE_AWS, ignore_request, metrics_of_nothing
 
 if TYPE_CHECKING:
     from tests.proof.world import World
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 PLENTY = Rate(1000.0, 1000)
 METRICS = metrics_of_nothing()
 """Of all processes: nobody looks at them here, and to make them takes longer than a schedule."""
+POLLS = QueuePolls(Clients(UNREACHABLE_AWS, CONTROLLER, ignore_request, MACHINE_CLOCK))
+"""Of all processes: each reads its queue as it reconciles, so nothing is asked by these."""
 REGISTRABLE: Allowed = {"family": None, "containerDefinitions": None, "tags": None, "cpu": None, "memory": None}
 SENDS, AWAITS, PAUSES = "sends", "awaits", "pauses"
 
@@ -88,6 +92,7 @@ class Process:
         launcher.process = self
         services = Services(
             queue=lambda _: seams,
+            polls=POLLS,
             clusters=Clusters(lambda _: seams, clock),
             launcher=launcher,
             budget=SharedBudget(),

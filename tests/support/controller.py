@@ -7,8 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from controller.aws.errors import Fault
+from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.pace import BackOff
-from controller.aws.session import REQUEST_OUTCOMES, Clients
+from controller.aws.session import Clients
 from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.rate import Rate

@@ -1,0 +1,98 @@
+"""The kept connections to one endpoint: as few as are needed at once, the one used last first."""
+
+from __future__ import annotations
+
+import asyncio
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.polls.connection import Answer, Connection
+from controller.aws.polls.endpoint import Endpoint
+from controller.aws.polls.tunnel import open_connection
+from controller.aws.session import CONNECT_SHARE
+from controller.core.words import format_span
+
+MOST_CONNECTIONS = 64
+"""Open at once. A tick of ten thousand queues has 250 polls: four rounds, each as long as one answer takes."""
+IDLE_FOR = 20.0
+"""Seconds without use after which a connection is not trusted any more: SQS closes idle ones, and so do load balancers
+and NAT gateways, some of them without a word."""
+
+
+class Pool:
+    """Sends requests to one endpoint, on one event loop."""
+
+    def __init__(
+        self, endpoint: Endpoint, call_timeout: float, *, most: int = MOST_CONNECTIONS, idle_for: float = IDLE_FOR
+    ) -> None:
+        self._endpoint = endpoint
+        self._timeout = call_timeout
+        self._most = most
+        self._idle_for = idle_for
+        self._turns = asyncio.Semaphore(most)
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._closed = False
+
+    async def wait_for_turn(self) -> None:
+        """Wait until one more request may leave, which ``end_turn`` ends. Raises AwsError after a call's time."""
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            waited = format_span(self._timeout)
+            raise AwsError(
+                Fault.UNREACHABLE, f"{self._endpoint.url}: all {self._most} connections were busy for {waited}"
+            ) from error
+
+    def end_turn(self) -> None:
+        """Let the next request leave."""
+        self._turns.release()
+
+    async def send(self, request: bytes, *, fresh: bool) -> Answer:
+        """Send a request whose turn it is and return its answer, within a call's time, connecting included.
+
+        ``fresh``: on a new connection, since a kept one may have been closed by the other end as it was used.
+        Raises what botocore would.
+        """
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._timeout
+        if fresh and self._idle:
+            self._idle.pop(0).close()  # the one not used for longest makes room
+        connection = (None if fresh else self._take_idle(loop.time())) or await self._connect()
+        try:
+            return await connection.ask(request, ends_at - loop.time())
+        finally:
+            self._put_back(connection, loop.time())
+
+    async def close(self) -> None:
+        """Close every connection, and those that are still being opened as soon as they are."""
+        self._closed = True
+        for connection in list(self._open):
+            connection.close()
+        await asyncio.gather(*(connection.closed for connection in list(self._open)))
+
+    async def _connect(self) -> Connection:
+        connection = await open_connection(self._endpoint, self._timeout * CONNECT_SHARE)
+        self._open.add(connection)
+        connection.closed.add_done_callback(lambda _: self._open.discard(connection))
+        if self._closed:
+            connection.close()
+        return connection
+
+    def _take_idle(self, now: float) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and now - connection.idle_since < self._idle_for:
+                return connection
+            connection.close()
+        return None
+
+    def _put_back(self, connection: Connection, now: float) -> None:
+        if connection.reusable:
+            connection.idle_since = now
+            self._idle.append(connection)
+        else:
+            connection.close()

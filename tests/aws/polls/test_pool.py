@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.polls.endpoint import Endpoint, resolve
+from controller.aws.polls.pool import Pool
+from tests.support.loopback import Last, LoopbackServer, Received, make_answer
+from tests.support.polls import clients_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+ANSWER = make_answer({"Attributes": {}})
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    """Give a server that answers at once."""
+    with LoopbackServer(lambda _: ANSWER) as listening:
+        yield listening
+
+
+@pytest.fixture
+def endpoint(server: LoopbackServer) -> Endpoint:
+    """Give the endpoint that it is."""
+    return resolve(clients_to(server))
+
+
+async def send(pool: Pool, *, fresh: bool = False) -> int:
+    """Send one request in its turn; gives the answer's status."""
+    await pool.wait_for_turn()
+    try:
+        return (await pool.send(REQUEST, fresh=fresh)).status_code
+    finally:
+        pool.end_turn()
+
+
+def test_no_more_connections_are_open_than_there_may_be(server: LoopbackServer, endpoint: Endpoint) -> None:
+    """Whoever comes later waits for a turn and uses what is there."""
+
+    async def send_all() -> list[int]:
+        pool = Pool(endpoint, 5.0, most=3)
+        try:
+            return await asyncio.gather(*(send(pool) for _ in range(30)))
+        finally:
+            await pool.close()
+
+    assert [200] * 30 == asyncio.run(send_all())
+    assert (3, 30) == (server.connections, len(server.received))
+
+
+def test_nobody_waits_for_a_turn_for_ever(server: LoopbackServer, endpoint: Endpoint) -> None:
+    """While others hold every turn, those who wait are told so after a call's time; a turn that was ended is free."""
+
+    async def wait_twice() -> list[object]:
+        pool = Pool(endpoint, 0.05, most=1)
+        await pool.wait_for_turn()
+        with pytest.raises(AwsError) as caught:
+            await pool.wait_for_turn()
+        pool.end_turn()
+        await pool.wait_for_turn()
+        return [caught.value.fault, str(caught.value)]
+
+    text = f"http://127.0.0.1:{server.port}/: all 1 connections were busy for 50ms"
+    assert [Fault.UNREACHABLE, text] == asyncio.run(wait_twice())
+
+
+def test_a_connection_that_idled_for_long_is_not_used(server: LoopbackServer, endpoint: Endpoint) -> None:
+    """Something between may have dropped it without a word."""
+
+    async def send_all(idle_for: float) -> None:
+        pool = Pool(endpoint, 5.0, idle_for=idle_for)
+        for _ in range(3):
+            await send(pool)
+        await pool.close()
+
+    asyncio.run(send_all(60.0))
+    assert 1 == server.connections
+    asyncio.run(send_all(0.0))
+    assert 4 == server.connections
+
+
+def test_a_request_that_was_cancelled_takes_its_connection_along(server: LoopbackServer, endpoint: Endpoint) -> None:
+    """Its answer would be taken for the next one's."""
+    asked = Event()
+
+    def note(_: Received) -> bytes:
+        asked.set()
+        return b""
+
+    async def cancel_and_send() -> int:
+        pool = Pool(endpoint, 5.0, most=1)
+        first = asyncio.ensure_future(send(pool))
+        await asyncio.to_thread(asked.wait, 10)
+        first.cancel()
+        await asyncio.wait([first])
+        server.reply = lambda _: ANSWER
+        status = await send(pool)
+        await pool.close()
+        return status
+
+    server.reply = note
+    assert (200, 2) == (asyncio.run(cancel_and_send()), server.connections)
+
+
+def test_nothing_is_asked_on_a_pool_that_was_closed(server: LoopbackServer, endpoint: Endpoint) -> None:
+    """What is under way fails at once, and so does what comes later."""
+    asked = Event()
+
+    def note(_: Received) -> bytes:
+        asked.set()
+        return b""
+
+    async def close_and_send() -> list[str]:
+        pool = Pool(endpoint, 5.0)
+        first = asyncio.ensure_future(send(pool))
+        await asyncio.to_thread(asked.wait, 10)
+        await pool.close()
+        failures = await asyncio.gather(first, send(pool), return_exceptions=True)
+        return [type(failure).__name__ for failure in failures]
+
+    server.reply = note
+    assert ["ConnectionClosedError"] * 2 == asyncio.run(close_and_send())
+    assert 1 == len(server.received)
+
+
+def test_the_retry_after_a_stale_connection_is_on_a_new_one(server: LoopbackServer, endpoint: Endpoint) -> None:
+    """All kept connections may be as stale as the one that broke."""
+    used: set[int] = set()
+
+    def answer_once_each(request: Received) -> bytes:
+        if request.connection in used:
+            return Last()
+        used.add(request.connection)
+        return ANSWER
+
+    async def send_all() -> list[int]:
+        pool = Pool(endpoint, 5.0)
+        await asyncio.gather(send(pool), send(pool))
+        status = await send(pool, fresh=True)
+        await pool.close()
+        return [status, server.connections]
+
+    server.reply = answer_once_each
+    assert [200, 3] == asyncio.run(send_all())
