@@ -42,16 +42,17 @@ class Progress:
         self._ticked_at = self._clock.elapsed()
 
     def note_waiting(self, scaler: str) -> None:
-        """Note that a reconcile waits for a thread."""
+        """Note that a scaler whose queue was read waits for a thread to reconcile it."""
         self._waiting[scaler] = self._clock.elapsed()
+        self._running.pop(scaler, None)
 
     def note_begin(self, scaler: str) -> None:
-        """Note that a reconcile has begun."""
+        """Note that a poll has begun, or its reconcile."""
         self._moved_at = self._running[scaler] = self._clock.elapsed()
         self._waiting.pop(scaler, None)
 
     def note_end(self, scaler: str) -> None:
-        """Note that a reconcile has ended."""
+        """Note that a poll, or its reconcile, has ended."""
         self._running.pop(scaler, None)
         self._moved_at = self._clock.elapsed()
 
@@ -62,7 +63,7 @@ class Progress:
             return f"no poll has been begun for {format_span(now - self._ticked_at)}"
         for scaler, began in list(self._running.items()):
             if now - began > self._longest:
-                return f"scaler {scaler}: a reconcile has not ended for {format_span(now - began)}"
+                return f"scaler {scaler}: a poll has not ended for {format_span(now - began)}"
         # While reconciles come and go, whoever waits is served in turn.
         if self._waiting and now - self._moved_at > self._longest:
             return f"no reconcile has begun or ended for {format_span(now - self._moved_at)}, though some are due"

@@ -2,37 +2,44 @@
 
 ::
 
-    heap of due times --tick--> begin --> a thread of the pool reconciles --> look again when a window opens?
-          ^                                                                        |
-          '---------------- the next poll, or an earlier look <--------------------'
+    heap of due times --tick--> read the queue --> nothing to decide? --> record that
+          ^                          |                                       |
+          |                          '--> a thread of the pool reconciles ---|--> look again when a window opens?
+          |                                                                  |                        |
+          '------------------- the next poll, or an earlier look <-----------'<-----------------------'
 
-One asyncio loop in a thread of its own keeps the times. Polls that are due within a quarter of a second are begun
-together, since waking costs more than beginning. The wall clock may step as it likes: only a look for a launch window
-is asked for in its terms, and is turned into a wait at once.
+One asyncio loop in a thread of its own keeps the times and reads all queues; only a scaler that has something to decide
+takes a thread. Polls that are due within a quarter of a second are begun together, since waking costs more than asking.
+The wall clock may step as it likes: only a look for a launch window is asked for in its terms, and is turned into a
+wait at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from math import ceil, floor
+from dataclasses import dataclass
+from math import ceil
 from threading import Lock, Thread
 
 import structlog
 
+from controller.aws.polls.reader import QueuePolls
+from controller.aws.session import StoppingError
 from controller.clock import Clock
+from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
+from controller.daemon.due import DueTimes, find_next_poll
 from controller.daemon.progress import Progress
 from controller.scaling.reconcile import Reconciler
 
 WORKERS = 32
 """Threads that reconcile. They wait for AWS most of the time: up to a slot when a launch meets a call that hangs."""
-FIRST_POLLS_WITHIN = 1.0
-"""Seconds over which the first polls are spread."""
+FIRST_POLLS_A_SECOND = 500
+"""At a start with many scalers; a few are polled within a second."""
 TICK = 0.25
 """Seconds within which polls that are due are begun together."""
 LONGEST_SLEEP = 1.0
@@ -41,42 +48,37 @@ STEP = 1.0
 """Seconds by which the wall clock has to move against the other to have stepped."""
 
 
-@dataclass(order=True, slots=True)
-class _Due:
-    """A scaler's place in the heap."""
-
-    at: float
-    """By the clock that never steps, seconds."""
-    name: str
-    entry: _Entry = field(compare=False)
-
-
 @dataclass(slots=True)
 class _Entry:
     """A scaler that is polled."""
 
     reconciler: Reconciler
+    queue: str
+    """The queue that it counts as a reader of."""
     next_poll: float
-    due: _Due | None = None
-    """Its newest place in the heap; older ones are void. None: it is polled no more."""
     busy: bool = False
-    """Whether a reconcile of it waits for a thread, or runs."""
+    """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
 
 
 class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
-    def __init__(self, clock: Clock, progress: Progress, on_step: Callable[[float], None]) -> None:
+    def __init__(self, clock: Clock, queues: QueuePolls, progress: Progress, on_step: Callable[[float], None]) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
+        self._queues = queues
+        self._readers = Counter[str]()
+        """By queue: how many scalers read it."""
+        self._reading: set[asyncio.Task[None]] = set()
         self._progress = progress
         self._on_step = on_step
         self._wall_ahead = clock.now() - clock.elapsed()
         self._entries: dict[str, _Entry] = {}
-        self._heap: list[_Due] = []
+        self._due = DueTimes()
         self._loop = asyncio.new_event_loop()
         self._wake: asyncio.Event = asyncio.Event()
         self._stopping = False
+        self._is_told = False
         self._starting = Lock()
         self._workers = ThreadPoolExecutor(WORKERS, "reconcile")
         self._thread = Thread(target=self._run, name="polls", daemon=True)
@@ -97,9 +99,9 @@ class Schedule:
         self._loop.close()
         self._workers.shutdown(wait=True, cancel_futures=True)
 
-    def add(self, reconciler: Reconciler) -> None:
-        """Poll a scaler: soon for the first time, then in its own phase."""
-        self._call(self._add, reconciler)
+    def add(self, reconciler: Reconciler, beside: int) -> None:
+        """Poll a scaler, soon for the first time, then in its own phase; ``beside`` so many that are there already."""
+        self._call(self._add, reconciler, beside)
 
     def change(self, reconciler: Reconciler) -> None:
         """Poll a scaler at its changed interval; the next poll is at most one new interval away."""
@@ -114,29 +116,43 @@ class Schedule:
         with suppress(RuntimeError):  # Closed: a stop may come at any moment, also between a look and the call.
             self._loop.call_soon_threadsafe(action, *arguments)
 
-    def _add(self, reconciler: Reconciler) -> None:
-        name = reconciler.spec.name
-        first = self._clock.elapsed() + spread(name) * FIRST_POLLS_WITHIN
-        self._entries[name] = entry = _Entry(reconciler, first)
-        self._line_up(entry, first)
+    def _add(self, reconciler: Reconciler, beside: int) -> None:
+        name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
+        first = self._clock.elapsed() + spread(name) * min(interval, 1 + beside / FIRST_POLLS_A_SECOND)
+        self._entries[name] = _Entry(reconciler, reconciler.spec.queue, first)
+        self._readers[reconciler.spec.queue] += 1
+        self._line_up(name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        if entry := self._entries.get(reconciler.spec.name):
+        name = reconciler.spec.name
+        if entry := self._entries.get(name):
             entry.next_poll = _next_poll_of(reconciler, self._clock.elapsed())
-            self._line_up(entry, entry.next_poll)
+            self._line_up(name, entry.next_poll)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
-            entry.due = None
+            self._due.drop(name)
+            self._readers[entry.queue] -= 1
+            if not self._readers[entry.queue]:
+                del self._readers[entry.queue]
+                self._queues.forget(entry.queue)
 
-    def _line_up(self, entry: _Entry, at: float) -> None:
-        """Put a scaler into the heap; its earlier place there is void."""
-        entry.due = _Due(at, entry.reconciler.spec.name, entry)
-        heappush(self._heap, entry.due)
+    def _line_up(self, name: str, at: float) -> None:
+        self._due.put(name, at)
         self._wake.set()
 
     def _run(self) -> None:
-        self._loop.run_until_complete(self._tick_on())
+        try:
+            self._loop.run_until_complete(self._tick_on())
+        finally:
+            self._loop.run_until_complete(self._end())
+
+    async def _end(self) -> None:
+        """Give up the reads under way, which have changed nothing, and close their connections."""
+        for task in self._reading:
+            task.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+        await self._queues.close()
 
     async def _tick_on(self) -> None:
         while not self._stopping:
@@ -152,34 +168,55 @@ class Schedule:
                 continue
 
     def _sleep_for(self, now: float) -> float:
-        if not self._heap:
-            return LONGEST_SLEEP
-        tick = ceil(self._heap[0].at / TICK) * TICK
-        return min(LONGEST_SLEEP, max(0.0, tick - now))
+        due = self._due.next_at
+        return LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(0.0, ceil(due / TICK) * TICK - now))
 
     def _begin_due(self, now: float) -> None:
-        while self._heap and self._heap[0].at <= now:
-            due = heappop(self._heap)
-            if due.entry.due is due:
-                self._begin(due.entry, now)
+        for name in list(self._due.take(now)):
+            self._begin(self._entries[name], now)
 
     def _begin(self, entry: _Entry, now: float) -> None:
-        """Hand a scaler to the pool, unless it is there already: one reconcile late is one reconcile."""
+        """Poll a scaler, unless a poll of it is under way: one poll late is one poll."""
         if entry.next_poll <= now:
             entry.next_poll = _next_poll_of(entry.reconciler, now)
-        self._line_up(entry, entry.next_poll)
-        if not entry.busy:
+        self._due.put(entry.reconciler.spec.name, entry.next_poll)
+        if not (entry.busy or entry.reconciler.waits):
             entry.busy = True
-            self._progress.note_waiting(entry.reconciler.spec.name)
-            self._workers.submit(self._reconcile, entry)
+            task = self._loop.create_task(self._poll(entry))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
 
-    def _reconcile(self, entry: _Entry) -> None:
+    async def _poll(self, entry: _Entry) -> None:
+        """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
+        name, reading = entry.reconciler.spec.name, await self._read(entry)
+        if reading is None or (isinstance(reading, QueueCounts) and entry.reconciler.rest(reading)):
+            self._progress.note_end(name)
+            entry.busy = False
+            return
+        self._progress.note_waiting(name)
+        self._workers.submit(self._reconcile, entry, reading)
+
+    async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
+        """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
+        self._progress.note_begin(entry.reconciler.spec.name)
+        try:
+            counts = await self._queues.read_counts(entry.reconciler.spec.queue)
+        except StoppingError:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a problem of this scaler
+            return error
+        if not self._is_told and (why := self._queues.fallback):
+            self._is_told = True
+            structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
+        return counts
+
+    def _reconcile(self, entry: _Entry, reading: QueueCounts | Exception) -> None:
         """Reconcile a scaler, in a thread of the pool."""
         name = entry.reconciler.spec.name
         self._progress.note_begin(name)
         look_again_at = None
         try:
-            look_again_at = None if self._stopping else entry.reconciler.reconcile()
+            look_again_at = None if self._stopping else entry.reconciler.reconcile(reading)
         except Exception:  # noqa: BLE001 - one scaler must not end the polls of the others
             # It records its own faults; this one broke the record itself.
             structlog.get_logger().exception("reconcile broke", scaler=name)
@@ -192,8 +229,9 @@ class Schedule:
     def _look_again(self, entry: _Entry, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
         due = self._clock.elapsed() + max(0.0, at - self._clock.now())
-        if entry.due is not None and due < entry.next_poll:
-            self._line_up(entry, due)
+        name = entry.reconciler.spec.name
+        if self._entries.get(name) is entry and due < entry.next_poll:
+            self._line_up(name, due)
 
     def _notice_step(self) -> None:
         """Tell of a step of the wall clock since the last look, unless the two clocks could not be read at once."""
@@ -203,14 +241,6 @@ class Schedule:
         step, self._wall_ahead = now - after - self._wall_ahead, now - after
         if abs(step) >= STEP:
             self._on_step(step)
-
-
-def find_next_poll(interval: float, phase: float, now: float) -> float:
-    """Return the first moment after ``now`` in a phase of the interval, a share of it. All in seconds but for that."""
-    offset = phase * interval
-    following = (floor((now - offset) / interval) + 1) * interval + offset
-    # Rounding can lead back to now itself.
-    return following if following > now else following + interval
 
 
 def _next_poll_of(reconciler: Reconciler, now: float) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from pydantic import TypeAdapter
 
 from controller.core.copies.copies import MAX_CONTAINERS
 from controller.core.decision.budget import Place
 from controller.core.decision.model import ScalerState
+from controller.core.decision.task import LiveTask
 
 MAX_NUMBER = 253_402_300_799
 """No count and no time in a memory is larger: as seconds since the epoch, this is the end of the year 9999."""
@@ -33,6 +34,19 @@ class KnownTask:
     """Worker containers that have stopped."""
     draining: bool
     """Whether it was told to stop."""
+
+    @classmethod
+    def of(cls, task: LiveTask) -> Self:
+        """Return what is told of a live task."""
+        return cls(
+            arn=task.arn,
+            running=task.running,
+            starting=task.starting,
+            created_at=task.created_at,
+            missing_since=task.missing_since,
+            stopped=task.stopped,
+            draining=task.draining,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,24 @@ class QueueReader(Protocol):
         """Return the queue's counts. Raises AwsError."""
 
 
+class ReadBefore:
+    """A queue that was read before a reconcile began: gives that reading once, and then reads anew."""
+
+    def __init__(self, reading: QueueCounts | Exception, queue: QueueReader) -> None:
+        """Take the counts, or what went wrong, and the queue to read when they are asked for again."""
+        self._reading: QueueCounts | Exception | None = reading
+        self._queue = queue
+
+    def read_counts(self) -> QueueCounts:
+        """Return the queue's counts. Raises AwsError, and whatever else the reading before has met."""
+        reading, self._reading = self._reading, None
+        if reading is None:
+            return self._queue.read_counts()
+        if isinstance(reading, Exception):
+            raise reading
+        return reading
+
+
 class ClusterReader(Protocol):
     """Knows what lives in one cluster; ``controller.scaling.fleet.Cluster`` does."""
 

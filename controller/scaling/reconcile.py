@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, Lock
 
@@ -11,8 +11,9 @@ from controller.aws.errors import FOR_A_PERSON, MAX_QUOTE, Fault
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
 from controller.core.decision.busy import explain_contradiction
-from controller.core.decision.model import Decision, Reason, ScalerState
+from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
 from controller.core.decision.pause import doubling_pause
+from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
@@ -21,6 +22,7 @@ from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import explain_error
 from controller.scaling.memory import KnownTask, Memory
+from controller.scaling.observe import ReadBefore
 from controller.scaling.services import Services
 from controller.telemetry import events
 from controller.telemetry.series import Series
@@ -47,6 +49,8 @@ class Reconciler:
         self._target = _Target(services.aim_at(spec), services.cluster_of(spec))
         self._cycle = Cycle(services.budget, services.clock.now)
         self._lock = Lock()
+        self._decided_for: _Target | None = None
+        """What the last decision was taken for; a reload may have changed that since."""
         self._failures = 0
         self._not_before = 0.0
         self._told_of_contradiction = False
@@ -110,18 +114,7 @@ class Reconciler:
             retry_at=clock.now() + rests if self._failures and rests > 0 else None,
             cluster=spec.task.cluster,
             start_delay=cluster.roster.start_delay_of(spec.name),
-            tasks=tuple(
-                KnownTask(
-                    task.arn,
-                    task.running,
-                    task.starting,
-                    task.created_at,
-                    task.missing_since,
-                    task.stopped,
-                    task.draining,
-                )
-                for task in cluster.tasks_of(spec.name)
-            ),
+            tasks=tuple(KnownTask.of(task) for task in cluster.tasks_of(spec.name)),
         )
 
     @property
@@ -129,18 +122,41 @@ class Reconciler:
         """The live tasks as far as known."""
         return self._target.cluster.tasks_of(self.spec.name)
 
-    def reconcile(self) -> float | None:
-        """Observe, decide, plan, launch and record, once.
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is to be tried now: the scaler backs off after a failure, or is retired."""
+        return self._retired.is_set() or self._services.clock.elapsed() < self._not_before
+
+    def rest(self, queue: QueueCounts) -> bool:
+        """Record a poll that has found nothing to decide; False, and nothing is done, if there is something.
+
+        It comes to the same as a reconcile would, without asking the cluster, the budget and the rules.
+        """
+        last, target = self.last, self._target
+        if last is None or self._decided_for is not target or not target.cluster.is_idle(self.spec.name):
+            return False
+        if not rests(self.spec.policy, self.state, last.decision, queue) or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            decision = replace(last.decision, at=self._services.clock.now())
+            self._record(Reconciled(self.spec.name, decision), 0.0)
+        finally:
+            self._lock.release()
+        return True
+
+    def reconcile(self, reading: QueueCounts | Exception | None = None) -> float | None:
+        """Observe, decide, plan, launch and record, once; ``reading`` is what the queue was just seen to hold.
 
         Returns when to look again without waiting for the next poll, None if the poll is soon enough. Does nothing
         while another reconcile of the scaler runs, while it backs off, or once it is retired.
         """
-        resting = self._retired.is_set() or self._services.clock.elapsed() < self._not_before
-        if resting or not self._lock.acquire(blocking=False):
+        if self.waits or not self._lock.acquire(blocking=False):
             return None
-        began = self._services.clock.elapsed()
+        began, target = self._services.clock.elapsed(), self._target
+        if reading is not None:
+            target = replace(target, aim=replace(target.aim, queue=ReadBefore(reading, target.aim.queue)))
         try:
-            return None if self._retired.is_set() else self._reconcile(self._target, began)
+            return None if self._retired.is_set() else self._reconcile(target, began)
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
@@ -159,6 +175,7 @@ class Reconciler:
         problem = None if error is None else explain_error(spec, error)
         done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
         self._record(done, self._services.clock.elapsed() - began)
+        self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
         self._tell_of_contradiction(turn.decision)
         self._back_off(turn, spec.policy.poll_interval)
         return turn.decision.look_again_at

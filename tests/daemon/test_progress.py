@@ -51,7 +51,7 @@ def test_a_reconcile_that_does_not_end(clock: ManualClock, progress: Progress) -
     assert progress.find_stuck() is None
     clock.now += 1
     progress.note_tick()
-    assert "scaler orders: a reconcile has not ended for 1m41s" == progress.find_stuck()
+    assert "scaler orders: a poll has not ended for 1m41s" == progress.find_stuck()
     progress.note_end("orders")
     assert progress.find_stuck() is None
 

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from controller.aws.polls.reader import QueuePolls
+from controller.daemon.due import find_next_poll
 from controller.daemon.progress import Progress
-from controller.daemon.schedule import Schedule, find_next_poll
+from controller.daemon.schedule import Schedule
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import connect
 from tests.support.aws import create_queue, eventually, unique
 from tests.support.clock import MACHINE_CLOCK
-from tests.support.controller import controller_spec, scaler_spec
+from tests.support.controller import clients_of, controller_spec, scaler_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,28 +58,30 @@ def test_always_soon_and_never_now(interval: float, phase: float, now: float) ->
     assert 0 < ahead <= interval + 1e-6
 
 
-def schedule_on(clock: Clock, on_step: Callable[[float], None] = lambda _: None) -> Schedule:
+def schedule_on(
+    aws: EmbeddedAws, clock: Clock = MACHINE_CLOCK, on_step: Callable[[float], None] = lambda _: None
+) -> Schedule:
     """Return a schedule whose progress nobody asks for."""
-    return Schedule(clock, Progress(clock, longest=60.0), on_step)
+    return Schedule(clock, QueuePolls(clients_of(aws)), Progress(clock, longest=60.0), on_step)
 
 
 @pytest.fixture
-def schedule() -> Iterator[Schedule]:
+def schedule(aws: EmbeddedAws) -> Iterator[Schedule]:
     """Start a schedule."""
-    started = schedule_on(MACHINE_CLOCK)
+    started = schedule_on(aws)
     started.start()
     yield started
     started.stop()
 
 
 @pytest.fixture
-def reconciler(aws: EmbeddedAws, cluster: str) -> Callable[[float], Reconciler]:
+def reconciler(aws: EmbeddedAws, cluster: str) -> Callable[..., Reconciler]:
     """Make a reconciler of a new, empty queue, to be polled at an interval in seconds."""
     services = connect(controller_spec(aws), MACHINE_CLOCK, dry_run=True)
 
-    def make(poll_interval: float) -> Reconciler:
+    def make(poll_interval: float, *, paused: bool = True) -> Reconciler:
         name = create_queue(aws, unique("scheduled")).name
-        made = scaler_spec(cluster, "worker", queue=name, name=name, poll_interval=poll_interval, paused=True)
+        made = scaler_spec(cluster, "worker", queue=name, name=name, poll_interval=poll_interval, paused=paused)
         return Reconciler(made, services)
 
     return make
@@ -89,12 +93,12 @@ def polls(aws: EmbeddedAws, reconciler: Reconciler) -> int:
 
 
 def test_polls_follow_what_was_added_and_removed(
-    aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[[float], Reconciler]
+    aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
     """The first poll does not wait for the interval; a removed scaler is polled no more, and may be removed twice."""
     hourly, removed, other = reconciler(3600), reconciler(1), reconciler(1)
     for each in (hourly, removed, other):
-        schedule.add(each)
+        schedule.add(each, 0)
     eventually(lambda: polls(aws, hourly) and polls(aws, removed) >= 2, within=SOON)
     schedule.remove(removed.spec.name)
     schedule.remove(removed.spec.name)
@@ -105,12 +109,28 @@ def test_polls_follow_what_was_added_and_removed(
     assert until_now == polls(aws, removed)
 
 
+def test_an_idle_queue_takes_no_thread(
+    aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
+) -> None:
+    """Once a scaler rests, polls of its empty queue are made and recorded on the loop alone."""
+    idle = reconciler(1, paused=False)
+    reconciled: list[object] = []
+    whole = idle.reconcile
+    idle.reconcile = lambda reading: reconciled.append(reading) or whole(reading)  # type: ignore[method-assign]
+    schedule.add(idle, 0)
+    kept = max(idle.spec.policy.hysteresis.rise_after, idle.spec.policy.hysteresis.fall_after)
+    eventually(lambda: polls(aws, idle) >= kept + 4, within=2 * SOON)
+    eventually(lambda: idle.series.reconciles["held"] >= kept + 4, within=SOON)
+    # As many as rises and falls are counted in, and one that begins to count.
+    assert len(reconciled) <= kept + 1
+
+
 def test_an_interval_that_changes(
-    aws: EmbeddedAws, cluster: str, schedule: Schedule, reconciler: Callable[[float], Reconciler]
+    aws: EmbeddedAws, cluster: str, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
     """A scaler whose interval becomes shorter is polled by it from now on."""
     changed = reconciler(3600)
-    schedule.add(changed)
+    schedule.add(changed, 0)
     eventually(lambda: polls(aws, changed), within=SOON)
     changed.configure(scaler_spec(cluster, "worker", queue=changed.spec.queue, name=changed.spec.name, poll_interval=1))
     schedule.change(changed)
@@ -118,14 +138,14 @@ def test_an_interval_that_changes(
 
 
 @pytest.mark.parametrize("by", [-3600.0, 86_400.0], ids=["an hour back", "a day forward"])
-def test_a_clock_that_steps(aws: EmbeddedAws, reconciler: Callable[[float], Reconciler], by: float) -> None:
+def test_a_clock_that_steps(aws: EmbeddedAws, reconciler: Callable[..., Reconciler], by: float) -> None:
     """A step of the wall clock is told once, and polls go on at their pace."""
     wall, steps = [time()], []
-    schedule = schedule_on(replace(MACHINE_CLOCK, now=lambda: wall[0] + monotonic()), steps.append)
+    schedule = schedule_on(aws, replace(MACHINE_CLOCK, now=lambda: wall[0] + monotonic()), steps.append)
     stepped = reconciler(1)
     schedule.start()
     try:
-        schedule.add(stepped)
+        schedule.add(stepped, 0)
         eventually(lambda: polls(aws, stepped), within=SOON)
         wall[0] += by
         before = polls(aws, stepped)
@@ -136,20 +156,20 @@ def test_a_clock_that_steps(aws: EmbeddedAws, reconciler: Callable[[float], Reco
 
 
 def test_a_stop_waits_for_a_poll_that_wants_to_look_again(
-    reconciler: Callable[[float], Reconciler], monkeypatch: pytest.MonkeyPatch
+    aws: EmbeddedAws, reconciler: Callable[..., Reconciler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A poll under way ends, and what it asks for meanwhile does not hold the stop up."""
     polling, let_it_end = Event(), Event()
 
-    def looks_again(_: Reconciler) -> float:
+    def looks_again(_: Reconciler, _reading: object) -> float:
         polling.set()
         let_it_end.wait(SOON)
         return time()
 
     monkeypatch.setattr(Reconciler, "reconcile", looks_again)
-    schedule = schedule_on(MACHINE_CLOCK)
+    schedule = schedule_on(aws)
     schedule.start()
-    schedule.add(reconciler(3600.0))
+    schedule.add(reconciler(3600.0), 0)
     assert polling.wait(SOON)
     stop = Thread(target=schedule.stop, daemon=True)
     stop.start()

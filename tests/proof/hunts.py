@@ -26,9 +26,9 @@ FOUND: tuple[tuple[SwitchOff, int, int], ...] = (
 )
 """The rules whose absence the machine finds, with how many controllers, and the seed to begin with: with the locked
 Hypothesis it finds each within some 50 schedules; another version may need the other seeds."""
-MOST_SCHEDULES = 250
+MOST_SCHEDULES = 80
 """Of one seed."""
-MOST_SEEDS = 8
+MOST_SEEDS = 30
 
 
 class Hunt(Launches):

@@ -1,0 +1,39 @@
+"""Rest: a scaler that has nothing to do, and whose next poll changes nothing if it sees an empty queue again.
+
+Ten thousand queues are empty most of the time. Whoever polls them asks here first, and spares the whole decision: it
+would come to the same hold, and leave the same state.
+"""
+
+from __future__ import annotations
+
+from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
+from controller.core.decision.policy import DrainWithin, Policy
+from controller.core.decision.scarcity import PLENTY
+
+
+def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts) -> bool:
+    """Say whether a poll that sees ``queue`` comes to the hold that the ``last`` decision was, and changes no state.
+
+    So long as no task of the scaler's is known to live, which whoever asks has to know.
+    """
+    return (
+        last.reason is Reason.IDLE
+        and last.queue == queue
+        and not last.backlog
+        and policy.min_containers == 0
+        and not policy.paused
+        and _is_settled(policy, state)
+    )
+
+
+def _is_settled(policy: Policy, state: ScalerState) -> bool:
+    """Say whether nothing of the state would move, or be forgotten, at a poll that asks for nothing."""
+    level = state.level
+    if level is None or level.level or level.awake or level.tail or level.waiting_since is not None:
+        return False
+    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None:
+        return False
+    if isinstance(policy.demand, DrainWithin):  # which has no polls in a row to count
+        return True
+    kept = max(policy.hysteresis.rise_after, policy.hysteresis.fall_after)
+    return len(level.asked) == kept and not any(level.asked) and not any(level.asked_padded)

@@ -1,0 +1,46 @@
+"""Due times: a heap in which everything has one place, and the phase in which a scaler is polled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from math import floor
+
+
+class DueTimes:
+    """When things are due, by their names; seconds on a clock that never steps."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, str]] = []
+        self._at: dict[str, float] = {}
+        """The place of each; what else of it is in the heap is void, and goes when its time comes."""
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next thing is due, or a void place comes up; None: nothing is."""
+        return self._heap[0][0] if self._heap else None
+
+    def put(self, name: str, at: float) -> None:
+        """Let a thing be due then, and at no other time."""
+        self._at[name] = at
+        heappush(self._heap, (at, name))
+
+    def drop(self, name: str) -> None:
+        """Let a thing be due no more."""
+        self._at.pop(name, None)
+
+    def take(self, now: float) -> Iterator[str]:
+        """Yield what is due by ``now``, each once; it is not due again until it is put."""
+        while self._heap and self._heap[0][0] <= now:
+            at, name = heappop(self._heap)
+            if self._at.get(name) == at:
+                del self._at[name]
+                yield name
+
+
+def find_next_poll(interval: float, phase: float, now: float) -> float:
+    """Return the first moment after ``now`` in a phase of the interval, a share of it. All in seconds but for that."""
+    offset = phase * interval
+    following = (floor((now - offset) / interval) + 1) * interval + offset
+    # Rounding can lead back to now itself.
+    return following if following > now else following + interval

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core.decision.model import Doubt, LevelState, QueueCounts, Reason
+from controller.core.decision.policy import DrainWithin, PerContainer
+from controller.core.decision.rest import rests
+from controller.core.decision.scarcity import Scarcity
+from tests.core.decision.builders import NOW, fleet, policy, queue, settled
+from tests.core.decision.deciding import decide
+
+RULES = policy()
+POLLS = 10
+"""Enough for whatever counts polls in a row."""
+EMPTY = queue()
+
+
+def idle(rules=RULES, counts=EMPTY, polls=POLLS):
+    """Return the last decision and the state after so many polls of an empty queue."""
+    state, decision = settled(), None
+    for number in range(polls):
+        now = NOW + number * rules.poll_interval
+        decision, state = decide(rules, counts, fleet(listed_at=NOW), state, now)
+    return decision, state
+
+
+def test_a_scaler_that_has_been_idle_rests() -> None:
+    """The next poll of the same empty queue has nothing to decide."""
+    decision, state = idle()
+    assert Reason.IDLE is decision.reason
+    assert rests(RULES, state, decision, queue())
+
+
+@pytest.mark.parametrize(
+    ("counts", "rules", "changes"),
+    [
+        (queue(1), RULES, {}),
+        (queue(0, 1), RULES, {}),
+        (QueueCounts(0, 0, 1), RULES, {}),
+        (queue(), replace(RULES, min_containers=1), {}),
+        (queue(), replace(RULES, paused=True), {}),
+        (queue(), RULES, {"level": None}),
+        (queue(), RULES, {"level": LevelState(level=1, awake=True)}),
+        (queue(), RULES, {"level": LevelState()}),
+        (queue(), RULES, {"doubts": (Doubt(1, NOW),)}),
+        (queue(), RULES, {"scarcity": Scarcity(1, NOW + 60, "no room")}),
+    ],
+    ids=["visible", "in-flight", "delayed", "minimum", "paused", "cold", "level", "few-polls", "doubt", "no-capacity"],
+)
+def test_whatever_may_be_decided_is(counts: QueueCounts, rules, changes) -> None:
+    """A change of the counts, a wish of the configuration, or a state that would move or be forgotten."""
+    decision, state = idle()
+    assert not rests(rules, replace(state, **changes), decision, counts)
+
+
+@given(
+    strategy=st.sampled_from([PerContainer(1), PerContainer(100), DrainWithin(300.0, 60.0)]),
+    delayed=st.integers(0, 5),
+    polls=st.integers(1, 12),
+    later=st.floats(0.0, 1e6),
+)
+def test_to_rest_is_to_decide_the_same(strategy, delayed, polls, later) -> None:
+    """Where a scaler rests, a whole decision would be the same hold and leave the same state, but for its time."""
+    rules, counts = policy(demand=strategy), QueueCounts(0, 0, delayed)
+    decision, state = idle(rules, counts, polls)
+    if not rests(rules, state, decision, counts):
+        return
+    again, after = decide(rules, counts, fleet(listed_at=NOW), state, NOW + polls * rules.poll_interval + later)
+    assert replace(decision, at=again.at) == again
+    undated = [replace(each, level=replace(each.level, polled_at=None)) for each in (state, after)]
+    assert undated[0] == undated[1]
