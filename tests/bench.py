@@ -186,13 +186,16 @@ def _scheduled(spec: ControllerSpec) -> float:
     quick = replace(scaler, policy=replace(scaler.policy, poll_interval=PACE))
     services = connect(spec, MACHINE_CLOCK, dry_run=False)
     reconciler = Reconciler(quick, services)
-    schedule = Schedule(MACHINE_CLOCK, Progress(MACHINE_CLOCK, PATIENCE), lambda _: None)
-    done = services.metrics.reconciles.labels(scaler.name, "held")._value.get
+    schedule = Schedule(MACHINE_CLOCK, services.polls, Progress(MACHINE_CLOCK, PATIENCE), lambda _: None)
+
+    def done() -> int:
+        return services.metrics.series[scaler.name].reconciles["held"]
+
     reconciler.reconcile()
     reconciler.reconcile()
     first, began = done(), time.process_time()
     schedule.start()
-    schedule.add(reconciler)
+    schedule.add(reconciler, 0)
     eventually(lambda: done() - first >= POLLS, within=PATIENCE, every=0.2)
     used, polls = time.process_time() - began, done() - first
     schedule.stop()

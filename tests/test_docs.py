@@ -14,13 +14,14 @@ import yaml
 
 from controller.aws.errors import Fault
 from controller.aws.operations import ANSWERS
-from controller.aws.session import REQUEST_OUTCOMES
+from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.cli import COMMANDS, main
 from controller.config import json_schema, load
 from controller.core.decision.model import Outcome, Reason
 from controller.daemon.reload import NEEDS_RESTART
 from controller.telemetry.assessment import HOLDS, Hold
 from controller.telemetry.metrics import Metrics
+from controller.telemetry.scalers import COUNTERS, GAUGES, STARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -190,13 +191,16 @@ def test_every_default_is_true() -> None:
 def test_every_metric_is_described() -> None:
     """The README's table and the registry have the same metrics, of the same types, with the same labels."""
     metrics = Metrics("0", ANSWERS, REQUEST_OUTCOMES)
+    of_scalers = {family.name: {"scaler", family.label} - {None} for family in (*GAUGES, *COUNTERS)}
+    of_scalers[STARTS[0]] = {"scaler"}
     expected = {}
     for metric in metrics.registry._collector_to_names:
-        described = next(iter(metric.describe() if hasattr(metric, "describe") else metric.collect()))
-        name = f"{described.name}_total" if described.type == "counter" else described.name
-        if not name.startswith("ecsq_"):  # The process's own: the client library names and explains them.
-            continue
-        expected[name] = (described.type, set(getattr(metric, "_labelnames", ())))
+        for described in metric.describe() if hasattr(metric, "describe") else metric.collect():
+            if not described.name.startswith("ecsq_"):  # The process's own: the client library explains them.
+                continue
+            name = f"{described.name}_total" if described.type == "counter" else described.name
+            own = set(getattr(metric, "_labelnames", ()))
+            expected[name] = (described.type, of_scalers.get(described.name.removeprefix("ecsq_"), own))
     said = {
         name.strip("`"): (kind, set(re.findall(r"`(\w+)`", labels)) | (set() if "no scaler" in labels else {"scaler"}))
         for name, kind, labels, _ in table(README, "Metrics")

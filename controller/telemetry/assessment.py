@@ -47,6 +47,7 @@ HOLDS: Mapping[Reason, Hold] = {
     Reason.BROKEN: Hold.BROKEN,
 }
 """Every reason; a decision to launch is judged by its launch, and says as little as a hold until that was tried."""
+RECONCILE_OUTCOMES = ("launched", "held", "failed")
 _NOTHING_CERTAIN = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
 
 
@@ -55,7 +56,7 @@ class Assessment:
     """How one reconcile went."""
 
     outcome: str
-    """One of ``metrics.RECONCILE_OUTCOMES``."""
+    """One of RECONCILE_OUTCOMES."""
     successful: bool
     """Whether it shows that the way to a launch works."""
     launches_fail: bool

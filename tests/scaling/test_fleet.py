@@ -308,7 +308,7 @@ def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(wa
     watch.run()
     clock.now += 60
     watch.cluster.refresh(clock.now)
-    assert ((0.0, 0.0), 42.0) == (watch.started(), watch.cluster.fleet_of(SCALER).start_delay)
+    assert ((None, None), 42.0) == (watch.started(), watch.cluster.fleet_of(SCALER).start_delay)
 
 
 def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: ManualClock) -> None:

@@ -6,8 +6,7 @@ import pytest
 
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import LaunchResult, Reconciled
-from controller.telemetry.assessment import HOLDS, assess
-from controller.telemetry.metrics import RECONCILE_OUTCOMES
+from controller.telemetry.assessment import HOLDS, RECONCILE_OUTCOMES, assess
 from tests.support.controller import SCALER
 
 if TYPE_CHECKING:
