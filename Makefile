@@ -59,6 +59,10 @@ soak: setup ## Break the controller for ten minutes, a second one beside it (ARG
 bench: setup ## Measure requests, CPU and memory; prints, asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints, asserts nothing
+	$(BIN)/python -m tests.bench_scale $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write locks/ (needs uv)
 	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --group dev --group build"; do \
