@@ -114,6 +114,12 @@ GAUGES = (
         _read_breaker,
     ),
     Family(
+        "no_capacity_until_timestamp_seconds",
+        "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
+        None,
+        lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
+    ),
+    Family(
         "last_successful_reconcile_timestamp_seconds",
         "When a reconcile last showed that the way to a launch works; 0: none has yet.",
         None,

@@ -124,6 +124,23 @@ def test_why_it_holds_is_shown(scene: Scene) -> None:
         == (dict(shown["explanation"])["capacity"])
     )
     assert until == shown["memory"]["state"]["scarcity"]["until"]
+    assert until == scene.sample("no_capacity_until_timestamp_seconds")
+
+
+def test_the_time_of_the_trial_is_a_metric_until_one_runs(scene: Scene) -> None:
+    """0 before the shortage and after it."""
+    scaler = scene.scaler()
+    scaler.reconcile()
+    before = scene.sample("no_capacity_until_timestamp_seconds")
+    scene.let_pass(PROVISIONING + POLL, scaler)
+    meanwhile = scene.sample("no_capacity_until_timestamp_seconds")
+    scene.aws.ecs.let_starts_succeed()
+    scene.let_pass(240, scaler)
+    assert (0.0, True, 0.0) == (
+        before,
+        (meanwhile or 0.0) > scene.clock.now - 300,
+        scene.sample("no_capacity_until_timestamp_seconds"),
+    )
 
 
 def test_the_hold_is_logged_once(scene: Scene) -> None:

@@ -39,6 +39,7 @@ GAUGES = {
     "containers_max": {"scaler"},
     "cooldown_until_timestamp_seconds": {"scaler", "kind"},
     "breaker_open_until_timestamp_seconds": {"scaler"},
+    "no_capacity_until_timestamp_seconds": {"scaler"},
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},
