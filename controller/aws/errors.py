@@ -95,6 +95,10 @@ class AwsError(Exception):
         self.fault = fault
         self.key = key
 
+    def again(self) -> AwsError:
+        """Return the same failure, to be raised by another thread: an exception collects the traces of all raises."""
+        return AwsError(self.fault, str(self), self.key)
+
 
 def classify(error: Exception, stage: Stage) -> Fault:
     """Return the kind of a failure that came out of a call, or of reading its answer, at a stage of the call.

@@ -32,16 +32,33 @@ class Gate:
         enough to find out that it is over: the others are soon told of it again.
         """
         if not self._lock.acquire(blocking=False):
-            within = self._within if failed is None else PATIENCE
-            if not self._lock.acquire(timeout=max(0.0, self._entered_at + within - self._elapsed())):
-                raise failed or explain_waiting(work, within)
+            overdue = self._wait(self._within if failed is None else PATIENCE)
+            if overdue is not None:
+                raise failed.again() if failed else AwsError(Fault.UNREACHABLE, f"{work} {overdue}: AWS hardly answers")
         try:
             self._entered_at = self._elapsed()
             yield
         finally:
+            # The next one's time begins here at the earliest, also for who looks before that one has said so.
+            self._entered_at = self._elapsed()
             self._lock.release()
+
+    def _wait(self, within: float) -> str | None:
+        """Wait for the turn of this thread, and return None once it is inside; else say what has taken too long.
+
+        The time of one that goes in meanwhile begins anew, up to a wait of twice as long in all.
+        """
+        until = self._elapsed() + 2 * within
+        while True:
+            entered_at, now = self._entered_at, self._elapsed()
+            if self._lock.acquire(timeout=max(0.0, min(entered_at + within, until) - now)):
+                return None
+            if now >= until:
+                return f"has kept this one waiting for {format_span(2 * within)}"
+            if entered_at == self._entered_at:
+                return f"has not ended after {format_span(within)}"
 
 
 def explain_waiting(work: str, within: float) -> AwsError:
-    """Return the error of whoever has waited so many seconds for another thread's work."""
+    """Return the error of whoever has waited so many seconds for work that another thread does."""
     return AwsError(Fault.UNREACHABLE, f"{work} has not ended after {format_span(within)}: AWS hardly answers")

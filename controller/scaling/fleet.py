@@ -29,8 +29,9 @@ from controller.scaling.roster import Roster
 
 NEVER = float("-inf")
 LISTED_WITHIN = 10.0
-"""Seconds that a listing should take at most; those that wait for it give up then, and hold."""
+"""Seconds that a listing, or a look at what ended, should take at most; who waits for it gives up then, and holds."""
 _LISTING = "the listing of its cluster"
+_HISTORY = "reading how tasks of its cluster ended"
 
 
 class Lister(Protocol):
@@ -72,6 +73,8 @@ class Cluster:
         self._tasks = tasks
         self._clock = clock
         self._listing = Gate(clock.elapsed, LISTED_WITHIN)
+        # Of its own: at a start each scaler reads that of its own families, one after the other.
+        self._recalling = Gate(clock.elapsed, LISTED_WITHIN)
         self._changing = Lock()
         self._snapshot = _Snapshot()
         self._failure: tuple[float, AwsError] | None = None
@@ -121,7 +124,7 @@ class Cluster:
             if began_after <= self._snapshot.listed_at <= now:
                 return
             if self._failure is not None and began_after <= self._failure[0] <= now:
-                raise self._failure[1]
+                raise self._failure[1].again()
             try:
                 self._merge(now, self._tasks.observe(tuple(self._snapshot.ledger), self.roster.find_outline))
                 self._failure = None
@@ -142,7 +145,7 @@ class Cluster:
         Whoever takes signs only after this has each task's once, those as well that were seen to end since.
         Raises AwsError when that cannot be told.
         """
-        with self._listing.enter(_LISTING):
+        with self._recalling.enter(_HISTORY):
             for family in families:
                 if family not in self._history_read:
                     stopping = self._tasks.list_stopping(family, self.roster.find_outline)

@@ -427,13 +427,39 @@ def test_nobody_waits_for_a_listing_that_hangs(watch: Watch, clock: ManualClock)
     with ThreadPoolExecutor(1) as pool:
         listing = hang(watch, pool, START)
         clock.now += LISTED_WITHIN
-        for ask in (lambda: watch.cluster.refresh(START), lambda: watch.cluster.read_history(["family"])):
-            with pytest.raises(AwsError, match="the listing of its cluster has not ended after 10s") as caught:
-                ask()
-            assert Fault.UNREACHABLE == caught.value.fault
+        with pytest.raises(AwsError, match="the listing of its cluster has not ended after 10s") as caught:
+            watch.cluster.refresh(START)
+        assert Fault.UNREACHABLE == caught.value.fault
         watch.aws.disturbances.release()
         listing.result(10)
     assert watch.cluster.is_listed
+
+
+def test_nobody_waits_for_a_history_that_hangs(watch: Watch, clock: ManualClock) -> None:
+    """Whoever finds another one's look at what ended overdue is told so, by its own name; listings go on meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=60.0))
+        reading = pool.submit(watch.cluster.read_history, ["one"])
+        eventually(watch.listings)
+        clock.now += LISTED_WITHIN
+        with pytest.raises(AwsError, match="reading how tasks of its cluster ended has not ended after 10s"):
+            watch.cluster.read_history(["two"])
+        watch.cluster.refresh(START)
+        watch.aws.disturbances.release()
+        reading.result(10)
+
+
+def test_each_that_is_told_of_a_failure_raises_its_own(watch: Watch) -> None:
+    """One exception raised by many threads would collect the traces of all of them."""
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="AccessDeniedException"))
+    raised = []
+    for _ in range(3):
+        with pytest.raises(AwsError, match="AccessDeniedException") as caught:
+            watch.cluster.refresh(START)
+        raised.append(caught.value)
+    assert 1 == watch.listings()
+    assert 3 == len({id(error) for error in raised})
+    assert 1 == len({(error.fault, str(error), error.key) for error in raised})
 
 
 def test_while_a_cluster_fails_one_scaler_is_enough_to_try(watch: Watch, clock: ManualClock) -> None:
