@@ -8,6 +8,7 @@ would do so one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 
 import boto3
@@ -36,6 +37,9 @@ class Credentials:
         self._core: botocore.session.Session | None = None
         self._session: boto3.session.Session | None = None
         self._failure: tuple[float, AwsError] | None = None
+        self._renewal = object()
+        """Another one after each renewal."""
+        self._changing = Lock()
 
     def session(self) -> boto3.session.Session:
         """Return the session, whose credentials have been read; a new one after a failure or a renewal.
@@ -59,29 +63,37 @@ class Credentials:
         self._try(session, credentials.get_frozen_credentials)
 
     def renew(self) -> None:
-        """Forget the session, and that reading its credentials has failed."""
-        self._session = self._failure = None
+        """Forget the session, and that reading its credentials has failed; what is being read now is not kept."""
+        with self._changing:
+            self._renewal = object()
+            self._session = self._failure = None
 
     def _open(self) -> boto3.session.Session:
         if self._session is not None:  # opened while this thread waited
             return self._session
+        renewal = self._renewal
         self._core = botocore.session.get_session()
         session = boto3.session.Session(region_name=self._region, botocore_session=self._core)
         if session.get_credentials() is None:
             raise NoCredentialsError
-        self._session = session
+        with self._changing:
+            if renewal is self._renewal:
+                self._session = session
         return session
 
     def _try(self, session: boto3.session.Session | None, read: Callable[[], T]) -> T:
         """Read, unless the one before has just failed."""
         known = self._failure
         with self._gate.enter("reading AWS credentials", known and known[1]):
-            if self._failure is not None and self._elapsed() - self._failure[0] < REST:
-                raise AwsError(self._failure[1].fault, str(self._failure[1]))
+            failed = self._failure
+            if failed is not None and self._elapsed() - failed[0] < REST:
+                raise failed[1].again()
+            renewal = self._renewal
             try:
                 return read()
             except Exception as error:
                 failure = translate(error, "AWS credentials", None, Stage.SIGNING)
-                if self._session is session:  # and not renewed meanwhile
-                    self._session, self._failure = None, (self._elapsed(), failure)
+                with self._changing:
+                    if renewal is self._renewal and self._session is session:
+                        self._session, self._failure = None, (self._elapsed(), failure)
                 raise failure from error

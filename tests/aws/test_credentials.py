@@ -20,6 +20,7 @@ from controller.aws.run_task import run_task
 from controller.aws.session import RENEW_EVERY, Clients
 from controller.aws.tasks import Tasks
 from controller.sandbox.aws import Disturbance
+from tests.support.aws import eventually
 from tests.support.clock import MACHINE_CLOCK, ManualClock
 from tests.support.controller import CONTROLLER, FARGATE, aws_spec, ignore_request
 
@@ -287,6 +288,27 @@ def test_credentials_are_read_again_on_request(
     write(file, "NEW")
     clients.renew()
     assert ask(clients, cluster) is None
+
+
+@pytest.mark.parametrize("status", [200, 400], ids=["comes", "fails"])
+def test_what_is_being_read_during_a_renewal_is_not_kept(
+    aws: EmbeddedAws, cluster: str, source: Source, status: int
+) -> None:
+    """It may be of before what was mended: whoever asks next reads anew, and does not rest after the old failure."""
+    clients = clients_now(aws, ManualClock(1_000.0).handed_in())
+    source.grant("old", datetime.now(UTC) + timedelta(hours=1))
+    source.status = status
+    source.held.clear()
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(ask, clients, cluster)
+        eventually(lambda: source.asked)
+        clients.renew()
+        source.held.set()
+        assert (status == 200) == (under_way.result(20) is None)
+    before = source.asked
+    source.grant("new", datetime.now(UTC) + timedelta(hours=1))
+    assert ask(clients, cluster) is None
+    assert before < source.asked
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException", "AccessDeniedException"])
