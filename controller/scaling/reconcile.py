@@ -41,6 +41,14 @@ class _Target:
     cluster: Cluster
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A rest after a failure. It holds for as long as nobody has asked to try again since that try began."""
+
+    until: float
+    asked: object
+
+
 class Reconciler:
     """One scaler: its configuration, its cycle, and its last decisions."""
 
@@ -52,7 +60,8 @@ class Reconciler:
         self._decided_for: _Target | None = None
         """What the last decision was taken for; a reload may have changed that since."""
         self._failures = 0
-        self._not_before = 0.0
+        self._asked = object()
+        self._rest = _Rest(0.0, self._asked)
         self._told_of_contradiction = False
         self._retired = Event()
         self._warned: tuple[str, ...] = ()
@@ -74,7 +83,13 @@ class Reconciler:
 
     def try_again(self) -> None:
         """Let the next poll try what it would still have waited with, after a failure."""
-        self._not_before = 0.0
+        self._asked = object()
+
+    @property
+    def _not_before(self) -> float:
+        """When to try again after a failure, by the clock that never steps; 0: at any time."""
+        rest = self._rest
+        return rest.until if rest.asked is self._asked else 0.0
 
     @property
     def spec(self) -> ScalerSpec:
@@ -169,7 +184,7 @@ class Reconciler:
                 self.series.forget()
 
     def _reconcile(self, target: _Target, began: float) -> float | None:
-        spec = target.aim.spec
+        spec, asked = target.aim.spec, self._asked
         turn = self._cycle.run(target.aim, partial(self._launch, target.cluster))
         error = turn.seen.problem
         problem = None if error is None else explain_error(spec, error)
@@ -177,7 +192,7 @@ class Reconciler:
         self._record(done, self._services.clock.elapsed() - began)
         self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
         self._tell_of_contradiction(turn.decision)
-        self._back_off(turn, spec.policy.poll_interval)
+        self._back_off(turn, spec.policy.poll_interval, asked)
         return turn.decision.look_again_at
 
     def _launch(self, cluster: Cluster, spec: ScalerSpec, decision: Decision) -> LaunchResult:
@@ -221,7 +236,7 @@ class Reconciler:
             text = explain_contradiction(queue, fleet, since, decision.at)
             events.report_contradiction(self.spec.name, text)
 
-    def _back_off(self, turn: Turn, poll_interval: float) -> None:
+    def _back_off(self, turn: Turn, poll_interval: float, asked: object) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""
         fault = _find_fault(turn)
         if fault is None and turn.decision.reason is Reason.SLOT:
@@ -233,7 +248,7 @@ class Reconciler:
         self._failures += 1
         pause = doubling_pause(poll_interval, max(MAX_RETRY_PAUSE, poll_interval), self._failures)
         # Half a poll of tolerance, so that the poll which is due then is not missed by a moment.
-        self._not_before = self._services.clock.elapsed() + pause - poll_interval / 2
+        self._rest = _Rest(self._services.clock.elapsed() + pause - poll_interval / 2, asked)
 
 
 def _find_fault(turn: Turn) -> str | None:

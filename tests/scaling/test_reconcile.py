@@ -624,6 +624,25 @@ def test_a_memory_says_when_a_failure_is_tried_again(scene: Scene) -> None:
     assert None is scaler.memory.retry_at
 
 
+@pytest.mark.parametrize("mends", [True, False], ids=["a configuration", "a request to try again"])
+def test_what_was_mended_meanwhile_does_not_wait_for_a_try_that_fails(scene: Scene, *, mends: bool) -> None:
+    """A reconcile under way ends with what it began with; how that went holds nothing that was mended since."""
+    scaler = scene.scaler(definition="absent")
+    scene.send(2)
+    scene.aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "slow_answer", delay=60))
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(scaler.reconcile)
+        eventually(scene.aws.disturbances.count_hits)
+        if mends:
+            scaler.configure(scene.spec())
+        else:
+            scaler.try_again()
+        scene.aws.disturbances.release()
+        under_way.result(20)
+    assert Outcome.FAILED is last(scaler).launch.outcome
+    assert None is scaler.memory.retry_at
+
+
 def test_a_memory_has_the_place_in_the_line(scene: Scene) -> None:
     """A scaler that the budget holds has waited since then; one that is gone has no place."""
     scaler = scene.scaler()
