@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +37,18 @@ class _Told:
     """ARNs of those that it neither describes nor calls MISSING."""
 
 
+def _know_none() -> FindAttendants:
+    return find_none
+
+
 class Tasks:
     """The tasks of one cluster that one controller has started."""
 
-    def __init__(self, clients: Clients, cluster: str, started_by: str, attendants: FindAttendants = find_none) -> None:
-        """Wire the reader of a cluster; ``attendants`` is asked where a scaler names no container."""
-        self._attendants = attendants
+    def __init__(
+        self, clients: Clients, cluster: str, started_by: str, begin_look: Callable[[], FindAttendants] = _know_none
+    ) -> None:
+        """Wire the reader of a cluster; ``begin_look`` gives, for each look at tasks, whom to ask for attendants."""
+        self._begin_look = begin_look
         self._clients = clients
         self._cluster = cluster
         self._started_by = started_by
@@ -64,7 +70,8 @@ class Tasks:
             # A task that is listed is there, whatever the descriptions say.
             there = missing.keys() & listed
             odd = [*(arn for each in told for arn in each.odd), *(arn for arn in missing if arn in there)]
-            tasks = [read_task(task, find_outline, now, self._attendants) for task in described]
+            attendants = self._begin_look()
+            tasks = [read_task(task, find_outline, now, attendants) for task in described]
             tasks += [guess_task(arn, find_outline, now) for arn in odd]
             return Round(tuple(tasks), tuple(arn for arn in missing if arn not in there))
 
@@ -79,7 +86,8 @@ class Tasks:
             told = [self._describe(batch) for page in listed for batch in _cut(read_texts(page["taskArns"]))]
             now = self._clients.clock.now()
             ours = (task for each in told for task in each.tasks if task.get("startedBy") == self._started_by)
-            return tuple(read_task(task, find_outline, now, self._attendants) for task in ours)
+            attendants = self._begin_look()
+            return tuple(read_task(task, find_outline, now, attendants) for task in ours)
 
     def _asking(self) -> AbstractContextManager[object]:
         """Turn whatever goes wrong into an AwsError: what an answer of another shape was to say is unknown."""

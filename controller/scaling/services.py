@@ -70,7 +70,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     return Services(
         queue=partial(Queue, clients),
         polls=polls,
-        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.find), clock),
+        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.begin_look), clock),
         launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
         budget=SharedBudget(),
         metrics=metrics,

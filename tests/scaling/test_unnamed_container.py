@@ -71,6 +71,28 @@ def test_a_definition_is_described_at_most_once_to_tell_workers(
     assert (expected, [template]) == (len(described), sorted(set(described)))
 
 
+@pytest.mark.parametrize(
+    ("failure", "asked"), [({"status": 400}, 2), ({"status": 500}, 1)], ids=["one by one", "all of them"]
+)
+def test_a_definition_that_cannot_be_read_is_asked_for_once_a_listing(
+    scene: Scene, failure: dict[str, Any], asked: int
+) -> None:
+    """However many tasks it has, since others wait for the listing; and no other while ECS does not answer at all."""
+    for _ in range(2):
+        scene.template = register_template(scene.aws, containerDefinitions=[ROUTER, container()])
+        scene.run(3)
+    scaler = scene.scaler(definition=scene.template, paused=True)
+    scene.send(1)
+    scene.aws.disturbances.add(Disturbance("ecs", "DescribeTaskDefinition", "error", times=None, **failure))
+    for _ in range(2):
+        scene.aws.journal.clear()
+        scaler.reconcile()
+        calls = scene.aws.journal.calls("ecs", "DescribeTaskDefinition", client=APP)
+        # An answer with 500 is asked for twice by itself.
+        assert (asked, 2) == (len({call.parameters["taskDefinition"] for call in calls}), len(calls))
+        scene.clock.now += 10
+
+
 def test_a_definition_that_cannot_be_read_blinds_nobody(scene: Scene) -> None:
     """All containers count as workers then, which is never too few, until it can be read."""
     scene.template = register_template(scene.aws, containerDefinitions=[ROUTER, container()])
