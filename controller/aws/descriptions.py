@@ -75,6 +75,7 @@ def read_task(
             for part, told in ((Part.OWNER, task.get("group")), (Part.CREATION, created_at), (Part.CREW, workers))
             if not told
         ),
+        family=_read_family(task),
     )
 
 
@@ -102,6 +103,7 @@ def _read_stopped(
         stopped_at=stopped_at,
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
+        family=_read_family(task),
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.config import ScalerSpec
-from controller.core.decision.breaker import heed
+from controller.core.decision.breaker import CLOSED, heed
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.decide import propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
@@ -25,7 +25,7 @@ from controller.core.decision.model import Decision, Doubt, Outcome, Reason, Sca
 from controller.core.decision.scarcity import note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.record import LaunchResult
-from controller.scaling.observe import ClusterReader, Observation, QueueReader, observe, recall
+from controller.scaling.observe import ClusterReader, Observation, QueueReader, families_of, observe, recall
 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
@@ -82,6 +82,7 @@ class Cycle:
         # Which signs a daemon that has read its history has heeded since, nobody else can tell.
         self._heeds_signs = not self.state.history_read
         self._cluster: ClusterReader | None = None
+        self._families: tuple[str, ...] = ()
 
     def run(self, aim: Aim, launch: Launch) -> Turn:
         """Observe, decide, and launch if that is what was decided."""
@@ -117,10 +118,7 @@ class Cycle:
     def _observe(self, aim: Aim, began_after: float) -> Observation:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         spec, cluster = aim.spec, aim.cluster
-        if self._cluster is not None and cluster is not self._cluster:
-            # Moved there by a reload: what drains there, and how tasks ended, was never looked at.
-            self.state = replace(self.state, history_read=False)
-        self._cluster = cluster
+        self._notice_move(cluster, families_of(spec))
         seen = observe(spec, aim.queue, cluster, began_after)
         if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
             seen = recall(spec, seen, cluster)
@@ -134,6 +132,18 @@ class Cycle:
                 scarcity=note_capacity(self.state.scarcity, of_capacity),
             )
         return seen
+
+    def _notice_move(self, cluster: ClusterReader, families: tuple[str, ...]) -> None:
+        """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
+
+        A row of bad ends is one of tasks of the same family: those of the one before tell nothing of another.
+        """
+        if self._cluster is not None:
+            if cluster is not self._cluster or not set(families) <= set(self._families):
+                self.state = replace(self.state, history_read=False)
+            if families[0] != self._families[0]:
+                self.state = replace(self.state, breaker=CLOSED)
+        self._cluster, self._families = cluster, families
 
     def _remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
         """Take in how a launch went: its cooldown counts if it started something, a doubt until it is settled."""

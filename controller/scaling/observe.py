@@ -104,6 +104,11 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
     return Observation(counts, cluster.fleet_of(spec.name))
 
 
+def families_of(spec: ScalerSpec) -> tuple[str, ...]:
+    """Return the families that a scaler's tasks may be of: its definition's, then those of its copies."""
+    return list_families(spec.task.definition, min(spec.packing.max_containers_per_task, spec.policy.max_containers))
+
+
 def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Observation:
     """Have the cluster read how the scaler's tasks ended before this process, and which are about to.
 
@@ -111,8 +116,7 @@ def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Obser
     those that drain would not count.
     """
     try:
-        most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
-        cluster.read_history(list_families(spec.task.definition, most))
+        cluster.read_history(families_of(spec))
     except AwsError as error:
         return replace(seen, fleet=None, problem=error)
     return replace(seen, fleet=cluster.fleet_of(spec.name))

@@ -13,7 +13,7 @@ from statistics import median
 from threading import Lock
 
 from controller.config import ScalerSpec
-from controller.core.copies.copies import MAX_COPIES, count_copies
+from controller.core.copies.copies import MAX_COPIES, count_copies, family_of
 from controller.core.decision.breaker import Sign
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.scarcity import CapacitySign
@@ -48,6 +48,11 @@ class _Entry:
         task, copies = self.spec.task, None if family is None else count_copies(self.spec.task.definition, family)
         return Outline(self.spec.name, task.container, copies, self.spec.packing.max_containers_per_task)
 
+    def sign_of(self, task: LiveTask | StoppedTask) -> Sign | None:
+        """Return a task's evidence for the breaker; None: it is none, or of a definition that was configured before."""
+        is_ours = task.family is None or count_copies(self.spec.task.definition, task.family) is not None
+        return task.sign(self.spec.policy.breaker.within) if is_ours else None
+
 
 class Roster:
     """The scalers of one cluster. Safe to use from every thread."""
@@ -59,11 +64,14 @@ class Roster:
     def enrol(self, spec: ScalerSpec, series: Series) -> None:
         """Take a scaler in: how its tasks look, what is a sign for it, and where its starts and stops are counted.
 
-        A scaler that is enrolled again keeps what is known of its starts, and the signs that it has not asked for yet.
+        A scaler that is enrolled again keeps what is known of its starts, and the signs that it has not asked for yet:
+        for the breaker only as long as its tasks are of the same family.
         """
         with self._lock:
             entry = self._entries.get(spec.name, _Entry(spec, series))
-            self._entries[spec.name] = replace(entry, spec=spec, series=series)
+            is_same = family_of(spec.task.definition) == family_of(entry.spec.task.definition)
+            signs = entry.signs if is_same else {}
+            self._entries[spec.name] = replace(entry, spec=spec, series=series, signs=signs)
 
     def dismiss(self, scaler: str) -> None:
         """Forget a scaler; its tasks finish by themselves."""
@@ -155,7 +163,7 @@ class Roster:
             entry = self._entries.get(task.scaler)
             if entry is None or task.arn in entry.proven:
                 continue
-            if sign := task.sign(entry.spec.policy.breaker.within):
+            if sign := entry.sign_of(task):
                 entry.signs[task.arn] = sign
                 entry.proven.add(task.arn)
         for gone in stopped:
@@ -165,7 +173,7 @@ class Roster:
         self._keep_capacity_sign(task, task.capacity_sign)
         if entry := self._entries.get(task.scaler):
             entry.proven.discard(task.arn)
-            if sign := task.sign(entry.spec.policy.breaker.within):
+            if sign := entry.sign_of(task):
                 entry.signs[task.arn] = sign
 
     def _keep_capacity_sign(self, task: LiveTask | StoppedTask, sign: CapacitySign | None) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -137,13 +138,20 @@ def test_a_known_task_that_ecs_does_not_know_is_missing(aws: EmbeddedAws, cluste
     assert ([here], (gone,)) == ([task.arn for task in seen.tasks], seen.missing)
 
 
+def family_of(aws: EmbeddedAws, arn: str) -> str:
+    """Return the family of a task's definition, as ECS has it."""
+    [family] = [task.family for task in aws.ecs.tasks() if task.arn == arn]
+    return family
+
+
 def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
     """Until it is RUNNING nothing in it runs, and it has no start."""
     cluster, arn = run(timed_aws, COPIES, start_delay=40.0)
     for passed in (0.0, 20.0, 39.0):
         clock.now = 1_000_000.0 + passed
         expected = LiveTask(arn, SCALER, running=0, starting=2, created_at=1_000_000.0, company=True)
-        assert (expected,) == observe(timed_aws, cluster).tasks
+        (task,) = observe(timed_aws, cluster).tasks
+        assert replace(expected, family=family_of(timed_aws, arn)) == task
 
 
 def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
@@ -165,6 +173,7 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Manual
             Start(1_000_040.0),
             company=True,
             stopped=2 - task.running,
+            family=family_of(timed_aws, arn),
         )
         assert expected == task
         running.append(task.running)
@@ -202,7 +211,7 @@ def test_a_task_that_is_stopping_drains_until_it_has_stopped(timed_aws: Embedded
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
     expected = LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0), stopped=1, draining=True)
-    assert expected == stopping
+    assert replace(expected, family=family_of(timed_aws, arn)) == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)

@@ -12,8 +12,9 @@ from controller.core.decision.policy import BreakerPolicy, CooldownPolicy
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from tests.core.decision.builders import BREAKER, BREAKER_OFF
-from tests.support.aws import create_queue
+from tests.support.aws import create_queue, register_template, run_tasks
 from tests.support.clock import ManualClock
+from tests.support.controller import CONTROLLER, SCALER
 from tests.support.scene import NEXT, NOW, POLL, Scene, build, last, numbers, reasons
 
 if TYPE_CHECKING:
@@ -225,6 +226,40 @@ def test_a_probe_whose_answer_is_lost_is_the_only_one(scene: Scene) -> None:
     assert 1 == numbers(scaler).in_doubt
     assert [] == scene.let_pass(200, scaler)
     assert Reason.BACKING_OFF is last(scaler).decision.reason
+
+
+def test_a_reload_to_another_definition_goes_by_the_history_of_that(scene: Scene) -> None:
+    """How its tasks ended before counts, as after a restart."""
+    other = register_template(scene.aws)
+    run_tasks(scene.aws, scene.cluster, other, 6, startedBy=CONTROLLER, group=SCALER)
+    scene.clock.now += 2 * PULL_FAILS_AFTER
+    scaler = scene.scaler(paused=True)
+    scaler.reconcile()
+    assert CLOSED == scaler.state.breaker
+    scaler.configure(scene.spec(definition=other))
+    scene.clock.now = NEXT.start + 10
+    scaler.reconcile()
+    assert (6, Reason.BACKING_OFF) == (scaler.state.breaker.bad_ends, last(scaler).decision.reason)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 40.0], ids=["before they failed", "after they failed"])
+def test_a_reload_to_another_definition_ends_the_row(scene: Scene, seconds: float) -> None:
+    """What fails of the one before, then or later, tells nothing of the one that mends it."""
+    scaler = scene.scaler()
+    scene.let_pass(seconds, scaler)
+    mended = register_template(scene.aws)
+    scaler.configure(scene.spec(definition=mended))
+    launches = scene.let_pass(60, scaler)
+    assert [10] == [each.launch.containers for each in launches if each.launch][:1]
+
+
+def test_a_reload_to_another_revision_keeps_the_row(scene: Scene) -> None:
+    """ECS lists tasks that have ended by family, so a restart would find that row as well."""
+    scaler = tripped(scene)
+    before = scaler.state.breaker
+    scaler.configure(scene.spec(definition=f"{scene.template}:1"))
+    scaler.reconcile()
+    assert before == scaler.state.breaker
 
 
 # A restart

@@ -46,9 +46,14 @@ def template_family(family: str) -> str:
     return family.rpartition("-x")[0]
 
 
+def family_of(definition: str) -> str:
+    """Return the family of a definition: a family, family:revision or ARN."""
+    return definition.rpartition("/")[2].partition(":")[0]
+
+
 def list_families(definition: str, most: int) -> tuple[str, ...]:
     """Return the family of ``definition`` (family, family:revision or ARN), then those of 2 to ``most`` copies."""
-    family = definition.rpartition("/")[2].partition(":")[0]
+    family = family_of(definition)
     return (family, *(f"{family}-x{k}" for k in range(2, most + 1)))
 
 

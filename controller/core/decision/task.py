@@ -122,6 +122,8 @@ class LiveTask:
     """Whether it was told to stop. It takes no new message, and never runs again."""
     guessed: frozenset[Part] = frozenset()
     """What neither a description nor an answer to RunTask has told of it. A guess is never too low."""
+    family: str | None = None
+    """The family of its definition; None: not told."""
 
     @property
     def workers(self) -> int:
@@ -173,6 +175,8 @@ class StoppedTask:
     """The last look that saw a worker run."""
     company: bool = False
     """Whether it had containers beside workers and keeper."""
+    family: str | None = None
+    """The family of its definition; None: not told."""
 
     def sign(self, within: float) -> Sign | None:
         """Return the sign that this end is for tasks to come; None: it says nothing of them.
