@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.core.copies.packing import Plan
 from controller.core.copies.sizing import TaskSize
-from controller.core.decision.model import Decision, Fleet, Numbers, Outcome
+from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Reason
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
@@ -85,6 +85,12 @@ class Reconciled:
         """What went wrong, as a sentence for a terminal: something could not be observed, or a launch went amiss."""
         trouble = (self.launch.error if self.launch else None) or self.problem
         return None if trouble is None else show(trouble)
+
+
+def describe_breakage(scaler: str, error: str, at: float) -> Reconciled:
+    """Return the record of a reconcile that ended in an error of our own: what it had seen by then is lost."""
+    problem = f"scaler {scaler}: a fault of the controller itself, {error}; its log has the traceback"
+    return Reconciled(scaler, Decision(at, Reason.BROKEN), problem=problem)
 
 
 def record(done: Reconciled) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, Lock
 
-from controller.aws.errors import FOR_A_PERSON, MAX_QUOTE, Fault
+from controller.aws.errors import FOR_A_PERSON, Fault, shorten
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
 from controller.core.decision.busy import explain_contradiction
@@ -16,7 +16,7 @@ from controller.core.decision.pause import doubling_pause
 from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
-from controller.core.record import LaunchResult, Reconciled
+from controller.core.record import LaunchResult, Reconciled, describe_breakage
 from controller.core.repeats import follow
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
@@ -143,18 +143,14 @@ class Reconciler:
         return self._retired.is_set() or self._services.clock.elapsed() < self._not_before
 
     def rest(self, queue: QueueCounts) -> bool:
-        """Record a poll that has found nothing to decide; False, and nothing is done, if there is something.
-
-        It comes to the same as a reconcile would, without asking the cluster, the budget and the rules.
-        """
+        """Record a poll with nothing to decide, as a whole reconcile would; False: there is something, not done yet."""
         last, target = self.last, self._target
         if last is None or self._decided_for is not target or not target.cluster.is_idle(self.spec.name):
             return False
         if not rests(self.spec.policy, self.state, last.decision, queue) or not self._lock.acquire(blocking=False):
             return False
         try:
-            decision = replace(last.decision, at=self._services.clock.now())
-            self._record(Reconciled(self.spec.name, decision), 0.0)
+            self._record(Reconciled(self.spec.name, replace(last.decision, at=self._services.clock.now())), 0.0)
         finally:
             self._lock.release()
         return True
@@ -175,7 +171,8 @@ class Reconciler:
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
-            self._record(self._describe_breakage(error), self._services.clock.elapsed() - began)
+            broken = describe_breakage(self.spec.name, shorten(repr(error)), self._services.clock.now())
+            self._record(broken, self._services.clock.elapsed() - began)
             return None
         finally:
             self._lock.release()
@@ -203,13 +200,6 @@ class Reconciler:
             events.report_template(spec.name, result.warnings)
         return result
 
-    def _describe_breakage(self, error: Exception) -> Reconciled:
-        """Return the record of a reconcile that ended in an error of our own: what it had seen by then is lost."""
-        decision = Decision(self._services.clock.now(), Reason.BROKEN)
-        said = " ".join(repr(error).split())[:MAX_QUOTE]
-        problem = f"scaler {self.spec.name}: a fault of the controller itself, {said}; its log has the traceback"
-        return Reconciled(self.spec.name, decision, problem=problem)
-
     def _record(self, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, status and log; one that tells nothing new is counted, and logged seldom."""
         previous = self.last
@@ -227,10 +217,10 @@ class Reconciler:
 
     def _tell_of_contradiction(self, decision: Decision) -> None:
         """Log once that workers seem to be busy without a message in flight; again only after some were in flight."""
-        queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+        queue, fleet = decision.queue, decision.fleet
         if queue is not None and queue.in_flight:
             self._told_of_contradiction = False
-        since = numbers.contradicted_since if numbers else None
+        since = decision.numbers.contradicted_since if decision.numbers else None
         if queue and fleet and since is not None and not self._told_of_contradiction:
             self._told_of_contradiction = True
             text = explain_contradiction(queue, fleet, since, decision.at)
