@@ -124,13 +124,11 @@ def _carry_over(
     policy: Policy, state: ScalerState, level: LevelState, queue: QueueCounts, fleet: Fleet, now: float
 ) -> ScalerState:
     """Return the state with its level moved, and what it remembers of launches as far as that still counts."""
-    # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.
-    launched_at = fleet.newest_task_at if state.level is None else state.launched_at
     return replace(
         state,
         level=level,
-        # A launch in the future was one of a clock that was ahead: its cooldown begins now at the latest.
-        launched_at=None if launched_at is None else min(launched_at, now),
+        # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.
+        launched_at=fleet.newest_task_at if state.level is None else state.launched_at,
         # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
         doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
         scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),

@@ -10,6 +10,8 @@ from controller.core.decision.slots import slot_length, slot_numbered
 from controller.core.decision.verdict import say_budget
 from controller.core.words import as_clause, format_clock, format_count, format_span
 
+_STEPPED_BACK = ": the last launch lies ahead, so the clock has stepped back since; a restart ends the wait"
+
 
 def explain_limits(policy: Policy, queue: QueueCounts, fleet: Fleet, numbers: Numbers) -> str:
     """Say how many containers max_containers and the visible messages leave room for."""
@@ -30,6 +32,8 @@ def explain_cooldown(policy: Policy, numbers: Numbers, now: float) -> str:
         return f"launch: over since {format_clock(until, now)}"
     if now >= until - policy.poll_interval / 2:
         return f"launch: over at {format_clock(until, now)}, which is near enough (half a poll)"
+    if until - now > max(policy.cooldown.launch, slot_length(policy.slots)):
+        return f"launch: until {format_clock(until, now)}{_STEPPED_BACK}"
     return f"launch: until {format_clock(until, now)}"
 
 
@@ -63,8 +67,5 @@ def explain_slot(policy: Policy, decision: Decision) -> str:
     if again is None:
         return "the launch window is closed"
     if again - decision.at > 2 * slot_length(policy.slots):
-        return (
-            f"the last launch was in a later slot, so the clock has stepped back since: none before "
-            f"{format_clock(again, decision.at)}, unless the controller is restarted"
-        )
+        return f"closed until {format_clock(again, decision.at)}{_STEPPED_BACK}"
     return f"the launch window is closed; looks again at {format_clock(again, decision.at)}"

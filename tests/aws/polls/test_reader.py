@@ -200,7 +200,11 @@ def test_a_throttle_is_heeded() -> None:
         clients = clients_to(server, observer, clock=clock.handed_in())
         throttled, held = read(clients, QUEUE, QUEUE, pauses=pauses)
     assert (Kind.THROTTLED, None, f'queue "{QUEUE}": RequestThrottled: Slow down.') == throttled
-    assert (Kind.THROTTLED, None, "GetQueueAttributes was throttled by AWS: not asked again for 1s") == held
+    assert (
+        Kind.THROTTLED,
+        None,
+        "GetQueueAttributes was throttled by AWS and rests until it may be asked again",
+    ) == held
     assert ([3.0], ["throttled"] * 2) == (pauses.seconds, observer.outcomes)
 
 
