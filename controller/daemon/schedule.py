@@ -29,7 +29,7 @@ import structlog
 
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
-from controller.clock import Clock
+from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
 from controller.daemon.due import DueTimes, find_next_poll
@@ -44,8 +44,6 @@ TICK = 0.25
 """Seconds within which polls that are due are begun together."""
 LONGEST_SLEEP = 1.0
 """Seconds after which the loop looks at the clocks, whether or not a poll is due."""
-STEP = 1.0
-"""Seconds by which the wall clock has to move against the other to have stepped."""
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ class Schedule:
         self._reading: set[asyncio.Task[None]] = set()
         self._progress = progress
         self._on_step = on_step
-        self._wall_ahead = clock.now() - clock.elapsed()
+        self._steps = StepWatch(clock)
         self._entries: dict[str, _Entry] = {}
         self._due = DueTimes()
         self._loop = asyncio.new_event_loop()
@@ -156,7 +154,8 @@ class Schedule:
 
     async def _tick_on(self) -> None:
         while not self._stopping:
-            self._notice_step()
+            if (step := self._steps.look()) is not None:
+                self._on_step(step)
             now = self._clock.elapsed()
             self._begin_due(now)
             self._progress.note_tick()
@@ -189,7 +188,11 @@ class Schedule:
     async def _poll(self, entry: _Entry) -> None:
         """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
         name, reading = entry.reconciler.spec.name, await self._read(entry)
-        if reading is None or (isinstance(reading, QueueCounts) and entry.reconciler.rest(reading)):
+        try:
+            rests = isinstance(reading, QueueCounts) and entry.reconciler.rest(reading)
+        except Exception as error:  # noqa: BLE001 - the reconcile records it; a poll that broke here would be the last
+            rests, reading = False, error
+        if rests or reading is None:
             self._progress.note_end(name)
             entry.busy = False
             return
@@ -232,15 +235,6 @@ class Schedule:
         name = entry.reconciler.spec.name
         if self._entries.get(name) is entry and due < entry.next_poll:
             self._line_up(name, due)
-
-    def _notice_step(self) -> None:
-        """Tell of a step of the wall clock since the last look, unless the two clocks could not be read at once."""
-        before, now, after = self._clock.elapsed(), self._clock.now(), self._clock.elapsed()
-        if after - before > STEP / 4:  # The machine is busy: the next look tells.
-            return
-        step, self._wall_ahead = now - after - self._wall_ahead, now - after
-        if abs(step) >= STEP:
-            self._on_step(step)
 
 
 def _next_poll_of(reconciler: Reconciler, now: float) -> float:

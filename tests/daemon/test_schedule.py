@@ -125,6 +125,20 @@ def test_an_idle_queue_takes_no_thread(
     assert len(reconciled) <= kept + 1
 
 
+def test_a_poll_that_breaks_is_told_and_not_the_last(schedule: Schedule, reconciler: Callable[..., Reconciler]) -> None:
+    """A fault of ours on the loop is the scaler's last decision, and its next poll comes."""
+
+    def breaks(_counts: object) -> bool:
+        raise LookupError("nowhere")
+
+    broken = reconciler(1)
+    broken.rest = breaks  # type: ignore[method-assign]
+    schedule.add(broken, 0)
+    eventually(lambda: broken.series.reconciles["failed"] >= 2, within=SOON)
+    assert broken.last is not None
+    assert "LookupError('nowhere')" in str(broken.last.problem)
+
+
 def test_an_interval_that_changes(
     aws: EmbeddedAws, cluster: str, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
