@@ -27,6 +27,7 @@ from controller.scaling.services import connect
 from controller.telemetry import log
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.clock import MACHINE_CLOCK
+from tests.support.measured import resident
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,9 +88,9 @@ def daemon(folder: Path, scalers: int) -> None:
             aws.journal.clear()
             eventually(lambda: aws.journal.count("sqs", "GetQueueAttributes") >= 2 * scalers, within=PATIENCE)
             polls, requests = aws.journal.count("sqs", "GetQueueAttributes"), len(aws.journal.calls())
-            resident = _resident(pid)
+            megabytes = resident(pid)
     _say(
-        f"{scalers} idle scaler(s): first poll {first:.2f} s after the start (goal 2), resident {resident:.0f} MB "
+        f"{scalers} idle scaler(s): first poll {first:.2f} s after the start (goal 2), resident {megabytes:.0f} MB "
         f"(goal {90 if scalers == 1 else 150}), {requests / polls:.2f} requests a poll (goal 1)"
     )
 
@@ -153,12 +154,6 @@ def _running(config: Path) -> Iterator[int]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE)
-
-
-def _resident(pid: int) -> float:
-    """Return a process's resident memory, MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _serve(pipe: Connection) -> None:

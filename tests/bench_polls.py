@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import ssl
 import sys
 import tempfile
 import time
@@ -24,7 +23,8 @@ from controller.aws.session import Clients
 from controller.clock import machine_clock
 from controller.config import AwsSpec
 from controller.core.decision.rate import Rate
-from tests.support.loopback import END, count_messages, make_answer, make_certificate
+from tests.support.loopback import count_messages, make_answer, make_certificate
+from tests.support.measured import listen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,30 +91,9 @@ async def _read_all(read: Callable[[str], Awaitable[QueueCounts]], queues: list[
     await asyncio.gather(*(read(queue) for queue in queues))
 
 
-class _Immediate(asyncio.Protocol):
-    """Answers each request as soon as it is whole."""
-
-    def __init__(self) -> None:
-        self._data = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-        head, end, body = self._data.partition(END)
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or 0)
-        if end and len(body) >= length:
-            self._data = body[length:]
-            self._transport.write(ANSWER)  # type: ignore[attr-defined]
-
-
 def _serve(folder: str, pipe: Connection) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{folder}/certificate.pem", f"{folder}/key.pem")
-
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(_Immediate, "127.0.0.1", 0, ssl=context)
+        server = await listen(folder, lambda _: ANSWER)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import re
 import signal
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,8 @@ import boto3
 import yaml
 
 from controller.aws.queue import COUNTS
-from tests.support.loopback import END, count_messages, make_answer, make_certificate
+from tests.support.loopback import count_messages, make_answer, make_certificate
+from tests.support.measured import cpu, listen, resident
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -80,11 +80,11 @@ def _measure(folder: Path, url: str, queues: int, server: Connection, bare: floa
         _wait_for_polls(server, 3 * queues, daemon)
         ready = time.monotonic() - began
         server.send("forget")
-        used, at = _cpu(daemon.pid), time.monotonic()
+        used, at = cpu(daemon.pid), time.monotonic()
         time.sleep(MEASURED * INTERVAL)
-        used, took = _cpu(daemon.pid) - used, time.monotonic() - at
+        used, took = cpu(daemon.pid) - used, time.monotonic() - at
         told = _ask(server)
-        resident = _resident(daemon.pid)
+        megabytes = resident(daemon.pid)
         stopping = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
         code = daemon.wait(60)
@@ -96,7 +96,7 @@ def _measure(folder: Path, url: str, queues: int, server: Connection, bare: floa
     spread = [late[int(share * (len(late) - 1))] for share in (0.5, 0.99)] if late else [0.0, 0.0]
     made = polls / (took / INTERVAL * queues)
     sys.stdout.write(
-        f"{queues} queues: {used / took:.3f} core, {resident:.0f} MB; a poll {used / polls * 1e3:.3f} ms, "
+        f"{queues} queues: {used / took:.3f} core, {megabytes:.0f} MB; a poll {used / polls * 1e3:.3f} ms, "
         f"{used / polls / bare:.2f} of a bare boto3 call ({bare * 1e3:.2f} ms), {told['requests'] / polls:.2f} "
         f"requests; {made:.3f} of the polls made, off by p50 {spread[0]:.2f} s p99 {spread[1]:.2f} s; "
         f"three polls of each {ready:.0f} s after the start; exit {code} in {stopped:.1f} s\n"
@@ -140,16 +140,6 @@ def _ask(server: Connection) -> dict[str, Any]:
     return told
 
 
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
 class _Tally:
     """What was asked: polls by queue, and how far their intervals were off."""
 
@@ -176,30 +166,7 @@ class _Tally:
         return COUNTED
 
 
-class _Immediate(asyncio.Protocol):
-    """Answers each request as soon as it is whole."""
-
-    def __init__(self, tally: _Tally) -> None:
-        self._tally = tally
-        self._data = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer."""
-        self._data += data
-        head, end, body = self._data.partition(END)
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or 0)
-        if end and len(body) >= length:
-            self._data = body[length:]
-            self._transport.write(self._tally.note(body[:length]))  # type: ignore[attr-defined]
-
-
 def _serve(folder: str, pipe: Connection) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{folder}/certificate.pem", f"{folder}/key.pem")
     tally = _Tally()
 
     def answer() -> None:
@@ -209,9 +176,8 @@ def _serve(folder: str, pipe: Connection) -> None:
             pipe.send({"polls": tally.polls, "requests": tally.requests, "late": tally.late})
 
     async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Immediate(tally), "127.0.0.1", 0, ssl=context)
-        loop.add_reader(pipe.fileno(), answer)
+        server = await listen(folder, tally.note)
+        asyncio.get_running_loop().add_reader(pipe.fileno(), answer)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
