@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from controller.aws.errors import shorten
@@ -47,8 +46,8 @@ def read_task(
 ) -> LiveTask | StoppedTask:
     """Return what a description says of a task, and of what it does not say the outline by its group and its family.
 
-    It may lack every member but ``taskArn``. Without a date ``now`` stands for its creation, seconds since the epoch.
-    ``attendants`` is asked where no worker is configured.
+    Its times are seconds since the epoch (``described.py``). It may lack every member but ``taskArn``. Without a date
+    ``now`` stands for its creation, seconds since the epoch. ``attendants`` is asked where no worker is configured.
     """
     outline = find_outline(task.get("group"), _read_family(task))
     workers = _pick_workers(task, outline.worker, attendants)
@@ -109,8 +108,8 @@ def _read_stopped(
 
 def _read_moment(task: Mapping[str, Any], member: str, now: float) -> float | None:
     """Return one of a task's times, seconds since the epoch; None if it is not there yet, or cannot be true."""
-    moment: datetime | None = task.get(member)
-    return None if moment is None or moment.timestamp() > now + _AHEAD else moment.timestamp()
+    moment: float | None = task.get(member)
+    return None if moment is None or moment > now + _AHEAD else moment
 
 
 def _read_family(task: Mapping[str, Any]) -> str | None:

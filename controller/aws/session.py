@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from controller.aws.bounded import bound_answers
 from controller.aws.credentials import Credentials
+from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
-from controller.aws.odd_members import drop_odd_members
 from controller.aws.outcomes import judge_request, refuse_broken
 from controller.aws.pace import BackOff
 from controller.aws.stages import Course, Stage, current_course, follow
@@ -191,7 +191,7 @@ class Clients:
         client.meta.events.register("before-send", _note_sent)
         client.meta.events.register("response-received", self._note_end)
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
-        client.meta.events.register("before-parse.ecs.DescribeTasks", drop_odd_members)
+        client.meta.events.register("before-parse.ecs.DescribeTasks", read_described)
         return client
 
     def _check(self, model: OperationModel, **_: object) -> None:

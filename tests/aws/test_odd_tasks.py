@@ -13,9 +13,9 @@ from botocore.parsers import create_parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controller.aws.described import read_described
 from controller.aws.descriptions import read_task
 from controller.aws.errors import MAX_QUOTE, AwsError
-from controller.aws.odd_members import drop_odd_members
 from controller.aws.tasks import Round, Tasks
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, StoppedTask
 from controller.sandbox.aws import Disturbance
@@ -305,11 +305,12 @@ def test_no_description_breaks_the_reader(nonsense: dict[str, Any]) -> None:
 
 
 def _parse(document: dict[str, Any]) -> Any:
-    """Parse an answer to DescribeTasks as botocore does, after what does not fit was dropped."""
+    """Parse an answer to DescribeTasks as botocore's endpoint does, with our reader before its parser."""
     operation = _describe_tasks()
     response = {"status_code": 200, "headers": {}, "body": json.dumps(document).encode(), "context": {}}
-    drop_odd_members(operation, response)
-    return create_parser("json").parse(response, operation.output_shape)
+    ours: dict[str, Any] = {}
+    read_described(response, ours)
+    return create_parser("json").parse(response, operation.output_shape) | ours
 
 
 @cache

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -321,8 +320,7 @@ def test_a_task_that_found_no_place_has_not_failed(aws: EmbeddedAws, reason: str
 )
 def test_only_ecs_own_words_about_a_start_are_a_lack_of_capacity(members: dict[str, Any], outcome: StopOutcome) -> None:
     """Not those of a registry, of who stopped the task, or of a container."""
-    created_at = datetime.fromtimestamp(1_000_000, UTC)
-    described = {"taskArn": "a", "lastStatus": "STOPPED", "createdAt": created_at, "containers": [], **members}
+    described = {"taskArn": "a", "lastStatus": "STOPPED", "createdAt": 1_000_000.0, "containers": [], **members}
     ended = read_task(described, outlines("worker"), 1_000_060.0)
     assert isinstance(ended, StoppedTask)
     assert outcome == ended.outcome
@@ -381,7 +379,7 @@ def test_a_missing_cluster_is_named_with_its_key(aws: EmbeddedAws) -> None:
 STOPPED = {
     "taskArn": "arn",
     "lastStatus": "STOPPED",
-    "createdAt": datetime.fromtimestamp(1_000_000, UTC),
+    "createdAt": 1_000_000.0,
     "group": SCALER,
     "stopCode": "EssentialContainerExited",
     "stoppedReason": "Essential container in task exited",
