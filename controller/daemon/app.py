@@ -53,7 +53,7 @@ class Controller:
         self._running = Running(VERSION, clock.now(), dry_run, configuration)
         self._services = connect(spec, clock, dry_run=dry_run)
         self._progress = Progress(clock, longest_reconcile(spec.aws))
-        self._schedule = Schedule(clock, self._services.polls, self._progress, self._note_step)
+        self._schedule = Schedule(clock, self._services.polls, self._services.listers, self._progress, self._note_step)
         self._chores = Chores()
         self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}

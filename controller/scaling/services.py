@@ -11,7 +11,6 @@ from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
-from controller.aws.pace import Pacer
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.queue import Queue
 from controller.aws.run_task import run_task
@@ -20,9 +19,13 @@ from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.scaling.budget import SharedBudget
+from controller.scaling.calls import Calls
+from controller.scaling.clusters import Clusters
 from controller.scaling.cycle import Aim
-from controller.scaling.fleet import Cluster, Clusters
+from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher
+from controller.scaling.line import Line
+from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
 from controller.telemetry.metrics import Metrics
 
@@ -38,6 +41,8 @@ class Services:
     polls: QueuePolls
     """Reads all queues on one event loop."""
     clusters: Clusters
+    listers: Listers
+    """Look at the clusters."""
     launcher: Launcher
     budget: SharedBudget
     metrics: Metrics
@@ -58,8 +63,8 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     """Return the parts that the reconciles of a controller share. Asks AWS nothing yet."""
     metrics = Metrics(VERSION, ANSWERS, REQUEST_OUTCOMES)
     clients = Clients(spec.aws, spec.name, metrics.observe_request, clock)
-    pacer = Pacer(spec.aws.launch_rate, clock)
-    run = partial(run_task, clients)
+    line = Line(spec.aws.launch_rate, clock)
+    calls = Calls(partial(run_task, clients), spec.name, line, clock)
     attendants = Attendants(clients)
     polls = QueuePolls(clients)
 
@@ -70,8 +75,9 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     return Services(
         queue=partial(Queue, clients),
         polls=polls,
-        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.begin_look), clock),
-        launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
+        clusters=Clusters(lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock)),
+        listers=Listers(clock),
+        launcher=Launcher(Definitions(clients), calls, clock, dry_run=dry_run),
         budget=SharedBudget(),
         metrics=metrics,
         clock=clock,

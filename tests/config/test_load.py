@@ -40,7 +40,14 @@ def test_defaults(tmp_path: Path) -> None:
     """The shortest configuration gets every documented default."""
     expected = ControllerSpec(
         name="ecsq",
-        aws=AwsSpec(None, None, consistency_window=5.0, call_timeout=5.0, launch_rate=Rate(per_second=20.0, burst=100)),
+        aws=AwsSpec(
+            None,
+            None,
+            consistency_window=5.0,
+            call_timeout=5.0,
+            launch_rate=Rate(per_second=20.0, burst=100),
+            listing_rate=Rate(per_second=20.0, burst=100),
+        ),
         server=ServerSpec(host="0.0.0.0", port=8080),  # noqa: S104  the documented default
         log=LogSpec(level="info", format="auto"),
         scalers=(
@@ -253,7 +260,6 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
         ),
         pytest.param(scaler("backlog: [visible]"), "9:5", "add in_flight", id="busy containers"),
         pytest.param(scaler("backlog: [visible, delayed]"), "9:5", "add in_flight", id="busy containers and delayed"),
-        pytest.param(scaler("priority: 1"), "9:15", "without a budget", id="priority without a budget"),
         pytest.param(
             f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 1, burst: 10}}}}\n",
             "6:5",
