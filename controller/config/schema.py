@@ -29,7 +29,7 @@ from controller.config.fields import (
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
-MAX_SCALERS = 2000
+MAX_SCALERS = 10_000
 
 
 class LaunchRate(Section):

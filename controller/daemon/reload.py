@@ -31,13 +31,10 @@ class _Look:
     """What one look at the file has found."""
 
     content: bytes | None
+    digest: bytes | None
+    """What tells two contents apart; all failures to read are alike."""
     error: ConfigError | None = None
     """Why there is no content; None: there is."""
-
-    @property
-    def digest(self) -> bytes | None:
-        """What tells two contents apart; all failures to read are alike."""
-        return None if self.content is None else sha256(self.content).digest()
 
 
 class ConfigurationFile:
@@ -53,14 +50,16 @@ class ConfigurationFile:
         self._now = now
         self._seen: bytes | None = None
         self._settled: bytes | None = None
+        self._in_force: bytes | None = None
         self._looks = 0
         look = self._look()
         self._note(look)
-        self._take(self._load(look))
+        self._take(self._load(look), look)
 
     def reload(self) -> bool:
-        """Take the file as it is now: True. Raises ConfigError, and keeps what is in force, when it cannot be taken.
+        """Take the file as it is now: True, also if it says what is in force.
 
+        Raises ConfigError, and keeps what is in force, when it cannot be taken.
         Raises OvertakenError if another thread has begun a look meanwhile.
         """
         self._settle(self._look())
@@ -82,20 +81,25 @@ class ConfigurationFile:
 
     def _settle(self, look: _Look) -> None:
         self._note(look)
+        if look.digest is not None and look.digest == self._in_force:
+            # Nothing else decides what a content means, so that reading ten thousand scalers again would tell nothing.
+            self.report = ReloadReport(self._now())
+            return
         try:
             loaded = self._load(look)
             _refuse(_find_fixed(self.spec, loaded))
         except ConfigError as error:
             self.report = ReloadReport(self._now(), str(error))
             raise
-        self._take(loaded)
+        self._take(loaded, look)
 
     def _look(self) -> _Look:
         self._looks = number = self._looks + 1
         try:
-            look = _Look(read_content(self.path))
+            content = read_content(self.path)
+            look = _Look(content, sha256(content).digest())
         except ConfigError as error:
-            look = _Look(None, error)
+            look = _Look(None, None, error)
         if number != self._looks:
             raise OvertakenError
         return look
@@ -108,8 +112,9 @@ class ConfigurationFile:
             raise look.error
         return load(self.path, look.content)
 
-    def _take(self, loaded: Loaded) -> None:
+    def _take(self, loaded: Loaded, look: _Look) -> None:
         self.spec, self.hash, self.warnings = loaded.spec, loaded.hash, loaded.warnings
+        self._in_force = look.digest
         self.report = ReloadReport(self._now())
 
 

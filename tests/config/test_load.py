@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.config import AwsSpec, ConfigError, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.config.schema import MAX_SCALERS
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     BreakerPolicy,
@@ -318,3 +319,16 @@ def test_a_goal_counts_what_is_in_flight_by_itself(tmp_path: Path) -> None:
     """With drain_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
     text = demand("drain_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
     assert loaded(tmp_path, text).warnings == ()
+
+
+def test_ten_thousand_scalers_are_the_most(tmp_path: Path) -> None:
+    """A configuration has room for ten thousand scalers; one more is refused."""
+    least = "{name: s%d, queue: q%d, demand: {messages_per_container: 1}, task: *task}"
+    shared = "&task {definition: worker, subnets: [subnet-0123456789abcdef0]}"
+    lines = ["scalers:", "  - " + (least % (0, 0)).replace("*task", shared)]
+    lines += [f"  - {least % (number, number)}" for number in range(1, MAX_SCALERS)]
+    assert 10_000 == len(loaded(tmp_path, "\n".join(lines)).spec.scalers)
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, "\n".join([*lines, f"  - {least % (MAX_SCALERS, MAX_SCALERS)}"]))
+    expected = "scalers: must have at most 10000 items, not 10001"
+    assert [f"{tmp_path / 'config.yaml'}:1:1: {expected}"] == [str(problem) for problem in caught.value.problems]

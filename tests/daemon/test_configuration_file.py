@@ -42,6 +42,22 @@ def test_a_good_file_is_taken(path: Path) -> None:
     assert configuration.report.error is None
 
 
+def test_the_content_in_force_is_not_parsed_again(path: Path) -> None:
+    """A reload of what is in force is a success that keeps the very specification, also after a file that was bad."""
+    configuration = ConfigurationFile(path, time)
+    spec, taken_at = configuration.spec, configuration.report.at
+    configuration.reload()
+    assert spec is configuration.spec
+    assert taken_at < configuration.report.at
+    path.write_text("scalers: []")
+    with pytest.raises(ConfigError):
+        configuration.reload()
+    path.write_text(LEAST)
+    configuration.reload()
+    assert spec is configuration.spec
+    assert configuration.report.error is None
+
+
 @pytest.mark.parametrize(
     "text", ["scalers: []", "", "a: [", "\0", None], ids=["invalid", "empty", "torn", "noise", "gone"]
 )
