@@ -13,11 +13,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from controller.config import ServerSpec
 from controller.daemon.connections import BoundedConfig, BoundedServer, Limits, find_limits
+from controller.telemetry.exposition import expose
 
 STOP_WITHIN = 2.0
 """Seconds that open connections get when the server stops."""
@@ -59,7 +60,7 @@ def build_application(
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=content_type)
+        return StreamingResponse(expose(registry, encode), media_type=content_type)
 
     def healthz(_: Request) -> Response:
         if stuck := find_stuck():

@@ -1,4 +1,4 @@
-"""One scaler's series: what it shows and counts, as plain values. A scrape reads them (``scalers.py``).
+"""One scaler's series: what it shows and counts, as plain values. A scrape reads them (``families.py``).
 
 So a poll writes a few numbers and no series, and a scaler that goes takes all of its own along.
 """
