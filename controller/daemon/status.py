@@ -46,7 +46,7 @@ def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
     """Return one scaler's status. Every text in it is fit for a terminal, and without a password in a URL."""
     spec, state, last = reconciler.spec, reconciler.state, reconciler.last
     level = state.level
-    decisions = [record(done) for done in list(reconciler.decisions)]
+    decisions = [record(done) for done in reconciler.decisions]
     status = {
         "name": spec.name,
         "queue": spec.queue,

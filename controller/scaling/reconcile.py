@@ -6,10 +6,9 @@ lets it go on once that has come, in whatever thread.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from threading import Event, Lock
+from threading import Lock
 
 from controller.aws.errors import Fault, shorten
 from controller.aws.session import StoppingError
@@ -21,7 +20,7 @@ from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
 from controller.core.record import Reconciled, describe_breakage
-from controller.core.repeats import follow
+from controller.core.repeats import count_kept, follow
 from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster, Look, LookWanted
@@ -34,7 +33,7 @@ from controller.scaling.window import find_slow_listing
 from controller.telemetry import events
 from controller.telemetry.series import Series
 
-DECISIONS_KEPT = 50
+FAULTS = tuple(fault.value for fault in Fault)
 
 Wait = Pause | Look
 """What a reconcile waits for."""
@@ -63,10 +62,11 @@ class Reconciler:
         """What the last decision was taken for; a reload may have changed that since."""
         self._retries = Retries(services.clock.elapsed)
         self._told_of_contradiction = False
-        self._retired = Event()
+        self._is_retired = False
         self._warned: tuple[str, ...] = ()
-        self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
-        self.decisions: deque[Reconciled] = deque(maxlen=DECISIONS_KEPT)
+        self.series = Series(services.metrics, spec.name, FAULTS)
+        self.decisions: tuple[Reconciled, ...] = ()
+        """The newest last; swapped whole, so that whoever reads needs no lock."""
         self.observed = False
         self.configure(spec)
 
@@ -92,7 +92,7 @@ class Reconciler:
 
     def retire(self) -> None:
         """Stop reconciling and remove the series; the tasks finish by themselves."""
-        self._retired.set()
+        self._is_retired = True
         self._target.cluster.roster.dismiss(self.spec.name)
         if self._lock.acquire(blocking=False):
             try:
@@ -134,7 +134,7 @@ class Reconciler:
     @property
     def waits(self) -> bool:
         """Whether nothing is to be tried now: the scaler backs off after a failure, or is retired."""
-        return self._retired.is_set() or self._retries.rests_for > 0
+        return self._is_retired or self._retries.rests_for > 0
 
     def rest(self, queue: QueueCounts) -> bool:
         """Record a poll with nothing to decide, as a whole reconcile would; False: there is something, not done yet."""
@@ -171,13 +171,13 @@ class Reconciler:
         finally:
             self._lock.release()
             # After the release: a retirement that finds the lock taken leaves the series to this look.
-            if self._retired.is_set():
+            if self._is_retired:
                 self.series.forget()
 
     def _reconcile(self, target: _Target, began: float) -> Steps:
         spec, asked = target.aim.spec, self._retries.asked
         turn = yield from self._decide(target)
-        if self._retired.is_set():
+        if self._is_retired:
             return None
         if turn.decision.reason is Reason.LAUNCH:
             turn = yield from self._launch(target, turn)
@@ -198,7 +198,7 @@ class Reconciler:
                 return self._cycle.decide(target.aim, began_after)
             except LookWanted as wanted:
                 look = wanted.look
-            if self._services.clock.is_stopping() or self._retired.is_set():
+            if self._services.clock.is_stopping() or self._is_retired:
                 raise StoppingError
             yield look
             # The same look does for the second time: what was wanted then is what is wanted.
@@ -217,7 +217,7 @@ class Reconciler:
         return replace(turn, result=result)
 
     def _find_objection(self, decided_by: ScalerSpec) -> str | None:
-        if self._retired.is_set():
+        if self._is_retired:
             return "the controller has the scaler no more"
         return find_objection(decided_by.policy, self.spec.policy)
 
@@ -226,10 +226,8 @@ class Reconciler:
         previous = self.last
         followed = follow(previous, done)
         # The record comes first, so that what breaks after it is not told with an older decision.
-        if followed.is_new:
-            self.decisions.append(followed.kept)
-        else:
-            self.decisions[-1] = followed.kept
+        earlier = self.decisions if followed.is_new else self.decisions[:-1]
+        self.decisions = (*earlier, followed.kept)[-count_kept(len(self._services.metrics.series)) :]
         self.observed = self.observed or done.problem is None
         self.series.show_reconcile(done, seconds)
         self.series.show_budget(self._services.budget.count_taken(done.scaler))

@@ -59,10 +59,10 @@ class Series:
         """Of the last decision that had some."""
         self.budget_held: int | None = None
         self.last_success = 0.0
-        self.reconciles = Counter[str]()
-        self.decisions = Counter[Reason]()
-        self.stops = Counter[StopOutcome]()
-        self.failures = Counter[str]()
+        self.reconciles: Counter[str] = Counter()
+        self.decisions: Counter[Reason] = Counter()
+        self.stops: Counter[StopOutcome] = Counter()
+        self.failures: Counter[str] = Counter()
         self.containers_launched = 0
         self.tasks_launched = 0
         self.registrations = 0

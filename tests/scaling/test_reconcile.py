@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from controller.core.decision.budget import Place
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
+from controller.core.repeats import MOST_KEPT
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.reconcile import DECISIONS_KEPT
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
 from tests.support.controller import SCALER
@@ -668,10 +668,10 @@ def test_a_hold_that_changes_is_recorded_anew(scene: Scene) -> None:
 def test_the_last_decisions_are_kept(scene: Scene) -> None:
     """So many and no more, the newest last."""
     scaler = scene.scaler(paused=True)
-    for poll in range(DECISIONS_KEPT + 2):
+    for poll in range(MOST_KEPT + 2):
         scene.send(1)
         reasons(scene, scaler, NOW + POLL * poll)
-    assert (3, DECISIONS_KEPT + 2, DECISIONS_KEPT) == (
+    assert (3, MOST_KEPT + 2, MOST_KEPT) == (
         scaler.decisions[0].decision.backlog,
         last(scaler).decision.backlog,
         len(scaler.decisions),
