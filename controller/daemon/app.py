@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import structlog
 
@@ -181,10 +180,11 @@ class Controller:
         return sorted(self._reconcilers.values(), key=lambda reconciler: reconciler.spec.index)
 
     def _find_not_observed(self) -> list[str]:
-        return [reconciler.spec.name for reconciler in self._in_order() if not reconciler.observed]
+        missing = [reconciler.spec for reconciler in self._reconcilers.values() if not reconciler.observed]
+        return [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
 
-    def _status(self) -> dict[str, Any]:
-        return self._running.status(self._in_order(), self._clock.now())
+    def _status(self) -> Iterator[str]:
+        return self._running.write(self._in_order(), self._clock.now())
 
 
 def run(path: Path, signals: Signals, *, dry_run: bool, watch: bool) -> None:
