@@ -50,6 +50,9 @@ class SharedBudget:
         self._lock = Lock()
         self._limit: int | None = None
         self._accounts: dict[str, _Account] = {}
+        self._holders: set[str] = set()
+        """Those that take up some of it, and those in the line: few of ten thousand, and every grant looks at all."""
+        self._line: set[str] = set()
 
     def configure(self, limit: int | None, scalers: Iterable[ScalerSpec]) -> None:
         """Take a configuration; None is no limit. What is known of a scaler that stays is kept."""
@@ -63,6 +66,10 @@ class SharedBudget:
                 )
                 for scaler in scalers
             }
+            self._holders.clear()
+            self._line.clear()
+            for name in self._accounts:
+                self._index(name)
 
     def report(self, scaler: str, held: int) -> None:
         """Take down how many containers count against a scaler's maximum, those in doubt included."""
@@ -87,7 +94,7 @@ class SharedBudget:
                 return 0
             since = now if before.held_since is None else before.held_since
             self._change(scaler, place=Place(since, wanted=wanted))
-            room = self._limit - sum(each.taken for each in self._accounts.values())
+            room = self._limit - sum(self._accounts[name].taken for name in self._holders)
             share = grant_share(room, self._list_claims(), scaler, now)
             self._change(scaler, place=Place(since, share, wanted - share))
             # Taken down in the same breath: a moment later another scaler may have given its part back.
@@ -141,13 +148,20 @@ class SharedBudget:
         """Change an account; one that a reload has removed stays so."""
         if account := self._accounts.get(scaler):
             self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
+            self._index(scaler)
+
+    def _index(self, scaler: str) -> None:
+        account = self._accounts[scaler]
+        (self._holders.add if account.taken else self._holders.discard)(scaler)
+        (self._line.discard if account.place.held_since is None else self._line.add)(scaler)
 
     def _add_up(self, limit: int) -> BudgetUse:
-        return add_up_use(limit, (account.describe(name) for name, account in self._accounts.items()))
+        return add_up_use(limit, (self._accounts[name].describe(name) for name in self._holders))
 
     def _list_claims(self) -> dict[str, Claim]:
+        waiting = ((name, self._accounts[name]) for name in self._line)
         return {
             name: Claim(account.priority, account.place.wanted, account.place.held_since)
-            for name, account in self._accounts.items()
+            for name, account in waiting
             if account.place.held_since is not None
         }
