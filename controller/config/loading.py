@@ -71,6 +71,12 @@ def _collections_put_off() -> Iterator[None]:
 
 def _load(path: Path, content: bytes) -> Loaded:
     source = parse_content(content, path)
+    spec = _build_checked(source)
+    return Loaded(path, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
+
+
+def _build_checked(source: Source) -> ControllerSpec:
+    """Check the document and build what it describes. Raises ConfigError with every problem found."""
     spelling = Spelling()
     data = spelling.correct(source.data)
     configuration, invalid = _validate(data)
@@ -81,8 +87,7 @@ def _load(path: Path, content: bytes) -> Loaded:
     problems = [*source.problems, *source.locate(findings)]
     if problems or configuration is None:
         raise ConfigError(problems)
-    spec = build(configuration)
-    return Loaded(path, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
+    return build(configuration)
 
 
 def _validate(data: Any) -> tuple[Configuration | None, list[Finding]]:
