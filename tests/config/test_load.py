@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from controller.config import AwsSpec, ConfigError, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.config.problems import MAX_PROBLEMS
 from controller.config.schema import MAX_SCALERS
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
@@ -332,3 +335,22 @@ def test_ten_thousand_scalers_are_the_most(tmp_path: Path) -> None:
         loaded(tmp_path, "\n".join([*lines, f"  - {least % (MAX_SCALERS, MAX_SCALERS)}"]))
     expected = "scalers: must have at most 10000 items, not 10001"
     assert [f"{tmp_path / 'config.yaml'}:1:1: {expected}"] == [str(problem) for problem in caught.value.problems]
+
+
+def test_of_very_many_warnings_the_first_are_told(tmp_path: Path) -> None:
+    """A warning for every scaler does not fill a log: a last one says how many more there are."""
+    one = (
+        "{name: s%d, queue: q, demand: {messages_per_container: 1}, task: {definition: w, subnets: [subnet-0a1b2c3d]}}"
+    )
+    lines = ["scalers:", *(f"  - {one % number}" for number in range(MAX_PROBLEMS + 3))]
+    warnings = loaded(tmp_path, "\n".join(lines)).warnings
+    assert [f"scalers[{MAX_PROBLEMS}].queue", ""] == [warning.key for warning in warnings[-2:]]
+    assert "2 more problems from here on" == warnings[-1].message
+
+
+@pytest.mark.parametrize("text", [LEAST, "scalers: []"], ids=["good", "bad"])
+def test_garbage_is_collected_again_after_a_load(tmp_path: Path, text: str) -> None:
+    """The collector rests only while a configuration is loaded, whether or not that goes well."""
+    with suppress(ConfigError):
+        loaded(tmp_path, text)
+    assert gc.isenabled()
