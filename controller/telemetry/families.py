@@ -5,7 +5,7 @@ A value that could not be observed is absent. Known sets of labels are whole fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.core.decision.model import Fleet, Reason
@@ -13,7 +13,10 @@ from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
 from controller.telemetry.series import Series
 
-Values = Mapping[str, float] | float | None
+_REASONS = tuple(reason.value for reason in Reason)
+_STOP_OUTCOMES = tuple(outcome.value for outcome in StopOutcome)
+
+Values = dict[str, float] | float | None
 """One value, or one for each value of the label; None is unknown."""
 
 
@@ -27,6 +30,10 @@ class Family:
     label: str | None
     """Beside ``scaler``."""
     read: Callable[[Series], Values]
+
+
+def _read_counts(counts: Mapping[str, int], known: Iterable[str]) -> Values:
+    return {label: counts.get(label, 0) for label in known}
 
 
 def _read_queue(series: Series) -> Values:
@@ -145,13 +152,13 @@ COUNTERS = (
         "reconciles",
         "Reconciles.",
         "outcome",
-        lambda series: {outcome: series.reconciles[outcome] for outcome in RECONCILE_OUTCOMES},
+        lambda series: _read_counts(series.reconciles, RECONCILE_OUTCOMES),
     ),
     Family(
         "decisions",
         "Decisions.",
         "reason",
-        lambda of: {reason.value: of.decisions[reason] for reason in Reason},
+        lambda series: _read_counts(series.decisions, _REASONS),
     ),
     Family("containers_launched", "Worker containers launched.", None, lambda series: series.containers_launched),
     Family("tasks_launched", "Tasks launched.", None, lambda series: series.tasks_launched),
@@ -159,13 +166,13 @@ COUNTERS = (
         "tasks_stopped",
         "Tasks that have ended.",
         "outcome",
-        lambda series: {outcome.value: series.stops[outcome] for outcome in StopOutcome},
+        lambda series: _read_counts(series.stops, _STOP_OUTCOMES),
     ),
     Family(
         "launch_failures",
         "Launches that did not go through.",
         "reason",
-        lambda series: {fault: series.failures[fault] for fault in series.faults},
+        lambda series: _read_counts(series.failures, series.faults),
     ),
     Family("task_definitions_registered", "Derived revisions registered.", None, lambda series: series.registrations),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from prometheus_client.core import HistogramMetricFamily, Metric, Sample
@@ -67,13 +68,14 @@ class Samples:
         read = self._family.read
         for series in every:
             values = read(series)
-            if isinstance(values, Mapping):
+            if isinstance(values, dict):
                 for label, value in values.items():
                     yield series.scaler, label, value
             elif values is not None:
                 yield series.scaler, "", values
 
 
+@lru_cache(maxsize=1024)  # nearly all are 0, or the same small numbers
 def _format(value: float) -> str:
     written: str = floatToGoString(value)  # type: ignore[no-untyped-call]
     return written

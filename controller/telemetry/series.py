@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
-from controller.core.decision.model import Decision, Numbers, Reason
+from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
@@ -60,8 +60,8 @@ class Series:
         self.budget_held: int | None = None
         self.last_success = 0.0
         self.reconciles: Counter[str] = Counter()
-        self.decisions: Counter[Reason] = Counter()
-        self.stops: Counter[StopOutcome] = Counter()
+        self.decisions: Counter[str] = Counter()
+        self.stops: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.containers_launched = 0
         self.tasks_launched = 0
