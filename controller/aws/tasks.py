@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from controller.aws.answers import read_texts
@@ -39,6 +40,8 @@ class Round:
     """ARNs of known tasks that ECS says it does not know, and does not list."""
     spared: tuple[str, ...] = ()
     """ARNs of known tasks that it lists, and that were not described."""
+    costs: float = 0.0
+    """Seconds for which its calls use the account's rate up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class Tasks:
             tuple(tasks),
             tuple(arn for arn in missing if arn not in listed),
             tuple(arn for arn in listed if arn in spared),
+            (len(told) + ceil(len(listed) / MAX_PER_CALL)) / self._clients.listing_rate.per_second,
         )
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:

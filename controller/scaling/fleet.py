@@ -89,6 +89,8 @@ class Cluster:
         """By family: why its history could not be read, until somebody was told."""
         self.listing_took = 0.0
         """Seconds that the last listing took; 0: none was taken."""
+        self.listing_costs = 0.0
+        """Seconds for which it used the account's rate up, if that is more."""
         self.roster = Roster()
 
     @property
@@ -145,7 +147,8 @@ class Cluster:
             return
         began, began_at = self._clock.elapsed(), self._clock.now()
         try:
-            self._merge(began_at, self._tasks.observe(self._snapshot.ledger, self.roster.find_outline, is_needed))
+            seen = self._tasks.observe(self._snapshot.ledger, self.roster.find_outline, is_needed)
+            self._merge(began_at, seen)
         except SupersededError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours, too, is what those who wait have to be told
@@ -154,6 +157,7 @@ class Cluster:
             return
         self._failure = None
         self.listing_took = self._clock.elapsed() - began
+        self.listing_costs = max(self.listing_took, seen.costs)
 
     def _stands_on(self, began_after: float) -> bool:
         now, failure = self._clock.now(), self._failure
