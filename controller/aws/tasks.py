@@ -76,7 +76,7 @@ class Tasks:
         Pages chain by their tokens; what they list is described beside them. ``find_outline`` tells what is known of a
         task that ECS describes badly or not at all: only that one is odd. Raises AwsError when a call fails, or an
         answer is silent about a task: a listing that lacks a page is unknown, not shorter. Raises SupersededError
-        between two pages once the listing ``is_needed`` no more.
+        once the listing ``is_needed`` no more, which is asked after each answer.
         """
         spared = spare(known.values())
         listed: dict[str, None] = {}
@@ -91,11 +91,14 @@ class Tasks:
                     while len(waiting) >= MAX_PER_CALL:
                         told.append(describers.submit(self._describe, waiting[:MAX_PER_CALL]))
                         del waiting[:MAX_PER_CALL]
-                    if not is_needed():
-                        raise SupersededError
+                    _go_on(is_needed)
                 rest = [*waiting, *(arn for arn in known if arn not in listed)]
                 told += [describers.submit(self._describe, batch) for batch in _cut(rest)]
-                return self._read_round(listed, [each.result() for each in told], spared, find_outline)
+                described = []
+                for each in told:
+                    described.append(each.result())
+                    _go_on(is_needed)
+                return self._read_round(listed, described, spared, find_outline)
         finally:
             # After a failure nothing more is asked, and nobody waits for what is on its way.
             describers.shutdown(wait=False, cancel_futures=True)
@@ -156,6 +159,11 @@ class Tasks:
         missing = [arn for arn, reason in failures.items() if reason == "MISSING" and arn not in tasks]
         unclear = [arn for arn, reason in failures.items() if reason != "MISSING" and arn not in tasks]
         return _Told(tuple(tasks.values()), tuple(missing), (*unclear, *silent))
+
+
+def _go_on(is_needed: Callable[[], bool]) -> None:
+    if not is_needed():
+        raise SupersededError
 
 
 def _cut(arns: Sequence[str]) -> Iterator[Sequence[str]]:
