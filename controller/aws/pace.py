@@ -69,6 +69,11 @@ class Pacer:
         self._bucket = Bucket()
         self._lock = Lock()
 
+    def configure(self, rate: Rate) -> None:
+        """Hold to another rate from now on; what was taken lately still counts."""
+        with self._lock:
+            self._rate = rate
+
     def wait(self, tokens: int, until: float) -> bool:
         """Take ``tokens`` and wait for them; False, with nothing taken, if that would be after ``until``.
 

@@ -80,6 +80,8 @@ class Cluster:
         self._failure: tuple[float, AwsError] | None = None
         """When the last listing failed, and how; None: it did not."""
         self._history_read: set[str] = set()
+        self._newcomers: defaultdict[str, set[str]] = defaultdict(set)
+        """By family: the scalers that have come since its history was read."""
         self.roster = Roster()
 
     @property
@@ -138,6 +140,19 @@ class Cluster:
         with self._changing:
             self._snapshot = _Snapshot.of(self._snapshot.listed_at, enter_started(self._snapshot.ledger, tasks))
 
+    def count_beside(self, scalers: Collection[str]) -> int:
+        """Return the workers of all known tasks but those of these scalers."""
+        by_scaler = self._snapshot.by_scaler
+        return sum(task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks)
+
+    def greet(self, scaler: str, families: Iterable[str]) -> None:
+        """Have the history of a scaler's families read for it alone, though it may have been read for others before."""
+        with self._changing:
+            for family in families:
+                if family in self._history_read or family in self._newcomers:
+                    self._history_read.discard(family)
+                    self._newcomers[family].add(scaler)
+
     def read_history(self, families: Iterable[str]) -> None:
         """Take in how tasks of these families ended before this process began to look, each family once.
 
@@ -148,13 +163,24 @@ class Cluster:
         with self._recalling.enter(_HISTORY):
             for family in families:
                 if family not in self._history_read:
+                    newcomers = frozenset(self._newcomers.get(family, ()))
                     stopping = self._tasks.list_stopping(family, self.roster.find_outline)
-                    self._take_in(stopping)
-                    self._history_read.add(family)
+                    self._take_in(stopping, newcomers)
+                    self._note_read(family, newcomers)
 
-    def _take_in(self, stopping: Iterable[LiveTask | StoppedTask]) -> None:
+    def _note_read(self, family: str, newcomers: Collection[str]) -> None:
+        """Note that a family's history was read for these newcomers; others may have come meanwhile."""
+        with self._changing:
+            if left := self._newcomers.pop(family, set()) - set(newcomers):
+                self._newcomers[family] = left
+            else:
+                self._history_read.add(family)
+
+    def _take_in(self, stopping: Iterable[LiveTask | StoppedTask], newcomers: Collection[str]) -> None:
+        """Take in tasks that were told to stop; their ends for the newcomers alone, if there are some."""
         live = [task for task in stopping if isinstance(task, LiveTask)]
-        self.roster.note_history(date_end(task) for task in stopping if isinstance(task, StoppedTask))
+        ended = [task for task in stopping if isinstance(task, StoppedTask)]
+        self.roster.note_history(date_end(task) for task in ended if not newcomers or task.scaler in newcomers)
         with self._changing:
             ledger = enter_draining(self._snapshot.ledger, live, self._clock.now())
             self._snapshot = _Snapshot.of(self._snapshot.listed_at, ledger)
@@ -190,6 +216,12 @@ class Clusters:
             if cluster not in self._clusters:
                 self._clusters[cluster] = Cluster(self._lister(cluster), self._clock)
             return self._clusters[cluster]
+
+    def count_beside(self, scalers: Collection[str]) -> int:
+        """Return the workers of all known tasks, in every cluster that is listed, but those of these scalers."""
+        with self._lock:
+            clusters = list(self._clusters.values())
+        return sum(cluster.count_beside(scalers) for cluster in clusters)
 
     def keep(self, used: Collection[str]) -> None:
         """Forget every cluster but those that are used.

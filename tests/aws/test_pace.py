@@ -151,6 +151,15 @@ def test_what_was_not_waited_for_is_no_permission() -> None:
     assert (True, False) == (pacer.wait(100, FOREVER), pacer.wait(10, FOREVER))
 
 
+def test_a_changed_pace_holds_from_now_on() -> None:
+    """What was taken before it still has to be made up for."""
+    waits = Waits()
+    pacer = Pacer(RATE, waits.clock())
+    assert pacer.wait(100, FOREVER)
+    pacer.configure(RATE.divide(4))
+    assert (True, [pytest.approx(17.0)]) == (pacer.wait(10, FOREVER), waits.paused)
+
+
 def test_threads_share_one_pace() -> None:
     """Together they are not faster than one: each waits for those before it as well."""
     waits, ready = Waits(), Barrier(8)
