@@ -18,8 +18,6 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.sharding import Candidate, Peers, choose_live
 
-METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
-"""The variable with the address of the task metadata endpoint, which ECS sets in every container."""
 MAX_PER_CALL = 100
 """Tasks that DescribeTasks takes at most in a call."""
 _PREFIX = "service:"
@@ -39,7 +37,7 @@ class PeerLook:
     """Looks for the controllers that share the work with this one."""
 
     def __init__(self, clients: Clients, metadata_uri: str) -> None:
-        """Ask nothing yet; ``metadata_uri`` is the value of METADATA_VARIABLE."""
+        """Ask nothing yet; ``metadata_uri`` is what ECS has put into ``ECS_CONTAINER_METADATA_URI_V4``."""
         self._clients = clients
         self._uri = metadata_uri
         self._fetcher = ContainerMetadataFetcher()

@@ -46,6 +46,14 @@ class Peers:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Peers that are to be looked up: those of the ECS service that this process is a task of."""
+
+    metadata_uri: str
+    """The address of the task's metadata."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A controller's task, as ECS describes it."""
 

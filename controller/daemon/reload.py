@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
+import structlog
+
 from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load, read_content
 
 NEEDS_RESTART = ("name", "aws", "server")
@@ -57,6 +59,11 @@ class ConfigurationFile:
         look = self._look()
         self._note(look)
         self._take(self._load(look))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the file could be read when it was last looked at, whatever was in it."""
+        return self._seen is not None
 
     def reload(self) -> bool:
         """Take the file as it is now: True. Raises ConfigError, and keeps what is in force, when it cannot be taken.
@@ -111,6 +118,12 @@ class ConfigurationFile:
     def _take(self, loaded: Loaded) -> None:
         self.spec, self.hash, self.warnings = loaded.spec, loaded.hash, loaded.warnings
         self.report = ReloadReport(self._now())
+
+
+def report_warnings(configuration: ConfigurationFile) -> None:
+    """Log what works in the configuration that is in force, and is hardly meant."""
+    for warning in configuration.warnings:
+        structlog.get_logger().warning("configuration", warning=str(warning))
 
 
 def _refuse(problems: tuple[Problem, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,13 @@ class Running:
     dry_run: bool
     configuration: ConfigurationFile
 
-    def status(self, reconcilers: Iterable[Reconciler], now: float) -> dict[str, Any]:
-        """Return the whole status as plain data; times are seconds since the epoch, None is unknown or never."""
+    def status(
+        self, reconcilers: Iterable[Reconciler], now: float, shard: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the whole status as plain data; times are seconds since the epoch, None is unknown or never.
+
+        ``shard`` is which part of the work it has; None: all of it.
+        """
         configuration, report = self.configuration, self.configuration.report
         reload = {"at": report.at, "successful": report.error is None, "error": _show_lines(report.error)}
         return {
@@ -37,6 +42,7 @@ class Running:
             "started_at": self.started_at,
             "now": now,
             "dry_run": self.dry_run,
+            "shard": shard,
             "config": {"path": show(str(configuration.path)), "hash": configuration.hash, "last_reload": reload},
             "scalers": [describe_scaler(reconciler) for reconciler in reconcilers],
         }

@@ -10,7 +10,7 @@ from threading import Event, Lock
 from controller.aws.errors import FOR_A_PERSON, Fault, shorten
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
-from controller.core.decision.busy import explain_contradiction
+from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.rest import rests
@@ -22,7 +22,7 @@ from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import explain_error
 from controller.scaling.memory import KnownTask, Memory
-from controller.scaling.observe import ReadBefore
+from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.services import Services
 from controller.telemetry import events
 from controller.telemetry.series import Series
@@ -62,13 +62,14 @@ class Reconciler:
         self._failures = 0
         self._asked = object()
         self._rest = _Rest(0.0, self._asked)
-        self._told_of_contradiction = False
+        self._contradictions = events.Contradictions(spec.name)
         self._retired = Event()
         self._warned: tuple[str, ...] = ()
         self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
         self.decisions: deque[Reconciled] = deque(maxlen=DECISIONS_KEPT)
         self.observed = False
         self.configure(spec)
+        self._target.cluster.greet(spec.name, families_of(spec))
 
     def configure(self, spec: ScalerSpec) -> None:
         """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
@@ -105,6 +106,16 @@ class Reconciler:
                 self.series.forget()
             finally:
                 self._lock.release()
+
+    def let_go(self) -> bool:
+        """Retire, unless a launch is under way or in doubt, which only this process knows of; say whether it has."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now()):
+                    self._retired.set()
+            finally:
+                self._lock.release()
+        return self._retired.is_set()
 
     @property
     def last(self) -> Reconciled | None:
@@ -188,7 +199,7 @@ class Reconciler:
         done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
         self._record(done, self._services.clock.elapsed() - began)
         self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
-        self._tell_of_contradiction(turn.decision)
+        self._contradictions.look_at(turn.decision)
         self._back_off(turn, spec.policy.poll_interval, asked)
         return turn.decision.look_again_at
 
@@ -214,17 +225,6 @@ class Reconciler:
         self.series.show_budget(self._services.budget.count_taken(done.scaler))
         if followed.is_said:
             events.report_decision(followed.kept, previous)
-
-    def _tell_of_contradiction(self, decision: Decision) -> None:
-        """Log once that workers seem to be busy without a message in flight; again only after some were in flight."""
-        queue, fleet = decision.queue, decision.fleet
-        if queue is not None and queue.in_flight:
-            self._told_of_contradiction = False
-        since = decision.numbers.contradicted_since if decision.numbers else None
-        if queue and fleet and since is not None and not self._told_of_contradiction:
-            self._told_of_contradiction = True
-            text = explain_contradiction(queue, fleet, since, decision.at)
-            events.report_contradiction(self.spec.name, text)
 
     def _back_off(self, turn: Turn, poll_interval: float, asked: object) -> None:
         """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""

@@ -12,6 +12,7 @@ from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.pace import Pacer
+from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.queue import Queue
 from controller.aws.run_task import run_task
@@ -19,6 +20,7 @@ from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
+from controller.core.decision.slots import WINDOWS_PER_SLOT
 from controller.scaling.budget import SharedBudget
 from controller.scaling.cycle import Aim
 from controller.scaling.fleet import Cluster, Clusters
@@ -42,6 +44,10 @@ class Services:
     budget: SharedBudget
     metrics: Metrics
     clock: Clock
+    pacer: Pacer
+    """How fast all scalers together start tasks."""
+    look_for_peers: Callable[[str], PeerLook]
+    """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
@@ -72,8 +78,10 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         polls=polls,
         clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.begin_look), clock),
         launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
-        budget=SharedBudget(),
+        budget=SharedBudget(WINDOWS_PER_SLOT * spec.aws.consistency_window),
         metrics=metrics,
         clock=clock,
+        pacer=pacer,
+        look_for_peers=partial(PeerLook, clients),
         renew=renew,
     )
