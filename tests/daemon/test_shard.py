@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tests.support.aws import eventually, run_tasks
-from tests.support.crew import hold_a_call_of
+from tests.support.crew import QUEUES, hold_a_call_of
 from tests.support.daemon import CLIENT, SOON
 
 if TYPE_CHECKING:
@@ -56,13 +57,19 @@ def test_one_that_stands_still_and_goes_on_launches_nothing_twice(crew: Crew) ->
 
 
 def test_numbered_controllers_share_without_asking_ecs(crew: Crew) -> None:
-    """Outside ECS each is told which of how many it is."""
+    """Outside ECS each is told which of how many it is; a reload gives what it adds to one of them."""
     tasks = crew.enlist(2)
     members = [crew.run(task, shard=f"{number}/2") for number, task in enumerate(tasks, 1)]
     crew.share(*members)
     shards = [{key: member.daemon.status()["shard"][key] for key in ("index", "of")} for member in members]
     assert [{"index": 1, "of": 2}, {"index": 2, "of": 2}] == shards
     assert [] == [call for call in crew.aws.journal.calls("ecs", "ListTasks") if "serviceName" in call.parameters]
+    before = [set(member.owned) for member in members]
+    for member in members:
+        member.daemon.reload(crew.wanted(*QUEUES[1:], "added"))
+    after = [set(member.owned) for member in members]
+    assert sorted([*QUEUES[1:], "added"]) == sorted(chain(*after))
+    assert [owned - {QUEUES[0]} for owned in before] == [owned - {"added"} for owned in after]
 
 
 def test_one_without_peers_owns_nothing_and_says_why(crew: Crew) -> None:

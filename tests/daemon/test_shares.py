@@ -8,6 +8,7 @@ import pytest
 
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.sharding import LookedUp, read_numbers
+from controller.daemon.contact import REACHED_WITHIN
 from controller.daemon.shard import Shard
 from controller.sandbox.aws import Disturbance
 from controller.scaling.reconcile import Reconciler
@@ -111,3 +112,13 @@ def test_the_pace_of_launches_is_divided(scene: Scene) -> None:
     shard.choose([], {})
     waits = [scene.services.pacer.wait(tasks, scene.clock.now) for tasks in (34, 33)]
     assert [False, True] == waits
+
+
+def test_any_answer_to_any_of_its_requests_shows_that_aws_is_reached(scene: Scene) -> None:
+    """Those of its polls as well as those of its looks."""
+    shard, scaler = shard_of(scene), scene.scaler()
+    for ask in (scaler.reconcile, shard.look):
+        scene.clock.now += REACHED_WITHIN + 1
+        assert "neither SQS nor ECS has answered for 3m1s" == shard.find_cut_off([scaler])
+        ask()
+        assert shard.find_cut_off([scaler]) is None

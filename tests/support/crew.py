@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from controller.core.sharding import find_owner
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
-from tests.support.daemon import CREDENTIALS, SOON, Daemon, configuration, end, launch, scaler
+from tests.support.daemon import CREDENTIALS, SOON, Daemon, Document, configuration, end, launch, scaler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,8 +62,8 @@ class Crew:
         """Start so many; the first has the most scalers."""
         return [self.run(task) for task in self.enlist(number)]
 
-    def run(self, task: TaskView, within: Sequence[str] = (), shard: str = "auto") -> Member:
-        """Start the controller that a task is."""
+    def wanted(self, *names: str) -> Document:
+        """Return the configuration that all have, with scalers for these queues."""
         scalers = [
             scaler(
                 name,
@@ -73,14 +73,18 @@ class Crew:
                 max_containers=2 * MESSAGES,
                 task_max_containers_per_task=1,
             )
-            for name in QUEUES
+            for name in names
         ]
         wanted = configuration(self.aws, *scalers, **self.further)
         wanted["aws"] |= {"launch_rate": {"tasks_per_second": 1000, "burst": 1000}}
+        return wanted
+
+    def run(self, task: TaskView, within: Sequence[str] = (), shard: str = "auto") -> Member:
+        """Start the controller that a task is."""
         directory = self.directory / task.id
         directory.mkdir()
         variables = CREDENTIALS | {"ECS_CONTAINER_METADATA_URI_V4": task.containers[0].metadata_uri}
-        daemon = launch(directory, wanted, "--shard", shard, variables=variables, within=within)
+        daemon = launch(directory, self.wanted(*QUEUES), "--shard", shard, variables=variables, within=within)
         self.ending.callback(end, daemon.process)
         self.members.append(member := Member(daemon, task))
         return member
