@@ -18,7 +18,7 @@ from controller.core.decision.model import Decision
 from controller.core.decision.policy import SlotPolicy
 from controller.core.decision.slots import Slot, open_slot, slot_at, slot_numbered
 from controller.core.record import LaunchResult
-from controller.scaling import launch
+from controller.scaling import launch, reconcile
 from controller.scaling.launch import Enter, Launcher
 from controller.telemetry.series import Series
 
@@ -124,6 +124,11 @@ def going_on_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
 def doubts_uncounted(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: a call of unknown outcome counts for nothing."""
     patch.setattr(limits, "keep_pending", lambda *_: ())
+
+
+def doubts_given_up(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9: a scaler is let go of to another controller although something of it is in doubt."""
+    patch.setattr(reconcile, "keep_pending", lambda *_: ())
 
 
 def doubts_judged_at_the_decision(patch: pytest.MonkeyPatch) -> None:
