@@ -64,10 +64,10 @@ class PeerLook:
         with self._clients.asking("the task metadata endpoint", None):
             told = self._fetcher.retrieve_full_uri(f"{self._uri}/task")
             itself = _Self(read_text(told["TaskARN"]), read_text(told["Cluster"]))
-        region = itself.arn.split(":")[3]
+            region = itself.arn.split(":")[3]
         if region != self._clients.region:
-            told = f"this task runs in {region} and the queues are in {self._clients.region}"
-            raise AwsError(Fault.INVALID, f"{told}, so its peers cannot be found: {_NUMBER_THEM}")
+            where = f"this task runs in {region} and the queues are in {self._clients.region}"
+            raise AwsError(Fault.INVALID, f"{where}, so its peers cannot be found: {_NUMBER_THEM}")
         return itself
 
     def _find_service(self, itself: _Self) -> str:

@@ -11,7 +11,7 @@ Two that disagree for a while both poll a scaler, or neither does. A launch stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import Thread
 from typing import Any
 
@@ -103,7 +103,7 @@ class Shard:
             structlog.get_logger().warning("other controllers not found", error=problem, text=kept)
         self._problem = problem
 
-    def choose(self, scalers: Iterable[ScalerSpec], held: Mapping[str, Reconciler]) -> tuple[ScalerSpec, ...]:
+    def choose(self, scalers: Sequence[ScalerSpec], held: Mapping[str, Reconciler]) -> tuple[ScalerSpec, ...]:
         """Return the scalers to look after; of those ``held`` until now, whatever is not kept is let go.
 
         The rates and the budget that all controllers share are divided accordingly.
