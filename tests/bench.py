@@ -28,6 +28,7 @@ from controller.telemetry import log
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.measured import resident
+from tests.support.steps import run_through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,13 +182,15 @@ def _scheduled(spec: ControllerSpec) -> float:
     quick = replace(scaler, policy=replace(scaler.policy, poll_interval=PACE))
     services = connect(spec, MACHINE_CLOCK, dry_run=False)
     reconciler = Reconciler(quick, services)
-    schedule = Schedule(MACHINE_CLOCK, services.polls, Progress(MACHINE_CLOCK, PATIENCE), lambda _: None)
+    schedule = Schedule(
+        MACHINE_CLOCK, services.polls, services.listers, Progress(MACHINE_CLOCK, PATIENCE), lambda _: None
+    )
 
     def done() -> int:
         return services.metrics.series[scaler.name].reconciles["held"]
 
-    reconciler.reconcile()
-    reconciler.reconcile()
+    for _ in range(2):
+        run_through(reconciler.reconcile(), MACHINE_CLOCK.pause)
     first, began = done(), time.process_time()
     schedule.start()
     schedule.add(reconciler, 0)

@@ -75,7 +75,7 @@ def _bare(url: str) -> float:
 
 async def _polled(url: str) -> float:
     """Return the CPU seconds of one read on an event loop."""
-    spec = AwsSpec("us-east-1", url, 5.0, 5.0, Rate(per_second=20.0, burst=100))
+    spec = AwsSpec("us-east-1", url, 5.0, 5.0, Rate(per_second=20.0, burst=100), Rate(per_second=20.0, burst=100))
     polls = QueuePolls(Clients(spec, "bench", lambda *_: None, machine_clock(Event())))
     await _read_all(polls.read_counts, QUEUES)  # makes the client, and what is kept of each queue
     began = time.process_time()

@@ -1,20 +1,21 @@
 """Measures a daemon with very many idle queues beside a bare boto3 loop of the same run. Prints; asserts nothing.
 
 Run with ``python -m tests.bench_scale 1000 10000``. AWS is a process of its own that speaks TLS and answers at once;
-the CPU is that of the daemon alone.
+the CPU is that of the daemon alone. Each of ``MEASUREMENTS`` is one line, made on the same daemon one after the other.
 """
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
 import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,43 +23,186 @@ import boto3
 import yaml
 
 from controller.aws.queue import COUNTS
-from tests.support.loopback import count_messages, make_answer, make_certificate
-from tests.support.measured import cpu, listen, resident
+from tests.support.loopback import make_certificate
+from tests.support.measured import cpu, peak, resident
+from tests.support.tally import INTERVAL, QUEUE, Tally, tallying
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+    from collections.abc import Callable, Iterator
 
-INTERVAL = 10
-"""Seconds between two polls of a queue."""
 MEASURED = 4
 """Intervals over which a daemon is measured, once all its queues were polled thrice."""
 BARE_CALLS = 1_000
-KIND = {"Content_Type": "application/x-amz-json-1.0", "x_amzn_RequestId": "0" * 36}
-COUNTED = make_answer(count_messages(), **KIND)
-LISTED = make_answer({"taskArns": []}, **KIND)
-_QUEUE = re.compile(rb"bench-(\d+)\"")
+PATIENCE = 120.0
+"""Seconds that anything may take at most."""
+ACCEPT = {"/metrics": "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2", "/status": "*/*"}
+"""What Prometheus asks for by default, and what anybody does."""
+
+
+@dataclass
+class Run:
+    """A daemon on so many idle queues."""
+
+    folder: Path
+    tally: Tally
+    queues: int
+    bare: float
+    """CPU seconds of one call of a plain boto3 client."""
+    began: float
+    port: int
+    daemon: subprocess.Popen[bytes]
+    idle: float = 0.0
+    """CPU seconds a second, while there is nothing to do but to poll."""
+
+    def configure(self, first: int, last: int) -> None:
+        """Write a configuration of the queues from the first up to the last."""
+        _configure(self.folder, self.tally.url, self.port, range(first, last))
+
+    def get(self, path: str) -> int:
+        """Ask for a page as compressed as can be, and return its size, bytes."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.request("GET", path, headers={"Accept": ACCEPT[path], "Accept-Encoding": "gzip"})
+        size = len(connection.getresponse().read())
+        connection.close()
+        return size
+
+    def reload(self) -> None:
+        """Have the file taken, and wait until it is."""
+        before = self._count_taken()
+        self.daemon.send_signal(signal.SIGHUP)
+        _wait(lambda: self._count_taken() > before, self.daemon, every=0.05)
+
+    def _count_taken(self) -> int:
+        return (self.folder / "log").read_bytes().count(b'"configuration taken"')
 
 
 def main() -> None:
-    """Print a line for each number of queues."""
+    """Print what is measured for each number of queues."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "NO_PROXY": "localhost"}
-    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AWS_CA_BUNDLE"] = make_certificate(Path(folder)).path
-        ours, theirs = context.Pipe()
-        server = context.Process(target=_serve, args=(folder, theirs), daemon=True)
-        server.start()
-        url = f"https://localhost:{ours.recv()}"
-        bare = _bare(url)
-        for queues in map(int, sys.argv[1:] or ["1000"]):
-            _measure(Path(folder), url, queues, ours, bare)
-        server.terminate()
+        with tallying(folder) as tally:
+            bare = _bare(tally.url)
+            for queues in map(int, sys.argv[1:] or ["1000"]):
+                with _running(Path(folder), tally, queues, bare) as run:
+                    for measure in MEASUREMENTS:
+                        sys.stdout.write(f"{queues} queues, {measure(run)}\n")
+                        sys.stdout.flush()
+
+
+def measure_idle(run: Run) -> str:
+    """Measure the polls of idle queues, and what the process takes."""
+    _wait(lambda: run.tally.tell().polls >= 3 * run.queues, run.daemon)
+    ready = time.monotonic() - run.began
+    run.tally.begin()
+    used, at = cpu(run.daemon.pid), time.monotonic()
+    time.sleep(MEASURED * INTERVAL)
+    used, took = cpu(run.daemon.pid) - used, time.monotonic() - at
+    told = run.tally.tell()
+    run.idle = used / took
+    return (
+        f"idle: {run.idle:.3f} core; a poll {used / told.polls * 1e3:.3f} ms, {used / told.polls / run.bare:.2f} of a "
+        f"bare boto3 call ({run.bare * 1e3:.2f} ms), {told.requests / told.polls:.2f} requests; "
+        f"{told.polls / (took / INTERVAL * run.queues):.3f} of the polls made, off by p50 {told.at(0.5):.2f} s "
+        f"p99 {told.at(0.99):.2f} s; three polls of each {ready:.0f} s after the start; {_say_memory(run)}"
+    )
+
+
+def measure_scrapes(run: Run) -> str:
+    """Measure scrapes in the format that Prometheus asks for."""
+    return _act(run, "a scrape", lambda: run.get("/metrics"), times=3)
+
+
+def measure_status(run: Run) -> str:
+    """Measure /status."""
+    return _act(run, "/status", lambda: run.get("/status"), times=3)
+
+
+def measure_same_reload(run: Run) -> str:
+    """Measure a reload that changes nothing."""
+    return _act(run, "a reload of the same", run.reload)
+
+
+def measure_removal(run: Run) -> str:
+    """Measure a reload that removes half of the scalers."""
+    run.configure(0, (run.queues + 1) // 2)
+    return _act(run, "half removed", run.reload)
+
+
+def measure_addition(run: Run) -> str:
+    """Measure a reload that adds them again."""
+    run.configure(0, run.queues)
+    return _act(run, "half added", run.reload)
+
+
+def measure_exit(run: Run) -> str:
+    """Measure how long a stop takes while a reload is under way."""
+    run.configure(0, (run.queues + 1) // 2)
+    run.daemon.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    stopping = time.monotonic()
+    run.daemon.send_signal(signal.SIGTERM)
+    code = run.daemon.wait(PATIENCE)
+    return f"exit {code} in {time.monotonic() - stopping:.1f} s, in the middle of a reload"
+
+
+MEASUREMENTS: tuple[Callable[[Run], str], ...] = (
+    measure_idle,
+    measure_scrapes,
+    measure_status,
+    measure_same_reload,
+    measure_removal,
+    measure_addition,
+    measure_exit,
+)
+
+
+def _act(run: Run, what: str, act: Callable[[], int | None], times: int = 1) -> str:
+    """Do something, and measure what it takes beside the polls, and how late those are in the interval that follows."""
+    run.tally.begin(below=(run.queues + 1) // 2)
+    used, at = cpu(run.daemon.pid), time.monotonic()
+    size = 0
+    try:
+        for _ in range(times):
+            size = act() or 0
+    except HTTPException as error:  # an answer that is not taken in time is cut off, and the rest still measured
+        what += f" ({error!r})"
+    used, took = cpu(run.daemon.pid) - used, time.monotonic() - at
+    time.sleep(INTERVAL + 1)
+    told = run.tally.tell()
+    return (
+        f"{what}: {max(0.0, used - took * run.idle) / times:.2f} s of CPU, {took / times:.2f} s"
+        + (f", {size / 1e6:.2f} MB" if size else "")
+        + f"; polls meanwhile off by p50 {told.at(0.5):.2f} s p99 {told.at(0.99):.2f} s at most {told.at(1):.2f} s; "
+        + _say_memory(run)
+    )
+
+
+def _say_memory(run: Run) -> str:
+    return f"{resident(run.daemon.pid):.0f} MB, at most {peak(run.daemon.pid):.0f}"
+
+
+@contextmanager
+def _running(folder: Path, tally: Tally, queues: int, bare: float) -> Iterator[Run]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    tally.forget()
+    config = _configure(folder, tally.url, port, range(queues))
+    command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
+    began = time.monotonic()
+    with (folder / "log").open("wb") as log:
+        daemon = subprocess.Popen(command, stderr=log)
+    try:
+        yield Run(folder, tally, queues, bare, began, port, daemon)
+    finally:
+        daemon.kill()
+        daemon.wait(PATIENCE)
 
 
 def _bare(url: str) -> float:
     """Return the CPU seconds of one call of a plain boto3 client, a hundred a second."""
     client = boto3.client("sqs", region_name="us-east-1", endpoint_url=url)
-    queue = "https://sqs.us-east-1.amazonaws.com/123456789012/bench-0"
+    queue = QUEUE.format(0)
     client.get_queue_attributes(QueueUrl=queue, AttributeNames=list(COUNTS))  # type: ignore[arg-type]
     began = time.process_time()
     for number in range(BARE_CALLS):
@@ -68,120 +212,44 @@ def _bare(url: str) -> float:
     return (time.process_time() - began) / BARE_CALLS
 
 
-def _measure(folder: Path, url: str, queues: int, server: Connection, bare: float) -> None:
-    """Run a daemon on so many idle queues, and print what it takes."""
-    server.send("forget")
-    config = _configure(folder, url, queues)
-    command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
-    began = time.monotonic()
-    with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen(command, stderr=log)
-    try:
-        _wait_for_polls(server, 3 * queues, daemon)
-        ready = time.monotonic() - began
-        server.send("forget")
-        used, at = cpu(daemon.pid), time.monotonic()
-        time.sleep(MEASURED * INTERVAL)
-        used, took = cpu(daemon.pid) - used, time.monotonic() - at
-        told = _ask(server)
-        megabytes = resident(daemon.pid)
-        stopping = time.monotonic()
-        daemon.send_signal(signal.SIGTERM)
-        code = daemon.wait(60)
-        stopped = time.monotonic() - stopping
-    finally:
-        daemon.kill()
-    polls = told["polls"]
-    late = sorted(told["late"])
-    spread = [late[int(share * (len(late) - 1))] for share in (0.5, 0.99)] if late else [0.0, 0.0]
-    made = polls / (took / INTERVAL * queues)
-    sys.stdout.write(
-        f"{queues} queues: {used / took:.3f} core, {megabytes:.0f} MB; a poll {used / polls * 1e3:.3f} ms, "
-        f"{used / polls / bare:.2f} of a bare boto3 call ({bare * 1e3:.2f} ms), {told['requests'] / polls:.2f} "
-        f"requests; {made:.3f} of the polls made, off by p50 {spread[0]:.2f} s p99 {spread[1]:.2f} s; "
-        f"three polls of each {ready:.0f} s after the start; exit {code} in {stopped:.1f} s\n"
-    )
-    sys.stdout.flush()
-
-
-def _configure(folder: Path, url: str, queues: int) -> Path:
-    task = {"cluster": "bench", "definition": "bench", "container": "worker", "subnets": ["subnet-0a1b2c3d"]}
+def _configure(folder: Path, url: str, port: int, numbers: range) -> Path:
+    """Write a file as a generator of such files would: each scaler whole, without aliases."""
     content: dict[str, Any] = {
         "name": "bench",
         "aws": {"region": "us-east-1", "endpoint_url": url},
         "poll_interval": f"{INTERVAL}s",
-        "log": {"level": "warning", "format": "json"},
-        "server": {"host": "127.0.0.1", "port": 0},
-        "scalers": [
-            {
-                "name": f"bench-{number}",
-                "queue": f"https://sqs.us-east-1.amazonaws.com/123456789012/bench-{number}",
-                "demand": {"messages_per_container": 1},
-                "task": task,
-            }
-            for number in range(queues)
-        ],
+        "log": {"level": "info", "format": "json"},
+        "server": {"host": "127.0.0.1", "port": port},
+        "scalers": [_describe_scaler(number) for number in numbers],
     }
     path = folder / "config.yaml"
     path.write_text(yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)), encoding="utf-8")
     return path
 
 
-def _wait_for_polls(server: Connection, polls: int, daemon: subprocess.Popen[bytes]) -> None:
-    while _ask(server)["polls"] < polls:
-        if daemon.poll() is not None:
-            raise SystemExit(f"the daemon has ended with {daemon.returncode}")
-        time.sleep(0.5)
+def _describe_scaler(number: int) -> dict[str, Any]:
+    return {
+        "name": f"bench-{number}",
+        "queue": QUEUE.format(number),
+        "demand": {"messages_per_container": 1},
+        "max_containers": 20,
+        "cooldown": {"launch": "30s", "fall": "5m"},
+        "task": {
+            "cluster": "bench",
+            "definition": "bench",
+            "container": "worker",
+            "subnets": ["subnet-0a1b2c3d"],
+            "environment": {"QUEUE": f"bench-{number}"},
+        },
+    }
 
 
-def _ask(server: Connection) -> dict[str, Any]:
-    server.send("tell")
-    told: dict[str, Any] = server.recv()
-    return told
-
-
-class _Tally:
-    """What was asked: polls by queue, and how far their intervals were off."""
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self.polls = self.requests = 0
-        self.late: list[float] = []
-        self.last: dict[bytes, float] = {}
-
-    def note(self, data: bytes) -> bytes:
-        """Take in a request and return its answer."""
-        self.requests += 1
-        found = _QUEUE.search(data)
-        if found is None:
-            return LISTED
-        self.polls += 1
-        now, queue = time.monotonic(), found[1]
-        if queue in self.last:
-            self.late.append(abs(now - self.last[queue] - INTERVAL))
-        self.last[queue] = now
-        return COUNTED
-
-
-def _serve(folder: str, pipe: Connection) -> None:
-    tally = _Tally()
-
-    def answer() -> None:
-        if pipe.recv() == "forget":
-            tally.forget()
-        else:
-            pipe.send({"polls": tally.polls, "requests": tally.requests, "late": tally.late})
-
-    async def serve() -> None:
-        server = await listen(folder, tally.note)
-        asyncio.get_running_loop().add_reader(pipe.fileno(), answer)
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(serve())
+def _wait(condition: Callable[[], bool], daemon: subprocess.Popen[bytes], every: float = 0.5) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit(f"the daemon does not get there; its exit code is {daemon.poll()}")
+        time.sleep(every)
 
 
 if __name__ == "__main__":

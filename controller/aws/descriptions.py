@@ -75,6 +75,7 @@ def read_task(
             if not told
         ),
         family=_read_family(task),
+        alone=len(workers) == len(_list_containers(task)) == 1,
     )
 
 

@@ -12,6 +12,8 @@ from controller.core.decision.rate import Bucket, Rate, take
 FIRST_BACK_OFF = 1.0
 """Seconds for which an operation rests after it was throttled once."""
 MAX_BACK_OFF = 30.0
+WAITED_OUT = 2.0
+"""Seconds of a rest that a listing waits for."""
 NEVER = float("-inf")
 
 
@@ -60,29 +62,27 @@ class BackOff:
         return self._rests.get(operation, (NEVER, NEVER))
 
 
-class Pacer:
-    """Holds what is shared by all scalers to a rate; whoever is too fast waits."""
+class ListingPace:
+    """Holds the calls of listings to the account's rate. Those who make them may wait: they have threads of their own.
 
-    def __init__(self, rate: Rate, clock: Clock) -> None:
+    An operation that rests for a short time is waited for as well, instead of giving a listing of many pages up for it.
+    """
+
+    def __init__(self, rate: Rate, back_off: BackOff, clock: Clock) -> None:
         self._rate = rate
+        self._back_off = back_off
         self._clock = clock
         self._bucket = Bucket()
         self._lock = Lock()
 
-    def configure(self, rate: Rate) -> None:
-        """Hold to another rate from now on; what was taken lately still counts."""
+    def wait(self, operation: str) -> None:
+        """Wait until a call of the operation keeps to the rate, or the process is to stop."""
         with self._lock:
-            self._rate = rate
-
-    def wait(self, tokens: int, until: float) -> bool:
-        """Take ``tokens`` and wait for them; False, with nothing taken, if that would be after ``until``.
-
-        False as well when the process is to stop meanwhile.
-        """
-        with self._lock:
-            now = self._clock.now()
-            bucket, seconds = take(self._rate, self._bucket, tokens, now)
-            if seconds > 0 and now + seconds > until:
-                return False
-            self._bucket = bucket
-        return seconds == 0 or not self._clock.pause(seconds)
+            self._bucket, seconds = take(self._rate, self._bucket, 1, self._clock.elapsed())
+        if seconds > 0:
+            self._clock.pause(seconds)
+        try:
+            self._back_off.check(operation)
+        except RestingError as rest:
+            if rest.seconds <= WAITED_OUT:
+                self._clock.pause(rest.seconds)

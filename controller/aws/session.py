@@ -17,7 +17,7 @@ from controller.aws.credentials import Credentials
 from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
 from controller.aws.outcomes import judge_request, refuse_broken
-from controller.aws.pace import BackOff
+from controller.aws.pace import BackOff, ListingPace
 from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
@@ -41,6 +41,8 @@ MAX_CONNECTIONS = 32
 """As many as there are threads that reconcile."""
 ASKED_WITHIN = 60.0
 """Seconds after which no further call of one conversation is begun: a listing has as many calls as there are pages."""
+LISTING = frozenset({"ListTasks", "DescribeTasks"})
+"""The operations of a listing; an account has one rate for both."""
 RENEW_EVERY = 30.0
 """Seconds from one renewal after a denial to the next, at least: a policy that denies may do so for days."""
 
@@ -73,6 +75,7 @@ class Clients:
         """By role: a client, and the session that it was made of."""
         self._lock = Lock()
         self._back_off = BackOff(clock)
+        self._listing_pace = ListingPace(spec.listing_rate, self._back_off, clock)
         self._denial_heeded_at = float("-inf")
 
     def renew(self) -> None:
@@ -198,6 +201,8 @@ class Clients:
         course = current_course()
         if self.clock.elapsed() > course.until:
             raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
+        if model.name in LISTING:
+            self._listing_pace.wait(model.name)
         self.admit(model.name)
 
     def _note_start(self, request: Any, event_name: str, **_event: object) -> None:

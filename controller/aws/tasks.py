@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,21 @@ from controller.aws.answers import read_texts
 from controller.aws.descriptions import FindAttendants, FindOutline, find_none, guess_task, read_task
 from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
+from controller.core.decision.ledger import Ledger
+from controller.core.decision.looks import spare
 from controller.core.decision.task import LiveTask, StoppedTask
 
 MAX_PER_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""
+DESCRIBERS = 4
+"""Calls that describe at the same time: with a page that is listed meanwhile, about what the account's rate allows."""
+
+
+class SupersededError(AwsError):
+    """A listing was given up, since one that begins later is needed; nothing is known by it."""
+
+    def __init__(self) -> None:
+        super().__init__(Fault.UNREACHABLE, "the listing was given up for a later one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,8 @@ class Round:
     """Those that ECS describes, and as well as they can be guessed those that it lists and does not describe."""
     missing: tuple[str, ...]
     """ARNs of known tasks that ECS says it does not know, and does not list."""
+    spared: tuple[str, ...] = ()
+    """ARNs of known tasks that it lists, and that were not described."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +67,52 @@ class Tasks:
         self._cluster = cluster
         self._started_by = started_by
 
-    def observe(self, known: Iterable[str], find_outline: FindOutline) -> Round:
-        """List the controller's tasks, and describe them and the ``known`` ones.
+    def observe(self, known: Ledger, find_outline: FindOutline, is_needed: Callable[[], bool] = lambda: True) -> Round:
+        """List the controller's tasks, and describe them and the ``known`` ones, but for those that are spared.
 
-        ``find_outline`` tells what is known of a task that ECS describes badly or not at all: only that one is odd.
-        Raises AwsError when a call fails, or an answer is silent about a task: a listing that lacks a page is unknown,
-        not shorter.
+        Pages chain by their tokens; what they list is described beside them. ``find_outline`` tells what is known of a
+        task that ECS describes badly or not at all: only that one is odd. Raises AwsError when a call fails, or an
+        answer is silent about a task: a listing that lacks a page is unknown, not shorter. Raises SupersededError
+        between two pages once the listing ``is_needed`` no more.
         """
-        with self._asking():
-            listed = list(self._list())
-            arns = list(dict.fromkeys((*listed, *known)))
-            told = [self._describe(batch) for batch in _cut(arns)]
-            now = self._clients.clock.now()
-            described = (task for each in told for task in each.tasks)
-            missing = dict.fromkeys(arn for each in told for arn in each.missing)
-            # A task that is listed is there, whatever the descriptions say.
-            there = missing.keys() & listed
-            odd = [*(arn for each in told for arn in each.odd), *(arn for arn in missing if arn in there)]
-            attendants = self._begin_look()
-            tasks = [read_task(task, find_outline, now, attendants) for task in described]
-            tasks += [guess_task(arn, find_outline, now) for arn in odd]
-            return Round(tuple(tasks), tuple(arn for arn in missing if arn not in there))
+        spared = spare(known.values())
+        listed: dict[str, None] = {}
+        told: list[Future[_Told]] = []
+        waiting: list[str] = []
+        describers = ThreadPoolExecutor(DESCRIBERS, "describe")
+        try:
+            with self._asking():
+                for page in self._list():
+                    waiting += [arn for arn in page if arn not in spared and arn not in listed]
+                    listed.update(dict.fromkeys(page))
+                    while len(waiting) >= MAX_PER_CALL:
+                        told.append(describers.submit(self._describe, waiting[:MAX_PER_CALL]))
+                        del waiting[:MAX_PER_CALL]
+                    if not is_needed():
+                        raise SupersededError
+                rest = [*waiting, *(arn for arn in known if arn not in listed)]
+                told += [describers.submit(self._describe, batch) for batch in _cut(rest)]
+                return self._read_round(listed, [each.result() for each in told], spared, find_outline)
+        finally:
+            # After a failure nothing more is asked, and nobody waits for what is on its way.
+            describers.shutdown(wait=False, cancel_futures=True)
+
+    def _read_round(
+        self, listed: Collection[str], told: Sequence[_Told], spared: Collection[str], find_outline: FindOutline
+    ) -> Round:
+        now = self._clients.clock.now()
+        described = (task for each in told for task in each.tasks)
+        missing = dict.fromkeys(arn for each in told for arn in each.missing)
+        # A task that is listed is there, whatever the descriptions say.
+        odd = [*(arn for each in told for arn in each.odd), *(arn for arn in missing if arn in listed)]
+        attendants = self._begin_look()
+        tasks = [read_task(task, find_outline, now, attendants) for task in described]
+        tasks += [guess_task(arn, find_outline, now) for arn in odd]
+        return Round(
+            tuple(tasks),
+            tuple(arn for arn in missing if arn not in listed),
+            tuple(arn for arn in listed if arn in spared),
+        )
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the controller's tasks of a family that were told to stop: those that drain, and those that ended.
@@ -93,14 +132,17 @@ class Tasks:
         """Turn whatever goes wrong into an AwsError: what an answer of another shape was to say is unknown."""
         return self._clients.asking(f'cluster "{self._cluster}"', "task.cluster")
 
-    def _list(self) -> Iterator[str]:
+    def _list(self) -> Iterator[list[str]]:
         pages = self._clients.ecs().get_paginator("list_tasks")
         for page in pages.paginate(cluster=self._cluster, startedBy=self._started_by):
-            yield from read_texts(page["taskArns"])
+            yield read_texts(page["taskArns"])
 
     def _describe(self, arns: Sequence[str]) -> _Told:
-        """Describe up to 100 tasks. Raises AwsError when the answer is silent about one of them."""
-        answer = self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns)
+        """Describe up to 100 tasks. Raises AwsError, also when the answer is silent about one of them."""
+        with self._asking():
+            return self._read_told(arns, self._clients.ecs().describe_tasks(cluster=self._cluster, tasks=arns))
+
+    def _read_told(self, arns: Sequence[str], answer: Mapping[str, Any]) -> _Told:
         tasks = {task["taskArn"]: task for task in _list_named(answer["tasks"], "taskArn", arns)}
         failures = {each["arn"]: each.get("reason") for each in _list_named(answer["failures"], "arn", arns)}
         silent = [arn for arn in arns if arn not in tasks and arn not in failures]

@@ -20,7 +20,7 @@ TIMEOUT = 5.0
 MAX_SECONDS = 30.0
 """Seconds that the whole answer may take."""
 MAX_BYTES = 256 << 20
-"""Of an answer: above what 2,000 scalers with all their decisions take."""
+"""Of an answer: above what 10,000 scalers take, with all that is kept of their decisions."""
 CHUNK = 1 << 16
 """Bytes that are read at a time, at most."""
 

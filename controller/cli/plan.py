@@ -29,8 +29,8 @@ from controller.core.printable import make_printable, show
 from controller.core.record import LaunchResult, record
 from controller.core.repeats import say_retry
 from controller.core.words import format_count
+from controller.scaling.calls import explain_error
 from controller.scaling.draft import Draft
-from controller.scaling.launch import explain_error
 from controller.scaling.memory import Memory, read_memory
 from controller.scaling.preview import Preview, preview
 from controller.scaling.services import Services, connect

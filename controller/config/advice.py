@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
     """Find what deserves a second look."""
     yield from _warn_of_needless_budget(spec)
-    yield from _warn_of_priority_without_budget(spec)
     yield from _warn_of_shared_queues(spec)
     for scaler in spec.scalers:
         yield from _warn_of_slow_launch_rate(spec.aws, scaler)
@@ -41,15 +40,6 @@ def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
             ("budget", "max_containers"),
             f"has no effect: the scalers' max_containers add up to {most}; lower it, or remove the budget",
         )
-
-
-def _warn_of_priority_without_budget(spec: ControllerSpec) -> Iterator[Finding]:
-    for scaler in spec.scalers:
-        if spec.budget is None and scaler.priority:
-            yield Finding(
-                ("scalers", scaler.index, "priority"),
-                "has no effect without a budget: set budget.max_containers, or remove the priority",
-            )
 
 
 def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:

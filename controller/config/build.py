@@ -49,8 +49,9 @@ def _build_aws(aws: Aws) -> AwsSpec:
     timeout = aws.call_timeout
     if "call_timeout" not in aws.model_fields_set:
         timeout = min(timeout, MAX_CALL_WINDOWS * aws.consistency_window)
-    rate = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
-    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, rate)
+    launches = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
+    listings = Rate(aws.listing_rate.calls_per_second, aws.listing_rate.burst)
+    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, launches, listings)
 
 
 def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:

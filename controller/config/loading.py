@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -21,6 +23,7 @@ from controller.config.source import Source, parse_content, read_content
 from controller.config.spelling import Spelling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from controller.config.spec import ControllerSpec
@@ -47,9 +50,35 @@ def load(path: Path, content: bytes | None = None) -> Loaded:
 
     ``content`` is what the file was seen to hold; None: the file is read.
     """
-    source = parse_content(read_content(path) if content is None else content, path)
+    with _collections_put_off():
+        return _load(path, read_content(path) if content is None else content)
+
+
+@contextmanager
+def _collections_put_off() -> Iterator[None]:
+    """Let the garbage collector rest: nothing that a load makes is a circle, and looking for one is half of its time.
+
+    It rests in the whole process; what other threads leave of circles is collected afterwards.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _load(path: Path, content: bytes) -> Loaded:
+    source = parse_content(content, path)
+    spec = _build_checked(source)
+    return Loaded(path, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
+
+
+def _build_checked(source: Source) -> ControllerSpec:
+    """Check the document and build what it describes. Raises ConfigError with every problem found."""
     spelling = Spelling()
-    data = spelling.correct(source.to_plain())
+    data = spelling.correct(source.data)
     configuration, invalid = _validate(data)
     invalid_paths = {finding.path for finding in invalid}
     contradictions = [finding for finding in find_contradictions(data) if finding.path not in invalid_paths]
@@ -58,8 +87,7 @@ def load(path: Path, content: bytes | None = None) -> Loaded:
     problems = [*source.problems, *source.locate(findings)]
     if problems or configuration is None:
         raise ConfigError(problems)
-    spec = build(configuration)
-    return Loaded(path, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
+    return build(configuration)
 
 
 def _validate(data: Any) -> tuple[Configuration | None, list[Finding]]:
@@ -70,8 +98,11 @@ def _validate(data: Any) -> tuple[Configuration | None, list[Finding]]:
 
 
 def _hash(spec: ControllerSpec) -> str:
-    text = json.dumps(spec, default=_to_plain, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    # Scaler by scaler: the text of ten thousand is as large as all that they are built of.
+    digest = hashlib.sha256()
+    for part in (replace(spec, scalers=()), *spec.scalers):
+        digest.update(json.dumps(part, default=_to_plain, sort_keys=True, separators=(",", ":")).encode())
+    return digest.hexdigest()
 
 
 def _to_plain(value: object) -> Any:

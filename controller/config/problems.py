@@ -58,7 +58,7 @@ class ConfigError(Exception):
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = _cut(sort_problems(problems))
+        self.problems = sort_problems(problems)
         super().__init__(*self.problems)
 
     def __str__(self) -> str:
@@ -66,8 +66,8 @@ class ConfigError(Exception):
 
 
 def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return the problems in the order of their places in the file."""
-    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    """Return the problems in the order of their places in the file; of very many the first, and how many there are."""
+    return _cut(tuple(sorted(problems, key=lambda problem: (problem.line, problem.column))))
 
 
 def _cut(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

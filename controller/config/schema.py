@@ -29,7 +29,7 @@ from controller.config.fields import (
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
-MAX_SCALERS = 2000
+MAX_SCALERS = 10_000
 
 
 class LaunchRate(Section):
@@ -40,6 +40,16 @@ class LaunchRate(Section):
     """Tasks a second in the long run."""
     burst: Annotated[int, Field(ge=10, le=10_000)] = 100
     """Tasks at once; at least 10, which is one call."""
+
+
+class ListingRate(Section):
+    """How fast ListTasks and DescribeTasks may be called. AWS's own limit is per account and region."""
+
+    # The defaults are an account's (request throttling for the Amazon ECS API, "cluster resource read actions").
+    calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
+    """Calls a second in the long run."""
+    burst: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Calls at once."""
 
 
 class Aws(Section):
@@ -56,6 +66,8 @@ class Aws(Section):
     """T: how long a whole RunTask call may take, at most 2 L. If left out: 5s, or 2 L if that is less."""
     launch_rate: LaunchRate = LaunchRate()
     """How fast all scalers together may start tasks."""
+    listing_rate: ListingRate = ListingRate()
+    """How fast the live tasks may be listed and described, over all clusters."""
 
 
 class Server(Section):
@@ -193,7 +205,7 @@ class Scaler(Section):
     max_containers: Count = 90
     """A hard limit on live containers, always."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
-    """When the budget is short, the scaler with the higher priority goes first."""
+    """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
     hysteresis: Hysteresis = Hysteresis()
     """When the level follows demand."""
     cooldown: Cooldown = Cooldown()

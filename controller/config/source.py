@@ -7,39 +7,62 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from functools import cached_property
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from yaml.reader import Reader
 
-from controller.config.nodes import Entry, Mark, Node, TreeBuilder, UnreadableError
+from controller.config.nodes import Entry, Mark, Node, TreeBuilder, UnreadableError, ValueBuilder
 from controller.config.problems import ConfigError, Finding, KeyPath, Problem, format_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 8 << 20
 
 # libyaml's parser takes a tenth of the time, where PyYAML was built with it. Both give the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEY_PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
-    """A parsed file: what it says, and where each key is."""
+    """A parsed file: what it says and, where that is asked for, the place of each key."""
 
-    file: str
-    root: Node
-    problems: tuple[Problem, ...]
-    """Mistakes in the YAML that did not keep it from being read, such as duplicate keys."""
+    def __init__(self, file: str, text: str) -> None:
+        """Parse YAML text. ``file`` is its name in messages. Raises ConfigError if it cannot be checked any further."""
+        self.file = file
+        self._text = text
+        self.problems: tuple[Problem, ...] = ()
+        """Mistakes in the YAML that did not keep it from being read, such as duplicate keys."""
+        builder = ValueBuilder(_parse_events(text))
+        try:
+            self.data = builder.build()
+            """The document as dictionaries, lists and scalars."""
+            is_sound = not builder.is_flawed
+        except (UnreadableError, yaml.YAMLError):
+            is_sound = False
+        if not is_sound:
+            self.problems = self._tree[1]
+        if self.data is None:
+            raise ConfigError([Problem(file, 1, 1, "", "is empty; start from the commented example config.yaml")])
 
-    def to_plain(self) -> Any:
-        """Return the document as dictionaries, lists and scalars."""
-        return self.root.to_plain()
+    @cached_property
+    def _tree(self) -> tuple[Node, tuple[Problem, ...]]:
+        """The document once more, with the place of each key, and the mistakes in it. Raises ConfigError."""
+        builder = TreeBuilder(_parse_events(self._text))
+        try:
+            root = builder.build()
+        except UnreadableError as stop:
+            last = Problem(self.file, stop.mark.line, stop.mark.column, format_path(stop.path), stop.message)
+            raise ConfigError([*_locate_findings(builder, self.file), last]) from None
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                [*_locate_findings(builder, self.file), _describe_syntax_error(error, self.file)]
+            ) from error
+        return root, tuple(_locate_findings(builder, self.file))
 
     def locate(self, findings: Iterable[Finding]) -> Iterator[Problem]:
         """Yield the findings with their places: the value, the key of a collection, or the nearest parent that exists.
@@ -62,7 +85,8 @@ class Source:
 
     def _find(self, path: KeyPath) -> tuple[Entry, KeyPath]:
         """Return the deepest entry on a path that exists, and the rest of the path, which does not."""
-        entry = Entry(self.root.mark, self.root)
+        root, _ = self._tree
+        entry = Entry(root.mark, root)
         for depth, part in enumerate(path):
             below = _get_child(entry.node, part)
             if below is None:
@@ -136,17 +160,12 @@ def parse(text: str, file: str) -> Source:
     if unprintable:
         message = f"is not YAML: the character U+{ord(unprintable.group()):04X} is not allowed; remove it"
         raise ConfigError([_locate_after(text[: unprintable.start()], file, message)])
-    builder = TreeBuilder(iter(yaml.parse(text, Loader=_LOADER)))
-    try:
-        root = builder.build()
-    except UnreadableError as stop:
-        last = Problem(file, stop.mark.line, stop.mark.column, format_path(stop.path), stop.message)
-        raise ConfigError([*_locate_findings(builder, file), last]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([*_locate_findings(builder, file), _describe_syntax_error(error, file)]) from error
-    if root is None or root.value is None:
-        raise ConfigError([Problem(file, 1, 1, "", "is empty; start from the commented example config.yaml")])
-    return Source(file, root, tuple(_locate_findings(builder, file)))
+    return Source(file, text)
+
+
+def _parse_events(text: str) -> Iterator[yaml.Event]:
+    # Past the last event there is None, which the builder never asks for.
+    return iter(_LOADER(text).get_event, None)
 
 
 def _locate_findings(builder: TreeBuilder, file: str) -> Iterator[Problem]:

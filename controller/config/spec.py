@@ -30,6 +30,8 @@ class AwsSpec:
     """T: how long a whole RunTask call may take, seconds; at most 2 L."""
     launch_rate: Rate
     """How fast all scalers together may start tasks."""
+    listing_rate: Rate
+    """How fast ListTasks and DescribeTasks may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class ScalerSpec:
     packing: PackingPolicy
     task: TaskSpec
     priority: int
-    """When the budget is short, the scaler with the higher priority goes first."""
+    """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
+from operator import is_not
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -56,12 +57,14 @@ class Spelling:
             section, is_list = sections[name]
             correct = self._correct_items if is_list else self._correct_section
             result[name] = correct(inner, section, (*path, name))
-        return result
+        # Most are right as they are, and ten thousand of them need no copy.
+        return result if meant or any(result[key] is not inner for key, inner in value.items()) else value
 
     def _correct_items(self, value: Any, model: type[BaseModel], path: KeyPath) -> Any:
         if not isinstance(value, list):
             return value
-        return [self._correct_section(item, model, (*path, index)) for index, item in enumerate(value)]
+        result = [self._correct_section(item, model, (*path, index)) for index, item in enumerate(value)]
+        return result if any(map(is_not, result, value)) else value
 
     def _guess(self, value: dict[str, Any], model: type[BaseModel], path: KeyPath) -> dict[str, str]:
         """Return the keys that the misspelt keys of a section probably stand for."""

@@ -103,12 +103,12 @@ def _check_overrides(task: dict[str, Any], path: KeyPath, max_containers: int | 
     copies = get_or_default(task, int, Task, "max_containers_per_task") or MAX_COPIES
     copies = min(copies, MAX_COPIES, max_containers or MAX_COPIES)
     name = get(task, str, "container") or "w"
-    fitting = list(takewhile(lambda k: measure_overrides(name, environment, k) <= MAX_OVERRIDES, range(1, copies + 1)))
-    if len(fitting) < copies:
+    if (size := measure_overrides(name, environment, copies)) > MAX_OVERRIDES:
+        fits = takewhile(lambda k: measure_overrides(name, environment, k) <= MAX_OVERRIDES, range(1, copies))
+        fitting = list(fits)
         whom = "one container" if copies == 1 else f"{copies} copies of the container"
         way_out = f"shorten it, or lower max_containers_per_task to {fitting[-1]}" if fitting else "shorten it"
         yield Finding(
             (*path, "environment"),
-            f"takes {measure_overrides(name, environment, copies):,} characters of overrides for {whom}, "
-            f"and ECS allows {MAX_OVERRIDES:,}: {way_out}",
+            f"takes {size:,} characters of overrides for {whom}, and ECS allows {MAX_OVERRIDES:,}: {way_out}",
         )

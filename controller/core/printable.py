@@ -41,6 +41,8 @@ def convert_texts(value: Any, convert: Callable[[str], str]) -> Any:
     """Return plain data with every text in it converted, keys too."""
     if isinstance(value, str):
         return convert(str(value))
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
         return {convert_texts(key, convert): convert_texts(inner, convert) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -13,6 +13,10 @@ from controller.core.words import format_age, format_clock
 SAY_AGAIN_AFTER = 300.0
 """Seconds after which trouble that lasts is said again. The poll that is due then may come as much later as polls are
 apart, so that a look at the last 10 minutes of the log finds it."""
+MOST_KEPT = 50
+LEAST_KEPT = 5
+KEPT_OF_ALL = 50_000
+"""Decisions of all scalers together; a thousand of them take a megabyte."""
 PASSING = frozenset({"throttled", "unreachable", "server_error", "in_doubt"})
 """Kinds of failure, by ``controller.aws.faults.Fault``, that pass by themselves."""
 _ONCE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b\d{8}T\d{6}Z")
@@ -46,6 +50,11 @@ def follow(before: Reconciled | None, done: Reconciled) -> Followed:
     said_at = None if before is None or is_new else before.said_at
     is_said = said_at is None or (condition not in _IN_ORDER and abs(at - said_at) >= SAY_AGAIN_AFTER)
     return Followed(replace(kept, condition_since=since, said_at=at if is_said else said_at), is_new, is_said)
+
+
+def count_kept(scalers: int) -> int:
+    """Return how many of its newest decisions each of so many scalers keeps."""
+    return max(LEAST_KEPT, min(MOST_KEPT, KEPT_OF_ALL // max(1, scalers)))
 
 
 def is_same_again(before: Reconciled, done: Reconciled) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Lock, Thread
-from typing import Any
 
 import structlog
 
@@ -45,7 +44,7 @@ class Controller:
         self._shard = None if wanted is None else Shard(wanted, self._services, spec.aws.launch_rate, clock)
         self._sharing = Lock()
         self._progress = Progress(clock, longest_reconcile(spec.aws))
-        self._schedule = Schedule(clock, self._services.polls, self._progress, self._note_step)
+        self._schedule = Schedule(clock, self._services.polls, self._services.listers, self._progress, self._note_step)
         self._chores = Chores()
         self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}
@@ -199,8 +198,9 @@ class Controller:
 
     def _find_not_observed(self) -> list[str]:
         unknown = [] if self._shard is None or self._shard.peers else ["the other controllers"]
-        return unknown + [reconciler.spec.name for reconciler in self._in_order() if not reconciler.observed]
+        missing = [reconciler.spec for reconciler in self._reconcilers.values() if not reconciler.observed]
+        return unknown + [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self) -> Iterator[str]:
         shard = None if self._shard is None else self._shard.describe(len(self._reconcilers))
-        return self._running.status(self._in_order(), self._clock.now(), shard)
+        return self._running.write(self._in_order(), self._clock.now(), shard)

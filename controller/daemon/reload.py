@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,13 +33,10 @@ class _Look:
     """What one look at the file has found."""
 
     content: bytes | None
+    digest: bytes | None
+    """What tells two contents apart; all failures to read are alike."""
     error: ConfigError | None = None
     """Why there is no content; None: there is."""
-
-    @property
-    def digest(self) -> bytes | None:
-        """What tells two contents apart; all failures to read are alike."""
-        return None if self.content is None else sha256(self.content).digest()
 
 
 class ConfigurationFile:
@@ -55,10 +52,13 @@ class ConfigurationFile:
         self._now = now
         self._seen: bytes | None = None
         self._settled: bytes | None = None
+        self._in_force: bytes | None = None
         self._looks = 0
         look = self._look()
         self._note(look)
-        self._take(self._load(look))
+        loaded = self._load(look)
+        self.spec = loaded.spec
+        self._take(loaded, look)
 
     @property
     def is_readable(self) -> bool:
@@ -66,8 +66,9 @@ class ConfigurationFile:
         return self._seen is not None
 
     def reload(self) -> bool:
-        """Take the file as it is now: True. Raises ConfigError, and keeps what is in force, when it cannot be taken.
+        """Take the file as it is now: True, also if it says what is in force.
 
+        Raises ConfigError, and keeps what is in force, when it cannot be taken.
         Raises OvertakenError if another thread has begun a look meanwhile.
         """
         self._settle(self._look())
@@ -89,20 +90,25 @@ class ConfigurationFile:
 
     def _settle(self, look: _Look) -> None:
         self._note(look)
+        if look.digest is not None and look.digest == self._in_force:
+            # Nothing else decides what a content means, so that reading ten thousand scalers again would tell nothing.
+            self.report = ReloadReport(self._now())
+            return
         try:
             loaded = self._load(look)
             _refuse(_find_fixed(self.spec, loaded))
         except ConfigError as error:
             self.report = ReloadReport(self._now(), str(error))
             raise
-        self._take(loaded)
+        self._take(loaded, look)
 
     def _look(self) -> _Look:
         self._looks = number = self._looks + 1
         try:
-            look = _Look(read_content(self.path))
+            content = read_content(self.path)
+            look = _Look(content, sha256(content).digest())
         except ConfigError as error:
-            look = _Look(None, error)
+            look = _Look(None, None, error)
         if number != self._looks:
             raise OvertakenError
         return look
@@ -115,8 +121,9 @@ class ConfigurationFile:
             raise look.error
         return load(self.path, look.content)
 
-    def _take(self, loaded: Loaded) -> None:
-        self.spec, self.hash, self.warnings = loaded.spec, loaded.hash, loaded.warnings
+    def _take(self, loaded: Loaded, look: _Look) -> None:
+        self.spec, self.hash, self.warnings = _reuse(self.spec, loaded.spec), loaded.hash, loaded.warnings
+        self._in_force = look.digest
         self.report = ReloadReport(self._now())
 
 
@@ -124,6 +131,16 @@ def report_warnings(configuration: ConfigurationFile) -> None:
     """Log what works in the configuration that is in force, and is hardly meant."""
     for warning in configuration.warnings:
         structlog.get_logger().warning("configuration", warning=str(warning))
+
+
+def _reuse(before: ControllerSpec, after: ControllerSpec) -> ControllerSpec:
+    """Return what is said ``after``, with the very scalers of ``before`` where they are equal.
+
+    A scaler that stays works on with those, and two of each would take 20 MB where there are 10,000.
+    """
+    known = {scaler.name: scaler for scaler in before.scalers}
+    scalers = (known[each.name] if known.get(each.name) == each else each for each in after.scalers)
+    return replace(after, scalers=tuple(scalers))
 
 
 def _refuse(problems: tuple[Problem, ...]) -> None:

@@ -5,13 +5,14 @@
     heap of due times --tick--> read the queue --> nothing to decide? --> record that
           ^                          |                                       |
           |                          '--> a thread of the pool reconciles ---|--> look again when a window opens?
-          |                                                                  |                        |
+          |                               |         ^                        |                        |
+          |                               '-- waits?  put back until then    |                        |
           '------------------- the next poll, or an earlier look <-----------'<-----------------------'
 
 One asyncio loop in a thread of its own keeps the times and reads all queues; only a scaler that has something to decide
-takes a thread. Polls that are due within a quarter of a second are begun together, since waking costs more than asking.
-The wall clock may step as it likes: only a look for a launch window is asked for in its terms, and is turned into a
-wait at once.
+takes a thread, for as long as it does not wait (``pool.py``). Polls that are due within a quarter of a second are begun
+together, since waking costs more than asking. The wall clock may step as it likes: only a look for a launch window is
+asked for in its terms, and is turned into a wait at once.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from threading import Lock, Thread
 
@@ -33,11 +34,11 @@ from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
 from controller.daemon.due import DueTimes, find_next_poll
+from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
+from controller.scaling.lister import Listers
 from controller.scaling.reconcile import Reconciler
 
-WORKERS = 32
-"""Threads that reconcile. They wait for AWS most of the time: up to a slot when a launch meets a call that hangs."""
 FIRST_POLLS_A_SECOND = 500
 """At a start with many scalers; a few are polled within a second."""
 TICK = 0.25
@@ -61,10 +62,18 @@ class _Entry:
 class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
-    def __init__(self, clock: Clock, queues: QueuePolls, progress: Progress, on_step: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        queues: QueuePolls,
+        listers: Listers,
+        progress: Progress,
+        on_step: Callable[[float], None],
+    ) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
         self._queues = queues
+        self._listers = listers
         self._readers = Counter[str]()
         """By queue: how many scalers read it."""
         self._reading: set[asyncio.Task[None]] = set()
@@ -78,7 +87,7 @@ class Schedule:
         self._stopping = False
         self._is_told = False
         self._starting = Lock()
-        self._workers = ThreadPoolExecutor(WORKERS, "reconcile")
+        self._pool = Pool(listers, progress, self._call_later)
         self._thread = Thread(target=self._run, name="polls", daemon=True)
 
     def start(self) -> None:
@@ -95,7 +104,7 @@ class Schedule:
         if self._thread.is_alive():
             self._thread.join()
         self._loop.close()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._pool.stop()
 
     def add(self, reconciler: Reconciler, beside: int) -> None:
         """Poll a scaler, soon for the first time, then in its own phase; ``beside`` so many that are there already."""
@@ -156,6 +165,7 @@ class Schedule:
         while not self._stopping:
             if (step := self._steps.look()) is not None:
                 self._on_step(step)
+            self._listers.find_late()
             now = self._clock.elapsed()
             self._begin_due(now)
             self._progress.note_tick()
@@ -196,8 +206,7 @@ class Schedule:
             self._progress.note_end(name)
             entry.busy = False
             return
-        self._progress.note_waiting(name)
-        self._workers.submit(self._reconcile, entry, reading)
+        self._pool.run(name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
 
     async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
@@ -213,21 +222,14 @@ class Schedule:
             structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
         return counts
 
-    def _reconcile(self, entry: _Entry, reading: QueueCounts | Exception) -> None:
-        """Reconcile a scaler, in a thread of the pool."""
-        name = entry.reconciler.spec.name
-        self._progress.note_begin(name)
-        look_again_at = None
-        try:
-            look_again_at = None if self._stopping else entry.reconciler.reconcile(reading)
-        except Exception:  # noqa: BLE001 - one scaler must not end the polls of the others
-            # It records its own faults; this one broke the record itself.
-            structlog.get_logger().exception("reconcile broke", scaler=name)
-        finally:
-            self._progress.note_end(name)
-            entry.busy = False
+    def _end_poll(self, entry: _Entry, look_again_at: float | None) -> None:
+        """Note that a poll is over, whose reconcile says when to look again. May be called by any thread."""
+        entry.busy = False
         if look_again_at is not None:
             self._call(self._look_again, entry, look_again_at)
+
+    def _call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._call(self._loop.call_later, seconds, action)
 
     def _look_again(self, entry: _Entry, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""

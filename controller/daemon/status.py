@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from controller.daemon.reload import ConfigurationFile
 from controller.scaling.memory import to_plain
 from controller.scaling.reconcile import Reconciler
 
+WRITTEN_AT_ONCE = 50
+"""Scalers whose status is written in one go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -27,13 +31,22 @@ class Running:
     dry_run: bool
     configuration: ConfigurationFile
 
-    def status(
-        self, reconcilers: Iterable[Reconciler], now: float, shard: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return the whole status as plain data; times are seconds since the epoch, None is unknown or never.
+    def write(
+        self, reconcilers: Sequence[Reconciler], now: float, shard: Mapping[str, Any] | None = None
+    ) -> Iterator[str]:
+        """Yield the whole status as JSON, some scalers at a time: 10,000 of them take tens of megabytes.
 
-        ``shard`` is which part of the work it has; None: all of it.
+        Times are seconds since the epoch, None is unknown or never. ``shard`` is which part of the work this controller
+        has; None: all of it.
         """
+        yield _to_json(self._describe(now, shard)).removesuffix("}") + ',"scalers":['
+        for first in range(0, len(reconcilers), WRITTEN_AT_ONCE):
+            some = reconcilers[first : first + WRITTEN_AT_ONCE]
+            yield ("," if first else "") + ",".join(_to_json(describe_scaler(each)) for each in some)
+        yield "]}"
+
+    def _describe(self, now: float, shard: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return what is told beside the scalers."""
         configuration, report = self.configuration, self.configuration.report
         reload = {"at": report.at, "successful": report.error is None, "error": _show_lines(report.error)}
         return {
@@ -44,15 +57,14 @@ class Running:
             "dry_run": self.dry_run,
             "shard": shard,
             "config": {"path": show(str(configuration.path)), "hash": configuration.hash, "last_reload": reload},
-            "scalers": [describe_scaler(reconciler) for reconciler in reconcilers],
         }
 
 
 def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
     """Return one scaler's status. Every text in it is fit for a terminal, and without a password in a URL."""
-    spec, state, last = reconciler.spec, reconciler.state, reconciler.last
-    level = state.level
-    decisions = [record(done) for done in list(reconciler.decisions)]
+    spec, state, kept = reconciler.spec, reconciler.state, reconciler.decisions
+    last, level = kept[-1] if kept else None, state.level
+    decisions = convert_texts([record(done) for done in kept], show)
     status = {
         "name": spec.name,
         "queue": spec.queue,
@@ -68,14 +80,19 @@ def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
         "fall_cooldown_until": fall_cooldown_until(spec.policy, level) if level else None,
         "problem": last.trouble if last else None,
         "tasks": [_describe_task(task) for task in reconciler.tasks],
-        "last_decision": record(last) if last else None,
         "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
         "held": summarize(last.held) if last and last.held else None,
-        "last_launch": next((done for done in reversed(decisions) if done["plan"]), None),
-        "decisions": decisions,
         "memory": to_plain(reconciler.memory),
     }
-    return {key: convert_texts(value, show) for key, value in status.items()}
+    return {key: convert_texts(value, show) for key, value in status.items()} | {
+        "last_decision": decisions[-1] if decisions else None,
+        "last_launch": next((done for done in reversed(decisions) if done["plan"]), None),
+        "decisions": decisions,
+    }
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _show_lines(text: str | None) -> str | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from threading import Thread
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -13,16 +12,20 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from controller.config import ServerSpec
 from controller.daemon.connections import BoundedConfig, BoundedServer, Limits, find_limits
+from controller.telemetry.exposition import expose
 
 STOP_WITHIN = 2.0
 """Seconds that open connections get when the server stops."""
 COMPRESSION = 5
 """gzip's level. On metrics, level 9 takes five times as long for a sixth less, and polls need the processor too."""
+
+NAMED = 20
+"""Scalers that ``/readyz`` names at most."""
 
 
 class CannotListenError(Exception):
@@ -53,13 +56,16 @@ def build_application(
     registry: CollectorRegistry,
     find_stuck: Callable[[], str | None],
     missing: Callable[[], list[str]],
-    status: Callable[[], Mapping[str, Any]],
+    status: Callable[[], Iterable[str]],
 ) -> Starlette:
-    """Return the application; ``find_stuck`` says what is stuck, ``missing`` names the scalers not observed yet."""
+    """Return the application.
+
+    ``find_stuck`` says what is stuck, ``missing`` names the scalers not observed yet, ``status`` gives JSON in parts.
+    """
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=content_type)
+        return StreamingResponse(expose(registry, encode), media_type=content_type)
 
     def healthz(_: Request) -> Response:
         if stuck := find_stuck():
@@ -68,11 +74,12 @@ def build_application(
 
     def readyz(_: Request) -> Response:
         if names := missing():
-            return PlainTextResponse(f"not observed yet: {', '.join(names)}\n", 503)
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            return PlainTextResponse(f"not observed yet: {', '.join(names[:NAMED])}{more}\n", 503)
         return PlainTextResponse("ok\n")
 
     def show_status(_: Request) -> Response:
-        return JSONResponse(status())
+        return StreamingResponse(status(), media_type="application/json")
 
     served = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz, "/status": show_status}
     pages = Starlette(

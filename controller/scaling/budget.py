@@ -67,6 +67,9 @@ class SharedBudget:
         self._limit: int | None = None
         self._sharing: _Sharing | None = None
         self._accounts: dict[str, _Account] = {}
+        self._holders: set[str] = set()
+        """Those that take up some of it, and those in the line: few of ten thousand, and every grant looks at all."""
+        self._line: set[str] = set()
 
     def configure(self, limit: int | None, scalers: Iterable[ScalerSpec]) -> None:
         """Take a configuration; None is no limit. What is known of a scaler that stays is kept."""
@@ -80,6 +83,10 @@ class SharedBudget:
                 )
                 for scaler in scalers
             }
+            self._holders.clear()
+            self._line.clear()
+            for name in self._accounts:
+                self._index(name)
 
     def share(self, peers: Peers, count_beside: Callable[[Collection[str]], int], now: float) -> None:
         """Use this controller's share of the limit from now on, a slot after the peers have changed."""
@@ -111,7 +118,7 @@ class SharedBudget:
             since = now if before.held_since is None else before.held_since
             self._change(scaler, place=Place(since, wanted=wanted))
             division = self._divide(self._limit, now)
-            taken = sum(each.taken for each in self._accounts.values())
+            taken = sum(self._accounts[name].taken for name in self._holders)
             room = self._limit - taken if division is None else division.find_room(taken)
             share = grant_share(room, self._list_claims(), scaler, now)
             self._change(scaler, place=Place(since, share, wanted - share))
@@ -166,6 +173,12 @@ class SharedBudget:
         """Change an account; one that a reload has removed stays so."""
         if account := self._accounts.get(scaler):
             self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
+            self._index(scaler)
+
+    def _index(self, scaler: str) -> None:
+        account = self._accounts[scaler]
+        (self._holders.add if account.taken else self._holders.discard)(scaler)
+        (self._line.discard if account.place.held_since is None else self._line.add)(scaler)
 
     def _divide(self, limit: int, now: float) -> Division | None:
         """Return how the limit is divided now; None: this controller has it alone."""
@@ -177,12 +190,13 @@ class SharedBudget:
         return Division(limit, share, sharing.count_beside(self._accounts), waits)
 
     def _add_up(self, limit: int, division: Division | None) -> BudgetUse:
-        holders = (account.describe(name) for name, account in self._accounts.items())
+        holders = (self._accounts[name].describe(name) for name in self._holders)
         return add_up_use(limit if division is None else division.share, holders, division)
 
     def _list_claims(self) -> dict[str, Claim]:
+        waiting = ((name, self._accounts[name]) for name in self._line)
         return {
             name: Claim(account.priority, account.place.wanted, account.place.held_since)
-            for name, account in self._accounts.items()
+            for name, account in waiting
             if account.place.held_since is not None
         }

@@ -30,6 +30,9 @@ from controller.scaling.observe import ClusterReader, Observation, QueueReader, 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
 polls, and one beside others does not list again what they have just seen."""
+LISTINGS_APART = 2.0
+"""For how long a snapshot serves in any case, by what its listing took: a large cluster is listed for half of the time
+at most, however often its scalers poll. A launch needs a listing of its window all the same."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 Launch = Callable[[ScalerSpec, Decision], LaunchResult]
@@ -90,13 +93,20 @@ class Cycle:
         if turn.decision.reason is not Reason.LAUNCH:
             return turn
         result = launch(aim.spec, turn.decision)
-        self._remember(aim.spec.name, turn.decision, result)
+        self.remember(aim.spec.name, turn.decision, result)
         return replace(turn, result=result)
 
-    def decide(self, aim: Aim) -> Turn:
-        """Observe and decide; a second time if the launch window has opened since the cluster was listed."""
+    def decide(self, aim: Aim, began_after: float | None = None) -> Turn:
+        """Observe and decide; a second time if the launch window has opened since the cluster was listed.
+
+        ``began_after`` is when the listing has to have begun, for whoever comes back after a look; None: lately.
+        Raises whatever the cluster raises for what it does not know yet.
+        """
         policy = aim.spec.policy
-        turn = self._observe_and_decide(aim, self._now() - FRESH * policy.poll_interval)
+        if began_after is None:
+            serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_took)
+            began_after = self._now() - serves
+        turn = self._observe_and_decide(aim, began_after)
         decision = turn.decision
         if decision.look_again_at is not None and decision.look_again_at <= decision.at:
             # The window is open; only the listing is older than it.
@@ -145,7 +155,7 @@ class Cycle:
                 self.state = replace(self.state, breaker=CLOSED)
         self._cluster, self._families = cluster, families
 
-    def _remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
+    def remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
         """Take in how a launch went: its cooldown counts if it started something, a doubt until it is settled."""
         started = result.outcome in _STARTED or bool(result.arns)
         in_doubt, since = result.in_doubt, result.doubtful_since

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol
 
 from controller.aws.errors import AwsError, Fault
-from controller.aws.pace import Pacer
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.advice import find_warnings
@@ -20,10 +19,24 @@ from controller.core.copies.placement import find_misfit, limit_by_fargate
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template, find_worker
 from controller.core.decision.rate import Rate
+from controller.scaling.line import Line, Pause, Place
 from controller.telemetry.series import Series
 
 REGISTER_RATE = Rate(1.0, 20)
 """Registrations that an account may make (ECS API throttling: RegisterTaskDefinition)."""
+
+
+LOOK_AGAIN = 0.2
+"""Seconds after which a scaler asks again for a revision that another one looks for or registers at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A revision to run."""
+
+    arn: str
+    is_new: bool
+    """Whether it was registered just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,8 @@ class Drafts:
 
     def __init__(self, store: DefinitionStore, clock: Clock) -> None:
         self._store = store
-        self._registrations = Pacer(REGISTER_RATE, clock)
+        self._registrations = Line(REGISTER_RATE, clock)
+        self._clock = clock
         self._turns: dict[str, Lock] = {}
         """By fingerprint: scalers of one template register it once."""
 
@@ -145,29 +159,48 @@ class Drafts:
         registrable: dict[str, Any] = keep_allowed(definition, self._store.registrable)
         return registrable
 
-    def find_or_register(self, spec: ScalerSpec, draft: Draft, k: int, last_send: float, series: Series) -> str:
+    def find_or_register(
+        self, spec: ScalerSpec, draft: Draft, k: int, last_send: float, series: Series
+    ) -> Generator[Pause, None, str]:
         """Return the ARN to run for k workers a task: the template itself, or a derived revision.
 
-        One that is registered nowhere is registered now, if the account's rate leaves room before ``last_send``.
-        Raises AwsError when it cannot be.
+        One that is registered nowhere is registered now, if the account's rate leaves room before ``last_send``; it
+        yields how long to wait for that, or for another scaler that looks for the same. Raises AwsError when it cannot
+        be registered.
         """
         if k == 1:
             return draft.template.arn
         print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper_image)
-        with self._turns.setdefault(print_, Lock()):
+        place = Place(-spec.priority, 1)
+        try:
+            while isinstance(found := self._try_to_find(spec, draft, k, print_, place), float):
+                if self._clock.now() + found > last_send or self._clock.is_stopping():
+                    raise AwsError(
+                        Fault.THROTTLED,
+                        f'task definition "{derived_family(draft.template, k)}" has to wait: an account may register '
+                        f"{REGISTER_RATE.burst} at once and {REGISTER_RATE.per_second:g} a second after that",
+                    )
+                yield Pause(found)
+        finally:
+            self._registrations.leave(place)
+        if found.is_new:
+            series.count_registration()
+        return found.arn
+
+    def _try_to_find(self, spec: ScalerSpec, draft: Draft, k: int, print_: str, place: Place) -> _Found | float:
+        """Return the revision with the fingerprint, registered now if need be; or in how many seconds to try again."""
+        turn = self._turns.setdefault(print_, Lock())
+        if not turn.acquire(blocking=False):
+            return LOOK_AGAIN
+        try:
             found = self._store.find(derived_family(draft.template, k), print_)
             if found is not None:
-                return found
+                return _Found(found, is_new=False)
             derived = self._derive(spec, draft, k)
-            if not self._registrations.wait(1, last_send):
-                raise AwsError(
-                    Fault.THROTTLED,
-                    f'task definition "{derived["family"]}" has to wait: an account may '
-                    f"register {REGISTER_RATE.burst} at once and {REGISTER_RATE.per_second:g} a second after that",
-                )
-            arn = self._store.register(derived, print_)
-        series.count_registration()
-        return arn
+            seconds = self._registrations.ask(place)
+            return seconds if seconds > 0 else _Found(self._store.register(derived, print_), is_new=True)
+        finally:
+            turn.release()
 
 
 def _price_rounding(template: Template, worker: str, k: int) -> float:

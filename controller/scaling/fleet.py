@@ -1,17 +1,15 @@
-"""The cluster snapshot: what lives, listed once for all scalers that ask at the same time."""
+"""The cluster snapshot: what lives, listed once for all scalers that need to know."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol, Self
+from typing import Protocol
 
 from controller.aws.descriptions import FindOutline
-from controller.aws.errors import AwsError, Fault
-from controller.aws.gate import Gate
-from controller.aws.tasks import Round
+from controller.aws.errors import AwsError, Fault, shorten
+from controller.aws.tasks import Round, SupersededError
 from controller.clock import Clock
 from controller.core.decision.breaker import Sign
 from controller.core.decision.ledger import (
@@ -20,68 +18,78 @@ from controller.core.decision.ledger import (
     date_end,
     enter_descriptions,
     enter_draining,
-    enter_started,
+    enter_listed,
 )
 from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
+from controller.scaling.histories import Histories
 from controller.scaling.roster import Roster
-
-NEVER = float("-inf")
-LISTED_WITHIN = 10.0
-"""Seconds that a listing, or a look at what ended, should take at most; who waits for it gives up then, and holds."""
-_LISTING = "the listing of its cluster"
-_HISTORY = "reading how tasks of its cluster ended"
+from controller.scaling.snapshot import NEVER, Snapshot
 
 
 class Lister(Protocol):
     """Lists and describes the controller's tasks in one cluster; ``controller.aws.tasks.Tasks`` does."""
 
-    def observe(self, known: Iterable[str], find_outline: FindOutline) -> Round:
-        """List the tasks, and describe them and the ``known`` ones. Raises AwsError."""
+    def observe(self, known: Ledger, find_outline: FindOutline, is_needed: Callable[[], bool]) -> Round:
+        """List the tasks, and describe them and the ``known`` ones, as far as that is needed.
+
+        Raises AwsError, SupersededError once the whole listing ``is_needed`` no more.
+        """
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the tasks of a family that were told to stop, and those that have ended lately. Raises AwsError."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """The known tasks of a cluster; swapped whole, so that whoever reads needs no lock."""
+class Look:
+    """A look at a cluster, for all who need to know what it shows."""
 
-    listed_at: float = NEVER
-    """When the listing began that it stands on."""
-    ledger: Ledger = field(default_factory=dict)
-    by_scaler: Mapping[str, tuple[LiveTask, ...]] = field(default_factory=dict)
+    cluster: Cluster
+    began_after: float | None = None
+    """A listing that begins at this moment or later; None: how tasks of these families have ended."""
+    families: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, listed_at: float, ledger: Ledger) -> Self:
-        """Return the snapshot of a ledger, its tasks sorted by scaler."""
-        by_scaler: defaultdict[str, list[LiveTask]] = defaultdict(list)
-        for task in ledger.values():
-            by_scaler[task.scaler].append(task)
-        return cls(listed_at, ledger, {name: tuple(tasks) for name, tasks in by_scaler.items()})
+    def take(self, is_needed: Callable[[], bool] = lambda: True) -> None:
+        """Take it, now and here. The cluster then knows what came of it, be it a failure.
+
+        Raises SupersededError once a listing ``is_needed`` no more.
+        """
+        if self.began_after is None:
+            self.cluster.recall(self.families)
+        else:
+            self.cluster.list_anew(self.began_after, is_needed)
+
+
+class LookWanted(Exception):  # noqa: N818 - nothing is wrong
+    """What is asked for is not known yet. Whoever asks comes back after the look."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__("the cluster has to be looked at first")
+        self.look = look
 
 
 class Cluster:
-    """The tasks of one controller in one cluster.
+    """The tasks of one controller in one cluster. Our own launches are entered at once, without a listing.
 
-    A listing is taken by one, behind a gate: whoever else asks meanwhile waits, and finds it done, or goes without it
-    when it hangs. Our own launches are entered at once, without a listing.
+    It never asks AWS by itself: whoever needs to know more than is known is told which look to have taken. It may be
+    read by every thread; looks are taken by one at a time.
     """
 
     def __init__(self, tasks: Lister, clock: Clock) -> None:
         self._tasks = tasks
         self._clock = clock
-        self._listing = Gate(clock.elapsed, LISTED_WITHIN)
-        # Of its own: at a start each scaler reads that of its own families, one after the other.
-        self._recalling = Gate(clock.elapsed, LISTED_WITHIN)
         self._changing = Lock()
-        self._snapshot = _Snapshot()
+        self._snapshot = Snapshot()
         self._failure: tuple[float, AwsError] | None = None
         """When the last listing failed, and how; None: it did not."""
-        self._history_read: set[str] = set()
-        self._newcomers: defaultdict[str, set[str]] = defaultdict(set)
-        """By family: the scalers that have come since its history was read."""
+        self._late: AwsError | None = None
+        """Why nobody waits for a look now; None: they do."""
+        self._histories = Histories()
+        self._unreadable: dict[str, AwsError] = {}
+        """By family: why its history could not be read, until somebody was told."""
+        self.listing_took = 0.0
+        """Seconds that the last listing took; 0: none was taken."""
         self.roster = Roster()
 
     @property
@@ -103,6 +111,10 @@ class Cluster:
         """Say whether a listing was taken and no task of the scaler's is known to live."""
         return self.is_listed and not self._snapshot.by_scaler.get(scaler)
 
+    def count_tasks(self) -> int:
+        """Return how many tasks live in the cluster as far as known."""
+        return len(self._snapshot.ledger)
+
     def tasks_of(self, scaler: str) -> tuple[LiveTask, ...]:
         """Return the scaler's live tasks as far as known."""
         return self._snapshot.by_scaler.get(scaler, ())
@@ -116,29 +128,53 @@ class Cluster:
     def refresh(self, began_after: float) -> None:
         """Make sure that what is known stands on a listing that began at ``began_after`` or later.
 
-        Raises AwsError when the cluster cannot be listed and described whole; whoever waited for that listing gets the
-        same error without another try. Also raises it when another's listing takes too long.
+        Raises LookWanted if there was none, and AwsError if one that ended then or later has failed.
         """
-        known = self._failure
-        with self._listing.enter(_LISTING, known and known[1]):
-            now = self._clock.now()
-            # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
-            if began_after <= self._snapshot.listed_at <= now:
+        if not self._stands_on(began_after):
+            raise self._late.again() if self._late else LookWanted(Look(self, began_after))
+
+    def list_anew(self, began_after: float, is_needed: Callable[[], bool] = lambda: True) -> None:
+        """Take a listing, and describe what it does not tell, unless there is one that began late enough by now.
+
+        A failure is remembered for those who ask. Raises SupersededError once it ``is_needed`` no more, and then leaves
+        what is known as it was.
+        """
+        try:
+            if self._stands_on(began_after):
                 return
-            if self._failure is not None and began_after <= self._failure[0] <= now:
-                raise self._failure[1].again()
-            try:
-                self._merge(now, self._tasks.observe(tuple(self._snapshot.ledger), self.roster.find_outline))
-                self._failure = None
-            except AwsError as error:
-                # By its end, which may be long after its beginning: those that waited all the while need no other try.
-                self._failure = (self._clock.now(), error)
-                raise
+        except AwsError:
+            return
+        began, began_at = self._clock.elapsed(), self._clock.now()
+        try:
+            self._merge(began_at, self._tasks.observe(self._snapshot.ledger, self.roster.find_outline, is_needed))
+        except SupersededError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours, too, is what those who wait have to be told
+            # By its end, which may be long after its beginning: those that waited all the while need no other try.
+            self._failure = (self._clock.now(), _as_told(error))
+            return
+        self._failure = None
+        self.listing_took = self._clock.elapsed() - began
+
+    def _stands_on(self, began_after: float) -> bool:
+        now, failure = self._clock.now(), self._failure
+        # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
+        if began_after <= self._snapshot.listed_at <= now:
+            return True
+        if failure is not None and began_after <= failure[0] <= now:
+            raise failure[1].again()
+        return False
+
+    def note_late(self, error: AwsError | None) -> None:
+        """Take in that a look does not end: whoever asks is told that error instead of waiting; None: it has ended."""
+        self._late = error
 
     def enter(self, tasks: Iterable[LiveTask]) -> None:
         """Enter tasks from an answer to RunTask: they live until they are described as stopped."""
-        with self._changing:
-            self._snapshot = _Snapshot.of(self._snapshot.listed_at, enter_started(self._snapshot.ledger, tasks))
+        entered = tuple(tasks)
+        if entered:
+            with self._changing:
+                self._snapshot = self._snapshot.with_started(entered)
 
     def count_beside(self, scalers: Collection[str]) -> int:
         """Return the workers of all known tasks but those of these scalers."""
@@ -147,34 +183,34 @@ class Cluster:
 
     def greet(self, scaler: str, families: Iterable[str]) -> None:
         """Have the history of a scaler's families read for it alone, though it may have been read for others before."""
-        with self._changing:
-            for family in families:
-                if family in self._history_read or family in self._newcomers:
-                    self._history_read.discard(family)
-                    self._newcomers[family].add(scaler)
+        self._histories.greet(scaler, families)
 
     def read_history(self, families: Iterable[str]) -> None:
-        """Take in how tasks of these families ended before this process began to look, each family once.
+        """Make sure that it is known how tasks of these families ended before this process began to look.
 
-        Those that were told to stop and have not yet count from now on: no listing of live tasks shows them.
-        Whoever takes signs only after this has each task's once, those as well that were seen to end since.
-        Raises AwsError when that cannot be told.
+        Those that were told to stop and have not yet count from then on: no listing of live tasks shows them. Whoever
+        takes signs only after this has each task's once, those as well that were seen to end since.
+        Raises LookWanted if that was not read yet, and AwsError if it could not be.
         """
-        with self._recalling.enter(_HISTORY):
-            for family in families:
-                if family not in self._history_read:
-                    newcomers = frozenset(self._newcomers.get(family, ()))
-                    stopping = self._tasks.list_stopping(family, self.roster.find_outline)
-                    self._take_in(stopping, newcomers)
-                    self._note_read(family, newcomers)
+        unread = tuple(family for family in families if not self._histories.is_read(family))
+        for family in unread:
+            if (failure := self._unreadable.pop(family, None)) is not None:
+                raise failure.again()
+        if unread:
+            raise self._late.again() if self._late else LookWanted(Look(self, families=unread))
 
-    def _note_read(self, family: str, newcomers: Collection[str]) -> None:
-        """Note that a family's history was read for these newcomers; others may have come meanwhile."""
-        with self._changing:
-            if left := self._newcomers.pop(family, set()) - set(newcomers):
-                self._newcomers[family] = left
-            else:
-                self._history_read.add(family)
+    def recall(self, families: Iterable[str]) -> None:
+        """Read how tasks of these families ended, each family once. A failure is remembered for whoever asks next."""
+        for family in families:
+            if self._histories.is_read(family):
+                continue
+            newcomers = self._histories.newcomers_of(family)
+            try:
+                self._take_in(self._tasks.list_stopping(family, self.roster.find_outline), newcomers)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._unreadable[family] = _as_told(error)
+                return
+            self._histories.note_read(family, newcomers)
 
     def _take_in(self, stopping: Iterable[LiveTask | StoppedTask], newcomers: Collection[str]) -> None:
         """Take in tasks that were told to stop; their ends for the newcomers alone, if there are some."""
@@ -183,7 +219,7 @@ class Cluster:
         self.roster.note_history(date_end(task) for task in ended if not newcomers or task.scaler in newcomers)
         with self._changing:
             ledger = enter_draining(self._snapshot.ledger, live, self._clock.now())
-            self._snapshot = _Snapshot.of(self._snapshot.listed_at, ledger)
+            self._snapshot = Snapshot.of(self._snapshot.listed_at, ledger)
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
@@ -196,37 +232,14 @@ class Cluster:
     def _merge(self, listed_at: float, seen: Round) -> None:
         with self._changing:
             before = self._snapshot.ledger
-            after, stopped = enter_descriptions(before, seen.tasks, seen.missing, self._clock.now())
-            self._snapshot = _Snapshot.of(listed_at, after)
+            listed = enter_listed(before, seen.spared, listed_at)
+            after, stopped = enter_descriptions(listed, seen.tasks, seen.missing, self._clock.now())
             self.roster.note(before, after, stopped)
+            self._snapshot = Snapshot.of(listed_at, after)
 
 
-class Clusters:
-    """Every cluster that a scaler works in, one snapshot each."""
-
-    def __init__(self, lister: Callable[[str], Lister], clock: Clock) -> None:
-        self._lister = lister
-        self._clock = clock
-        self._clusters: dict[str, Cluster] = {}
-        self._lock = Lock()
-
-    def of(self, cluster: str) -> Cluster:
-        """Return the cluster of that name or ARN."""
-        with self._lock:
-            if cluster not in self._clusters:
-                self._clusters[cluster] = Cluster(self._lister(cluster), self._clock)
-            return self._clusters[cluster]
-
-    def count_beside(self, scalers: Collection[str]) -> int:
-        """Return the workers of all known tasks, in every cluster that is listed, but those of these scalers."""
-        with self._lock:
-            clusters = list(self._clusters.values())
-        return sum(cluster.count_beside(scalers) for cluster in clusters)
-
-    def keep(self, used: Collection[str]) -> None:
-        """Forget every cluster but those that are used.
-
-        One that is used again is listed before anything is launched there, as after a restart.
-        """
-        with self._lock:
-            self._clusters = {name: cluster for name, cluster in self._clusters.items() if name in used}
+def _as_told(error: Exception) -> AwsError:
+    """Return how whoever waits is told of what came out of a look."""
+    if isinstance(error, AwsError):
+        return error
+    return AwsError(Fault.SERVER_ERROR, f"reading the tasks of its cluster broke: {shorten(repr(error))}")

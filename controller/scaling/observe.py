@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,6 +15,9 @@ from controller.core.decision.busy import is_quiet
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 
+READING_SERVES = 1.0
+"""Seconds for which a reading serves; a reconcile that has waited longer for a look at its cluster reads again."""
+
 
 class QueueReader(Protocol):
     """Reads one queue; ``controller.aws.queue.Queue`` does."""
@@ -24,21 +27,24 @@ class QueueReader(Protocol):
 
 
 class ReadBefore:
-    """A queue that was read before a reconcile began: gives that reading once, and then reads anew."""
+    """A queue that was read before a reconcile began: gives that reading for a moment, and then reads anew."""
 
-    def __init__(self, reading: QueueCounts | Exception, queue: QueueReader) -> None:
-        """Take the counts, or what went wrong, and the queue to read when they are asked for again."""
-        self._reading: QueueCounts | Exception | None = reading
+    def __init__(
+        self, reading: QueueCounts | Exception, read_at: float, queue: QueueReader, elapsed: Callable[[], float]
+    ) -> None:
+        """Take the counts, or what went wrong, when that was, and the queue to read when they are asked for later."""
+        self._reading = reading
+        self._serves_until = read_at + READING_SERVES
         self._queue = queue
+        self._elapsed = elapsed
 
     def read_counts(self) -> QueueCounts:
         """Return the queue's counts. Raises AwsError, and whatever else the reading before has met."""
-        reading, self._reading = self._reading, None
-        if reading is None:
+        if self._elapsed() > self._serves_until:
             return self._queue.read_counts()
-        if isinstance(reading, Exception):
-            raise reading
-        return reading
+        if isinstance(self._reading, Exception):
+            raise self._reading
+        return self._reading
 
 
 class ClusterReader(Protocol):
@@ -47,6 +53,10 @@ class ClusterReader(Protocol):
     @property
     def is_listed(self) -> bool:
         """Whether a listing was ever taken."""
+
+    @property
+    def listing_took(self) -> float:
+        """Seconds that the last listing took; 0: none was taken."""
 
     @property
     def is_known(self) -> bool:

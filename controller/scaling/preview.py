@@ -7,7 +7,6 @@ scaler that waits after a failure comes last: the daemon leaves it out until the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from controller.aws.errors import AwsError
@@ -15,9 +14,11 @@ from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.model import Decision, Outcome, ScalerState
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
+from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.draft import Draft
-from controller.scaling.launch import annotate, explain_error
+from controller.scaling.fleet import LookWanted
+from controller.scaling.launch import annotate
 from controller.scaling.memory import Memory
 from controller.scaling.services import Services
 from controller.telemetry.series import Series
@@ -57,11 +58,19 @@ def preview(
     states = {name: _await_poll(memory.state) for name, memory in memories.items()}
     if spec.budget is not None:
         _count_everyone(looked_at, services, states)
-    turns = {
-        scaler.name: Cycle(services.budget, services.clock.now, states.get(scaler.name)).decide(services.aim_at(scaler))
-        for scaler in looked_at
-    }
+    turns = {scaler.name: _decide(scaler, services, states.get(scaler.name)) for scaler in looked_at}
     return [_draft(scaler, services, turns[scaler.name], memories.get(scaler.name)) for scaler in chosen]
+
+
+def _decide(spec: ScalerSpec, services: Services, remembered: ScalerState | None) -> Turn:
+    """Decide as the daemon would, with each look at the cluster taken at once."""
+    cycle, began_after = Cycle(services.budget, services.clock.now, remembered), None
+    while True:
+        try:
+            return cycle.decide(services.aim_at(spec), began_after)
+        except LookWanted as wanted:
+            wanted.look.take()
+            began_after = wanted.look.began_after or began_after
 
 
 def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> None:
@@ -104,8 +113,7 @@ def _count_everyone(scalers: Iterable[ScalerSpec], services: Services, states: M
     began = services.clock.now()
     for scaler in scalers:
         cluster = services.cluster_of(scaler)
-        with suppress(AwsError):
-            cluster.refresh(began)
+        cluster.list_anew(began)
         state = states.get(scaler.name, ScalerState())
         report_fleet(services.budget, scaler, cluster, state, services.clock.now())
 

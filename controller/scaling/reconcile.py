@@ -1,36 +1,45 @@
-"""One reconcile of one scaler: observe, decide, plan, launch, record. The first four are a turn of the cycle."""
+"""One reconcile of one scaler: observe, decide, plan, launch, record.
+
+Where it has to wait, for a look at its cluster or before a call of its launch, it says for what, and whoever runs it
+lets it go on once that has come, in whatever thread.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from functools import partial
-from threading import Event, Lock
+from threading import Lock
 
-from controller.aws.errors import FOR_A_PERSON, Fault, shorten
+from controller.aws.errors import Fault, shorten
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
 from controller.core.decision.limits import keep_pending
-from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
-from controller.core.decision.pause import doubling_pause
+from controller.core.decision.model import QueueCounts, Reason, ScalerState
+from controller.core.decision.objection import find_objection
 from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
-from controller.core.record import LaunchResult, Reconciled, describe_breakage
-from controller.core.repeats import follow
+from controller.core.record import Reconciled, describe_breakage
+from controller.core.repeats import count_kept, follow
+from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Aim, Cycle, Turn
-from controller.scaling.fleet import Cluster
-from controller.scaling.launch import explain_error
+from controller.scaling.fleet import Cluster, Look, LookWanted
+from controller.scaling.line import Pause
 from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.observe import ReadBefore, families_of
+from controller.scaling.retries import Retries
 from controller.scaling.services import Services
+from controller.scaling.window import find_slow_listing
 from controller.telemetry import events
 from controller.telemetry.series import Series
 
-DECISIONS_KEPT = 50
-MAX_RETRY_PAUSE = 60.0
-"""Seconds between two tries, at most, while something is wrong that is tried slowly."""
-TRIED_SLOWLY = FOR_A_PERSON | {Fault.CAPACITY}
+FAULTS = tuple(fault.value for fault in Fault)
+
+Wait = Pause | Look
+"""What a reconcile waits for."""
+Steps = Generator[Wait, None, float | None]
+"""A reconcile, step by step: what it waits for each time, and at last when to look again without waiting for the next
+poll, seconds since the epoch; None: the poll is soon enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +48,6 @@ class _Target:
 
     aim: Aim
     cluster: Cluster
-
-
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """A rest after a failure. It holds for as long as nobody has asked to try again since that try began."""
-
-    until: float
-    asked: object
 
 
 class Reconciler:
@@ -59,14 +60,13 @@ class Reconciler:
         self._lock = Lock()
         self._decided_for: _Target | None = None
         """What the last decision was taken for; a reload may have changed that since."""
-        self._failures = 0
-        self._asked = object()
-        self._rest = _Rest(0.0, self._asked)
+        self._retries = Retries(services.clock.elapsed)
         self._contradictions = events.Contradictions(spec.name)
-        self._retired = Event()
+        self._is_retired = self._drops_launch = False
         self._warned: tuple[str, ...] = ()
-        self.series = Series(services.metrics, spec.name, [fault.value for fault in Fault])
-        self.decisions: deque[Reconciled] = deque(maxlen=DECISIONS_KEPT)
+        self.series = Series(services.metrics, spec.name, FAULTS)
+        self.decisions: tuple[Reconciled, ...] = ()
+        """The newest last; swapped whole, so that whoever reads needs no lock."""
         self.observed = False
         self.configure(spec)
         self._target.cluster.greet(spec.name, families_of(spec))
@@ -84,13 +84,7 @@ class Reconciler:
 
     def try_again(self) -> None:
         """Let the next poll try what it would still have waited with, after a failure."""
-        self._asked = object()
-
-    @property
-    def _not_before(self) -> float:
-        """When to try again after a failure, by the clock that never steps; 0: at any time."""
-        rest = self._rest
-        return rest.until if rest.asked is self._asked else 0.0
+        self._retries.ask()
 
     @property
     def spec(self) -> ScalerSpec:
@@ -99,7 +93,7 @@ class Reconciler:
 
     def retire(self) -> None:
         """Stop reconciling and remove the series; the tasks finish by themselves."""
-        self._retired.set()
+        self._is_retired = True
         self._target.cluster.roster.dismiss(self.spec.name)
         if self._lock.acquire(blocking=False):
             try:
@@ -108,14 +102,18 @@ class Reconciler:
                 self._lock.release()
 
     def let_go(self) -> bool:
-        """Retire, unless a launch is under way or in doubt, which only this process knows of; say whether it has."""
+        """Retire, unless a launch is under way or in doubt, which only this process knows of; say whether it has.
+
+        What of a launch has not left yet is dropped.
+        """
+        self._drops_launch = True
         if self._lock.acquire(blocking=False):
             try:
                 if not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now()):
-                    self._retired.set()
+                    self._is_retired = True
             finally:
                 self._lock.release()
-        return self._retired.is_set()
+        return self._is_retired
 
     @property
     def last(self) -> Reconciled | None:
@@ -132,12 +130,12 @@ class Reconciler:
         """All that only this process knows of the scaler."""
         target, clock = self._target, self._services.clock
         spec, cluster = target.aim.spec, target.cluster
-        rests = self._not_before - clock.elapsed()
+        rests = self._retries.rests_for
         return Memory(
             state=self.state,
             slot_length=slot_length(spec.policy.slots),
             place=self._services.budget.place_of(spec.name),
-            retry_at=clock.now() + rests if self._failures and rests > 0 else None,
+            retry_at=clock.now() + rests if self._retries.has_failed and rests > 0 else None,
             cluster=spec.task.cluster,
             start_delay=cluster.roster.start_delay_of(spec.name),
             tasks=tuple(KnownTask.of(task) for task in cluster.tasks_of(spec.name)),
@@ -151,7 +149,7 @@ class Reconciler:
     @property
     def waits(self) -> bool:
         """Whether nothing is to be tried now: the scaler backs off after a failure, or is retired."""
-        return self._retired.is_set() or self._services.clock.elapsed() < self._not_before
+        return self._is_retired or self._retries.rests_for > 0
 
     def rest(self, queue: QueueCounts) -> bool:
         """Record a poll with nothing to decide, as a whole reconcile would; False: there is something, not done yet."""
@@ -166,19 +164,19 @@ class Reconciler:
             self._lock.release()
         return True
 
-    def reconcile(self, reading: QueueCounts | Exception | None = None) -> float | None:
+    def reconcile(self, reading: QueueCounts | Exception | None = None) -> Steps:
         """Observe, decide, plan, launch and record, once; ``reading`` is what the queue was just seen to hold.
 
-        Returns when to look again without waiting for the next poll, None if the poll is soon enough. Does nothing
-        while another reconcile of the scaler runs, while it backs off, or once it is retired.
+        Does nothing while another reconcile of the scaler is under way, while it backs off, or once it is retired.
         """
         if self.waits or not self._lock.acquire(blocking=False):
             return None
         began, target = self._services.clock.elapsed(), self._target
         if reading is not None:
-            target = replace(target, aim=replace(target.aim, queue=ReadBefore(reading, target.aim.queue)))
+            queue = ReadBefore(reading, began, target.aim.queue, self._services.clock.elapsed)
+            target = replace(target, aim=replace(target.aim, queue=queue))
         try:
-            return None if self._retired.is_set() else self._reconcile(target, began)
+            return (yield from self._reconcile(target, began))
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
@@ -188,61 +186,65 @@ class Reconciler:
         finally:
             self._lock.release()
             # After the release: a retirement that finds the lock taken leaves the series to this look.
-            if self._retired.is_set():
+            if self._is_retired:
                 self.series.forget()
 
-    def _reconcile(self, target: _Target, began: float) -> float | None:
-        spec, asked = target.aim.spec, self._asked
-        turn = self._cycle.run(target.aim, partial(self._launch, target.cluster))
-        error = turn.seen.problem
+    def _reconcile(self, target: _Target, began: float) -> Steps:
+        spec, asked, self._drops_launch = target.aim.spec, self._retries.asked, False
+        turn = yield from self._decide(target)
+        if self._is_retired:
+            return None
+        if turn.decision.reason is Reason.LAUNCH:
+            turn = yield from self._launch(target, turn)
+        error = turn.seen.problem or find_slow_listing(spec, target.cluster, turn.decision)
         problem = None if error is None else explain_error(spec, error)
         done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
         self._record(done, self._services.clock.elapsed() - began)
         self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
         self._contradictions.look_at(turn.decision)
-        self._back_off(turn, spec.policy.poll_interval, asked)
+        self._retries.note(turn, spec.policy.poll_interval, asked)
         return turn.decision.look_again_at
 
-    def _launch(self, cluster: Cluster, spec: ScalerSpec, decision: Decision) -> LaunchResult:
-        result = self._services.launcher.launch(spec, decision, cluster.enter, self.series)
+    def _decide(self, target: _Target) -> Generator[Look, None, Turn]:
+        """Observe and decide, after the looks at the cluster that this takes."""
+        began_after = None
+        while True:
+            try:
+                return self._cycle.decide(target.aim, began_after)
+            except LookWanted as wanted:
+                look = wanted.look
+            if self._services.clock.is_stopping() or self._is_retired:
+                raise StoppingError
+            yield look
+            # The same look does for the second time: what was wanted then is what is wanted.
+            began_after = began_after if look.began_after is None else look.began_after
+
+    def _launch(self, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
+        spec, launcher = target.aim.spec, self._services.launcher
+        result = yield from launcher.launch(
+            spec, turn.decision, target.cluster.enter, self.series, lambda: self._find_objection(spec)
+        )
+        self._cycle.remember(spec.name, turn.decision, result)
         if result.plan is not None and result.warnings != self._warned:
             # They name the revision, so that they are told once for each.
             self._warned = result.warnings
             events.report_template(spec.name, result.warnings)
-        return result
+        return replace(turn, result=result)
+
+    def _find_objection(self, decided_by: ScalerSpec) -> str | None:
+        if self._is_retired or self._drops_launch:
+            return "the controller has the scaler no more"
+        return find_objection(decided_by.policy, self.spec.policy)
 
     def _record(self, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, status and log; one that tells nothing new is counted, and logged seldom."""
         previous = self.last
         followed = follow(previous, done)
         # The record comes first, so that what breaks after it is not told with an older decision.
-        if followed.is_new:
-            self.decisions.append(followed.kept)
-        else:
-            self.decisions[-1] = followed.kept
+        earlier = self.decisions if followed.is_new else self.decisions[:-1]
+        self.decisions = (*earlier, followed.kept)[-count_kept(len(self._services.metrics.series)) :]
         self.observed = self.observed or done.problem is None
         self.series.show_reconcile(done, seconds)
         self.series.show_budget(self._services.budget.count_taken(done.scaler))
         if followed.is_said:
             events.report_decision(followed.kept, previous)
-
-    def _back_off(self, turn: Turn, poll_interval: float, asked: object) -> None:
-        """Try slowly what a person must mend, or what there is no room for: twice the time each, up to a minute."""
-        fault = _find_fault(turn)
-        if fault is None and turn.decision.reason is Reason.SLOT:
-            # A hold for the slot tried nothing, so it does not tell that anything was mended.
-            return
-        if fault not in TRIED_SLOWLY:
-            self._failures = 0
-            return
-        self._failures += 1
-        pause = doubling_pause(poll_interval, max(MAX_RETRY_PAUSE, poll_interval), self._failures)
-        # Half a poll of tolerance, so that the poll which is due then is not missed by a moment.
-        self._rest = _Rest(self._services.clock.elapsed() + pause - poll_interval / 2, asked)
-
-
-def _find_fault(turn: Turn) -> str | None:
-    """Return the kind of failure that a turn met; None: it observed everything, and a launch started something."""
-    if turn.seen.problem is not None:
-        return turn.seen.problem.fault
-    return turn.result.fault if turn.result and not turn.result.arns else None

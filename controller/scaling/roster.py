@@ -6,7 +6,6 @@ run for long enough, and when it ends; and for whether there is capacity once: w
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -30,7 +29,7 @@ class _Entry:
 
     spec: ScalerSpec
     series: Series
-    starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
+    starts: tuple[float, ...] = ()
     """Seconds from RunTask until a worker ran, of the last starts."""
     start_delay: float | None = None
     """Their median, seconds; as a running daemon has measured it where that was told."""
@@ -148,7 +147,7 @@ class Roster:
         entry, took = self._entries.get(task.scaler), task.start.took(task.created_at)
         if entry is None or took is None or (known and known.start.at is not None):
             return
-        entry.starts.append(took)
+        entry.starts = (*entry.starts, took)[-STARTS_REMEMBERED:]
         if not entry.is_told:
             entry.start_delay = median(entry.starts)
         # A task that ran before this process began to look was counted by the process before.

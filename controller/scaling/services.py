@@ -11,7 +11,6 @@ from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
-from controller.aws.pace import Pacer
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.queue import Queue
@@ -22,9 +21,13 @@ from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.slots import WINDOWS_PER_SLOT
 from controller.scaling.budget import SharedBudget
+from controller.scaling.calls import Calls
+from controller.scaling.clusters import Clusters
 from controller.scaling.cycle import Aim
-from controller.scaling.fleet import Cluster, Clusters
+from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher
+from controller.scaling.line import Line
+from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
 from controller.telemetry.metrics import Metrics
 
@@ -40,12 +43,14 @@ class Services:
     polls: QueuePolls
     """Reads all queues on one event loop."""
     clusters: Clusters
+    listers: Listers
+    """Look at the clusters."""
     launcher: Launcher
     budget: SharedBudget
     metrics: Metrics
     clock: Clock
-    pacer: Pacer
-    """How fast all scalers together start tasks."""
+    line: Line
+    """For the rate at which all scalers together start tasks."""
     look_for_peers: Callable[[str], PeerLook]
     """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
     renew: Callable[[], None]
@@ -64,8 +69,8 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     """Return the parts that the reconciles of a controller share. Asks AWS nothing yet."""
     metrics = Metrics(VERSION, ANSWERS, REQUEST_OUTCOMES)
     clients = Clients(spec.aws, spec.name, metrics.observe_request, clock)
-    pacer = Pacer(spec.aws.launch_rate, clock)
-    run = partial(run_task, clients)
+    line = Line(spec.aws.launch_rate, clock)
+    calls = Calls(partial(run_task, clients), spec.name, line, clock)
     attendants = Attendants(clients)
     polls = QueuePolls(clients)
 
@@ -76,12 +81,13 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     return Services(
         queue=partial(Queue, clients),
         polls=polls,
-        clusters=Clusters(lambda cluster: Tasks(clients, cluster, spec.name, attendants.begin_look), clock),
-        launcher=Launcher(Definitions(clients), run, spec.name, pacer, clock, dry_run=dry_run),
+        clusters=Clusters(lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock)),
+        listers=Listers(clock),
+        launcher=Launcher(Definitions(clients), calls, clock, dry_run=dry_run),
         budget=SharedBudget(WINDOWS_PER_SLOT * spec.aws.consistency_window),
         metrics=metrics,
         clock=clock,
-        pacer=pacer,
+        line=line,
         look_for_peers=partial(PeerLook, clients),
         renew=renew,
     )

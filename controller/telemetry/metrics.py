@@ -34,7 +34,7 @@ class Metrics:
         # The one thing that a scrape asks for: the kernel, about this process.
         ProcessCollector(registry=self.registry)
         self.series: dict[str, Series] = {}
-        """The values of every scaler, by its name: those of the newest of that name. Read by scalers.py."""
+        """The values of every scaler, by its name: those of the newest of that name. Read by families.py."""
         self._watchers: list[RequestWatcher] = []
         self._make_global()
         self.build_info.labels(version=version).set(1)

@@ -1,178 +1,21 @@
-"""The metrics of scalers: their names, and where a scrape reads each value.
-
-A value that could not be observed is absent. Known sets of labels are whole from the start, with 0.
-"""
+"""The metrics of scalers as a scrape collects them; which there are, and what they are read from, is in families.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import HistogramMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from controller.core.decision.model import Fleet, Reason
-from controller.core.decision.task import StopOutcome
-from controller.telemetry.assessment import RECONCILE_OUTCOMES
+from controller.telemetry.families import COUNTERS, GAUGES, Family
 from controller.telemetry.series import START_BUCKETS, Series
 
-Values = Mapping[str, float] | float | None
-"""One value, or one for each value of the label; None is unknown."""
+WRITTEN_AT_ONCE = 1000
+"""Scalers whose samples of one metric are written in one go: what waits to be sent stays small."""
 
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A metric that every scaler has."""
-
-    name: str
-    """Without the prefix; a counter's without ``_total``."""
-    text: str
-    label: str | None
-    """Beside ``scaler``."""
-    read: Callable[[Series], Values]
-
-
-def _read_queue(series: Series) -> Values:
-    queue = series.decision and series.decision.queue
-    return {"visible": queue.visible, "in_flight": queue.in_flight, "delayed": queue.delayed} if queue else None
-
-
-def _fleet(series: Series) -> Fleet | None:
-    return series.decision.fleet if series.decision else None
-
-
-def _read_containers(series: Series) -> Values:
-    fleet = _fleet(series)
-    return {"running": fleet.running, "starting": len(fleet.starting)} if fleet else None
-
-
-def _read_tasks(series: Series) -> Values:
-    if (fleet := _fleet(series)) is None:
-        return None
-    return {
-        "running": fleet.running_tasks,
-        "starting": fleet.starting_tasks,
-        "draining": fleet.draining_tasks,
-        "ended": fleet.ended_tasks,
-    }
-
-
-def _read_held(series: Series) -> Values:
-    fleet = _fleet(series)
-    return {"draining": fleet.draining, "ended": fleet.ended, "unowned": fleet.unowned} if fleet else None
-
-
-def _read_oldest(series: Series) -> Values:
-    fleet = _fleet(series)
-    return fleet.oldest_task_at if fleet else None
-
-
-def _read_desired(series: Series) -> Values:
-    numbers = series.decision and series.decision.numbers
-    return numbers.desired if numbers else None
-
-
-def _read_cooldowns(series: Series) -> Values:
-    numbers = series.numbers
-    launch, fall = (numbers.launch_cooldown_until, numbers.fall_cooldown_until) if numbers else (None, None)
-    return {"launch": launch or 0, "fall": fall or 0}
-
-
-def _read_breaker(series: Series) -> Values:
-    return (series.numbers.breaker.open_until or 0) if series.numbers else 0
-
-
-GAUGES = (
-    Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
-    Family("containers", "Live worker containers.", "state", _read_containers),
-    Family("tasks", "Tasks that are not gone yet.", "state", _read_tasks),
-    Family(
-        "containers_held",
-        "Worker containers of tasks that are not at work, but count against the maximum.",
-        "state",
-        _read_held,
-    ),
-    Family("containers_desired", "Worker containers that should live.", None, _read_desired),
-    Family(
-        "containers_min",
-        "min_containers of the configuration.",
-        None,
-        lambda series: series.policy.min_containers if series.policy else None,
-    ),
-    Family(
-        "containers_max",
-        "max_containers of the configuration.",
-        None,
-        lambda series: series.policy.max_containers if series.policy else None,
-    ),
-    Family("cooldown_until_timestamp_seconds", "When the cooldown ends; 0: there is none.", "kind", _read_cooldowns),
-    Family(
-        "breaker_open_until_timestamp_seconds",
-        "Until when failing tasks hold launches back, then a single task probes; 0: they do not.",
-        None,
-        _read_breaker,
-    ),
-    Family(
-        "no_capacity_until_timestamp_seconds",
-        "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
-        None,
-        lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
-    ),
-    Family(
-        "last_successful_reconcile_timestamp_seconds",
-        "When a reconcile last showed that the way to a launch works; 0: none has yet.",
-        None,
-        lambda series: series.last_success,
-    ),
-    Family(
-        "oldest_task_start_timestamp_seconds",
-        "When the oldest live task was created; absent if none lives.",
-        None,
-        _read_oldest,
-    ),
-    Family(
-        "budget_held_containers",
-        "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
-        None,
-        lambda series: series.budget_held,
-    ),
-    Family(
-        "scaler_paused",
-        "Whether the configuration pauses the scaler.",
-        None,
-        lambda series: series.policy.paused if series.policy else None,
-    ),
-)
-COUNTERS = (
-    Family(
-        "reconciles",
-        "Reconciles.",
-        "outcome",
-        lambda series: {outcome: series.reconciles[outcome] for outcome in RECONCILE_OUTCOMES},
-    ),
-    Family(
-        "decisions",
-        "Decisions.",
-        "reason",
-        lambda of: {reason.value: of.decisions[reason] for reason in Reason},
-    ),
-    Family("containers_launched", "Worker containers launched.", None, lambda series: series.containers_launched),
-    Family("tasks_launched", "Tasks launched.", None, lambda series: series.tasks_launched),
-    Family(
-        "tasks_stopped",
-        "Tasks that have ended.",
-        "outcome",
-        lambda series: {outcome.value: series.stops[outcome] for outcome in StopOutcome},
-    ),
-    Family(
-        "launch_failures",
-        "Launches that did not go through.",
-        "reason",
-        lambda series: {fault: series.failures[fault] for fault in series.faults},
-    ),
-    Family("task_definitions_registered", "Derived revisions registered.", None, lambda series: series.registrations),
-)
 STARTS = ("task_start_duration_seconds", "From RunTask until a task's first worker runs; absent until one has.")
 
 
@@ -186,25 +29,56 @@ class ScalersCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of scalers."""
         every = list(self._series.values())
-        for kind, families in ((GaugeMetricFamily, GAUGES), (CounterMetricFamily, COUNTERS)):
+        for kind, families in (("gauge", GAUGES), ("counter", COUNTERS)):
             for family in families:
-                metric = kind(f"ecsq_{family.name}", family.text, labels=_list_labels(family))
-                for series in every:
-                    _add(metric, series.scaler, family.read(series))
+                metric = Metric(f"ecsq_{family.name}", family.text, kind)
+                metric.samples = Samples(metric, family, every)  # type: ignore[assignment]  # it is only gone through
                 yield metric
         yield _collect_starts(every)
 
 
-def _list_labels(family: Family) -> list[str]:
-    return ["scaler"] if family.label is None else ["scaler", family.label]
+class Samples:
+    """The samples of a metric, each made when it is asked for: a list of those of 10,000 scalers takes 50 MB."""
+
+    def __init__(self, metric: Metric, family: Family, every: Sequence[Series]) -> None:
+        self._name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        self._family = family
+        self._every = every
+
+    def __iter__(self) -> Iterator[Sample]:
+        for scaler, label, value in self._read(self._every):
+            labels = {"scaler": scaler} | ({} if self._family.label is None else {self._family.label: label})
+            yield Sample(self._name, labels, value)
+
+    def write(self) -> Iterator[str]:
+        """Yield the samples as every text format of Prometheus has them, those of some scalers at a time.
+
+        The library escapes and checks each name anew, at ten times the cost. Names of scalers, and the values that we
+        have for labels, need no escaping.
+        """
+        places = {"scaler": "{0}"} | ({} if self._family.label is None else {self._family.label: "{1}"})
+        labels = ",".join(f'{name}="{place}"' for name, place in sorted(places.items()))
+        write = f"{self._name}{{{{{labels}}}}} {{2}}\n".format
+        for first in range(0, len(self._every), WRITTEN_AT_ONCE):
+            some = self._every[first : first + WRITTEN_AT_ONCE]
+            yield "".join(write(scaler, label, _format(value)) for scaler, label, value in self._read(some))
+
+    def _read(self, every: Iterable[Series]) -> Iterator[tuple[str, str, float]]:
+        """Yield every value there is: its scaler, what the label beside that is, and itself."""
+        read = self._family.read
+        for series in every:
+            values = read(series)
+            if isinstance(values, dict):
+                for label, value in values.items():
+                    yield series.scaler, label, value
+            elif values is not None:
+                yield series.scaler, "", values
 
 
-def _add(metric: GaugeMetricFamily | CounterMetricFamily, scaler: str, values: Values) -> None:
-    if isinstance(values, Mapping):
-        for label, value in values.items():
-            metric.add_metric([scaler, label], value)
-    elif values is not None:
-        metric.add_metric([scaler], values)
+@lru_cache(maxsize=1024)  # nearly all are 0, or the same small numbers
+def _format(value: float) -> str:
+    written: str = floatToGoString(value)  # type: ignore[no-untyped-call]
+    return written
 
 
 def _collect_starts(every: Iterable[Series]) -> Metric:

@@ -1,4 +1,4 @@
-"""One scaler's series: what it shows and counts, as plain values. A scrape reads them (``scalers.py``).
+"""One scaler's series: what it shows and counts, as plain values. A scrape reads them (``families.py``).
 
 So a poll writes a few numbers and no series, and a scaler that goes takes all of its own along.
 """
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
-from controller.core.decision.model import Decision, Numbers, Reason
+from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
@@ -59,10 +59,10 @@ class Series:
         """Of the last decision that had some."""
         self.budget_held: int | None = None
         self.last_success = 0.0
-        self.reconciles = Counter[str]()
-        self.decisions = Counter[Reason]()
-        self.stops = Counter[StopOutcome]()
-        self.failures = Counter[str]()
+        self.reconciles: Counter[str] = Counter()
+        self.decisions: Counter[str] = Counter()
+        self.stops: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
         self.containers_launched = 0
         self.tasks_launched = 0
         self.registrations = 0

@@ -116,7 +116,7 @@ def clients_now(aws: EmbeddedAws, clock: Clock = MACHINE_CLOCK) -> Clients:
 def ask(clients: Clients, cluster: str) -> AwsError | None:
     """List a cluster; gives what went wrong."""
     try:
-        Tasks(clients, cluster, CONTROLLER).observe((), lambda _: None)
+        Tasks(clients, cluster, CONTROLLER).observe({}, lambda _: None)
     except AwsError as error:
         return error
     return None
@@ -186,7 +186,7 @@ def test_credentials_that_cannot_be_read_are_a_problem_in_words(
     words = configure_broken(kind, bare, tmp_path)
     clients = clients_now(aws)
     with pytest.raises(AwsError, match=words) as caught:
-        Tasks(clients, cluster, CONTROLLER).observe((), lambda _: None)
+        Tasks(clients, cluster, CONTROLLER).observe({}, lambda _: None)
     assert (Kind.ACCESS_DENIED, None) == (caught.value.fault, caught.value.key)
     with pytest.raises(AwsError, match=words):
         run_task(clients, {"cluster": cluster, "taskDefinition": "any", **FARGATE}, time() + 60)

@@ -20,7 +20,7 @@ def failure(aws: EmbeddedAws, cluster: str, disturbance: Disturbance) -> AwsErro
     """Return what a listing that meets the disturbance raises."""
     aws.disturbances.add(disturbance)
     with pytest.raises(AwsError) as caught:
-        Tasks(clients_of(aws), cluster, "ecsq").observe((), lambda _: None)
+        Tasks(clients_of(aws), cluster, "ecsq").observe({}, lambda _: None)
     return caught.value
 
 
@@ -106,7 +106,7 @@ def test_a_network_that_is_down_is_no_keys_fault() -> None:
     """The cluster is not what to check when nobody answers."""
     clients = Clients(UNREACHABLE_AWS, "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError, match=r'cluster "a": .*http://127\.0\.0\.1:1') as caught:
-        Tasks(clients, "a", "ecsq").observe((), lambda _: None)
+        Tasks(clients, "a", "ecsq").observe({}, lambda _: None)
     assert (Kind.UNREACHABLE, None) == (caught.value.fault, caught.value.key)
 
 
@@ -116,6 +116,6 @@ def test_missing_credentials_are_said_without_a_resource(aws: EmbeddedAws, monke
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     clients = Clients(aws_spec(aws), "ecsq", ignore_request, MACHINE_CLOCK)
     with pytest.raises(AwsError) as caught:
-        Tasks(clients, "a", "ecsq").observe((), lambda _: None)
+        Tasks(clients, "a", "ecsq").observe({}, lambda _: None)
     said = "no AWS credentials (Unable to locate credentials): give the task a role, or the shell a profile"
     assert (said, Kind.ACCESS_DENIED, None) == (str(caught.value), caught.value.fault, caught.value.key)

@@ -92,7 +92,7 @@ def test_a_cluster_that_cannot_be_read_is_a_problem_in_words(
     run_tasks(aws, cluster, template, startedBy=CONTROLLER)
     aws.disturbances.add(answer("ecs", operation, body))
     with pytest.raises(AwsError, match=f'^cluster "{cluster}": a broken answer') as caught:
-        Tasks(clients_of(aws), cluster, CONTROLLER).observe((), lambda _: None)
+        Tasks(clients_of(aws), cluster, CONTROLLER).observe({}, lambda _: None)
     assert (Kind.SERVER_ERROR, None) == (caught.value.fault, caught.value.key)
 
 
@@ -167,7 +167,7 @@ def test_wrong_types_in_a_listing_are_told_and_not_carried_on(aws: EmbeddedAws, 
     for document in wrong_types({"taskArns": ["arn:aws:ecs:us-east-1:123456789012:task/a/1"], "nextToken": ""}):
         aws.disturbances.clear()
         aws.disturbances.add(answer("ecs", "ListTasks", json.dumps(document).encode()))
-        error = read(lambda: tasks.observe((), lambda _: None))
+        error = read(lambda: tasks.observe({}, lambda _: None))
         assert error is None or (isinstance(error, AwsError) and error.fault not in FOR_A_PERSON), document
 
 
@@ -182,7 +182,7 @@ def test_wrong_types_in_a_description_are_told_or_do_no_harm(aws: EmbeddedAws, c
         aws.disturbances.clear()
         aws.disturbances.add(answer("ecs", "DescribeTasks", json.dumps(document).encode()))
         seen: list[Round] = []
-        error = read(lambda seen=seen: seen.append(tasks.observe((), lambda _: None)))
+        error = read(lambda seen=seen: seen.append(tasks.observe({}, lambda _: None)))
         assert error is None or (isinstance(error, AwsError) and error.fault not in FOR_A_PERSON), document
         assert [arn] * len(seen) == [
             arn for told in seen for arn in (*told.missing, *(each.arn for each in told.tasks))
@@ -237,7 +237,7 @@ def test_an_answer_that_breaks_the_parser_is_counted(aws: EmbeddedAws, cluster: 
     observer = Observer()
     aws.disturbances.add(answer("ecs", "ListTasks", BODIES["deep-lists"]))
     clients = Clients(aws_spec(aws), "ecsq", observer, MACHINE_CLOCK)
-    assert read(lambda: Tasks(clients, cluster, CONTROLLER).observe((), lambda _: None))
+    assert read(lambda: Tasks(clients, cluster, CONTROLLER).observe({}, lambda _: None))
     assert [("ecs", "ListTasks", "server_error")] == observer.seen
 
 
@@ -268,7 +268,7 @@ def test_an_answer_that_trickles_in_is_given_up(aws: EmbeddedAws, cluster: str, 
     clients = clients_of(aws, call_timeout=0.5)
     for ask in (
         Queue(clients, "orders").read_counts,
-        lambda: Tasks(clients, cluster, CONTROLLER).observe((), lambda _: None),
+        lambda: Tasks(clients, cluster, CONTROLLER).observe({}, lambda _: None),
         lambda: Definitions(clients).read_template(template),
     ):
         with pytest.raises(AwsError, match="Read timeout") as caught:
@@ -290,5 +290,5 @@ def test_a_listing_that_never_ends_is_given_up(aws: EmbeddedAws, cluster: str) -
         )
     )
     with pytest.raises(AwsError, match=f'cluster "{cluster}": AWS has not told all of it within 60s') as caught:
-        Tasks(clients_of(aws, clock=clock), cluster, CONTROLLER).observe((), lambda _: None)
+        Tasks(clients_of(aws, clock=clock), cluster, CONTROLLER).observe({}, lambda _: None)
     assert Kind.UNREACHABLE == caught.value.fault

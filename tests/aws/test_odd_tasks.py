@@ -20,7 +20,7 @@ from controller.aws.tasks import Round, Tasks
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, StoppedTask
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import NETWORK, container, create_cluster, register_template, run_tasks
-from tests.support.controller import CONTROLLER, SCALER, clients_of
+from tests.support.controller import CONTROLLER, SCALER, clients_of, known_tasks
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -39,7 +39,7 @@ def find_outline(group: str | None, family: str | None) -> Outline:
 
 def observe(aws: EmbeddedAws, cluster: str, known: tuple[str, ...] = ()) -> Round:
     """Return what the controller sees in the cluster."""
-    return Tasks(clients_of(aws), cluster, CONTROLLER).observe(known, find_outline)
+    return Tasks(clients_of(aws), cluster, CONTROLLER).observe(known_tasks(*known), find_outline)
 
 
 def run_beside(aws: EmbeddedAws, cluster: str, template: str, change: Any) -> tuple[LiveTask, LiveTask, LiveTask]:
@@ -246,7 +246,7 @@ def test_a_stopped_task_without_its_dates_has_ended(
     aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body={"tasks": [described], "failures": []}))
     clients = clients_of(aws)
     clients.clock = replace(clients.clock, now=lambda: 1e6)
-    (ended,) = Tasks(clients, cluster, CONTROLLER).observe((), find_outline).tasks
+    (ended,) = Tasks(clients, cluster, CONTROLLER).observe({}, find_outline).tasks
     assert isinstance(ended, StoppedTask)
     assert (created_at, stopped_at) == (ended.created_at, ended.stopped_at)
 

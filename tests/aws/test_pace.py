@@ -6,11 +6,9 @@ from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from controller.aws.errors import Fault
-from controller.aws.pace import MAX_BACK_OFF, BackOff, Pacer, RestingError
+from controller.aws.pace import MAX_BACK_OFF, BackOff, ListingPace, RestingError
 from controller.clock import Clock
 from controller.core.decision.rate import Rate
 
@@ -106,7 +104,7 @@ def test_a_success_ends_the_rest_only_if_it_was_asked_for_in_it(clock: ManualClo
     assert not rests(back_off)
 
 
-# The pace of launches
+# The pace of listings
 
 
 @dataclass
@@ -127,61 +125,39 @@ class Waits:
         return self.stops_in_pause
 
 
-def test_a_burst_does_not_wait() -> None:
+def test_a_burst_of_a_listing_does_not_wait() -> None:
     """What comes after it does, as long as the rate makes it."""
     waits = Waits()
-    pacer = Pacer(RATE, waits.clock())
-    assert [True] * 12 == [pacer.wait(10, FOREVER) for _ in range(12)]
-    assert [0.5, 0.5] == pytest.approx(waits.paused)
+    pace = ListingPace(RATE, BackOff(waits.clock()), waits.clock())
+    for _ in range(102):
+        pace.wait("ListTasks")
+    assert [0.05, 0.05] == pytest.approx(waits.paused)
 
 
-def test_what_would_be_too_late_is_not_taken() -> None:
-    """Nobody waits for a call that may not leave any more, and the tokens are there for another."""
-    waits = Waits()
-    pacer = Pacer(RATE, waits.clock())
-    assert pacer.wait(100, FOREVER)
-    assert [False, False] == [pacer.wait(20, waits.now + 0.9) for _ in range(2)]
-    assert (True, [1.0]) == (pacer.wait(20, waits.now + 1.1), pytest.approx(waits.paused))
-
-
-def test_what_was_not_waited_for_is_no_permission() -> None:
-    """The process is to stop."""
-    waits = Waits(stops_in_pause=True)
-    pacer = Pacer(RATE, waits.clock())
-    assert (True, False) == (pacer.wait(100, FOREVER), pacer.wait(10, FOREVER))
-
-
-def test_a_changed_pace_holds_from_now_on() -> None:
-    """What was taken before it still has to be made up for."""
-    waits = Waits()
-    pacer = Pacer(RATE, waits.clock())
-    assert pacer.wait(100, FOREVER)
-    pacer.configure(RATE.divide(4))
-    assert (True, [pytest.approx(17.0)]) == (pacer.wait(10, FOREVER), waits.paused)
-
-
-def test_threads_share_one_pace() -> None:
+def test_calls_side_by_side_share_one_pace() -> None:
     """Together they are not faster than one: each waits for those before it as well."""
     waits, ready = Waits(), Barrier(8)
     clock = Clock(lambda: waits.now, lambda: waits.now, lambda seconds: waits.paused.append(seconds) or False)
-    pacer = Pacer(RATE, clock)
+    pace = ListingPace(Rate(20.0, 10), BackOff(clock), clock)
 
-    def launch() -> bool:
+    def describe() -> None:
         ready.wait(5)
-        return all(pacer.wait(10, FOREVER) for _ in range(4))
+        for _ in range(4):
+            pace.wait("DescribeTasks")
 
     with ThreadPoolExecutor(8) as pool:
-        assert [True] * 8 == [each.result(10) for each in [pool.submit(launch) for _ in range(8)]]
-    assert [0.5 * beyond for beyond in range(1, 23)] == pytest.approx(sorted(waits.paused))
+        for each in [pool.submit(describe) for _ in range(8)]:
+            each.result(10)
+    assert [0.05 * beyond for beyond in range(1, 23)] == pytest.approx(sorted(waits.paused))
 
 
-@given(st.lists(st.tuples(st.integers(1, 10), st.floats(0, 3)), max_size=80))
-def test_it_is_never_faster_than_it_may_be(calls: list[tuple[int, float]]) -> None:
-    """After every call: no more than the burst and what has come in since the start."""
+@pytest.mark.parametrize(("throttles", "waited"), [(1, [1.0]), (2, [2.0]), (3, [])], ids=["short", "longest", "long"])
+def test_a_listing_waits_for_a_short_rest(throttles: int, waited: list[float]) -> None:
+    """One of many pages is not given up for a throttle; a long rest is told at once."""
     waits = Waits()
-    pacer, began, tokens = Pacer(RATE, waits.clock()), waits.now, 0
-    for count, idle in calls:
-        assert pacer.wait(count, FOREVER)
-        tokens += count
-        assert tokens <= RATE.burst + RATE.per_second * (waits.now - began) + 1e-3
-        waits.now += idle
+    back_off = BackOff(waits.clock())
+    for number in range(throttles):
+        waits.now += MAX_BACK_OFF if number else 0.0
+        back_off.note("ListTasks", waits.now, throttled=True)
+    ListingPace(RATE, back_off, waits.clock()).wait("ListTasks")
+    assert waited == waits.paused

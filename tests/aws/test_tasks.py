@@ -15,7 +15,7 @@ from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import container, create_cluster, register_template, run_tasks
-from tests.support.controller import CONTROLLER, SCALER, clients_of
+from tests.support.controller import CONTROLLER, SCALER, clients_of, known_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def observe(
     aws: EmbeddedAws, cluster: str, known: tuple[str, ...] = (), worker: str | None = "worker", by: str = CONTROLLER
 ) -> Round:
     """Return what a controller sees in the cluster."""
-    return Tasks(clients_of(aws), cluster, by).observe(known, outlines(worker))
+    return Tasks(clients_of(aws), cluster, by).observe(known_tasks(*known), outlines(worker))
 
 
 def outlines(worker: str | None) -> FindOutline:
@@ -210,7 +210,7 @@ def test_a_task_that_is_stopping_drains_until_it_has_stopped(timed_aws: Embedded
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
     expected = LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0), stopped=1, draining=True)
-    assert replace(expected, family=family_of(timed_aws, arn)) == stopping
+    assert replace(expected, family=family_of(timed_aws, arn), alone=True) == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)

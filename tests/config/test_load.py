@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.config import AwsSpec, ConfigError, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.config.problems import MAX_PROBLEMS
+from controller.config.schema import MAX_SCALERS
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     BreakerPolicy,
@@ -40,7 +44,14 @@ def test_defaults(tmp_path: Path) -> None:
     """The shortest configuration gets every documented default."""
     expected = ControllerSpec(
         name="ecsq",
-        aws=AwsSpec(None, None, consistency_window=5.0, call_timeout=5.0, launch_rate=Rate(per_second=20.0, burst=100)),
+        aws=AwsSpec(
+            None,
+            None,
+            consistency_window=5.0,
+            call_timeout=5.0,
+            launch_rate=Rate(per_second=20.0, burst=100),
+            listing_rate=Rate(per_second=20.0, burst=100),
+        ),
         server=ServerSpec(host="0.0.0.0", port=8080),  # noqa: S104  the documented default
         log=LogSpec(level="info", format="auto"),
         scalers=(
@@ -253,7 +264,6 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
         ),
         pytest.param(scaler("backlog: [visible]"), "9:5", "add in_flight", id="busy containers"),
         pytest.param(scaler("backlog: [visible, delayed]"), "9:5", "add in_flight", id="busy containers and delayed"),
-        pytest.param(scaler("priority: 1"), "9:15", "without a budget", id="priority without a budget"),
         pytest.param(
             f"{LEAST}aws: {{launch_rate: {{tasks_per_second: 1, burst: 10}}}}\n",
             "6:5",
@@ -312,3 +322,35 @@ def test_a_goal_counts_what_is_in_flight_by_itself(tmp_path: Path) -> None:
     """With drain_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
     text = demand("drain_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
     assert loaded(tmp_path, text).warnings == ()
+
+
+def test_ten_thousand_scalers_are_the_most(tmp_path: Path) -> None:
+    """A configuration has room for ten thousand scalers; one more is refused."""
+    least = "{name: s%d, queue: q%d, demand: {messages_per_container: 1}, task: *task}"
+    shared = "&task {definition: worker, subnets: [subnet-0123456789abcdef0]}"
+    lines = ["scalers:", "  - " + (least % (0, 0)).replace("*task", shared)]
+    lines += [f"  - {least % (number, number)}" for number in range(1, MAX_SCALERS)]
+    assert 10_000 == len(loaded(tmp_path, "\n".join(lines)).spec.scalers)
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, "\n".join([*lines, f"  - {least % (MAX_SCALERS, MAX_SCALERS)}"]))
+    expected = "scalers: must have at most 10000 items, not 10001"
+    assert [f"{tmp_path / 'config.yaml'}:1:1: {expected}"] == [str(problem) for problem in caught.value.problems]
+
+
+def test_of_very_many_warnings_the_first_are_told(tmp_path: Path) -> None:
+    """A warning for every scaler does not fill a log: a last one says how many more there are."""
+    one = (
+        "{name: s%d, queue: q, demand: {messages_per_container: 1}, task: {definition: w, subnets: [subnet-0a1b2c3d]}}"
+    )
+    lines = ["scalers:", *(f"  - {one % number}" for number in range(MAX_PROBLEMS + 3))]
+    warnings = loaded(tmp_path, "\n".join(lines)).warnings
+    assert [f"scalers[{MAX_PROBLEMS}].queue", ""] == [warning.key for warning in warnings[-2:]]
+    assert "2 more problems from here on" == warnings[-1].message
+
+
+@pytest.mark.parametrize("text", [LEAST, "scalers: []"], ids=["good", "bad"])
+def test_garbage_is_collected_again_after_a_load(tmp_path: Path, text: str) -> None:
+    """The collector rests only while a configuration is loaded, whether or not that goes well."""
+    with suppress(ConfigError):
+        loaded(tmp_path, text)
+    assert gc.isenabled()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from controller.core.condition import Condition, judge
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import LaunchResult, Reconciled
-from controller.core.repeats import SAY_AGAIN_AFTER, Followed, follow, say_lasting
+from controller.core.repeats import SAY_AGAIN_AFTER, Followed, count_kept, follow, say_lasting
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
@@ -165,3 +165,9 @@ def test_a_condition_lasts_from_its_first_reconcile_on() -> None:
 def test_how_long_and_how_often(*, tried: bool, expected: str) -> None:
     """What fails is tried, what holds is looked at."""
     assert expected == say_lasting(7500.0, 16, tried=tried)
+
+
+@pytest.mark.parametrize(("scalers", "expected"), [(0, 50), (1, 50), (1000, 50), (2000, 25), (10_000, 5), (10**6, 5)])
+def test_how_many_decisions_are_kept(scalers: int, expected: int) -> None:
+    """Each scaler keeps fifty; where there are very many, so many that all together take what a thousand take."""
+    assert expected == count_kept(scalers)

@@ -42,6 +42,32 @@ def test_a_good_file_is_taken(path: Path) -> None:
     assert configuration.report.error is None
 
 
+def test_the_content_in_force_is_not_parsed_again(path: Path) -> None:
+    """A reload of what is in force is a success that keeps the very specification, also after a file that was bad."""
+    configuration = ConfigurationFile(path, time)
+    spec, taken_at = configuration.spec, configuration.report.at
+    configuration.reload()
+    assert spec is configuration.spec
+    assert taken_at < configuration.report.at
+    path.write_text("scalers: []")
+    with pytest.raises(ConfigError):
+        configuration.reload()
+    path.write_text(LEAST)
+    configuration.reload()
+    assert spec is configuration.spec
+    assert configuration.report.error is None
+
+
+def test_scalers_that_stay_are_the_same(path: Path) -> None:
+    """A scaler that a reload leaves as it was is the very same specification, beside one that is new."""
+    configuration = ConfigurationFile(path, time)
+    before = configuration.spec.scalers[0]
+    path.write_text(LEAST + LEAST.removeprefix("scalers:\n").replace("content-ingest", "other"))
+    configuration.reload()
+    assert [before.name, "other"] == [scaler.name for scaler in configuration.spec.scalers]
+    assert before is configuration.spec.scalers[0]
+
+
 @pytest.mark.parametrize(
     "text", ["scalers: []", "", "a: [", "\0", None], ids=["invalid", "empty", "torn", "noise", "gone"]
 )

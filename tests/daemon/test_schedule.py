@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from time import monotonic, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from controller.aws.polls.reader import QueuePolls
 from controller.daemon.due import find_next_poll
+from controller.daemon.pool import WORKERS
 from controller.daemon.progress import Progress
 from controller.daemon.schedule import Schedule
-from controller.scaling.reconcile import Reconciler
+from controller.sandbox.aws import Disturbance
+from controller.scaling.lister import Listers
+from controller.scaling.reconcile import Reconciler, Steps
 from controller.scaling.services import connect
-from tests.support.aws import create_queue, eventually, unique
+from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import clients_of, controller_spec, scaler_spec
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from controller.clock import Clock
     from controller.sandbox.aws import EmbeddedAws
+    from controller.scaling.services import Services
 
 SOON = 60.0
 
@@ -62,7 +66,7 @@ def schedule_on(
     aws: EmbeddedAws, clock: Clock = MACHINE_CLOCK, on_step: Callable[[float], None] = lambda _: None
 ) -> Schedule:
     """Return a schedule whose progress nobody asks for."""
-    return Schedule(clock, QueuePolls(clients_of(aws)), Progress(clock, longest=60.0), on_step)
+    return Schedule(clock, QueuePolls(clients_of(aws)), Listers(clock), Progress(clock, longest=60.0), on_step)
 
 
 @pytest.fixture
@@ -175,9 +179,10 @@ def test_a_stop_waits_for_a_poll_that_wants_to_look_again(
     """A poll under way ends, and what it asks for meanwhile does not hold the stop up."""
     polling, let_it_end = Event(), Event()
 
-    def looks_again(_: Reconciler, _reading: object) -> float:
+    def looks_again(_: Reconciler, _reading: object) -> Steps:
         polling.set()
         let_it_end.wait(SOON)
+        yield from ()
         return time()
 
     monkeypatch.setattr(Reconciler, "reconcile", looks_again)
@@ -190,3 +195,61 @@ def test_a_stop_waits_for_a_poll_that_wants_to_look_again(
     let_it_end.set()
     stop.join(SOON)
     assert not stop.is_alive()
+
+
+# What waits takes no thread
+
+
+@dataclass
+class Crowd:
+    """More scalers with a message each than there are threads that reconcile, in clusters of their own choice."""
+
+    aws: EmbeddedAws
+    services: Services
+    schedule: Schedule
+    template: str
+
+    def add(self, cluster: str, **changes: Any) -> Reconciler:
+        """Add a scaler whose queue holds a message."""
+        queue = create_queue(self.aws, unique("crowd"))
+        send_messages(self.aws, queue.url, 1)
+        spec = scaler_spec(cluster, self.template, queue=queue.name, name=queue.name, poll_interval=1, **changes)
+        added = Reconciler(spec, self.services)
+        self.schedule.add(added, 0)
+        return added
+
+
+@pytest.fixture
+def crowd(aws: EmbeddedAws) -> Iterator[Callable[..., Crowd]]:
+    """Make a crowd."""
+    made: list[Crowd] = []
+
+    def make() -> Crowd:
+        services = connect(controller_spec(aws), MACHINE_CLOCK, dry_run=False)
+        schedule = Schedule(
+            MACHINE_CLOCK, services.polls, services.listers, Progress(MACHINE_CLOCK, longest=60.0), lambda _: None
+        )
+        schedule.start()
+        made.append(Crowd(aws, services, schedule, register_template(aws)))
+        return made[-1]
+
+    yield make
+    aws.disturbances.clear()
+    for each in made:
+        each.schedule.stop()
+
+
+def test_a_cluster_that_hangs_holds_nobody_else(aws: EmbeddedAws, crowd: Callable[..., Crowd]) -> None:
+    """Though more scalers wait for its listing than there are threads; when it has come, they all go on."""
+    many, hangs, works = crowd(), create_cluster(aws), create_cluster(aws)
+    hung = Disturbance("ecs", "ListTasks", "hang", times=None, where=lambda asked: asked["cluster"] == hangs)
+    aws.disturbances.add(hung)
+    waiting = [many.add(hangs, paused=True) for _ in range(WORKERS + 8)]
+    eventually(aws.disturbances.count_hits, within=SOON)
+    other, idle = many.add(works, paused=True), many.add(works, paused=True)
+    eventually(lambda: other.last and other.observed and idle.observed, within=SOON)
+    before = other.series.reconciles["held"]
+    eventually(lambda: other.series.reconciles["held"] >= before + 3, within=SOON)
+    assert not any(each.observed for each in waiting)
+    aws.disturbances.clear()
+    eventually(lambda: all(each.observed for each in waiting), within=SOON)

@@ -11,6 +11,7 @@ from controller.core.sharding import LookedUp, read_numbers
 from controller.daemon.contact import REACHED_WITHIN
 from controller.daemon.shard import Shard
 from controller.sandbox.aws import Disturbance
+from controller.scaling.line import Place
 from controller.scaling.reconcile import Reconciler
 from tests.support.controller import ACCOUNT_RATE, SCALER
 from tests.support.scene import NEXT, Scene, build
@@ -110,8 +111,10 @@ def test_the_pace_of_launches_is_divided(scene: Scene) -> None:
     """Of an account's burst of 100 one of three has 33."""
     shard = Shard(read_numbers("1/3"), scene.services, ACCOUNT_RATE, scene.clock.handed_in())
     shard.choose([], {})
-    waits = [scene.services.pacer.wait(tasks, scene.clock.now) for tasks in (34, 33)]
-    assert [False, True] == waits
+    many, enough = Place(0, 34), Place(0, 33)
+    assert scene.services.line.ask(many) > 0
+    scene.services.line.leave(many)
+    assert 0 == scene.services.line.ask(enough)
 
 
 def test_any_answer_to_any_of_its_requests_shows_that_aws_is_reached(scene: Scene) -> None:

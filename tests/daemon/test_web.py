@@ -39,8 +39,16 @@ class Pages:
         self.registry = CollectorRegistry()
         bound = bind(LOOPBACK)
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        app = build_application(self.registry, lambda: self.stuck, lambda: self.missing, lambda: self.status)
+        app = build_application(
+            self.registry, lambda: self.stuck, lambda: self.missing, lambda: [json.dumps(self.status)]
+        )
         self.server = WebServer(app, bound)
+
+    def write_status(self) -> Iterator[str]:
+        """Yield the status in parts, as a daemon does."""
+        text = json.dumps(self.status)
+        yield text[:10]
+        yield text[10:]
 
     def answer(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """Ask for a page; ``_`` in the name of a header is ``-``. Follows no redirect."""
@@ -77,11 +85,15 @@ def test_health(served: Pages, stuck: str | None, expected: tuple[int, str]) -> 
 
 @pytest.mark.parametrize(
     ("missing", "expected"),
-    [([], (200, "ok\n")), (["one", "two"], (503, "not observed yet: one, two\n"))],
-    ids=["all observed", "two missing"],
+    [
+        ([], (200, "ok\n")),
+        (["one", "two"], (503, "not observed yet: one, two\n")),
+        (["x"] * 10_000, (503, f"not observed yet: {', '.join(['x'] * 20)} and 9980 more\n")),
+    ],
+    ids=["all observed", "two missing", "very many missing"],
 )
 def test_readiness_names_who_is_missing(served: Pages, missing: list[str], expected: tuple[int, str]) -> None:
-    """/readyz is 200 once every scaler was observed, and names those that were not."""
+    """/readyz is 200 once every scaler was observed, and names the first of those that were not."""
     served.missing = missing
     status, _, body = served.get("/readyz")
     assert expected == (status, body)

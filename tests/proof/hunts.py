@@ -20,7 +20,7 @@ FOUND: tuple[tuple[SwitchOff, int, int], ...] = (
     (switched_off.no_window, 2, 2),
     (switched_off.window_judged_at_the_decision, 2, 11),
     (switched_off.sends_unchecked, 2, 6),
-    (switched_off.going_on_after_an_unknown, 2, 20),
+    (switched_off.going_on_after_an_unknown, 2, 21),
     (switched_off.going_on_after_a_conflict, 2, 14),
     (switched_off.doubts_uncounted, 1, 1),
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
-from controller.aws.pace import Pacer
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
@@ -19,21 +18,25 @@ from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.derive import Allowed
 from controller.core.copies.template import Template
+from controller.core.decision.ledger import Ledger
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Decision, QueueCounts
 from controller.core.decision.rate import Rate
 from controller.core.decision.task import StoppedTask
-from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
-from controller.scaling.fleet import Clusters
-from controller.scaling.launch import Enter, Launcher
-from controller.scaling.reconcile import Reconciler
+from controller.scaling.calls import Calls, Enter, FindObjection
+from controller.scaling.clusters import Clusters
+from controller.scaling.fleet import Cluster
+from controller.scaling.launch import Launcher, Launching
+from controller.scaling.line import Line
+from controller.scaling.lister import Listers
 from controller.scaling.services import Services
 from controller.telemetry.series import Series
 from tests.proof.configurations import capacity
 from tests.proof.stepped import Seam, Stepped
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import CONTROLLER, UNREACHABLE_AWS, ignore_request, metrics_of_nothing
+from tests.support.steps import Whole
 
 if TYPE_CHECKING:
     from tests.proof.world import World
@@ -91,22 +94,24 @@ class Process:
         """Of the plan that it carries out."""
         clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
         self.seams = seams = _Seams(self)
-        pacer = Pacer(PLENTY, clock)
-        launcher = _Watched(seams, self._run_task, CONTROLLER, pacer, clock, dry_run=False)
+        line = Line(PLENTY, clock)
+        calls = Calls(self._run_task, CONTROLLER, line, clock)
+        launcher = _Watched(seams, calls, clock, dry_run=False)
         launcher.process = self
         self._services = Services(
             queue=lambda _: seams,
             polls=POLLS,
-            clusters=Clusters(lambda _: seams, clock),
+            clusters=Clusters(lambda _: Cluster(seams, clock)),
+            listers=Listers(clock),
             launcher=launcher,
             budget=SharedBudget(),
             metrics=METRICS,
             clock=clock,
-            pacer=pacer,
+            line=line,
             look_for_peers=LOOKS,
             renew=lambda: None,
         )
-        self.reconciler = Reconciler(spec, self._services)
+        self.reconciler = Whole(spec, self._services)
         self._stepped = Stepped(self._reconcile)
 
     def __repr__(self) -> str:
@@ -132,7 +137,7 @@ class Process:
         if not self.reconciler.let_go():
             return False
         self.reconciler.retire()
-        self.reconciler = Reconciler(self.spec, self._services)
+        self.reconciler = Whole(self.spec, self._services)
         return True
 
     def crash(self) -> None:
@@ -176,10 +181,12 @@ class _Watched(Launcher):
 
     process: Process
 
-    def launch(self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
+    def launch(
+        self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, find_objection: FindObjection
+    ) -> Launching:
         self.process.slot = decision.slot or 0
         self.process.world.planned(self.process, min(decision.launch, capacity(spec)))
-        return super().launch(spec, decision, enter, series)
+        return super().launch(spec, decision, enter, series, find_objection)
 
 
 class _Seams:
@@ -197,7 +204,7 @@ class _Seams:
         self._process.meet("counts")
         return self._account.queue.counts()
 
-    def observe(self, known: Iterable[str], _find_outline: FindOutline) -> Round:
+    def observe(self, known: Ledger, _find_outline: FindOutline, _is_needed: Callable[[], bool]) -> Round:
         self._process.meet("lists")
         listed = self._account.listed(self._world.now)
         self._process.meet("describes")

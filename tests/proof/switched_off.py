@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -13,16 +13,18 @@ from controller.aws.errors import Fault
 from controller.aws.run_task import RunTaskAnswer
 from controller.aws.session import TooLateError
 from controller.config import ScalerSpec
+from controller.core.copies.packing import Call
 from controller.core.decision import decide, limits, slots
 from controller.core.decision.model import Decision
 from controller.core.decision.policy import SlotPolicy
 from controller.core.decision.slots import Slot, open_slot, slot_at, slot_numbered
-from controller.core.record import LaunchResult
-from controller.scaling import launch, reconcile
-from controller.scaling.launch import Enter, Launcher
+from controller.scaling import calls, reconcile
+from controller.scaling.calls import Calls, Enter, FindObjection, Order
+from controller.scaling.launch import Launcher, Launching
 from controller.telemetry.series import Series
 
 Run = Callable[[Mapping[str, Any], float], RunTaskAnswer]
+Sending = Generator[Any, None, Any]
 A_WHILE = 120.0
 """Seconds after the end of the window for which sends go on if nothing checks them."""
 SwitchOff = Callable[[pytest.MonkeyPatch], None]
@@ -36,16 +38,16 @@ def slots_of_the_configuration(patch: pytest.MonkeyPatch) -> None:
 def random_tokens(patch: pytest.MonkeyPatch) -> None:
     """Rule 2: a token of its own for every send."""
     numbers = count()
-    send = launch.Launcher._send
+    send = Calls._send
 
-    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
+    def sends(self: Calls, order: Order, call: Call, index: int) -> Sending:
         run = self._run
         with pytest.MonkeyPatch.context() as sending:
             tokens = (f"random-{number}" for number in numbers)
             sending.setattr(self, "_run", lambda sent, until: run({**sent, "clientToken": next(tokens)}, until))
-            return send(self, spec, parameters, last_send)
+            return (yield from send(self, order, call, index))
 
-    patch.setattr(launch.Launcher, "_send", sends)
+    patch.setattr(Calls, "_send", sends)
 
 
 def no_window(patch: pytest.MonkeyPatch) -> None:
@@ -66,36 +68,36 @@ def window_judged_at_the_decision(patch: pytest.MonkeyPatch) -> None:
 
 def sends_unchecked(patch: pytest.MonkeyPatch) -> None:
     """Rule 3: the decision lies in the window, and its sends anywhere."""
-    send = launch.Launcher._send
-    patch.setattr(
-        launch.Launcher, "_send", lambda self, spec, parameters, until: send(self, spec, parameters, until + A_WHILE)
-    )
+    checked = Order.last_send.fget
+    patch.setattr(Order, "last_send", property(lambda order: checked(order) + A_WHILE))
 
 
 def going_on_after_an_unknown(patch: pytest.MonkeyPatch) -> None:
     """Rule 5: after an unknown the next call is sent, not the same; what is in doubt is counted all the same."""
-    send, carry_out = launch.Launcher._send, launch.Launcher.launch
+    send, carry_out = Calls._send, Launcher.launch
     doubts: list[tuple[int, float]] = []
 
-    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
+    def sends(self: Calls, order: Order, call: Call, index: int) -> Sending:
         with pytest.MonkeyPatch.context() as sending:
             sending.setattr(self, "_run", _once(self._run))
-            sent = send(self, spec, parameters, last_send)
+            sent = yield from send(self, order, call, index)
         if sent.fault is not Fault.IN_DOUBT:
             return sent
-        doubts.append((parameters["count"] * spec.packing.max_containers_per_task, sent.doubtful_since))
+        doubts.append((call.count * order.spec.packing.max_containers_per_task, sent.doubtful_since))
         return replace(sent, fault=None, error=None, doubtful_since=None)
 
-    def carries_out(self: Launcher, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series) -> LaunchResult:
+    def carries_out(
+        self: Launcher, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, objects: FindObjection
+    ) -> Launching:
         doubts.clear()
-        result = carry_out(self, spec, decision, enter, series)
+        result = yield from carry_out(self, spec, decision, enter, series, objects)
         if not doubts:
             return result
         in_doubt = result.in_doubt + sum(containers for containers, _ in doubts)
         return replace(result, in_doubt=in_doubt, doubtful_since=max(since for _, since in doubts))
 
-    patch.setattr(launch.Launcher, "_send", sends)
-    patch.setattr(launch.Launcher, "launch", carries_out)
+    patch.setattr(Calls, "_send", sends)
+    patch.setattr(Launcher, "launch", carries_out)
 
 
 def _once(run: Run) -> Run:
@@ -112,13 +114,13 @@ def _once(run: Run) -> Run:
 
 def going_on_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
     """Rule 6: the next call follows one that another controller has made with other numbers."""
-    send = launch.Launcher._send
+    send = Calls._send
 
-    def sends(self: Launcher, spec: ScalerSpec, parameters: Mapping[str, Any], last_send: float) -> Any:
-        sent = send(self, spec, parameters, last_send)
+    def sends(self: Calls, order: Order, call: Call, index: int) -> Sending:
+        sent = yield from send(self, order, call, index)
         return replace(sent, fault=None, error=None) if sent.fault is Fault.CONFLICT else sent
 
-    patch.setattr(launch.Launcher, "_send", sends)
+    patch.setattr(Calls, "_send", sends)
 
 
 def doubts_uncounted(patch: pytest.MonkeyPatch) -> None:
@@ -151,5 +153,5 @@ def doubts_without_skew(patch: pytest.MonkeyPatch) -> None:
 
 def doubts_resolved_by_nothing(patch: pytest.MonkeyPatch) -> None:
     """Rule 5: an answer that names no task resolves an unknown."""
-    judge = launch._judge_answer
-    patch.setattr(launch, "_judge_answer", lambda answer, asked, _: judge(answer, asked, None))
+    judge = calls._judge_answer
+    patch.setattr(calls, "_judge_answer", lambda answer, asked, _: judge(answer, asked, None))

@@ -18,7 +18,7 @@ from tests.support.controller import CONTROLLER, SCALER
 from tests.support.scene import NEXT, NOW, POLL, Scene, build, last, numbers, reasons
 
 if TYPE_CHECKING:
-    from controller.scaling.reconcile import Reconciler
+    from tests.support.steps import Whole
 
 HOUR = 3600.0
 PULL_FAILS_AFTER = 20.0
@@ -35,12 +35,12 @@ def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
     return scene
 
 
-def open_until(scaler: Reconciler) -> float | None:
+def open_until(scaler: Whole) -> float | None:
     """Return until when the scaler's breaker is open."""
     return scaler.state.breaker.open_until
 
 
-def tripped(scene: Scene) -> Reconciler:
+def tripped(scene: Scene) -> Whole:
     """Return a scaler whose breaker has just opened."""
     scaler = scene.scaler()
     scene.let_pass(40, scaler)
@@ -123,7 +123,7 @@ def test_workers_that_fail_late_do_not(scene: Scene) -> None:
     assert (CLOSED, 20) == (scaler.state.breaker, len(scene.aws.ecs.tasks()))
 
 
-def one_message_each(scene: Scene, scaler: Reconciler, jobs: int) -> None:
+def one_message_each(scene: Scene, scaler: Whole, jobs: int) -> None:
     """Let workers start at once and exit with 1 after two seconds, as a CI job does that finds a fault."""
     scene.aws.ecs.let_starts_succeed()
     scene.aws.ecs.timing.start_delay = 0.0

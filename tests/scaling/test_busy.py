@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from controller.core.decision.policy import DemandPolicy
-    from controller.scaling.reconcile import Reconciler
+    from tests.support.steps import Whole
 
 TOLD = "counts contradict each other"
 STRATEGIES = pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def told_in(events: list[MutableMapping[str, Any]]) -> list[str]:
     return [event["text"] for event in events if event["event"] == TOLD]
 
 
-def poll_for(scene: Scene, scaler: Reconciler, seconds: float) -> None:
+def poll_for(scene: Scene, scaler: Whole, seconds: float) -> None:
     """Let time pass, and the scaler poll."""
     scene.let_pass(seconds, scaler)
 
@@ -144,4 +144,4 @@ def test_an_idle_scaler_needs_no_listing_though_others_hold_messages(scene: Scen
     idle.reconcile()
     assert (["GetQueueAttributes"], 0) == (scene.asked(), last(idle).decision.backlog)
     busy.reconcile()
-    assert (["GetQueueAttributes", "ListTasks", "DescribeTasks"], 10) == (scene.asked(), last(busy).decision.backlog)
+    assert (["GetQueueAttributes", "ListTasks"], 10) == (scene.asked(), last(busy).decision.backlog)

@@ -40,6 +40,7 @@ class World:
     ended_before: list[Sign] = field(default_factory=list)
     """What tasks have told before this process."""
     problem: AwsError | None = None
+    listing_took: float = 0.0
 
     def read_counts(self) -> QueueCounts:
         self.asked.append("counts")

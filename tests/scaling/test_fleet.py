@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.aws.errors import AwsError, Fault
-from controller.aws.tasks import Tasks
+from controller.aws.errors import AwsError
+from controller.aws.tasks import SupersededError, Tasks
 from controller.clock import Clock
 from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.fleet import LISTED_WITHIN, Cluster, Clusters
+from controller.scaling.clusters import Clusters
+from controller.scaling.fleet import Cluster, LookWanted
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
@@ -52,6 +52,11 @@ class Watch:
     def listings(self) -> int:
         """Return how many listings were taken."""
         return self.aws.journal.count("ecs", "ListTasks")
+
+    def look(self, began_after: float) -> None:
+        """Make sure that the cluster was listed then or later. Raises AwsError."""
+        self.cluster.list_anew(began_after)
+        self.cluster.refresh(began_after)
 
     def live(self, scaler: str = SCALER) -> list[str]:
         """Return the tasks of a scaler that count as live."""
@@ -106,62 +111,68 @@ def launched(arn: str, workers: int = 1) -> LiveTask:
     return LiveTask(arn=arn, scaler=SCALER, running=0, starting=workers, created_at=START)
 
 
-def ask_at_once(cluster: Cluster, began_after: float) -> list[AwsError | None]:
-    """Let several threads ask for a listing at the same time; gives what each of them met."""
-    ready = Barrier(THREADS)
-
-    def ask() -> AwsError | None:
-        ready.wait(5)
-        try:
-            cluster.refresh(began_after)
-        except AwsError as error:
-            return error
-        return None
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        asked: list[Future[AwsError | None]] = [pool.submit(ask) for _ in range(THREADS)]
-        return [each.result(10) for each in asked]
-
-
-def test_one_listing_serves_all_who_ask_at_the_same_time(watch: Watch) -> None:
-    """The first takes it, the others wait for it and find it done."""
+def test_who_needs_to_know_more_is_told_which_look_to_have_taken(watch: Watch) -> None:
+    """The cluster asks AWS for nothing by itself; after the look it knows."""
     watch.run(3)
-    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", delay=0.2))
-    assert [None] * THREADS == ask_at_once(watch.cluster, START)
+    with pytest.raises(LookWanted) as caught:
+        watch.cluster.refresh(START)
+    assert 0 == watch.listings()
+    caught.value.look.take()
+    watch.cluster.refresh(START)
     assert (1, 3) == (watch.listings(), len(watch.live()))
 
 
-def test_a_failure_is_shared_with_all_who_waited(watch: Watch) -> None:
-    """One failed listing is not followed by one for each who waited for it."""
-    watch.aws.disturbances.add(
-        Disturbance("ecs", "ListTasks", "error", times=None, status=400, code="AccessDeniedException")
-    )
-    errors = ask_at_once(watch.cluster, START)
-    (said,) = {str(error) for error in errors}
-    assert said.startswith(f'not allowed to ecs:ListTasks for cluster "{watch.name}": add ')
-    assert 1 == watch.listings()
+def test_how_tasks_ended_is_a_look_too(watch: Watch) -> None:
+    """Each family is read once."""
+    with pytest.raises(LookWanted) as caught:
+        watch.cluster.read_history(["one", "two"])
+    caught.value.look.take()
+    watch.cluster.read_history(["two", "one"])
+    assert 2 == watch.listings()
+
+
+def test_a_history_that_cannot_be_read_is_told_once(watch: Watch) -> None:
+    """Then it is tried again."""
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="AccessDeniedException"))
+    for expected in (LookWanted, AwsError, LookWanted):
+        with pytest.raises(expected) as caught:
+            watch.cluster.read_history(["one"])
+        if isinstance(caught.value, LookWanted):
+            caught.value.look.take()
+    watch.cluster.read_history(["one"])
+
+
+def test_a_fault_of_ours_in_a_look_is_told_as_well(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever for a look that breaks."""
+
+    def breaks(*_: object) -> None:
+        raise LookupError("nowhere")
+
+    monkeypatch.setattr(watch.cluster.roster, "note", breaks)
+    with pytest.raises(AwsError, match=r"reading the tasks of its cluster broke: LookupError\('nowhere'\)"):
+        watch.look(START)
 
 
 def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: ManualClock) -> None:
     """Who wants to know what is so later than the failure gets another try."""
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400))
     with pytest.raises(AwsError):
-        watch.cluster.refresh(START)
+        watch.look(START)
     clock.now += POLL
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     assert 2 == watch.listings()
 
 
 def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: ManualClock) -> None:
     """A failed listing is unknown, not empty; a listing old enough for who asks still serves."""
     watch.run(2)
-    watch.cluster.refresh(START)
+    watch.look(START)
     clock.now += POLL
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", times=None, status=400))
     with pytest.raises(AwsError):
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
     assert 2 == len(watch.live())
-    watch.cluster.refresh(START)
+    watch.look(START)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +182,9 @@ def test_a_listing_serves_until_it_is_too_old(
     watch: Watch, clock: ManualClock, passed: float, oldest: float, listings: int
 ) -> None:
     """Its age is counted from when it began."""
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     clock.now += passed
-    watch.cluster.refresh(clock.now - oldest)
+    watch.look(clock.now - oldest)
     assert listings == watch.listings()
 
 
@@ -185,15 +196,15 @@ def test_a_listing_knows_when_it_began(watch: Watch, clock: ManualClock) -> None
         return False
 
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", where=tick))
-    watch.cluster.refresh(START)
+    watch.look(START)
     assert (START + 3, START) == (clock.now, watch.cluster.fleet_of(SCALER).listed_at)
 
 
 def test_a_listing_from_the_future_does_not_serve(watch: Watch, clock: ManualClock) -> None:
     """When the clock stepped back, how old a listing is cannot be told: the cluster is listed anew."""
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     clock.now -= 3600
-    watch.cluster.refresh(clock.now - POLL)
+    watch.look(clock.now - POLL)
     assert (2, clock.now) == (watch.listings(), watch.cluster.fleet_of(SCALER).listed_at)
 
 
@@ -201,9 +212,9 @@ def test_a_failure_from_the_future_is_forgotten(watch: Watch, clock: ManualClock
     """A clock that stepped back does not leave the controller blind until it has caught up."""
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400))
     with pytest.raises(AwsError):
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
     clock.now -= 3600
-    watch.cluster.refresh(clock.now - POLL)
+    watch.look(clock.now - POLL)
     assert 2 == watch.listings()
 
 
@@ -220,7 +231,7 @@ def test_a_launched_task_stays_live_while_the_listing_lags(watch: Watch) -> None
     (arn,) = watch.run()
     watch.aws.ecs.hide(arn, 3600)
     watch.cluster.enter([launched(arn)])
-    watch.cluster.refresh(START)
+    watch.look(START)
     assert [arn] == watch.live()
     assert (0, 1) == (len(watch.cluster.fleet_of(SCALER).starting), watch.cluster.fleet_of(SCALER).running)
 
@@ -228,7 +239,7 @@ def test_a_launched_task_stays_live_while_the_listing_lags(watch: Watch) -> None
 def test_an_answer_that_comes_late_does_not_bring_a_task_back_to_its_start(watch: Watch) -> None:
     """A listing may have seen it RUNNING before the answer was entered."""
     (arn,) = watch.run()
-    watch.cluster.refresh(START)
+    watch.look(START)
     watch.cluster.enter([launched(arn, 5)])
     assert Fleet(START, 1, (), 1, 0, START, START, 0.0, began=(START,)) == watch.cluster.fleet_of(SCALER)
 
@@ -236,13 +247,13 @@ def test_an_answer_that_comes_late_does_not_bring_a_task_back_to_its_start(watch
 def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, clock: ManualClock) -> None:
     """Though a listing that lags shows it again and again."""
     (arn,) = watch.run()
-    watch.cluster.refresh(START)
+    watch.look(START)
     watch.aws.ecs.listing_lag = 1000.0
     clock.now += 1
     watch.aws.ecs.exit_container(arn, "worker", 0)
     for _ in range(3):
         clock.now += POLL
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
     assert ([], 1, 0) == (watch.live(), watch.stopped("succeeded"), watch.stopped("failed"))
 
 
@@ -252,13 +263,13 @@ def test_a_task_described_as_stopped_is_gone_and_counted_once(watch: Watch, cloc
 def test_stops_are_counted_by_outcome(watch: Watch, clock: ManualClock, code: int | None, outcome: str) -> None:
     """As the descriptions tell."""
     (arn,) = watch.run()
-    watch.cluster.refresh(START)
+    watch.look(START)
     if code is None:
         watch.aws.ecs.interrupt(arn)
     else:
         watch.aws.ecs.exit_container(arn, "worker", code)
     clock.now += POLL
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     counts = {name: watch.stopped(name) for name in [outcome.value for outcome in StopOutcome]}
     assert dict.fromkeys(counts, 0.0) | {outcome: 1.0} == counts
 
@@ -271,7 +282,7 @@ def test_a_missing_task_lives_for_five_minutes(watch: Watch, clock: ManualClock)
     seen = []
     for passed in (0.0, 299.0, 300.0, 310.0):
         clock.now = START + passed
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
         seen.append((len(watch.live()), watch.stopped("unknown")))
     assert [(1, 0), (1, 0), (0, 1), (0, 1)] == seen
 
@@ -283,7 +294,7 @@ def test_a_start_is_counted_once_with_how_long_it_took(watch: Watch, clock: Manu
     watch.cluster.enter([launched(arn)])
     for _ in range(8):
         clock.now += POLL
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
     assert (1.0, 42.0) == watch.started()
     assert 42.0 == watch.cluster.fleet_of(SCALER).start_delay
 
@@ -297,7 +308,7 @@ def test_a_start_is_counted_though_the_task_has_ended_since(watch: Watch, clock:
     watch.aws.ecs.exit_container(arn, "worker", 0)
     for _ in range(2):
         clock.now += POLL
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
     assert ((1.0, 4.0), 1.0) == (watch.started(), watch.stopped("succeeded"))
     assert 4.0 == watch.cluster.fleet_of(SCALER).start_delay
 
@@ -307,7 +318,7 @@ def test_a_task_that_ran_before_is_not_counted_but_tells_how_long_starts_take(wa
     watch.aws.ecs.timing.start_delay = 42.0
     watch.run()
     clock.now += 60
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     assert ((None, None), 42.0) == (watch.started(), watch.cluster.fleet_of(SCALER).start_delay)
 
 
@@ -318,7 +329,7 @@ def test_the_start_delay_is_the_median_of_the_last_starts(watch: Watch, clock: M
         watch.aws.ecs.timing.start_delay = delay
         watch.run(tasks)
         clock.now += 400
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
         delays.append(watch.cluster.fleet_of(SCALER).start_delay)
     assert [10.0, 10.0, 50.0] == delays
 
@@ -329,7 +340,7 @@ def test_a_start_delay_that_was_told_is_not_measured_anew(watch: Watch, clock: M
     watch.cluster.roster.tell_start_delay(SCALER, 7.0)
     watch.run()
     clock.now += 60
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     assert (1, 7.0) == (watch.cluster.fleet_of(SCALER).running, watch.cluster.fleet_of(SCALER).start_delay)
 
 
@@ -337,7 +348,7 @@ def test_a_scaler_is_idle_once_a_listing_showed_nothing_of_it(watch: Watch) -> N
     """Before the first listing nobody knows; another scaler's tasks do not count; an own launch does."""
     watch.run(scaler="thumbnails")
     idle = [watch.cluster.is_idle(SCALER)]
-    watch.cluster.refresh(START)
+    watch.look(START)
     idle += [watch.cluster.is_idle(SCALER), watch.cluster.is_idle("thumbnails")]
     watch.cluster.enter([launched("a")])
     assert [False, True, False, False] == [*idle, watch.cluster.is_idle(SCALER)]
@@ -347,7 +358,7 @@ def test_scalers_share_a_cluster_without_sharing_tasks(watch: Watch) -> None:
     """One listing tells of both, each sees its own."""
     own, other = watch.run(2), watch.run(3, "thumbnails")
     watch.enrol("thumbnails")
-    watch.cluster.refresh(START)
+    watch.look(START)
     assert (sorted(own), sorted(other)) == (watch.live(), watch.live("thumbnails"))
     assert (2, 3) == (watch.cluster.fleet_of(SCALER).live, watch.cluster.fleet_of("thumbnails").live)
     assert 1 == watch.listings()
@@ -359,11 +370,11 @@ def test_a_task_that_runs_is_a_good_sign_once(watch: Watch, clock: ManualClock) 
     told = []
     for age in (BREAKER.within - 1, BREAKER.within, BREAKER.within + POLL, 3600):
         clock.now = START + age
-        watch.cluster.refresh(clock.now)
+        watch.look(clock.now)
         told.append([sign.at - START for sign in watch.cluster.take_signs(SCALER)])
     watch.aws.ecs.exit_container(arn, "worker", 0)
     clock.now += POLL
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     told.append([sign.at - START for sign in watch.cluster.take_signs(SCALER)])
     assert [[], [BREAKER.within], [], [], [3600]] == told
 
@@ -371,11 +382,11 @@ def test_a_task_that_runs_is_a_good_sign_once(watch: Watch, clock: ManualClock) 
 def test_a_dismissed_scalers_tasks_finish_uncounted(watch: Watch, clock: ManualClock) -> None:
     """Nobody is left to count for, and nothing breaks."""
     (arn,) = watch.run()
-    watch.cluster.refresh(START)
+    watch.look(START)
     watch.cluster.roster.dismiss(SCALER)
     watch.aws.ecs.exit_container(arn, "worker", 0)
     clock.now += POLL
-    watch.cluster.refresh(clock.now)
+    watch.look(clock.now)
     assert ([], 0.0) == (watch.live(), watch.stopped("succeeded"))
 
 
@@ -385,7 +396,7 @@ def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
     watch.aws.ecs.hide(arn, 3600)
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=5.0))
     with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(watch.cluster.refresh, START)
+        listing = pool.submit(watch.look, START)
         eventually(lambda: watch.listings() == 1)
         watch.cluster.enter([launched(arn)])
         watch.aws.disturbances.release()
@@ -395,7 +406,7 @@ def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
 
 def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: ManualClock) -> None:
     """Every scaler of a cluster gets the same one, another cluster another."""
-    clusters = Clusters(lambda name: Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock))
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)))
     with ThreadPoolExecutor(THREADS) as pool:
         given = list(pool.map(lambda _: clusters.of("one"), range(THREADS)))
     assert 1 == len({id(cluster) for cluster in given})
@@ -404,56 +415,20 @@ def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: 
 
 def test_a_cluster_that_nobody_uses_is_forgotten(watch: Watch, clock: ManualClock) -> None:
     """Who uses it again finds it unlisted, as after a restart; the others stay as they are."""
-    clusters = Clusters(lambda name: Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock))
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)))
     stays, goes = clusters.of("one"), clusters.of(watch.name)
-    goes.refresh(START)
+    goes.list_anew(START)
     clusters.keep({"one"})
     assert stays is clusters.of("one")
     assert goes is not clusters.of(watch.name)
     assert not clusters.of(watch.name).is_listed
 
 
-def hang(watch: Watch, pool: ThreadPoolExecutor, began_after: float) -> Future[None]:
-    """Let a listing begin that hangs until the disturbances are released."""
-    before = watch.listings()
-    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=60.0))
-    listing = pool.submit(watch.cluster.refresh, began_after)
-    eventually(lambda: watch.listings() > before)
-    return listing
-
-
-def test_nobody_waits_for_a_listing_that_hangs(watch: Watch, clock: ManualClock) -> None:
-    """Whoever finds it overdue is told so at once; when it comes after all, it counts."""
-    with ThreadPoolExecutor(1) as pool:
-        listing = hang(watch, pool, START)
-        clock.now += LISTED_WITHIN
-        with pytest.raises(AwsError, match="the listing of its cluster has not ended after 10s") as caught:
-            watch.cluster.refresh(START)
-        assert Fault.UNREACHABLE == caught.value.fault
-        watch.aws.disturbances.release()
-        listing.result(10)
-    assert watch.cluster.is_listed
-
-
-def test_nobody_waits_for_a_history_that_hangs(watch: Watch, clock: ManualClock) -> None:
-    """Whoever finds another one's look at what ended overdue is told so, by its own name; listings go on meanwhile."""
-    with ThreadPoolExecutor(1) as pool:
-        watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=60.0))
-        reading = pool.submit(watch.cluster.read_history, ["one"])
-        eventually(watch.listings)
-        clock.now += LISTED_WITHIN
-        with pytest.raises(AwsError, match="reading how tasks of its cluster ended has not ended after 10s"):
-            watch.cluster.read_history(["two"])
-        watch.cluster.refresh(START)
-        watch.aws.disturbances.release()
-        reading.result(10)
-
-
 def test_what_other_scalers_have_is_counted(watch: Watch) -> None:
     """Those of other controllers as well, which are listed like our own."""
     watch.run(2)
     watch.run(3, "elsewhere")
-    watch.cluster.refresh(START)
+    watch.look(START)
     counted = [watch.cluster.count_beside(own) for own in ((), (SCALER,), (SCALER, "elsewhere"))]
     assert [5, 3, 0] == counted
 
@@ -465,12 +440,12 @@ def test_a_scaler_that_comes_later_learns_how_its_tasks_ended(watch: Watch) -> N
     for scaler in ("before", "later", "later"):
         watch.run(1, scaler)
     family = watch.template.partition(":")[0]
-    watch.cluster.read_history([family])
+    watch.cluster.recall([family])
     assert (1, 0) == tuple(len(watch.cluster.take_signs(name)) for name in ("before", "later"))
     watch.enrol("later")
     watch.cluster.greet("later", [family, "another"])
     for _ in range(2):
-        watch.cluster.read_history([family])
+        watch.cluster.recall([family])
     assert (0, 2) == tuple(len(watch.cluster.take_signs(name)) for name in ("before", "later"))
 
 
@@ -480,27 +455,11 @@ def test_each_that_is_told_of_a_failure_raises_its_own(watch: Watch) -> None:
     raised = []
     for _ in range(3):
         with pytest.raises(AwsError, match="AccessDeniedException") as caught:
-            watch.cluster.refresh(START)
+            watch.look(START)
         raised.append(caught.value)
     assert 1 == watch.listings()
     assert 3 == len({id(error) for error in raised})
     assert 1 == len({(error.fault, str(error), error.key) for error in raised})
-
-
-def test_while_a_cluster_fails_one_scaler_is_enough_to_try(watch: Watch, clock: ManualClock) -> None:
-    """The others are told of the last failure, in its own words, and are free for other clusters."""
-    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="AccessDeniedException"))
-    with pytest.raises(AwsError):
-        watch.cluster.refresh(START)
-    with ThreadPoolExecutor(1) as pool:
-        clock.now += POLL
-        listing = hang(watch, pool, clock.now)
-        clock.now += 2.0
-        with pytest.raises(AwsError, match="AccessDeniedException"):
-            watch.cluster.refresh(clock.now)
-        watch.aws.disturbances.release()
-        listing.result(10)
-    watch.cluster.refresh(START + POLL)
 
 
 def test_who_waited_for_a_listing_that_failed_late_tries_no_other(watch: Watch, clock: ManualClock) -> None:
@@ -508,12 +467,52 @@ def test_who_waited_for_a_listing_that_failed_late_tries_no_other(watch: Watch, 
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", delay=60.0))
     watch.aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "error", times=None))
     watch.run()
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(watch.cluster.refresh, START)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(watch.cluster.list_anew, START)
         eventually(watch.aws.disturbances.count_hits)
         clock.now += 5.0
-        second = pool.submit(watch.cluster.refresh, START + 4.0)
         watch.aws.disturbances.release()
-        assert first.exception(10) is not None
-        assert second.exception(10) is not None
+        listing.result(10)
+    watch.cluster.list_anew(START + 4.0)
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(START + 4.0)
     assert 1 == watch.listings()
+
+
+def test_a_task_that_runs_alone_is_described_once(watch: Watch, clock: ManualClock) -> None:
+    """It runs for as long as it is listed; its end is looked for once it is not."""
+    first, second = watch.run(2)
+    for _ in range(3):
+        clock.now += POLL
+        watch.look(clock.now)
+    assert (1, sorted([first, second])) == (watch.aws.journal.count("ecs", "DescribeTasks"), watch.live())
+    watch.aws.ecs.exit_container(first, "worker", 0)
+    clock.now += POLL
+    watch.look(clock.now)
+    assert (2, [second], 1.0) == (
+        watch.aws.journal.count("ecs", "DescribeTasks"),
+        watch.live(),
+        watch.stopped("succeeded"),
+    )
+
+
+def test_a_spared_task_proves_that_it_works(watch: Watch, clock: ManualClock) -> None:
+    """By the listing it has run for long enough to be a good sign for the breaker."""
+    watch.run()
+    watch.look(clock.now)
+    assert [] == watch.cluster.take_signs(SCALER)
+    clock.now += BREAKER.within
+    watch.look(clock.now)
+    assert [True] == [sign.good for sign in watch.cluster.take_signs(SCALER)]
+    assert 1 == watch.aws.journal.count("ecs", "DescribeTasks")
+
+
+def test_a_listing_that_is_needed_no_more_is_given_up(watch: Watch) -> None:
+    """What was known stays, and no failure is remembered."""
+    watch.run(2)
+    watch.look(START)
+    with pytest.raises(SupersededError):
+        watch.cluster.list_anew(START + 1, lambda: False)
+    assert 2 == len(watch.live())
+    with pytest.raises(LookWanted):
+        watch.cluster.refresh(START + 1)

@@ -15,7 +15,7 @@ from tests.support.clock import ManualClock
 from tests.support.scene import POLL, Scene, build, last
 
 if TYPE_CHECKING:
-    from controller.scaling.reconcile import Reconciler
+    from tests.support.steps import Whole
 
 HOURS = 7200.0
 START_TAKES = 25.0
@@ -36,7 +36,7 @@ def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
 
 
 @pytest.fixture(params=[10, 5], ids=["the template itself", "two copies a task"])
-def scaler(request: pytest.FixtureRequest, scene: Scene) -> Reconciler:
+def scaler(request: pytest.FixtureRequest, scene: Scene) -> Whole:
     """Give a scaler that has launched ten workers, and has seen them run."""
     scaler = scene.scaler(container="worker", max_tasks_per_launch=request.param)
     scene.let_pass(START_TAKES + 2 * POLL, scaler)
@@ -65,7 +65,7 @@ def take_all(scene: Scene) -> None:
     scene.aws.client("sqs").purge_queue(QueueUrl=scene.queue.url)
 
 
-def test_a_task_whose_workers_run_has_started(scene: Scene, scaler: Reconciler) -> None:
+def test_a_task_whose_workers_run_has_started(scene: Scene, scaler: Whole) -> None:
     """Though ECS calls it PENDING; and its start took what its workers' took, to a poll."""
     tasks = len(scaler.tasks)
     assert (tasks, 0) == (scene.sample("tasks", state="running"), scene.sample("tasks", state="starting"))
@@ -78,7 +78,7 @@ def test_a_task_whose_workers_run_has_started(scene: Scene, scaler: Reconciler) 
     assert fleet.start_delay == took / tasks
 
 
-def test_workers_that_fail_after_hours_did_not_fail_soon(scene: Scene, scaler: Reconciler) -> None:
+def test_workers_that_fail_after_hours_did_not_fail_soon(scene: Scene, scaler: Whole) -> None:
     """The uploader that follows them has run for seconds, and they for hours."""
     scene.let_pass(HOURS, scaler, poll=60.0)
     tasks = len(scaler.tasks)
@@ -91,7 +91,7 @@ def test_workers_that_fail_after_hours_did_not_fail_soon(scene: Scene, scaler: R
     assert tasks == scene.sample("task_start_duration_seconds_count")
 
 
-def test_a_restart_does_not_take_them_for_failed_soon_either(scene: Scene, scaler: Reconciler) -> None:
+def test_a_restart_does_not_take_them_for_failed_soon_either(scene: Scene, scaler: Whole) -> None:
     """Whether it saw their last seconds or reads of their end afterwards: when they began cannot be told."""
     scene.let_pass(HOURS, scaler, poll=60.0)
     scene.restart()
@@ -107,7 +107,7 @@ def test_a_restart_does_not_take_them_for_failed_soon_either(scene: Scene, scale
     assert [CLOSED, CLOSED] == [beside.state.breaker, after.state.breaker]
 
 
-def test_workers_that_crash_open_the_breaker_whatever_follows_them(scene: Scene, scaler: Reconciler) -> None:
+def test_workers_that_crash_open_the_breaker_whatever_follows_them(scene: Scene, scaler: Whole) -> None:
     """That an uploader then works for hours makes them none that ran for long: what is launched next is a probe."""
     tasks = len(scaler.tasks)
     end_workers(scene, 1)

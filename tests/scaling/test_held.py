@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.sandbox.aws import EmbeddedAws, TaskView
-    from controller.scaling.reconcile import Reconciler
     from tests.support.clock import ManualClock
+    from tests.support.steps import Whole
 
 OTHER = "thumbnails"
 
@@ -157,18 +157,19 @@ def test_every_draining_task_is_found_among_many_that_have_stopped(scene: Scene)
     assert (3, 1) == (last(scaler).decision.fleet.draining, last(scaler).decision.launch)
 
 
-def test_a_draining_task_costs_no_further_request_a_poll(scene: Scene) -> None:
-    """It is described with the others."""
+def test_draining_tasks_cost_one_request_a_poll(scene: Scene) -> None:
+    """They are listed no more, so all of them are described, by one call."""
     scene.aws.ecs.timing.stop_delay = 1e6
-    first, _ = scene.run(2)
-    scaler = scene.scaler(max_containers=2)
+    *ending, _ = scene.run(3)
+    scaler = scene.scaler(max_containers=3)
     scaler.reconcile()
     scene.asked()
     reasons(scene, scaler, NOW + POLL)
-    before = scene.asked()
-    scene.aws.ecs.exit_container(first, "worker", 0)
+    assert ["GetQueueAttributes", "ListTasks"] == scene.asked()
+    for arn in ending:
+        scene.aws.ecs.exit_container(arn, "worker", 0)
     reasons(scene, scaler, NOW + 2 * POLL)
-    assert before == scene.asked()
+    assert ["GetQueueAttributes", "ListTasks", "DescribeTasks"] == scene.asked()
 
 
 def waits_for_instance(task: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def waits_for_instance(task: dict[str, Any]) -> dict[str, Any]:
     return task | {"lastStatus": "PROVISIONING", "containers": []}
 
 
-def other_scaler(scene: Scene, **changes: Any) -> Reconciler:
+def other_scaler(scene: Scene, **changes: Any) -> Whole:
     """Return a scaler of another queue and family in the same cluster, with two messages."""
     queue = create_queue(scene.aws)
     send_messages(scene.aws, queue.url, 2)

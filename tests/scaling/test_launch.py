@@ -14,7 +14,6 @@ from controller.aws import definitions
 from controller.aws.definitions import Definitions
 from controller.aws.errors import MAX_QUOTE
 from controller.aws.errors import Fault as Kind
-from controller.aws.pace import Pacer
 from controller.aws.run_task import run_task
 from controller.clock import machine_clock
 from controller.core.copies.copies import KEEPER
@@ -23,8 +22,9 @@ from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import launch_token, slot_at, slot_numbered
 from controller.sandbox.aws import Disturbance
-from controller.scaling import launch
+from controller.scaling.calls import Calls
 from controller.scaling.launch import Launcher
+from controller.scaling.line import Line
 from tests.support.aws import NETWORK, container, create_cluster, register_template
 from tests.support.clock import MACHINE_CLOCK, ManualClock
 from tests.support.controller import (
@@ -38,6 +38,7 @@ from tests.support.controller import (
     scaler_spec,
     series_of,
 )
+from tests.support.steps import run_through
 
 if TYPE_CHECKING:
     from controller.config import ScalerSpec
@@ -52,7 +53,7 @@ ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition"
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send a call of unknown outcome again without waiting."""
-    monkeypatch.setattr(launch, "PAUSES", (0.0,))
+    monkeypatch.setattr("controller.scaling.calls.PAUSES", (0.0,))
 
 
 def coming_slot() -> int:
@@ -71,6 +72,10 @@ class Process:
     stopping: Event = field(default_factory=Event)
     clock: ManualClock | None = None
     """Its wall clock; None: the machine's."""
+    elapsed: ManualClock | None = None
+    """The clock that its pace goes by; None: the machine's."""
+    objection: str | None = None
+    """What speaks against its launches."""
     entered: list[LiveTask] = field(default_factory=list)
     """What it entered into its ledger."""
 
@@ -78,16 +83,17 @@ class Process:
         clock = machine_clock(self.stopping)
         if self.clock is not None:
             clock = replace(clock, now=self.clock)
+        if self.elapsed is not None:
+            clock = replace(clock, elapsed=self.elapsed)
         # Its clients do not stop by themselves: what the launcher does when the process is to stop is looked at here.
         clients = clients_of(self.aws, call_timeout=self.call_timeout, clock=replace(MACHINE_CLOCK, now=clock.now))
         self.launcher = Launcher(
             Definitions(clients),
-            partial(run_task, clients),
-            CONTROLLER,
-            Pacer(self.rate, clock),
+            Calls(partial(run_task, clients), CONTROLLER, Line(self.rate, clock), clock),
             clock,
             dry_run=self.dry_run,
         )
+        self._pause = clock.pause
         self.metrics = metrics_of_nothing()
         self.series = series_of(self.metrics)
 
@@ -95,7 +101,8 @@ class Process:
         """Carry a decision for so many containers out."""
         slot = coming_slot() if slot is None else slot
         decision = Decision(at=time(), reason=Reason.LAUNCH, launch=containers, slot=slot)
-        return self.launcher.launch(spec, decision, self.entered.extend, self.series)
+        steps = self.launcher.launch(spec, decision, self.entered.extend, self.series, lambda: self.objection)
+        return run_through(steps, self._pause)
 
     def registered(self) -> float | None:
         """Return how many derived revisions were counted."""
@@ -265,7 +272,7 @@ def test_what_an_answer_names_is_entered_at_once(aws: EmbeddedAws, process: Proc
         assert len(entered) == len(aws.ecs.tasks())
 
     decision = Decision(at=time(), reason=Reason.LAUNCH, launch=25, slot=coming_slot())
-    process.launcher.launch(spec, decision, enter, process.series)
+    run_through(process.launcher.launch(spec, decision, enter, process.series, lambda: None), lambda _: None)
     assert [1] * 25 == entered
 
 
@@ -838,3 +845,66 @@ def test_a_stop_while_a_call_keeps_to_the_pace_is_no_failure(aws: EmbeddedAws, c
     result = process.launch(scaler_spec(cluster, template), 20)
     assert (Outcome.PARTLY_LAUNCHED, 10, None) == (result.outcome, result.containers, result.fault)
     assert "stopping: the rest of the plan is dropped" == result.error
+
+
+# What is put back is the call
+
+
+def test_a_call_that_has_to_wait_is_the_same_call_when_its_turn_comes(
+    aws: EmbeddedAws, cluster: str, template: str
+) -> None:
+    """With its slot, its place in the plan and its parameters; no other decision comes in between."""
+    slot, elapsed, pauses = coming_slot(), ManualClock(0.0), list[float]()
+    process = Process(aws, rate=Rate(5.0, 10), elapsed=elapsed)
+    decision = Decision(at=time(), reason=Reason.LAUNCH, launch=25, slot=slot)
+    steps = process.launcher.launch(
+        scaler_spec(cluster, template), decision, process.entered.extend, process.series, lambda: None
+    )
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        elapsed.now += seconds
+
+    result = run_through(steps, pause)
+    assert (Outcome.LAUNCHED, 25) == (result.outcome, result.containers)
+    assert [2.0, 1.0] == pytest.approx(pauses)
+    assert [launch_token(SLOTS, slot, index) for index in range(3)] == [call["clientToken"] for call in calls(aws)]
+
+
+@pytest.mark.parametrize("calls_before", [0, 1], ids=["before the first call", "between two calls"])
+def test_an_objection_drops_the_rest_of_a_plan(
+    aws: EmbeddedAws, process: Process, spec: ScalerSpec, calls_before: int
+) -> None:
+    """What has left is what was launched; nobody is to blame, so it counts as no failure of AWS."""
+
+    def object_after(asked: dict[str, Any]) -> bool:
+        process.objection = "the scaler was paused"
+        return False
+
+    if calls_before:
+        aws.disturbances.add(Disturbance("ecs", "RunTask", "slow", where=object_after))
+    else:
+        process.objection = "the scaler was paused"
+    result = process.launch(spec, 15)
+    expected = Outcome.PARTLY_LAUNCHED if calls_before else Outcome.FAILED
+    assert (expected, None, 10 * calls_before, 0) == (
+        result.outcome,
+        result.fault,
+        result.containers,
+        result.in_doubt,
+    )
+    assert f"scaler {SCALER}: the scaler was paused: the rest of the plan is dropped" == result.error
+    assert calls_before == len(calls(aws))
+
+
+def test_an_objection_does_not_settle_what_is_in_doubt(aws: EmbeddedAws, process: Process, spec: ScalerSpec) -> None:
+    """The call is not sent again, and may yet have started its tasks."""
+
+    def object_after(asked: dict[str, Any]) -> bool:
+        process.objection = "the scaler was paused"
+        return True
+
+    aws.disturbances.add(Disturbance("ecs", "RunTask", "lost_answer", where=object_after))
+    result = process.launch(spec, 3)
+    assert (Outcome.IN_DOUBT, Kind.IN_DOUBT, 3) == (result.outcome, result.fault, result.in_doubt)
+    assert 1 == len(calls(aws))

@@ -13,13 +13,14 @@ from structlog.testing import capture_logs
 from controller.core.decision.budget import Place
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
+from controller.core.repeats import MOST_KEPT
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.reconcile import DECISIONS_KEPT, Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
 from tests.support.controller import SCALER
 from tests.support.scene import APP, NEXT, NOW, POLL, SLOT, Scene, build, last, numbers, reasons
+from tests.support.steps import Whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,25 +54,25 @@ def test_an_idle_queue_costs_one_request_a_poll(scene: Scene) -> None:
 
 @pytest.mark.parametrize("changes", [{"min_containers": 1}, {}], ids=["minimum", "tasks"])
 def test_a_scaler_that_is_not_idle_lists_at_each_poll(scene: Scene, changes: dict[str, Any]) -> None:
-    """Whether it has a minimum to hold or tasks that live."""
+    """Whether it has a minimum to hold or tasks that live; one that runs, alone in its task, is described once."""
     scene.run(1)
     scaler = scene.scaler(**changes)
     reasons(scene, scaler, *(NOW + POLL * poll for poll in range(3)))
-    assert ["GetQueueUrl", *["GetQueueAttributes", "ListTasks", "DescribeTasks"] * 3] == scene.asked()
+    first = ["GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTasks"]
+    assert [*first, *["GetQueueAttributes", "ListTasks"] * 2] == scene.asked()
 
 
 def test_many_scalers_share_one_snapshot(scene: Scene) -> None:
-    """However many ask at the same time, one listing serves them until it is a poll old."""
+    """However many need it, one listing serves them until it is a poll old."""
     scene.run(1)
     scalers = [scene.scaler(name=f"scaler-{number}", paused=True) for number in range(20)]
-    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow", delay=0.05, times=None))
     for poll in range(3):
         scene.clock.now = NOW + POLL * poll
         scene.send(1)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(Reconciler.reconcile, scalers))
+        for scaler in scalers:
+            scaler.reconcile()
         asked = scene.asked()
-        assert (20, 1, 1) == tuple(map(asked.count, ("GetQueueAttributes", "ListTasks", "DescribeTasks")))
+        assert (20, 1) == (asked.count("GetQueueAttributes"), asked.count("ListTasks"))
 
 
 def test_an_unknown_backlog_holds(scene: Scene) -> None:
@@ -112,7 +113,7 @@ class BrokenQueue:
         raise ZeroDivisionError
 
 
-def break_queue(scaler: Reconciler) -> Services:
+def break_queue(scaler: Whole) -> Services:
     """Let a scaler's next reconciles meet an error of our own; gives what it had before."""
     whole = scaler._services
     scaler._services = replace(whole, queue=lambda _: BrokenQueue())
@@ -376,7 +377,7 @@ def test_a_dry_run_decides_as_if_it_launched(dry_scene: Scene) -> None:
 # Back off
 
 
-def tries(scene: Scene, scaler: Reconciler, operation: str, polls: int) -> list[float]:
+def tries(scene: Scene, scaler: Whole, operation: str, polls: int) -> list[float]:
     """Let so many polls come; gives how many seconds after the first the operation was asked for."""
     found = []
     for poll in range(polls):
@@ -481,12 +482,12 @@ def test_a_retired_scaler_loses_its_series_and_does_nothing(scene: Scene) -> Non
 
 
 @contextmanager
-def reading(scene: Scene, scaler: Reconciler) -> Iterator[None]:
-    """Hold a reconcile of the scaler in the middle of its read of the queue."""
-    scene.aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "slow_answer", delay=4.0))
+def reading(scene: Scene, scaler: Whole) -> Iterator[None]:
+    """Hold a reconcile of the scaler in the middle of the look at its cluster."""
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=4.0))
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(scaler.reconcile)
-        eventually(lambda: scene.aws.journal.count("sqs", "GetQueueAttributes", client=APP) == 1)
+        eventually(lambda: scene.aws.journal.count("ecs", "ListTasks", client=APP) == 1)
         yield
         scene.aws.disturbances.release()
         running.result(10)
@@ -505,7 +506,7 @@ def test_a_scaler_is_reconciled_once_at_a_time(scene: Scene) -> None:
     scaler = scene.scaler()
     with reading(scene, scaler):
         assert None is scaler.reconcile()
-        assert 1 == scene.aws.journal.count("sqs", "GetQueueAttributes", client=APP)
+        assert 1 == scene.aws.journal.count("ecs", "ListTasks", client=APP)
     assert 1 == len(scaler.decisions)
 
 
@@ -629,7 +630,7 @@ def test_what_was_mended_meanwhile_does_not_wait_for_a_try_that_fails(scene: Sce
     """A reconcile under way ends with what it began with; how that went holds nothing that was mended since."""
     scaler = scene.scaler(definition="absent")
     scene.send(2)
-    scene.aws.disturbances.add(Disturbance("sqs", "GetQueueAttributes", "slow_answer", delay=60))
+    scene.aws.disturbances.add(Disturbance("ecs", "ListTasks", "slow_answer", delay=60))
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(scaler.reconcile)
         eventually(scene.aws.disturbances.count_hits)
@@ -667,10 +668,10 @@ def test_a_hold_that_changes_is_recorded_anew(scene: Scene) -> None:
 def test_the_last_decisions_are_kept(scene: Scene) -> None:
     """So many and no more, the newest last."""
     scaler = scene.scaler(paused=True)
-    for poll in range(DECISIONS_KEPT + 2):
+    for poll in range(MOST_KEPT + 2):
         scene.send(1)
         reasons(scene, scaler, NOW + POLL * poll)
-    assert (3, DECISIONS_KEPT + 2, DECISIONS_KEPT) == (
+    assert (3, MOST_KEPT + 2, MOST_KEPT) == (
         scaler.decisions[0].decision.backlog,
         last(scaler).decision.backlog,
         len(scaler.decisions),

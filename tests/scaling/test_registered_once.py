@@ -13,7 +13,6 @@ import pytest
 from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
-from controller.aws.pace import Pacer
 from controller.aws.run_task import run_task
 from controller.clock import Clock
 from controller.core.copies.fingerprint import read_fingerprint
@@ -22,7 +21,9 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_at, slot_numbered
 from controller.sandbox.aws import Disturbance
 from controller.scaling import draft
+from controller.scaling.calls import Calls
 from controller.scaling.launch import Launcher
+from controller.scaling.line import Line
 from tests.support.aws import container, create_cluster, register_template
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import (
@@ -35,6 +36,7 @@ from tests.support.controller import (
     scaler_spec,
     series_of,
 )
+from tests.support.steps import run_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,10 +58,8 @@ class Process:
 
     def __post_init__(self) -> None:
         clients = clients_of(self.aws, clock=replace(MACHINE_CLOCK, now=self.clock.now))
-        pacer = Pacer(ACCOUNT_RATE, self.clock)
-        self.launcher = Launcher(
-            Definitions(clients), partial(run_task, clients), CONTROLLER, pacer, self.clock, dry_run=False
-        )
+        calls = Calls(partial(run_task, clients), CONTROLLER, Line(ACCOUNT_RATE, self.clock), self.clock)
+        self.launcher = Launcher(Definitions(clients), calls, self.clock, dry_run=False)
         self.metrics = metrics_of_nothing()
         self.series = {SCALER: series_of(self.metrics)}
 
@@ -67,7 +67,7 @@ class Process:
         """Carry out the decision to launch so many workers, in one task."""
         decision = Decision(at=time(), reason=Reason.LAUNCH, launch=workers, slot=slot)
         series = self.series.setdefault(spec.name, series_of(self.metrics, spec.name))
-        return self.launcher.launch(spec, decision, list, series)
+        return run_through(self.launcher.launch(spec, decision, list, series, lambda: None), self.clock.pause)
 
     def counted(self) -> float:
         """Return how many registrations it has counted, for all scalers."""
@@ -277,9 +277,10 @@ def test_the_rate_of_registrations_is_kept(
     for workers in (2, 3, 4, 5):
         refused = pytest.raises(AwsError, match="has to wait") if stopping and workers > 3 else nullcontext()
         with refused:
-            process.launcher.drafts.find_or_register(spec, drafted, workers, *arguments)
+            found = process.launcher.drafts.find_or_register(spec, drafted, workers, *arguments)
+            run_through(found, process.clock.pause)
     assert kept == registrations(aws)
-    assert [1.0, 1.0] == pytest.approx(pauses, abs=0.01)
+    assert ([] if stopping else [1.0, 1.0]) == pytest.approx(pauses, abs=0.01)
 
 
 def test_a_registration_that_would_come_after_the_window_is_not_made(

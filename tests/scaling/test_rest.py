@@ -11,8 +11,8 @@ from tests.support.scene import APP, POLL, Scene, build, last
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
-    from controller.scaling.reconcile import Reconciler
     from tests.support.clock import ManualClock
+    from tests.support.steps import Whole
 
 EMPTY = QueueCounts(0, 0, 0)
 
@@ -24,7 +24,7 @@ def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
 
 
 @pytest.fixture
-def settled(scene: Scene) -> Reconciler:
+def settled(scene: Scene) -> Whole:
     """Give a scaler whose queue has been empty for many polls."""
     scaler = scene.scaler()
     scene.let_pass(20 * POLL, scaler)
@@ -32,7 +32,7 @@ def settled(scene: Scene) -> Reconciler:
     return scaler
 
 
-def test_a_poll_at_rest_is_recorded_and_asks_nothing(scene: Scene, settled: Reconciler) -> None:
+def test_a_poll_at_rest_is_recorded_and_asks_nothing(scene: Scene, settled: Whole) -> None:
     """It counts as any other, is the last decision, and shows that the way to a launch works."""
     before, series = last(settled), settled.series
     counted, held = before.repeated, series.reconciles["held"]
@@ -45,7 +45,7 @@ def test_a_poll_at_rest_is_recorded_and_asks_nothing(scene: Scene, settled: Reco
     assert [] == scene.aws.journal.calls(client=APP)
 
 
-def test_a_message_is_decided_on(scene: Scene, settled: Reconciler) -> None:
+def test_a_message_is_decided_on(scene: Scene, settled: Whole) -> None:
     """What was read before the reconcile is what it decides on, without another request to the queue."""
     scene.send(2)
     scene.clock.now += POLL
@@ -59,14 +59,14 @@ def test_a_message_is_decided_on(scene: Scene, settled: Reconciler) -> None:
     )
 
 
-def test_a_queue_that_could_not_be_read_is_told(scene: Scene, settled: Reconciler) -> None:
+def test_a_queue_that_could_not_be_read_is_told(scene: Scene, settled: Whole) -> None:
     """What went wrong before the reconcile is its problem."""
     settled.reconcile(ValueError("nonsense"))
     assert Reason.BROKEN is last(settled).decision.reason
     assert not settled.rest(EMPTY)
 
 
-def test_a_changed_configuration_is_decided_on(scene: Scene, settled: Reconciler) -> None:
+def test_a_changed_configuration_is_decided_on(scene: Scene, settled: Whole) -> None:
     """Though the queue is as empty as before: the next poll may come to another hold."""
     settled.configure(scene.spec(paused=True))
     assert not settled.rest(EMPTY)
@@ -74,8 +74,8 @@ def test_a_changed_configuration_is_decided_on(scene: Scene, settled: Reconciler
     assert Reason.PAUSED is last(settled).decision.reason
 
 
-def test_a_task_that_lives_is_looked_at(scene: Scene, settled: Reconciler) -> None:
+def test_a_task_that_lives_is_looked_at(scene: Scene, settled: Whole) -> None:
     """Another scaler's listing may have seen it: its end is to be counted."""
     scene.run(1)
-    scene.services.cluster_of(settled.spec).refresh(scene.clock.now)
+    scene.services.cluster_of(settled.spec).list_anew(scene.clock.now)
     assert not settled.rest(EMPTY)

@@ -15,9 +15,9 @@ from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.sandbox.aws.capacity import NO_CAPACITY
 from controller.scaling.memory import read_memory, to_plain
-from controller.scaling.reconcile import Reconciler
 from tests.support.clock import ManualClock
 from tests.support.scene import POLL, Scene, build, last, numbers
+from tests.support.steps import Whole
 
 SHORTAGE = 600.0
 START_TAKES, PROVISIONING = 30.0, 10.0
@@ -35,7 +35,7 @@ def scene(own: tuple[EmbeddedAws, ManualClock]) -> Scene:
     return scene
 
 
-def held(scene: Scene) -> Reconciler:
+def held(scene: Scene) -> Whole:
     """Return a scaler whose first launch has just found no place."""
     scaler = scene.scaler()
     scene.let_pass(PROVISIONING + POLL, scaler)
@@ -53,7 +53,7 @@ def running(scene: Scene) -> int:
     return sum(task.last_status == "RUNNING" for task in scene.aws.ecs.tasks())
 
 
-def seconds_until_all_run(scene: Scene, scaler: Reconciler) -> float:
+def seconds_until_all_run(scene: Scene, scaler: Whole) -> float:
     """Return how long it takes from now until as many tasks run as there are messages, within a poll."""
     began = scene.clock.now
     while running(scene) < MESSAGES:

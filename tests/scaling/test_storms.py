@@ -14,11 +14,11 @@ from controller.config.durations import parse_argument
 from controller.core.decision.model import Outcome, Reason
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_queue, run_tasks, send_messages
 from tests.support.clock import ManualClock
 from tests.support.controller import CONTROLLER
 from tests.support.scene import APP, NOW, POLL, Scene, build, last, reasons
+from tests.support.steps import Whole
 
 STORM = 300.0
 """Seconds that a storm lasts."""
@@ -51,7 +51,7 @@ def test_a_throttled_operation_is_asked_for_ever_more_rarely(scene: Scene, servi
     spec = scene.spec()
     names = [f"scaler-{number}" for number in range(5)]
     scalers = [
-        Reconciler(
+        Whole(
             replace(spec, name=name, policy=replace(spec.policy, slots=replace(spec.policy.slots, scaler=name))),
             scene.services,
         )
@@ -229,7 +229,7 @@ def test_counts_that_lag_do_not_launch_twice_for_the_same_messages(scene: Scene)
 # A budget
 
 
-def rivals(scene: Scene, limit: int, **priorities: int) -> dict[str, Reconciler]:
+def rivals(scene: Scene, limit: int, **priorities: int) -> dict[str, Whole]:
     """Return scalers of a queue each, of which each wants ten containers, and a budget that they share."""
     specs = []
     for name, priority in priorities.items():
@@ -237,7 +237,7 @@ def rivals(scene: Scene, limit: int, **priorities: int) -> dict[str, Reconciler]
         send_messages(scene.aws, queue.url, 10)
         specs.append(replace(scene.spec(name=name, queue=queue.name), priority=priority))
     scene.services.budget.configure(limit, specs)
-    return {spec.name: Reconciler(spec, scene.services) for spec in specs}
+    return {spec.name: Whole(spec, scene.services) for spec in specs}
 
 
 def live(scene: Scene) -> dict[str, int]:
@@ -295,15 +295,15 @@ def test_a_budget_counts_what_an_earlier_process_started(scene: Scene) -> None:
 def test_a_scaler_that_cannot_read_its_queue_does_not_hold_the_others_up(scene: Scene) -> None:
     """What lives of it is known by the listing that the others take."""
     scalers = rivals(scene, 10, broken=5, whole=0)
-    broken = Reconciler(replace(scalers["broken"].spec, queue="nobody"), scene.services)
+    broken = Whole(replace(scalers["broken"].spec, queue="nobody"), scene.services)
     scene.let_pass(60, broken, scalers["whole"])
     assert {"whole": 10} == live(scene)
 
 
-def elsewhere(scene: Scene, scaler: Reconciler, cluster: str) -> Reconciler:
+def elsewhere(scene: Scene, scaler: Whole, cluster: str) -> Whole:
     """Return the scaler with that cluster."""
     task = replace(scaler.spec.task, cluster=cluster)
-    return Reconciler(replace(scaler.spec, task=task), scene.services)
+    return Whole(replace(scaler.spec, task=task), scene.services)
 
 
 @pytest.mark.parametrize("later", [None, "ThrottlingException"], ids=["for good", "and then unreadable"])

@@ -13,6 +13,7 @@ from controller.aws.session import Clients
 from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.rate import Rate
+from controller.core.decision.task import LiveTask
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.core.decision import builders
@@ -22,6 +23,7 @@ from tests.support.clock import MACHINE_CLOCK
 if TYPE_CHECKING:
     from controller.aws.session import RequestObserver
     from controller.clock import Clock
+    from controller.core.decision.ledger import Ledger
     from controller.sandbox.aws import EmbeddedAws
 
 CONTROLLER = "ecsq"
@@ -34,7 +36,7 @@ FARGATE = {"launchType": "FARGATE", "networkConfiguration": NETWORK}
 FAULTS = [fault.value for fault in Fault]
 NOBODY_LISTENS = "http://127.0.0.1:1"
 """An endpoint that refuses every connection."""
-UNREACHABLE_AWS = AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0, ACCOUNT_RATE)
+UNREACHABLE_AWS = AwsSpec("us-east-1", NOBODY_LISTENS, 5.0, 5.0, ACCOUNT_RATE, ACCOUNT_RATE)
 
 
 def ignore_request(*_request: object) -> None:
@@ -109,3 +111,8 @@ def scaler_spec(
 def _changed(record: Any, changes: dict[str, Any]) -> Any:
     """Return the record with those of the changes that it has a member for."""
     return replace(record, **{name: value for name, value in changes.items() if name in record.__dataclass_fields__})
+
+
+def known_tasks(*arns: str) -> Ledger:
+    """Return tasks as a launch enters them, before anybody has looked at them."""
+    return {arn: LiveTask(arn, SCALER, running=0, starting=1, created_at=0.0) for arn in arns}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.core.decision.slots import slot_numbered
-from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import connect
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template, run_tasks, send_messages
 from tests.support.controller import CONTROLLER, SCALER, SLOTS, controller_spec, scaler_spec
+from tests.support.steps import Whole
 
 if TYPE_CHECKING:
     from controller.config import ScalerSpec
@@ -42,9 +42,9 @@ class Scene:
         """Return a scaler of the scene."""
         return scaler_spec(**{"cluster": self.cluster, "definition": self.template, "queue": self.queue.name} | changes)
 
-    def scaler(self, **changes: Any) -> Reconciler:
+    def scaler(self, **changes: Any) -> Whole:
         """Return the reconciler of such a scaler, which remembers nothing yet."""
-        return Reconciler(self.spec(**changes), self.services)
+        return Whole(self.spec(**changes), self.services)
 
     def send(self, messages: int) -> None:
         """Send messages."""
@@ -61,7 +61,7 @@ class Scene:
         """Begin again as a new process, which remembers nothing."""
         self.services = services(self.aws, self.clock, dry_run=False)
 
-    def let_pass(self, seconds: float, *scalers: Reconciler, poll: float = POLL) -> list[Reconciled]:
+    def let_pass(self, seconds: float, *scalers: Whole, poll: float = POLL) -> list[Reconciled]:
         """Let time pass and scalers poll, each by itself look again when it wants to; gives their launches."""
         launches, end, next_poll = [], self.clock.now + seconds, self.clock.now
         looks: dict[int, float] = {}
@@ -115,20 +115,20 @@ def services(aws: EmbeddedAws, clock: ManualClock, *, dry_run: bool) -> Services
     return connect(controller_spec(aws), clock.handed_in(), dry_run=dry_run)
 
 
-def last(scaler: Reconciler) -> Reconciled:
+def last(scaler: Whole) -> Reconciled:
     """Return the last reconcile."""
     assert scaler.last is not None
     return scaler.last
 
 
-def numbers(scaler: Reconciler) -> Numbers:
+def numbers(scaler: Whole) -> Numbers:
     """Return the numbers of the last decision."""
     found = last(scaler).decision.numbers
     assert found is not None
     return found
 
 
-def reasons(scene: Scene, scaler: Reconciler, *moments: float) -> list[Reason]:
+def reasons(scene: Scene, scaler: Whole, *moments: float) -> list[Reason]:
     """Let the scaler reconcile at these moments; gives why it launched or held."""
     found = []
     for scene.clock.now in moments:

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from controller.aws.errors import Fault
@@ -19,7 +19,9 @@ from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
+from controller.telemetry.exposition import Encode, expose
 from controller.telemetry.metrics import Metrics
+from controller.telemetry.scalers import WRITTEN_AT_ONCE, ScalersCollector
 from controller.telemetry.series import Series
 from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
 from tests.telemetry.decisions import NOW, decided
@@ -179,6 +181,17 @@ def test_known_label_sets_start_at_zero(
 ) -> None:
     """Every set of labels that there can be is 0 from the start: a rate sees the first increment."""
     assert dict.fromkeys(labels, 0) == labelled(metrics, name)
+
+
+@pytest.mark.parametrize("encode", [generate_latest, generate_openmetrics], ids=["classic", "OpenMetrics"])
+def test_parts_are_what_the_library_writes(metrics: Metrics, encode: Encode) -> None:
+    """Part by part, a scrape gets to the byte what the library makes of all metrics at once, in either format."""
+    for number in range(WRITTEN_AT_ONCE + 1):
+        fill(series_of(metrics, f"scaler-{number}"))
+    registry = CollectorRegistry()
+    registry.register(ScalersCollector(metrics.series))
+    Gauge("ecsq_other", "Beside them.", registry=registry)
+    assert encode(registry) == b"".join(expose(registry, encode))
 
 
 def test_what_was_not_observed_is_absent(metrics: Metrics, series: Series) -> None:

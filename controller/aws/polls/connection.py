@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,8 +13,13 @@ from httptools import HttpParserError, HttpResponseParser
 
 LARGEST_ANSWER = 65_536
 """Bytes, head and body. An answer with three counts has some 500."""
+READ_AT_ONCE = 16_384
+"""Bytes of a read, which is the most that a record of TLS holds."""
 _FINAL = 200
 """What is below it announces the answer, such as 100 Continue."""
+
+# asyncio's 256 KiB are kept for every connection, 16 MB for 64 of them, and taken anew for a moment with every read.
+SSLProtocol.max_size = READ_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from controller.core.words import format_span
 
 MOST_CONNECTIONS = 64
 """Open at once. A tick of ten thousand queues has 250 polls: four rounds, each as long as one answer takes."""
+LONGEST_WAIT = 60.0
+"""Seconds that a request waits for its turn at most, though other turns end."""
 IDLE_FOR = 20.0
 """Seconds without use after which a connection is not trusted any more: SQS closes idle ones, and so do load balancers
 and NAT gateways, some of them without a word."""
@@ -29,27 +31,41 @@ class Pool:
         self._most = most
         self._idle_for = idle_for
         self._turns = asyncio.Semaphore(most)
+        self._turn_ended_at = 0.0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._closed = False
 
     async def wait_for_turn(self) -> None:
-        """Wait until one more request may leave, which ``end_turn`` ends. Raises AwsError after a call's time."""
+        """Wait until one more request may leave, which ``end_turn`` ends; those who wait go in their order.
+
+        Raises AwsError when no other turn has ended for a call's time, or after LONGEST_WAIT. While turns do end, as on
+        a machine that is busy, to give up early would only cost more: a poll that fails is dearer than one that waits.
+        """
         if not self._turns.locked():
             await self._turns.acquire()
             return
+        began, turn = asyncio.get_running_loop().time(), asyncio.ensure_future(self._turns.acquire())
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            waited = format_span(self._timeout)
-            raise AwsError(
-                Fault.UNREACHABLE, f"{self._endpoint.url}: all {self._most} connections were busy for {waited}"
-            ) from error
+            while not turn.done():
+                await asyncio.wait({turn}, timeout=self._find_patience(began))
+        except BaseException:
+            if not turn.cancel():
+                self._turns.release()
+            raise
 
     def end_turn(self) -> None:
         """Let the next request leave."""
+        self._turn_ended_at = asyncio.get_running_loop().time()
         self._turns.release()
+
+    def _find_patience(self, began: float) -> float:
+        now = asyncio.get_running_loop().time()
+        patience = find_patience(self._timeout, began, self._turn_ended_at, now)
+        if patience <= 0:
+            busy = f"all {self._most} connections were busy for {format_span(now - began)}"
+            raise AwsError(Fault.UNREACHABLE, f"{self._endpoint.url}: {busy}")
+        return patience
 
     async def send(self, request: bytes, *, fresh: bool) -> Answer:
         """Send a request whose turn it is and return its answer, within a call's time, connecting included.
@@ -96,3 +112,11 @@ class Pool:
             self._idle.append(connection)
         else:
             connection.close()
+
+
+def find_patience(timeout: float, began: float, turn_ended_at: float, now: float) -> float:
+    """Return for how many seconds a request that waits since ``began`` goes on waiting; 0 or less: it gives up.
+
+    For a call's time without a turn of another that ends, and for LONGEST_WAIT in all.
+    """
+    return min(max(began, turn_ended_at) + timeout, began + LONGEST_WAIT) - now

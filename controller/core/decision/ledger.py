@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from controller.core.decision.looks import note_listed
 from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
 
@@ -52,6 +53,11 @@ def enter_started(ledger: Ledger, tasks: Iterable[LiveTask]) -> Ledger:
 def enter_draining(ledger: Ledger, tasks: Iterable[LiveTask], now: float) -> Ledger:
     """Return the ledger with tasks that were told to stop before this process; what is known already is kept."""
     return {task.arn: _look_at(replace(task, draining=True), None, now) for task in tasks} | dict(ledger)
+
+
+def enter_listed(ledger: Ledger, spared: Iterable[str], listed_at: float) -> Ledger:
+    """Return the ledger after a listing that began at ``listed_at``; ``spared`` are listed and were not described."""
+    return {**ledger, **{arn: note_listed(ledger[arn], listed_at) for arn in spared if arn in ledger}}
 
 
 def enter_descriptions(
@@ -99,7 +105,7 @@ def date_end(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
 def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
     """Return a live task as described at ``now``, with what earlier looks have told of it."""
     looked_into = Part.CREW not in task.guessed
-    task = _fill_in(task, before)
+    task = replace(_fill_in(task, before), looked_at=now)
     if not looked_into:
         # Nothing more is known of its workers than before.
         return task

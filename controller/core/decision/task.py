@@ -124,6 +124,10 @@ class LiveTask:
     """What neither a description nor an answer to RunTask has told of it. A guess is never too low."""
     family: str | None = None
     """The family of its definition; None: not told."""
+    alone: bool = False
+    """Whether its only container is its worker, so that it ends with it."""
+    looked_at: float | None = None
+    """When it was described last; None: it never was."""
 
     @property
     def workers(self) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.polls.endpoint import Endpoint, resolve
-from controller.aws.polls.pool import Pool
+from controller.aws.polls.pool import Pool, find_patience
 from tests.support.loopback import Last, LoopbackServer, Received, make_answer
 from tests.support.polls import clients_to
 
@@ -67,8 +67,57 @@ def test_nobody_waits_for_a_turn_for_ever(server: LoopbackServer, endpoint: Endp
         await pool.wait_for_turn()
         return [caught.value.fault, str(caught.value)]
 
-    text = f"http://127.0.0.1:{server.port}/: all 1 connections were busy for 50ms"
-    assert [Fault.UNREACHABLE, text] == asyncio.run(wait_twice())
+    text = f"http://127.0.0.1:{server.port}/: all 1 connections were busy for "
+    fault, said = asyncio.run(wait_twice())
+    assert (Fault.UNREACHABLE, True) == (fault, str(said).startswith(text))
+
+
+@pytest.mark.parametrize(
+    ("ended", "now", "expected"),
+    [(0.0, 1.0, 4.0), (0.0, 5.0, 0.0), (30.0, 31.0, 4.0), (58.0, 59.0, 1.0), (60.0, 60.0, 0.0)],
+    ids=["just come", "nothing ends", "turns end", "nearly too long", "too long"],
+)
+def test_who_waits_is_patient_while_others_come_to_their_turn(ended: float, now: float, expected: float) -> None:
+    """For a call's time without any, and a minute in all: on a busy machine to give up would cost more than to wait."""
+    assert expected == find_patience(5.0, 0.0, ended, now)
+
+
+def test_those_who_wait_go_in_their_order(endpoint: Endpoint) -> None:
+    """Each as soon as the one before has ended its turn."""
+
+    async def wait_in_line() -> list[int]:
+        pool, went = Pool(endpoint, 5.0, most=1), list[int]()
+
+        async def take(number: int) -> None:
+            await pool.wait_for_turn()
+            went.append(number)
+            pool.end_turn()
+
+        await pool.wait_for_turn()
+        line = [asyncio.create_task(take(number)) for number in range(5)]
+        await asyncio.sleep(0)
+        pool.end_turn()
+        await asyncio.gather(*line)
+        return went
+
+    assert [0, 1, 2, 3, 4] == asyncio.run(wait_in_line())
+
+
+def test_who_is_called_off_in_the_line_takes_no_turn_along(endpoint: Endpoint) -> None:
+    """As at a stop: the next one finds it free."""
+
+    async def call_off() -> bool:
+        pool = Pool(endpoint, 5.0, most=1)
+        await pool.wait_for_turn()
+        waiting = asyncio.create_task(pool.wait_for_turn())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        pool.end_turn()
+        await pool.wait_for_turn()
+        return waiting.cancelled()
+
+    assert asyncio.run(call_off())
 
 
 def test_a_connection_that_idled_for_long_is_not_used(server: LoopbackServer, endpoint: Endpoint) -> None:

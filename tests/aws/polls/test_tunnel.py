@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.aws.errors import Fault
+from controller.aws.polls.connection import READ_AT_ONCE
 from controller.core.decision.model import QueueCounts
 from tests.support.loopback import (
     END,
@@ -55,6 +56,12 @@ def test_an_endpoint_is_spoken_to_over_tls(certificate: Certificate, family: soc
     with LoopbackServer(lambda _: ANSWER, tls=certificate.context, family=family) as server:
         assert [COUNTS] * 3 == read(clients_to(server, host=host), *[QUEUE] * 3)
     assert (1, {f"{host}:{server.port}"}) == (server.connections, {each.headers["host"] for each in server.received})
+
+
+def test_an_answer_of_several_records_is_read(server: LoopbackServer) -> None:
+    """An answer may be longer than one record of TLS, and than what is read at once."""
+    server.reply = lambda _: make_answer(count_messages(3, 2, 1) | {"more": "x" * 3 * READ_AT_ONCE})
+    assert [COUNTS] * 2 == read(clients_to(server, host="localhost"), *[QUEUE] * 2)
 
 
 @pytest.mark.parametrize("wrong", ["authority", "host"])

@@ -42,8 +42,8 @@ def test_a_task_that_no_description_mentions_stays_live() -> None:
 def test_a_description_replaces_what_was_known() -> None:
     """A task found in a listing enters the same way."""
     runs, waits = task("a", running=2, starting=0, start=Start(NOW + 40)), task("b")
-    runs_since = replace(runs, start=Start(NOW + 40, measured=True), ran_until=NOW)
-    seen = ledger_of(runs_since, replace(waits, start=Start(after=NOW)))
+    runs_since = replace(runs, start=Start(NOW + 40, measured=True), ran_until=NOW, looked_at=NOW)
+    seen = ledger_of(runs_since, replace(waits, start=Start(after=NOW), looked_at=NOW))
     assert enter_descriptions(ledger_of(task("a")), [runs, waits], [], NOW) == (seen, ())
 
 

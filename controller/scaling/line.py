@@ -1,0 +1,79 @@
+"""The line for a rate that all scalers share: who may go now, and when whoever may not is to ask again.
+
+Nobody waits here. Each who wants a part of the rate holds a place, and asks with it until its turn has come: the higher
+priority first, among equals who asked first. One with a place behind others is let through if the rate has enough for
+all of them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+
+from controller.clock import Clock
+from controller.core.decision.rate import Bucket, Rate, take
+
+ROUNDING = 0.001
+"""Seconds that are as good as none: what the sums of a bucket round by is far less."""
+_numbers = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """So many seconds that a launch waits. No thread does: the launch is put back, and goes on when they are over."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A place in the line."""
+
+    order: int
+    """Less goes first: the priority, turned round."""
+    tokens: int = field(compare=False)
+    """What is wanted of the rate."""
+    number: int = field(default_factory=lambda: next(_numbers))
+    """Among equals who asked first goes first."""
+
+
+class Line:
+    """Those who want a part of one rate. Safe to use from every thread."""
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._bucket = Bucket()
+        self._places: list[Place] = []
+        self._lock = Lock()
+
+    def configure(self, rate: Rate) -> None:
+        """Go on at another rate."""
+        with self._lock:
+            self._rate = rate
+
+    def ask(self, place: Place) -> float:
+        """Take what the place wants, and return 0; or take nothing, and return in how many seconds to ask again."""
+        with self._lock:
+            if not self._holds(place):
+                insort(self._places, place)
+            at, now = bisect_left(self._places, place), self._clock.elapsed()
+            wanted = sum(each.tokens for each in self._places[: at + 1])
+            _, seconds = take(self._rate, self._bucket, wanted, now)
+            if seconds > ROUNDING:
+                return seconds
+            self._bucket, _ = take(self._rate, self._bucket, place.tokens, now)
+            del self._places[at]
+            return 0.0
+
+    def leave(self, place: Place) -> None:
+        """Give a place up, if it is still held."""
+        with self._lock:
+            if self._holds(place):
+                del self._places[bisect_left(self._places, place)]
+
+    def _holds(self, place: Place) -> bool:
+        at = bisect_left(self._places, place)
+        return at < len(self._places) and self._places[at] == place

@@ -1,0 +1,152 @@
+"""The listers: one a cluster, which takes the looks that are asked for, one after the other.
+
+::
+
+    reconcile --wants to know more--> put back ............................. goes on, in a thread of the pool
+                                          |                                      ^
+                                          '--> lister: a listing, or a history --'
+                                               (one for all who wait for it)
+
+A lister works in a thread of its own, which lives as long as somebody waits, so that no thread of the pool waits for a
+cluster. Whoever asks while a listing is under way that began too early waits for the next one; if the one under way has
+long to go it is given up for that next one, since a launch needs a listing that began within its window. Not twice in a
+row: however many windows open, every second listing comes to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock, Thread
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.tasks import SupersededError
+from controller.clock import Clock
+from controller.core.words import format_span
+from controller.scaling.fleet import Cluster, Look
+
+LATE_AFTER = 10.0
+"""Seconds, and twice what the last listing took, after which nobody waits any longer for a look."""
+WORTH_WAITING = 2.0
+"""Seconds that a listing may still have to go without being given up for the next one."""
+
+GoOn = Callable[[], object]
+"""Lets whoever waits go on. It may be called by any thread, and has to return at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Somebody who waits for a look."""
+
+    look: Look
+    go_on: GoOn
+
+
+class _Lister:
+    """The lister of one cluster."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, rests: Callable[[_Lister], bool]) -> None:
+        """``rests`` is asked when nobody waits: True, and the thread ends."""
+        self._cluster = cluster
+        self._clock = clock
+        self._rests = rests
+        self._lock = Lock()
+        self._waiting: list[_Waiting] = []
+        self._served: list[_Waiting] = []
+        """Those for whom the look under way is taken."""
+        self._began = clock.elapsed()
+        self._began_at = clock.now()
+        self._gave_up_last = False
+
+    def ask(self, waiting: _Waiting) -> None:
+        """Take a look for somebody, after those that were asked for before."""
+        with self._lock:
+            self._waiting.append(waiting)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
+    def start(self) -> None:
+        """Begin to work."""
+        Thread(target=self._work, name="lister", daemon=True).start()
+
+    def find_late(self) -> None:
+        """Let all go on that wait, and tell them why, if the look under way takes too long."""
+        within = LATE_AFTER + 2 * self._cluster.listing_took
+        with self._lock:
+            if not self._served or self._clock.elapsed() - self._began <= within:
+                return
+            late, self._served, self._waiting = [*self._served, *self._waiting], [], []
+        told = f"a look at its cluster has not ended after {format_span(within)}: AWS hardly answers"
+        self._cluster.note_late(AwsError(Fault.UNREACHABLE, told))
+        for each in late:
+            each.go_on()
+
+    def _work(self) -> None:
+        while not self._rests(self):
+            look = self._pick()
+            try:
+                look.take(self._is_needed)
+            except SupersededError:
+                self._gave_up_last = True
+                with self._lock:
+                    self._waiting, self._served = [*self._served, *self._waiting], []
+                continue
+            finally:
+                self._cluster.note_late(None)
+            self._gave_up_last = False
+            with self._lock:
+                served, self._served = self._served, []
+            for each in served:
+                each.go_on()
+
+    def _pick(self) -> Look:
+        """Choose the next look: one listing for all who want one, before what is read for one scaler alone."""
+        with self._lock:
+            listings = [each for each in self._waiting if each.look.began_after is not None]
+            histories = [each for each in self._waiting if each.look.began_after is None]
+            self._served, self._waiting = (listings, histories) if listings else (histories[:1], histories[1:])
+            self._began, self._began_at = self._clock.elapsed(), self._clock.now()
+            return max((each.look for each in self._served), key=lambda look: look.began_after or 0.0)
+
+    def _is_needed(self) -> bool:
+        """Say whether the listing under way is to go on; False: somebody needs a later one, and it has long to go."""
+        to_go = self._cluster.listing_took - (self._clock.elapsed() - self._began)
+        if self._gave_up_last or to_go <= WORTH_WAITING:
+            return True
+        return not any((each.look.began_after or 0.0) > self._began_at for each in self._waiting)
+
+
+class Listers:
+    """The listers of all clusters. They may be asked by every thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._at_work: dict[Cluster, _Lister] = {}
+
+    def ask(self, look: Look, go_on: GoOn) -> None:
+        """Have a look taken; ``go_on`` is called once the cluster knows what came of it, or nobody waits any more."""
+        with self._lock:
+            lister = self._at_work.get(look.cluster)
+            is_new = lister is None
+            if lister is None:
+                lister = self._at_work[look.cluster] = _Lister(look.cluster, self._clock, self._rests)
+            lister.ask(_Waiting(look, go_on))
+        if is_new:
+            lister.start()
+
+    def find_late(self) -> None:
+        """Let those go on that wait for a look which takes too long."""
+        for lister in list(self._at_work.values()):
+            lister.find_late()
+
+    def _rests(self, lister: _Lister) -> bool:
+        """Say whether a lister has nothing to do; then it is forgotten, and the next who asks has a new one."""
+        with self._lock:
+            if lister.has_waiting:
+                return False
+            self._at_work = {cluster: other for cluster, other in self._at_work.items() if other is not lister}
+            return True

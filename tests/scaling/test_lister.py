@@ -1,0 +1,200 @@
+"""The listers: who waits for a look at a cluster, and for how long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.aws.errors import AwsError, Fault
+from controller.aws.tasks import Round, SupersededError
+from controller.scaling.fleet import Cluster, Look
+from controller.scaling.lister import LATE_AFTER, WORTH_WAITING, Listers
+from tests.support.aws import eventually
+from tests.support.clock import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.aws.descriptions import FindOutline
+    from controller.core.decision.ledger import Ledger
+    from controller.core.decision.task import LiveTask, StoppedTask
+
+NOW = 1_000_000.0
+WITHIN = 20.0
+
+
+@dataclass
+class Slow:
+    """A cluster of no tasks, in which each listing takes until it is let go."""
+
+    began: list[float] = field(default_factory=list)
+    """When each listing began."""
+    histories: list[str] = field(default_factory=list)
+    given_up: int = 0
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
+    lets_go: Event = field(default_factory=Event)
+    fails: AwsError | None = None
+
+    def observe(self, _known: Ledger, _find: FindOutline, is_needed: Callable[[], bool]) -> Round:
+        self.began.append(self.clock.now)
+        while not self.lets_go.wait(0.005):
+            if not is_needed():
+                self.given_up += 1
+                raise SupersededError
+        if self.fails:
+            raise self.fails
+        return Round((), ())
+
+    def list_stopping(self, family: str, _find: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+        self.histories.append(family)
+        return ()
+
+
+@dataclass
+class Waiting:
+    """Those who wait for looks at one slow cluster, and how often each was let go on."""
+
+    slow: Slow
+    cluster: Cluster
+    listers: Listers
+    went_on: Counter[str] = field(default_factory=Counter)
+
+    def ask(self, who: str, began_after: float | None = None, *families: str) -> None:
+        """Wait for a listing, or for the history of families."""
+        look = Look(self.cluster, None if families else (began_after or self.slow.clock.now), families)
+        self.listers.ask(look, lambda: self.went_on.update([who]))
+
+    def begin(self) -> None:
+        """Wait until one more listing has begun."""
+        before = len(self.slow.began)
+        eventually(lambda: len(self.slow.began) > before or self.slow.began, within=WITHIN)
+
+    def all_went_on(self, *who: str) -> bool:
+        """Say whether these were let go on, once each, and nobody else was."""
+        return eventually(lambda: set(who) <= set(self.went_on), within=WITHIN) and Counter(who) == self.went_on
+
+
+@pytest.fixture
+def waiting() -> Waiting:
+    """Give a slow cluster that nobody waits for yet."""
+    slow = Slow()
+    cluster = Cluster(slow, slow.clock.handed_in())
+    return Waiting(slow, cluster, Listers(slow.clock.handed_in()))
+
+
+def test_one_listing_serves_all_who_wait_for_it(waiting: Waiting) -> None:
+    """Those who come while it is under way as well, if it began late enough for them."""
+    waiting.ask("first")
+    waiting.begin()
+    for who in ("second", "third"):
+        waiting.ask(who, NOW)
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second", "third")
+    assert [NOW] == waiting.slow.began
+
+
+def test_who_needs_a_later_listing_gets_the_next(waiting: Waiting) -> None:
+    """The one under way began too early."""
+    waiting.ask("first")
+    waiting.begin()
+    waiting.slow.clock.now += 1
+    waiting.ask("second")
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second")
+    assert [NOW, NOW + 1] == waiting.slow.began
+
+
+def test_a_listing_that_has_long_to_go_is_given_up_for_one_that_is_needed_now(waiting: Waiting) -> None:
+    """Once, and not again for the next who needs a later one: however many ask, a listing comes to its end."""
+    waiting.cluster.listing_took = WORTH_WAITING + 10.0
+    waiting.ask("first")
+    waiting.begin()
+    waiting.slow.clock.now += 1
+    waiting.ask("second")
+    eventually(lambda: len(waiting.slow.began) == 2, within=WITHIN)
+    waiting.slow.clock.now += 1
+    waiting.ask("third")
+    assert not eventually_given_up_twice(waiting)
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second", "third")
+    assert (1, [NOW, NOW + 1, NOW + 2]) == (waiting.slow.given_up, waiting.slow.began)
+
+
+def eventually_given_up_twice(waiting: Waiting) -> bool:
+    """Ask the listing under way some times more whether it is needed; says whether it was given up for that."""
+    for _ in range(20):
+        waiting.slow.lets_go.wait(0.005)
+    return waiting.slow.given_up > 1
+
+
+def test_a_listing_that_soon_ends_is_waited_for(waiting: Waiting) -> None:
+    """To begin anew would take longer."""
+    waiting.cluster.listing_took = WORTH_WAITING
+    waiting.ask("first")
+    waiting.begin()
+    waiting.slow.clock.now += 1
+    waiting.ask("second")
+    assert not eventually_given_up_twice(waiting)
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second")
+    assert (0, 2) == (waiting.slow.given_up, len(waiting.slow.began))
+
+
+def test_listings_go_before_histories(waiting: Waiting) -> None:
+    """What many wait for before what one does."""
+    waiting.ask("first")
+    waiting.begin()
+    waiting.ask("history", None, "one")
+    waiting.slow.clock.now += 1
+    waiting.ask("second")
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second", "history")
+    assert ([NOW, NOW + 1], ["one"]) == (waiting.slow.began, waiting.slow.histories)
+
+
+def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
+    """Each is told why, and whoever asks meanwhile is told at once; when the look ends after all, it counts."""
+    waiting.ask("first")
+    waiting.begin()
+    waiting.listers.find_late()
+    assert Counter() == waiting.went_on
+    waiting.slow.clock.now += LATE_AFTER + 1
+    waiting.ask("second", NOW)
+    waiting.listers.find_late()
+    assert Counter(["first", "second"]) == waiting.went_on
+    with pytest.raises(AwsError, match="a look at its cluster has not ended after 10s: AWS hardly answers") as caught:
+        waiting.cluster.refresh(waiting.slow.clock.now)
+    assert Fault.UNREACHABLE is caught.value.fault
+    waiting.slow.lets_go.set()
+    eventually(lambda: waiting.cluster.is_listed, within=WITHIN)
+    waiting.cluster.refresh(NOW)
+    assert Counter(["first", "second"]) == waiting.went_on
+
+
+def test_a_listing_of_many_tasks_may_take_its_time(waiting: Waiting) -> None:
+    """As long as it took the last time is no reason to give up."""
+    waiting.cluster.listing_took = 2 * LATE_AFTER
+    waiting.ask("first")
+    waiting.begin()
+    waiting.slow.clock.now += 4 * LATE_AFTER
+    waiting.listers.find_late()
+    assert Counter() == waiting.went_on
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first")
+
+
+def test_a_failure_is_told_to_all_who_waited(waiting: Waiting) -> None:
+    """And is not followed by another try for each."""
+    waiting.slow.fails = AwsError(Fault.ACCESS_DENIED, "no")
+    for who in ("first", "second"):
+        waiting.ask(who)
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second")
+    for _ in range(2):
+        with pytest.raises(AwsError, match="no"):
+            waiting.cluster.refresh(NOW)
+    assert len(waiting.slow.began) <= 2
