@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.core.decision.limits import SIGNATURE_LIFETIME
-from controller.core.decision.model import Outcome, Reason
+from controller.core.decision.model import Outcome, QueueCounts, Reason
+from controller.core.decision.rate import Rate
 from controller.sandbox.aws import Disturbance
+from controller.scaling.fleet import Look
+from controller.scaling.line import Pause
+from controller.scaling.reconcile import Reconciler
 from tests.support.aws import run_tasks
 from tests.support.controller import CONTROLLER
 from tests.support.scene import NEXT, POLL, Scene, build, last
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from controller.sandbox.aws import EmbeddedAws
+    from controller.scaling.reconcile import Steps
     from tests.support.clock import ManualClock
 
 
@@ -51,6 +58,31 @@ def test_one_with_containers_in_doubt_is_kept_until_that_is_settled(scene: Scene
     scene.aws.disturbances.clear()
     scene.clock.now = NEXT.start + 10 + SIGNATURE_LIFETIME
     assert scaler.let_go()
+
+
+def test_what_of_a_launch_has_not_left_is_dropped(scene: Scene) -> None:
+    """It waits for the rate; what has left counts, and once the reconcile is over the scaler is let go."""
+    scene.send(15)
+    scene.services.line.configure(Rate(1.0, 10))
+    scaler = Reconciler(scene.spec(max_containers=20, max_containers_per_task=1), scene.services)
+    steps = scaler.reconcile(QueueCounts(20, 0, 0))
+    waited = next(step for step in take_looks(steps) if isinstance(step, Pause))
+    assert not scaler.let_go()
+    scene.clock.now += waited.seconds
+    assert [] == list(steps)
+    done = last(scaler).launch
+    assert done is not None
+    assert (10, True) == (len(done.arns), "the rest of the plan is dropped" in (done.error or ""))
+    assert 10 == len(scene.aws.ecs.tasks(scene.cluster))
+    assert scaler.let_go()
+
+
+def take_looks(steps: Steps) -> Iterator[Pause | Look]:
+    """Yield what a reconcile waits for, and take the looks that it wants."""
+    for step in steps:
+        if isinstance(step, Look):
+            step.take()
+        yield step
 
 
 def test_whoever_takes_a_scaler_over_reads_back_how_its_tasks_ended(scene: Scene) -> None:
