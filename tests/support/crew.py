@@ -52,11 +52,15 @@ class Crew:
     """Further keys of the configuration."""
 
     def enlist(self, number: int) -> list[TaskView]:
-        """Let ECS start so many tasks; the first is the one that most scalers will belong to."""
-        start = self.aws.services.start
-        tasks = [start(SERVICE, cluster=self.cluster, definition=self.template) for _ in range(number)]
-        owners = Counter(find_owner(name, [task.arn for task in tasks]) for name in QUEUES)
-        return sorted(tasks, key=lambda task: -owners[task.arn])
+        """Let ECS start so many tasks, to each of which a scaler will belong; to the first of them most."""
+        services = self.aws.services
+        while True:
+            tasks = [services.start(SERVICE, cluster=self.cluster, definition=self.template) for _ in range(number)]
+            owners = Counter(find_owner(name, [task.arn for task in tasks]) for name in QUEUES)
+            if len(owners) == number:
+                return sorted(tasks, key=lambda task: -owners[task.arn])
+            for task in tasks:
+                services.stop(task.arn)
 
     def start(self, number: int) -> list[Member]:
         """Start so many; the first has the most scalers."""
