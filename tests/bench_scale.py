@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 MEASURED = 4
 """Intervals over which a daemon is measured, once all its queues were polled thrice."""
+REACTIONS = 120
+"""Queues that are sent a message each, to measure how soon it is launched for."""
+SLOT, SHUT = 30.0, 10.5
+"""Seconds that a slot lasts by default, and that its window is shut."""
 BARE_CALLS = 1_000
 PATIENCE = 120.0
 """Seconds that anything may take at most."""
@@ -83,11 +87,28 @@ def main() -> None:
         os.environ["AWS_CA_BUNDLE"] = make_certificate(Path(folder)).path
         with tallying(folder) as tally:
             bare = _bare(tally.url)
+            with _running(Path(folder), tally, REACTIONS, bare, poll_interval=1) as run:
+                sys.stdout.write(f"{measure_reaction(run)}\n")
             for queues in map(int, sys.argv[1:] or ["1000"]):
                 with _running(Path(folder), tally, queues, bare) as run:
                     for measure in MEASUREMENTS:
                         sys.stdout.write(f"{queues} queues, {measure(run)}\n")
                         sys.stdout.flush()
+
+
+def measure_reaction(run: Run) -> str:
+    """Measure how long a message waits for its RunTask: one in each queue, sent at any time of a slot."""
+    _wait(lambda: run.tally.tell().polls >= 3 * run.queues, run.daemon)
+    run.tally.begin()
+    for queue in range(run.queues):
+        run.tally.send(queue)
+        time.sleep(0.5)
+    _wait(lambda: len(run.tally.tell().reactions) == run.queues, run.daemon)
+    took = run.tally.tell().reactions
+    return (
+        f"message to RunTask, polls 1 s apart: mean {sum(took) / len(took):.2f} s, p50 {took[len(took) // 2]:.2f} s, "
+        f"most {took[-1]:.2f} s; of the mean {SHUT**2 / 2 / SLOT:.2f} s wait for a launch window"
+    )
 
 
 def measure_idle(run: Run) -> str:
@@ -213,11 +234,11 @@ def _say_memory(run: Run) -> str:
 
 
 @contextmanager
-def _running(folder: Path, tally: Tally, queues: int, bare: float) -> Iterator[Run]:
+def _running(folder: Path, tally: Tally, queues: int, bare: float, poll_interval: int = INTERVAL) -> Iterator[Run]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     tally.forget()
-    config = _configure(folder, tally.url, port, range(queues))
+    config = _configure(folder, tally.url, port, range(queues), poll_interval)
     command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
     began = time.monotonic()
     with (folder / "log").open("wb") as log:
@@ -242,12 +263,12 @@ def _bare(url: str) -> float:
     return (time.process_time() - began) / BARE_CALLS
 
 
-def _configure(folder: Path, url: str, port: int, numbers: range) -> Path:
+def _configure(folder: Path, url: str, port: int, numbers: range, poll_interval: int = INTERVAL) -> Path:
     """Write a file as a generator of such files would: each scaler whole, without aliases."""
     content: dict[str, Any] = {
         "name": "bench",
         "aws": {"region": "us-east-1", "endpoint_url": url},
-        "poll_interval": f"{INTERVAL}s",
+        "poll_interval": f"{poll_interval}s",
         "log": {"level": "info", "format": "json"},
         "server": {"host": "127.0.0.1", "port": port},
         "scalers": [_describe_scaler(number) for number in numbers],

@@ -28,9 +28,24 @@ QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/bench-{}"
 KIND = {"Content_Type": "application/x-amz-json-1.0", "x_amzn_RequestId": "0" * 36}
 COUNTED = make_answer(count_messages(), **KIND)
 BUSY = make_answer(count_messages(visible=100, in_flight=100), **KIND)
+SENT = make_answer(count_messages(visible=1), **KIND)
+TEMPLATE = {
+    "taskDefinition": {
+        "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/bench:1",
+        "family": "bench",
+        "revision": 1,
+        "status": "ACTIVE",
+        "networkMode": "awsvpc",
+        "compatibilities": ["EC2", "FARGATE"],
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [{"name": "worker", "image": "bench", "essential": True}],
+    }
+}
 TASK = "arn:aws:ecs:us-east-1:123456789012:task/bench/{:032d}"
 PAGE = 100
-_QUEUE = re.compile(rb"bench-(\d+)\"")
+_QUEUE = re.compile(rb"/bench-(\d+)\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,8 @@ class Told:
     """Calls of DescribeTasks."""
     listings: list[float]
     """Seconds from the first page to the last of each whole listing."""
+    reactions: list[float]
+    """Seconds from each message that was sent to the RunTask for it."""
 
     def at(self, share: float) -> float:
         """Return the value below which this share of ``late`` is, seconds."""
@@ -80,6 +97,10 @@ class Tally:
         """Let the first ``busy`` queues hold messages, and so many tasks live for them."""
         self._pipe.send(("work", busy, tasks))
 
+    def send(self, queue: int) -> None:
+        """Put a message into an empty queue."""
+        self._pipe.send(("send", queue))
+
     def tell(self) -> Told:
         """Return what was asked since."""
         self._pipe.send(("tell",))
@@ -95,6 +116,8 @@ class _Counts:
 
     def forget(self) -> None:
         self.last: dict[bytes, float] = {}
+        self.sent: dict[int, float] = {}
+        """When each queue was sent a message."""
         self.work(0, 0)
         self.begin(inf)
 
@@ -105,11 +128,20 @@ class _Counts:
         self.polls = self.requests = self.pages = self.described = 0
         self.late: list[float] = []
         self.listings: list[float] = []
+        self.reactions: list[float] = []
         self.first_page_at = time.monotonic()
         self.below = below
 
     def tell(self) -> Told:
-        return Told(self.polls, self.requests, sorted(self.late), self.pages, self.described, sorted(self.listings))
+        return Told(
+            self.polls,
+            self.requests,
+            sorted(self.late),
+            self.pages,
+            self.described,
+            sorted(self.listings),
+            sorted(self.reactions),
+        )
 
     def note(self, data: bytes) -> bytes:
         """Take in a request and return its answer."""
@@ -122,9 +154,20 @@ class _Counts:
         if queue in self.last and int(queue) < self.below:
             self.late.append(abs(now - self.last[queue] - INTERVAL))
         self.last[queue] = now
+        if int(queue) in self.sent:
+            return SENT
         return BUSY if int(queue) < self.busy else COUNTED
 
+    def send(self, queue: int) -> None:
+        self.sent[queue] = time.monotonic()
+
     def _answer_ecs(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "clientToken" in asked:
+            sent_at = self.sent[int(asked["group"].removeprefix("bench-"))]
+            self.reactions.append(time.monotonic() - sent_at)
+            return {"tasks": [{"taskArn": f"{TASK.format(len(self.reactions))}-{asked['group']}"}], "failures": []}
+        if "taskDefinition" in asked:
+            return TEMPLATE
         if "tasks" in asked:
             self.described += 1
             return {"tasks": [self._describe(arn) for arn in asked["tasks"]], "failures": []}
@@ -142,13 +185,13 @@ class _Counts:
         return page
 
     def _describe(self, arn: str) -> dict[str, Any]:
-        number = int(arn[-32:])
-        status = "RUNNING" if number < self.tasks else "STOPPED"
+        number, _, launched_for = arn.rpartition("/")[2].partition("-")
+        status = "RUNNING" if launched_for or int(number) < self.tasks else "STOPPED"
         container = {"name": "worker", "lastStatus": status, "image": "bench", "networkInterfaces": []}
         return {
             "taskArn": arn,
             "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/bench:1",
-            "group": f"bench-{number % max(1, self.busy)}",
+            "group": launched_for or f"bench-{int(number) % max(1, self.busy)}",
             "startedBy": "bench",
             "lastStatus": status,
             "desiredStatus": status,
