@@ -17,6 +17,7 @@ from controller.config import ConfigError, ScalerSpec
 from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.chores import Chores
+from controller.daemon.pages.site import add_pages
 from controller.daemon.progress import Progress, longest_reconcile
 from controller.daemon.reload import ConfigurationFile, OvertakenError
 from controller.daemon.reloader import Reloader
@@ -61,6 +62,7 @@ class Controller:
         pages = web.build_application(
             self._services.metrics.registry, self._progress.find_stuck, self._find_not_observed, self._status
         )
+        add_pages(pages, self._running, self._services.history, clock, lambda: self._reconcilers)
         self._server = web.WebServer(pages, bound)
 
     def start(self, *, watch: bool) -> None:
@@ -120,13 +122,13 @@ class Controller:
         except OvertakenError:
             return
         except ConfigError as error:
-            metrics.count_reload(None)
+            self._services.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
             return
         log.configure(self._configuration.spec.log)
         if not self._swap(self._configuration.spec.scalers):
             return
-        metrics.count_reload(self._configuration.report.at)
+        self._services.count_reload(self._configuration.report.at)
         _warn(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
 
@@ -156,8 +158,7 @@ class Controller:
     def _swap(self, scalers: tuple[ScalerSpec, ...]) -> bool:
         """Bring the reconcilers in line, those that stay with their state; False if it was given up, for a stop."""
         budget = self._configuration.spec.budget
-        self._services.budget.configure(budget, scalers)
-        self._services.metrics.budget_containers.set(budget or 0)
+        self._services.share(budget, scalers)
         reconcilers = dict(self._reconcilers)
         for name in reconcilers.keys() - {scaler.name for scaler in scalers}:
             self._schedule.remove(name)

@@ -1,15 +1,60 @@
-"""``ecsq status --scaler NAME``: the last decision of one scaler, and the way to it, line by line."""
+"""``/status`` in lines, for ``ecsq status`` and the pages: what runs, and how one scaler came to its last decision.
+
+They read a document, perhaps that of another version: what is missing raises KeyError, what is odd ValueError and such.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from controller.core.condition import TROUBLE, Condition
 from controller.core.decision.model import Outcome
+from controller.core.printable import show
 from controller.core.repeats import say_lasting, say_retry
 from controller.core.words import format_age, format_clock, format_count
 
 _NOTHING_STARTED = "nothing was started"
+
+
+def draw_head(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines about the daemon: what runs, since when, and on which configuration."""
+    now = status["now"]
+    dry = ", dry run" if status["dry_run"] else ""
+    scalers = format_count(len(status["scalers"]), "scaler")
+    troubles = count_troubles(status)
+    trouble = f", {troubles} in trouble" if troubles else ""
+    yield f"{status['name']} {status['version']}, up {format_age(now - status['started_at'])}{dry}: {scalers}{trouble}"
+    config = status["config"]
+    reload = config["last_reload"]
+    at = format_clock(reload["at"], now)
+    if reload["successful"]:
+        yield f"configuration {config['path']}, taken at {at}, hash {config['hash'][:12]}"
+    else:
+        yield f"configuration {config['path']}: the reload at {at} was not taken, an earlier one stays"
+        yield from (f"  {line}" for line in reload["error"].split("\n"))
+
+
+def count_troubles(status: Mapping[str, Any]) -> int:
+    """Return how many scalers are in trouble."""
+    return sum(read_condition(scaler) in TROUBLE for scaler in status["scalers"])
+
+
+def read_condition(scaler: Mapping[str, Any]) -> Condition | None:
+    """Return the condition of a scaler of ``/status``; None: it was not observed yet."""
+    return None if scaler["condition"] is None else Condition(scaler["condition"])
+
+
+def tell_trouble(scaler: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a scaler, as far as a line or a few can tell; None: nothing that is trouble."""
+    condition, last = read_condition(scaler), scaler["last_decision"]
+    if not last or condition not in TROUBLE:
+        return None
+    if condition is Condition.UNKNOWN and scaler["problem"]:
+        return show(scaler["problem"].removeprefix(f"scaler {scaler['name']}: "))
+    text, cause = show(last["text"]), show(last["breaker_cause"] or "")
+    # A scaler that holds for another reason now has an open breaker all the same.
+    return text if condition is not Condition.FAILING or cause in text else f"{text}; tasks failed: {cause}"
 
 
 def draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
