@@ -108,6 +108,34 @@ def measure_idle(run: Run) -> str:
     )
 
 
+def measure_few_tasks(run: Run) -> str:
+    """Measure with one queue in a hundred busy, and a thousand live tasks."""
+    return _work(run, 1_000)
+
+
+def measure_many_tasks(run: Run) -> str:
+    """Measure with one queue in a hundred busy, and ten thousand live tasks."""
+    return _work(run, 10_000)
+
+
+def _work(run: Run, tasks: int) -> str:
+    run.tally.work(max(1, run.queues // 100), tasks)
+    time.sleep(2 * INTERVAL)  # until all of them have been described once
+    run.tally.begin()
+    used, at = cpu(run.daemon.pid), time.monotonic()
+    time.sleep(MEASURED * INTERVAL)
+    used, took = cpu(run.daemon.pid) - used, time.monotonic() - at
+    told = run.tally.tell()
+    run.tally.work(0, 0)
+    time.sleep(2 * INTERVAL)
+    return (
+        f"1 % busy with {tasks} live tasks: {used / took:.3f} core; a listing takes p50 {told.listing_at(0.5):.1f} s, "
+        f"{told.pages / took:.1f} ListTasks and {told.described / took:.1f} DescribeTasks a second; "
+        f"{told.polls / (took / INTERVAL * run.queues):.3f} of the polls made, off by p50 {told.at(0.5):.2f} s "
+        f"p99 {told.at(0.99):.2f} s; {_say_memory(run)}"
+    )
+
+
 def measure_scrapes(run: Run) -> str:
     """Measure scrapes in the format that Prometheus asks for."""
     return _act(run, "a scrape", lambda: run.get("/metrics"), times=3)
@@ -148,6 +176,8 @@ def measure_exit(run: Run) -> str:
 
 MEASUREMENTS: tuple[Callable[[Run], str], ...] = (
     measure_idle,
+    measure_few_tasks,
+    measure_many_tasks,
     measure_scrapes,
     measure_status,
     measure_same_reload,

@@ -83,6 +83,7 @@ _TASK: Mapping[str, Fit] = {
     "group": _fit_text,
     "lastStatus": _fit_text,
     "desiredStatus": _fit_text,
+    "healthStatus": _fit_text,
     "createdAt": _fit_time,
     "startedAt": _fit_time,
     "executionStoppedAt": _fit_time,

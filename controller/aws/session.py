@@ -22,6 +22,7 @@ from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
 from controller.config import AwsSpec
+from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotoCredentials
@@ -109,6 +110,11 @@ class Clients:
     def call_timeout(self) -> float:
         """Seconds that one request may take, connecting included."""
         return self._spec.call_timeout
+
+    @property
+    def listing_rate(self) -> Rate:
+        """How fast ListTasks and DescribeTasks may be called."""
+        return self._spec.listing_rate
 
     @property
     def ca_bundle(self) -> str | None:

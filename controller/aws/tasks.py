@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from controller.aws.answers import read_texts
@@ -39,6 +40,8 @@ class Round:
     """ARNs of known tasks that ECS says it does not know, and does not list."""
     spared: tuple[str, ...] = ()
     """ARNs of known tasks that it lists, and that were not described."""
+    costs: float = 0.0
+    """Seconds for which its calls use the account's rate up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Tasks:
         Pages chain by their tokens; what they list is described beside them. ``find_outline`` tells what is known of a
         task that ECS describes badly or not at all: only that one is odd. Raises AwsError when a call fails, or an
         answer is silent about a task: a listing that lacks a page is unknown, not shorter. Raises SupersededError
-        between two pages once the listing ``is_needed`` no more.
+        once the listing ``is_needed`` no more, which is asked after each answer.
         """
         spared = spare(known.values())
         listed: dict[str, None] = {}
@@ -88,11 +91,14 @@ class Tasks:
                     while len(waiting) >= MAX_PER_CALL:
                         told.append(describers.submit(self._describe, waiting[:MAX_PER_CALL]))
                         del waiting[:MAX_PER_CALL]
-                    if not is_needed():
-                        raise SupersededError
+                    _go_on(is_needed)
                 rest = [*waiting, *(arn for arn in known if arn not in listed)]
                 told += [describers.submit(self._describe, batch) for batch in _cut(rest)]
-                return self._read_round(listed, [each.result() for each in told], spared, find_outline)
+                described = []
+                for each in told:
+                    described.append(each.result())
+                    _go_on(is_needed)
+                return self._read_round(listed, described, spared, find_outline)
         finally:
             # After a failure nothing more is asked, and nobody waits for what is on its way.
             describers.shutdown(wait=False, cancel_futures=True)
@@ -112,6 +118,7 @@ class Tasks:
             tuple(tasks),
             tuple(arn for arn in missing if arn not in listed),
             tuple(arn for arn in listed if arn in spared),
+            (len(told) + ceil(len(listed) / MAX_PER_CALL)) / self._clients.listing_rate.per_second,
         )
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
@@ -152,6 +159,11 @@ class Tasks:
         missing = [arn for arn, reason in failures.items() if reason == "MISSING" and arn not in tasks]
         unclear = [arn for arn, reason in failures.items() if reason != "MISSING" and arn not in tasks]
         return _Told(tuple(tasks.values()), tuple(missing), (*unclear, *silent))
+
+
+def _go_on(is_needed: Callable[[], bool]) -> None:
+    if not is_needed():
+        raise SupersededError
 
 
 def _cut(arns: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -24,7 +24,10 @@ def draw_head(status: Mapping[str, Any]) -> Iterator[str]:
     scalers = format_count(len(status["scalers"]), "scaler")
     troubles = count_troubles(status)
     trouble = f", {troubles} in trouble" if troubles else ""
-    yield f"{status['name']} {status['version']}, up {format_age(now - status['started_at'])}{dry}: {scalers}{trouble}"
+    up = f"up {format_age(now - status['started_at'])}{dry}{say_shard(status['shard'])}"
+    yield f"{status['name']} {status['version']}, {up}: {scalers}{trouble}"
+    if status["shard"] and status["shard"]["problem"]:
+        yield f"other controllers not found: {status['shard']['problem']}"
     config = status["config"]
     reload = config["last_reload"]
     at = format_clock(reload["at"], now)
@@ -33,6 +36,17 @@ def draw_head(status: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield f"configuration {config['path']}: the reload at {at} was not taken, an earlier one stays"
         yield from (f"  {line}" for line in reload["error"].split("\n"))
+
+
+def say_shard(shard: Mapping[str, Any] | None) -> str:
+    """Return which of several controllers it is; nothing where it is the only one."""
+    if shard is None:
+        return ""
+    if shard["of"] is None:
+        return ", looking for the other controllers"
+    if shard["index"] is None:
+        return f", none of the {shard['of']} live controllers"
+    return f", controller {shard['index']} of {shard['of']}"
 
 
 def count_troubles(status: Mapping[str, Any]) -> int:

@@ -1,28 +1,25 @@
-"""The daemon: wiring, signals, reload and shutdown."""
+"""The daemon: wiring, reload and shutdown."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from pathlib import Path
-from threading import Event, Thread
+from threading import Lock, Thread
+from typing import Any
 
 import structlog
 
-from controller.clock import Clock, machine_clock
+from controller.clock import Clock
 from controller.config import ConfigError, ScalerSpec
 from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.chores import Chores
+from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.site import add_pages
 from controller.daemon.progress import Progress, longest_reconcile
-from controller.daemon.reload import ConfigurationFile, OvertakenError
+from controller.daemon.reload import ConfigurationFile, OvertakenError, report_warnings
 from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
-from controller.daemon.signals import ENDS, Signals
+from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
@@ -35,23 +32,20 @@ REPORT_EVERY = 5.0
 STOP_WITHIN = 10.0
 """Seconds from a signal to end on that everything under way gets to finish. Twice that is promised until the exit: on a
 busy machine the signal is noticed late, and the last lines take long to be written."""
-STOP_SWITCHES = 0.0005
-"""Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
-waits ten times as long between any two of its steps while scalers are reloaded and polled."""
-_LOADED = 0
-"""Stands among the signals for a configuration that was read; no signal has this number."""
 
 
 class Controller:
     """Every scaler of a configuration, polled and served."""
 
-    def __init__(self, configuration: ConfigurationFile, clock: Clock, *, dry_run: bool) -> None:
-        """Bind the port and wire everything. Raises web.CannotListenError."""
+    def __init__(self, configuration: ConfigurationFile, clock: Clock, wanted: Wanted, *, dry_run: bool) -> None:
+        """Bind the port and wire everything; ``wanted`` says with whom it shares. Raises web.CannotListenError."""
         spec = configuration.spec
         self._configuration = configuration
         self._clock = clock
         self._running = Running(VERSION, clock.now(), dry_run, configuration)
         self._services = connect(spec, clock, dry_run=dry_run)
+        self._shard = None if wanted is None else Shard(wanted, self._services, spec.aws.launch_rate, clock)
+        self._sharing = Lock()
         self._progress = Progress(clock, longest_reconcile(spec.aws))
         self._schedule = Schedule(clock, self._services.polls, self._services.listers, self._progress, self._note_step)
         self._chores = Chores()
@@ -60,15 +54,18 @@ class Controller:
         bound = web.bind(spec.server)
         self.address = bound.getsockname()[:2]
         pages = web.build_application(
-            self._services.metrics.registry, self._progress.find_stuck, self._find_not_observed, self._status
+            self._services.metrics.registry, self._find_stuck, self._find_not_observed, self._status
         )
-        add_pages(pages, self._running, self._services.history, clock, lambda: self._reconcilers)
+        sight = Sight(self._running, self._services.history, clock, lambda: self._reconcilers, self._describe_shard)
+        add_pages(pages, sight)
         self._server = web.WebServer(pages, bound)
 
     def start(self, *, watch: bool) -> None:
         """Begin to serve and to poll, and with ``watch`` to look at the file; returns before that is done."""
         if watch:
             self._chores.every(WATCH_EVERY, self._reloader.look)
+            if self._shard is not None:
+                self._shard.contact.expect_reads()
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.start()
@@ -93,7 +90,9 @@ class Controller:
 
     def _begin(self) -> None:
         self._services.metrics.note_reload(self._configuration.report.at)
-        if self._swap(self._configuration.spec.scalers):
+        if self._shard is not None:
+            self._shard.begin(self._share)
+        if self._share():
             # After the scalers are there: without one, everything there is would have been observed.
             self._server.start()
 
@@ -110,6 +109,8 @@ class Controller:
 
     def _reload_if_changed(self) -> None:
         self._take(self._configuration.reload_if_changed)
+        if self._shard is not None and self._configuration.is_readable:
+            self._shard.contact.note_read()
 
     def _take(self, read: Callable[[], bool]) -> None:
         """Put in force what the file says, or keep what is in force; nothing that runs is touched."""
@@ -126,10 +127,10 @@ class Controller:
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
             return
         log.configure(self._configuration.spec.log)
-        if not self._swap(self._configuration.spec.scalers):
+        if not self._share():
             return
         self._services.count_reload(self._configuration.report.at)
-        _warn(self._configuration)
+        report_warnings(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
 
     def _report_late_reload(self) -> None:
@@ -155,10 +156,25 @@ class Controller:
         if scaler.policy.poll_interval != before:
             self._schedule.change(reconciler)
 
+    def _share(self) -> bool:
+        """Bring the reconcilers in line with the configuration, and with what of it is this controller's.
+
+        Called by who reloads and by who looks for peers: the one must not wait for a file that cannot be read.
+        """
+        scalers, shard, metrics = self._configuration.spec.scalers, self._shard, self._services.metrics
+        with self._sharing:
+            before = self._reconcilers
+            is_done = self._swap(scalers if shard is None else shard.choose(scalers, before))
+            metrics.scalers_configured.set(len(scalers))
+            metrics.scalers_owned.set(len(self._reconcilers))
+            if shard is not None:
+                shard.report(before, self._reconcilers)
+        return is_done
+
     def _swap(self, scalers: tuple[ScalerSpec, ...]) -> bool:
         """Bring the reconcilers in line, those that stay with their state; False if it was given up, for a stop."""
         budget = self._configuration.spec.budget
-        self._services.share(budget, scalers)
+        self._services.configure(budget, scalers)
         reconcilers = dict(self._reconcilers)
         for name in reconcilers.keys() - {scaler.name for scaler in scalers}:
             self._schedule.remove(name)
@@ -180,70 +196,17 @@ class Controller:
         """Return the reconcilers in the configuration's order."""
         return sorted(self._reconcilers.values(), key=lambda reconciler: reconciler.spec.index)
 
+    def _find_stuck(self) -> str | None:
+        stuck = self._progress.find_stuck()
+        return stuck if stuck or self._shard is None else self._shard.find_cut_off(self._reconcilers.values())
+
     def _find_not_observed(self) -> list[str]:
+        unknown = [] if self._shard is None or self._shard.peers else ["the other controllers"]
         missing = [reconciler.spec for reconciler in self._reconcilers.values() if not reconciler.observed]
-        return [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
+        return unknown + [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
+
+    def _describe_shard(self) -> dict[str, Any] | None:
+        return None if self._shard is None else self._shard.describe(len(self._reconcilers))
 
     def _status(self) -> Iterator[str]:
-        return self._running.write(self._in_order(), self._clock.now())
-
-
-def run(path: Path, signals: Signals, *, dry_run: bool, watch: bool) -> None:
-    """Run the daemon until ``signals`` has SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
-
-    The main thread waits for signals and does nothing else, so that whatever may last delays none of them. It then ends
-    the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
-    take itself apart under a thread that still reads a file.
-    """
-    stopping = Event()
-    clock = machine_clock(stopping)
-    configuration = _load(path, clock, signals)
-    if configuration is None:
-        os._exit(0)
-    log.configure(configuration.spec.log)
-    controller = Controller(configuration, clock, dry_run=dry_run)
-    events = structlog.get_logger()
-    host, port = controller.address
-    events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
-    _warn(configuration)
-    controller.start(watch=watch)
-    while (caught := signals.get()) not in ENDS:
-        controller.reload()
-    # First of all: whatever else takes the processor then ends, and the rest of this does not wait for it.
-    stopping.set()
-    sys.setswitchinterval(STOP_SWITCHES)
-    events.info("stopping", signal=signal.Signals(caught).name)
-    finished = controller.stop()
-    events.info("stopped", finished=finished)
-    log.finish()
-    os._exit(0)
-
-
-def _load(path: Path, clock: Clock, signals: Signals) -> ConfigurationFile | None:
-    """Load the configuration; None if the process is to end before it could be read. Raises ConfigError.
-
-    In a thread, since a pipe that nobody writes to, or a mount that hangs, lets it wait for ever.
-    """
-    loading: Future[ConfigurationFile] = Future()
-
-    def read() -> None:
-        try:
-            loading.set_result(ConfigurationFile(path, clock.now))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the main thread waits to be told
-            loading.set_exception(error)
-        signals.put(_LOADED)
-
-    Thread(target=read, name="configuration", daemon=True).start()
-    asked_to_reload = False
-    while (caught := signals.get()) != _LOADED:
-        if caught in ENDS:
-            return None
-        asked_to_reload = True
-    if asked_to_reload:  # The file may have changed after it was read.
-        signals.put(signal.SIGHUP)
-    return loading.result()
-
-
-def _warn(configuration: ConfigurationFile) -> None:
-    for warning in configuration.warnings:
-        structlog.get_logger().warning("configuration", warning=str(warning))
+        return self._running.write(self._in_order(), self._clock.now(), self._describe_shard())

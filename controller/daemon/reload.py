@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 
+import structlog
+
 from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load, read_content
 
 NEEDS_RESTART = ("name", "aws", "server")
@@ -57,6 +59,11 @@ class ConfigurationFile:
         loaded = self._load(look)
         self.spec = loaded.spec
         self._take(loaded, look)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the file could be read when it was last looked at, whatever was in it."""
+        return self._seen is not None
 
     def reload(self) -> bool:
         """Take the file as it is now: True, also if it says what is in force.
@@ -119,6 +126,12 @@ class ConfigurationFile:
         self.places = loaded.find_places()
         self._in_force = look.digest
         self.report = ReloadReport(self._now())
+
+
+def report_warnings(configuration: ConfigurationFile) -> None:
+    """Log what works in the configuration that is in force, and is hardly meant."""
+    for warning in configuration.warnings:
+        structlog.get_logger().warning("configuration", warning=str(warning))
 
 
 def _reuse(before: ControllerSpec, after: ControllerSpec) -> ControllerSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,18 +31,21 @@ class Running:
     dry_run: bool
     configuration: ConfigurationFile
 
-    def write(self, reconcilers: Sequence[Reconciler], now: float) -> Iterator[str]:
+    def write(
+        self, reconcilers: Sequence[Reconciler], now: float, shard: Mapping[str, Any] | None = None
+    ) -> Iterator[str]:
         """Yield the whole status as JSON, some scalers at a time: 10,000 of them take tens of megabytes.
 
-        Times are seconds since the epoch, None is unknown or never.
+        Times are seconds since the epoch, None is unknown or never. ``shard`` is which part of the work this controller
+        has; None: all of it.
         """
-        yield _to_json(self.describe(now)).removesuffix("}") + ',"scalers":['
+        yield _to_json(self.describe(now, shard)).removesuffix("}") + ',"scalers":['
         for first in range(0, len(reconcilers), WRITTEN_AT_ONCE):
             some = reconcilers[first : first + WRITTEN_AT_ONCE]
             yield ("," if first else "") + ",".join(_to_json(describe_scaler(each)) for each in some)
         yield "]}"
 
-    def describe(self, now: float) -> dict[str, Any]:
+    def describe(self, now: float, shard: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return what is told beside the scalers."""
         configuration, report = self.configuration, self.configuration.report
         reload = {"at": report.at, "successful": report.error is None, "error": _show_lines(report.error)}
@@ -52,6 +55,7 @@ class Running:
             "started_at": self.started_at,
             "now": now,
             "dry_run": self.dry_run,
+            "shard": shard,
             "config": {"path": show(str(configuration.path)), "hash": configuration.hash, "last_reload": reload},
         }
 

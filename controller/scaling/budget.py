@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -11,12 +11,15 @@ from controller.core.decision.budget import (
     NO_PLACE,
     BudgetUse,
     Claim,
+    Division,
     Holder,
     Place,
     add_up_use,
     grant_share,
     rank_claims,
+    share_of,
 )
+from controller.core.sharding import Peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,26 @@ class _Account:
         return Holder(scaler, self.most if self.held is None else self.held, self.place.reserved, is_known)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sharing:
+    """With whom the budget is shared."""
+
+    peers: Peers
+    since: float
+    """When that became known, seconds since the epoch."""
+    count_beside: Callable[[Collection[str]], int]
+    """Returns the containers of all listed tasks but those of the scalers that it is given."""
+
+
 class SharedBudget:
     """Grants launches so that all scalers together stay within the budget, as far as this controller knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, slot_length: float = 0.0) -> None:
+        """Begin without a limit; ``slot_length`` seconds pass after each change of the controllers that share it."""
+        self._slot_length = slot_length
         self._lock = Lock()
         self._limit: int | None = None
+        self._sharing: _Sharing | None = None
         self._accounts: dict[str, _Account] = {}
         self._holders: set[str] = set()
         """Those that take up some of it, and those in the line: few of ten thousand, and every grant looks at all."""
@@ -70,6 +87,12 @@ class SharedBudget:
             self._line.clear()
             for name in self._accounts:
                 self._index(name)
+
+    def share(self, peers: Peers, count_beside: Callable[[Collection[str]], int], now: float) -> None:
+        """Use this controller's share of the limit from now on, a slot after the peers have changed."""
+        with self._lock:
+            if self._sharing is None or self._sharing.peers != peers:
+                self._sharing = _Sharing(peers, now, count_beside)
 
     def report(self, scaler: str, held: int) -> None:
         """Take down how many containers count against a scaler's maximum, those in doubt included."""
@@ -94,11 +117,13 @@ class SharedBudget:
                 return 0
             since = now if before.held_since is None else before.held_since
             self._change(scaler, place=Place(since, wanted=wanted))
-            room = self._limit - sum(self._accounts[name].taken for name in self._holders)
+            division = self._divide(self._limit, now)
+            taken = sum(self._accounts[name].taken for name in self._holders)
+            room = self._limit - taken if division is None else division.find_room(taken)
             share = grant_share(room, self._list_claims(), scaler, now)
             self._change(scaler, place=Place(since, share, wanted - share))
             # Taken down in the same breath: a moment later another scaler may have given its part back.
-            self._change(scaler, refused_by=self._add_up(self._limit) if share < wanted else None)
+            self._change(scaler, refused_by=self._add_up(self._limit, division) if share < wanted else None)
             return share
 
     def find_refusal(self, scaler: str) -> BudgetUse | None:
@@ -155,8 +180,18 @@ class SharedBudget:
         (self._holders.add if account.taken else self._holders.discard)(scaler)
         (self._line.discard if account.place.held_since is None else self._line.add)(scaler)
 
-    def _add_up(self, limit: int) -> BudgetUse:
-        return add_up_use(limit, (self._accounts[name].describe(name) for name in self._holders))
+    def _divide(self, limit: int, now: float) -> Division | None:
+        """Return how the limit is divided now; None: this controller has it alone."""
+        if (sharing := self._sharing) is None:
+            return None
+        share = share_of(limit, sharing.peers.index, sharing.peers.of)
+        # A clock that was set back to before the change would have it wait for that long.
+        waits = sharing.since <= now < sharing.since + self._slot_length
+        return Division(limit, share, sharing.count_beside(self._accounts), waits)
+
+    def _add_up(self, limit: int, division: Division | None) -> BudgetUse:
+        holders = (self._accounts[name].describe(name) for name in self._holders)
+        return add_up_use(limit if division is None else division.share, holders, division)
 
     def _list_claims(self) -> dict[str, Claim]:
         waiting = ((name, self._accounts[name]) for name in self._line)

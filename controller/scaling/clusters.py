@@ -24,6 +24,12 @@ class Clusters:
                 self._clusters[cluster] = self._make(cluster)
             return self._clusters[cluster]
 
+    def count_beside(self, scalers: Collection[str]) -> int:
+        """Return the workers of all known tasks, in every cluster that is listed, but those of these scalers."""
+        with self._lock:
+            clusters = list(self._clusters.values())
+        return sum(cluster.count_beside(scalers) for cluster in clusters)
+
     def keep(self, used: Collection[str]) -> None:
         """Forget every cluster but those that are used.
 

@@ -30,9 +30,10 @@ from controller.scaling.observe import ClusterReader, Observation, QueueReader, 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
 polls, and one beside others does not list again what they have just seen."""
-LISTINGS_APART = 2.0
-"""For how long a snapshot serves in any case, by what its listing took: a large cluster is listed for half of the time
-at most, however often its scalers poll. A launch needs a listing of its window all the same."""
+LISTINGS_APART = 4.0
+"""For how long a snapshot serves in any case, by what its listing costs: a large cluster takes a quarter of the time,
+and of the account's rate, to be listed, however often its scalers poll. A launch needs a listing of its window all the
+same."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 Launch = Callable[[ScalerSpec, Decision], LaunchResult]
@@ -104,7 +105,7 @@ class Cycle:
         """
         policy = aim.spec.policy
         if began_after is None:
-            serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_took)
+            serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_costs)
             began_after = self._now() - serves
         turn = self._observe_and_decide(aim, began_after)
         decision = turn.decision

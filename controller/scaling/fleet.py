@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
@@ -23,6 +23,7 @@ from controller.core.decision.ledger import (
 from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
+from controller.scaling.histories import Histories
 from controller.scaling.roster import Roster
 from controller.scaling.snapshot import NEVER, Snapshot
 
@@ -84,11 +85,13 @@ class Cluster:
         """When the last listing failed, and how; None: it did not."""
         self._late: AwsError | None = None
         """Why nobody waits for a look now; None: they do."""
-        self._history_read: set[str] = set()
+        self._histories = Histories()
         self._unreadable: dict[str, AwsError] = {}
         """By family: why its history could not be read, until somebody was told."""
         self.listing_took = 0.0
         """Seconds that the last listing took; 0: none was taken."""
+        self.listing_costs = 0.0
+        """Seconds for which it used the account's rate up, if that is more."""
         self.roster = Roster()
 
     @property
@@ -145,7 +148,8 @@ class Cluster:
             return
         began, began_at = self._clock.elapsed(), self._clock.now()
         try:
-            self._merge(began_at, self._tasks.observe(self._snapshot.ledger, self.roster.find_outline, is_needed))
+            seen = self._tasks.observe(self._snapshot.ledger, self.roster.find_outline, is_needed)
+            self._merge(began_at, seen)
         except SupersededError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours, too, is what those who wait have to be told
@@ -154,6 +158,7 @@ class Cluster:
             return
         self._failure = None
         self.listing_took = self._clock.elapsed() - began
+        self.listing_costs = max(self.listing_took, seen.costs)
 
     def _stands_on(self, began_after: float) -> bool:
         now, failure = self._clock.now(), self._failure
@@ -175,6 +180,15 @@ class Cluster:
             with self._changing:
                 self._snapshot = self._snapshot.with_started(entered)
 
+    def count_beside(self, scalers: Collection[str]) -> int:
+        """Return the workers of all known tasks but those of these scalers."""
+        by_scaler = self._snapshot.by_scaler
+        return sum(task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks)
+
+    def greet(self, scaler: str, families: Iterable[str]) -> None:
+        """Have the history of a scaler's families read for it alone, though it may have been read for others before."""
+        self._histories.greet(scaler, families)
+
     def read_history(self, families: Iterable[str]) -> None:
         """Make sure that it is known how tasks of these families ended before this process began to look.
 
@@ -182,7 +196,7 @@ class Cluster:
         takes signs only after this has each task's once, those as well that were seen to end since.
         Raises LookWanted if that was not read yet, and AwsError if it could not be.
         """
-        unread = tuple(family for family in families if family not in self._history_read)
+        unread = tuple(family for family in families if not self._histories.is_read(family))
         for family in unread:
             if (failure := self._unreadable.pop(family, None)) is not None:
                 raise failure.again()
@@ -192,18 +206,21 @@ class Cluster:
     def recall(self, families: Iterable[str]) -> None:
         """Read how tasks of these families ended, each family once. A failure is remembered for whoever asks next."""
         for family in families:
-            if family in self._history_read:
+            if self._histories.is_read(family):
                 continue
+            newcomers = self._histories.newcomers_of(family)
             try:
-                self._take_in(self._tasks.list_stopping(family, self.roster.find_outline))
+                self._take_in(self._tasks.list_stopping(family, self.roster.find_outline), newcomers)
             except Exception as error:  # noqa: BLE001 - as above
                 self._unreadable[family] = _as_told(error)
                 return
-            self._history_read.add(family)
+            self._histories.note_read(family, newcomers)
 
-    def _take_in(self, stopping: Iterable[LiveTask | StoppedTask]) -> None:
+    def _take_in(self, stopping: Iterable[LiveTask | StoppedTask], newcomers: Collection[str]) -> None:
+        """Take in tasks that were told to stop; their ends for the newcomers alone, if there are some."""
         live = [task for task in stopping if isinstance(task, LiveTask)]
-        self.roster.note_history(date_end(task) for task in stopping if isinstance(task, StoppedTask))
+        ended = [task for task in stopping if isinstance(task, StoppedTask)]
+        self.roster.note_history(date_end(task) for task in ended if not newcomers or task.scaler in newcomers)
         with self._changing:
             ledger = enter_draining(self._snapshot.ledger, live, self._clock.now())
             self._snapshot = Snapshot.of(self._snapshot.listed_at, ledger)

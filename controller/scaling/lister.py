@@ -26,7 +26,7 @@ from controller.core.words import format_span
 from controller.scaling.fleet import Cluster, Look
 
 LATE_AFTER = 10.0
-"""Seconds, and twice what the last listing took, after which nobody waits any longer for a look."""
+"""Seconds without another answer after which nobody waits any longer for a look."""
 WORTH_WAITING = 2.0
 """Seconds that a listing may still have to go without being given up for the next one."""
 
@@ -56,6 +56,8 @@ class _Lister:
         """Those for whom the look under way is taken."""
         self._began = clock.elapsed()
         self._began_at = clock.now()
+        self._moved = self._began
+        """When the look under way has come on last."""
         self._gave_up_last = False
 
     def ask(self, waiting: _Waiting) -> None:
@@ -73,13 +75,12 @@ class _Lister:
         Thread(target=self._work, name="lister", daemon=True).start()
 
     def find_late(self) -> None:
-        """Let all go on that wait, and tell them why, if the look under way takes too long."""
-        within = LATE_AFTER + 2 * self._cluster.listing_took
+        """Let all go on that wait, and tell them why, if the look under way does not come on."""
         with self._lock:
-            if not self._served or self._clock.elapsed() - self._began <= within:
+            if not self._served or self._clock.elapsed() - self._moved <= LATE_AFTER:
                 return
             late, self._served, self._waiting = [*self._served, *self._waiting], [], []
-        told = f"a look at its cluster has not ended after {format_span(within)}: AWS hardly answers"
+        told = f"a look at its cluster has not come on for {format_span(LATE_AFTER)}: AWS hardly answers"
         self._cluster.note_late(AwsError(Fault.UNREACHABLE, told))
         for each in late:
             each.go_on()
@@ -108,11 +109,16 @@ class _Lister:
             listings = [each for each in self._waiting if each.look.began_after is not None]
             histories = [each for each in self._waiting if each.look.began_after is None]
             self._served, self._waiting = (listings, histories) if listings else (histories[:1], histories[1:])
-            self._began, self._began_at = self._clock.elapsed(), self._clock.now()
+            self._began = self._moved = self._clock.elapsed()
+            self._began_at = self._clock.now()
             return max((each.look for each in self._served), key=lambda look: look.began_after or 0.0)
 
     def _is_needed(self) -> bool:
-        """Say whether the listing under way is to go on; False: somebody needs a later one, and it has long to go."""
+        """Say whether the listing under way is to go on; False: somebody needs a later one, and it has long to go.
+
+        It asks after each answer.
+        """
+        self._moved = self._clock.elapsed()
         to_go = self._cluster.listing_took - (self._clock.elapsed() - self._began)
         if self._gave_up_last or to_go <= WORTH_WAITING:
             return True

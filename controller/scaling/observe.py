@@ -55,8 +55,8 @@ class ClusterReader(Protocol):
         """Whether a listing was ever taken."""
 
     @property
-    def listing_took(self) -> float:
-        """Seconds that the last listing took; 0: none was taken."""
+    def listing_costs(self) -> float:
+        """Seconds that the last listing took, or for which it used the account's rate up; 0: none was taken."""
 
     @property
     def is_known(self) -> bool:

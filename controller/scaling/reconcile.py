@@ -13,8 +13,8 @@ from threading import Lock
 from controller.aws.errors import Fault, shorten
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
-from controller.core.decision.busy import explain_contradiction
-from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
+from controller.core.decision.limits import keep_pending
+from controller.core.decision.model import QueueCounts, Reason, ScalerState
 from controller.core.decision.objection import find_objection
 from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
@@ -26,7 +26,7 @@ from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster, Look, LookWanted
 from controller.scaling.line import Pause
 from controller.scaling.memory import KnownTask, Memory
-from controller.scaling.observe import ReadBefore
+from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries
 from controller.scaling.services import Services
 from controller.scaling.window import find_slow_listing
@@ -61,15 +61,15 @@ class Reconciler:
         self._decided_for: _Target | None = None
         """What the last decision was taken for; a reload may have changed that since."""
         self.retries = Retries(services.clock)
-        self._told_of_contradiction = False
-        self._is_retired = False
+        self._contradictions = events.Contradictions(spec.name)
+        self._is_retired = self._drops_launch = False
         self._warned: tuple[str, ...] = ()
-        self.series = Series(services.metrics, spec.name, FAULTS)
-        self.track = services.history.follow()
+        self.series, self.track = Series(services.metrics, spec.name, FAULTS), services.history.follow()
         self.decisions: tuple[Reconciled, ...] = ()
         """The newest last; swapped whole, so that whoever reads needs no lock."""
         self.observed = False
         self.configure(spec)
+        self._target.cluster.greet(spec.name, families_of(spec))
 
     def configure(self, spec: ScalerSpec) -> None:
         """Take a configuration; a reconcile under way finishes with the one it began with. The state stays."""
@@ -100,6 +100,20 @@ class Reconciler:
                 self.series.forget()
             finally:
                 self._lock.release()
+
+    def let_go(self) -> bool:
+        """Retire, unless a launch is under way or in doubt, which only this process knows of; say whether it has.
+
+        What of a launch has not left yet is dropped.
+        """
+        self._drops_launch = True
+        if self._lock.acquire(blocking=False):
+            try:
+                if not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now()):
+                    self._is_retired = True
+            finally:
+                self._lock.release()
+        return self._is_retired
 
     @property
     def last(self) -> Reconciled | None:
@@ -175,7 +189,7 @@ class Reconciler:
                 self.series.forget()
 
     def _reconcile(self, target: _Target, began: float) -> Steps:
-        spec, asked = target.aim.spec, self.retries.asked
+        spec, asked, self._drops_launch = target.aim.spec, self.retries.asked, False
         turn = yield from self._decide(target)
         if self._is_retired:
             return None
@@ -186,7 +200,7 @@ class Reconciler:
         done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
         self._record(done, self._services.clock.elapsed() - began)
         self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
-        self._tell_of_contradiction(turn.decision)
+        self._contradictions.look_at(turn.decision)
         self.retries.note(turn, spec.policy.poll_interval, asked)
         return turn.decision.look_again_at
 
@@ -217,7 +231,7 @@ class Reconciler:
         return replace(turn, result=result)
 
     def _find_objection(self, decided_by: ScalerSpec) -> str | None:
-        if self._is_retired:
+        if self._is_retired or self._drops_launch:
             return "the controller has the scaler no more"
         return find_objection(decided_by.policy, self.spec.policy)
 
@@ -234,14 +248,3 @@ class Reconciler:
         self.series.show_budget(self._services.budget.count_taken(done.scaler))
         if followed.is_said:
             events.report_decision(followed.kept, previous)
-
-    def _tell_of_contradiction(self, decision: Decision) -> None:
-        """Log once that workers seem to be busy without a message in flight; again only after some were in flight."""
-        queue, fleet = decision.queue, decision.fleet
-        if queue is not None and queue.in_flight:
-            self._told_of_contradiction = False
-        since = decision.numbers.contradicted_since if decision.numbers else None
-        if queue and fleet and since is not None and not self._told_of_contradiction:
-            self._told_of_contradiction = True
-            text = explain_contradiction(queue, fleet, since, decision.at)
-            events.report_contradiction(self.spec.name, text)

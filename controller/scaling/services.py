@@ -11,6 +11,7 @@ from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
+from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.queue import Queue
 from controller.aws.run_task import run_task
@@ -18,6 +19,7 @@ from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
+from controller.core.decision.slots import WINDOWS_PER_SLOT
 from controller.scaling.budget import SharedBudget
 from controller.scaling.calls import Calls
 from controller.scaling.clusters import Clusters
@@ -50,6 +52,10 @@ class Services:
     metrics: Metrics
     history: History
     clock: Clock
+    line: Line
+    """For the rate at which all scalers together start tasks."""
+    look_for_peers: Callable[[str], PeerLook]
+    """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
@@ -57,7 +63,7 @@ class Services:
         """Return a scaler's configuration with the queue and the cluster that it names."""
         return Aim(spec, self.queue(spec.queue), self.cluster_of(spec))
 
-    def share(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
+    def configure(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
         """Share the budget, and the memory for what happened lately, among so many scalers."""
         self.budget.configure(budget, scalers)
         self.metrics.budget_containers.set(budget or 0)
@@ -95,9 +101,11 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         clusters=Clusters(lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock)),
         listers=Listers(clock),
         launcher=Launcher(Definitions(clients), calls, clock, dry_run=dry_run),
-        budget=SharedBudget(),
+        budget=SharedBudget(WINDOWS_PER_SLOT * spec.aws.consistency_window),
         metrics=metrics,
         history=History(clock.now()),
         clock=clock,
+        line=line,
+        look_for_peers=partial(PeerLook, clients),
         renew=renew,
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import structlog
 
-from controller.core.decision.model import Outcome, Reason
+from controller.core.decision.busy import explain_contradiction
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import Reconciled, record
 from controller.core.repeats import say_lasting
 from controller.core.words import format_age
@@ -55,6 +56,20 @@ def report_template(scaler: str, warnings: Iterable[str]) -> None:
         structlog.get_logger().warning("template", scaler=scaler, text=warning)
 
 
-def report_contradiction(scaler: str, text: str) -> None:
-    """Log that a queue's counts and what runs contradict each other, as a sentence."""
-    structlog.get_logger().warning("counts contradict each other", scaler=scaler, text=text)
+class Contradictions:
+    """Tells once that a scaler's workers seem to be busy without a message in flight, and again after some were."""
+
+    def __init__(self, scaler: str) -> None:
+        self._scaler = scaler
+        self._is_told = False
+
+    def look_at(self, decision: Decision) -> None:
+        """Log it, as a sentence, if a decision shows it for the first time."""
+        queue, fleet = decision.queue, decision.fleet
+        if queue is not None and queue.in_flight:
+            self._is_told = False
+        since = decision.numbers.contradicted_since if decision.numbers else None
+        if queue and fleet and since is not None and not self._is_told:
+            self._is_told = True
+            text = explain_contradiction(queue, fleet, since, decision.at)
+            structlog.get_logger().warning("counts contradict each other", scaler=self._scaler, text=text)

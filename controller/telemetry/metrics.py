@@ -5,7 +5,7 @@ Beside ours there are the ``process_`` metrics that every exporter has: CPU, mem
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -18,6 +18,9 @@ from controller.telemetry.series import Series
 RELOAD_OUTCOMES = ("success", "failure")
 REQUEST_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+RequestWatcher = Callable[[str, str, str, float], None]
+"""Is told of a request: its service, operation, outcome and seconds."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -32,6 +35,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.series: dict[str, Series] = {}
         """The values of every scaler, by its name: those of the newest of that name. Read by families.py."""
+        self._watchers: list[RequestWatcher] = []
         self._make_global()
         self.build_info.labels(version=version).set(1)
         self.registry.register(ScalersCollector(self.series))
@@ -47,6 +51,12 @@ class Metrics:
         """Count one request to AWS."""
         self.aws_requests.labels(service, operation, outcome).inc()
         self.aws_request_duration.labels(service, operation).observe(seconds)
+        for watch in self._watchers:
+            watch(service, operation, outcome, seconds)
+
+    def watch_requests(self, watch: RequestWatcher) -> None:
+        """Tell ``watch`` of each request to AWS as well."""
+        self._watchers.append(watch)
 
     def observe_reconcile(self, seconds: float) -> None:
         """Count how long a reconcile took."""
@@ -76,6 +86,10 @@ class Metrics:
         )
         self.budget_containers = Gauge(
             "ecsq_budget_containers", "budget.max_containers of the configuration; 0: there is none.", registry=registry
+        )
+        self.scalers_configured = Gauge("ecsq_scalers_configured", "Scalers of the configuration.", registry=registry)
+        self.scalers_owned = Gauge(
+            "ecsq_scalers_owned", "Scalers that this controller looks after: all, unless it shares.", registry=registry
         )
         self.config_reloads = Counter("ecsq_config_reloads_total", "Reloads.", ["outcome"], registry=registry)
         self.aws_requests = Counter(

@@ -51,6 +51,25 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert re.search(r"^(Usage|Error): ", result.stderr)
 
 
+@pytest.mark.parametrize("source", ["option", "variable"])
+@pytest.mark.parametrize(
+    ("shard", "complaint"),
+    [
+        ("3/2", "'3/2' is none of the 2 controllers: write 1/2 to 2/2"),
+        ("half", "'half' is neither 'auto' nor a number of a number, such as 2/8"),
+        ("auto", "auto needs an ECS task, and ECS_CONTAINER_METADATA_URI_V4 is not set: write 1/3, 2/3, ..."),
+    ],
+)
+def test_a_wrong_shard(source: str, shard: str, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is wrong usage, whether it is written or comes from the environment."""
+    monkeypatch.delenv("ECS_CONTAINER_METADATA_URI_V4", raising=False)
+    if source == "variable":
+        monkeypatch.setenv("ECSQ_SHARD", shard)
+    result = CliRunner().invoke(main, ["run", *(["--shard", shard] if source == "option" else [])])
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert result.stderr.endswith(f": {complaint}\n")
+
+
 @pytest.mark.parametrize("name", ["run", "check", "plan"])
 @pytest.mark.parametrize("source", ["option", "variable", "default"])
 def test_a_missing_file(name: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ def document(*scalers: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "started_at": NOW - 12_000,
         "now": NOW,
         "dry_run": False,
+        "shard": None,
         "config": {"path": "config.yaml", "hash": "0123456789abcdef", "last_reload": reload},
         "scalers": list(scalers),
         **changes,
@@ -137,6 +138,30 @@ dying: hold: 2 containers short, but its tasks keep failing; tasks failed:
   CannotPullContainerError
 """
     assert expected == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("shard", "head"),
+    [
+        (None, ["ecsq 1.0, up 3h20m: 1 scaler"]),
+        ({"index": 2, "of": 3, "problem": None}, ["ecsq 1.0, up 3h20m, controller 2 of 3: 1 scaler"]),
+        (
+            {"index": None, "of": 3, "problem": None},
+            ["ecsq 1.0, up 3h20m, none of the 3 live controllers: 1 scaler"],
+        ),
+        (
+            {"index": None, "of": None, "problem": "this task: denied"},
+            [
+                "ecsq 1.0, up 3h20m, looking for the other controllers: 1 scaler",
+                "other controllers not found: this task: denied",
+            ],
+        ),
+    ],
+    ids=["alone", "one of three", "not live", "unknown"],
+)
+def test_the_head_says_which_of_several_controllers_it_is(shard: dict[str, Any] | None, head: list[str]) -> None:
+    """And why it does not know the others."""
+    assert head == show(scaler("idle"), shard=shard).stdout.splitlines()[: len(head)]
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.crew import Crew, gather
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from controller.sandbox.aws import EmbeddedAws
 
@@ -18,3 +21,10 @@ def shared_aws(embedded_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     embedded_aws.reset()
     yield embedded_aws
     embedded_aws.reset()
+
+
+@pytest.fixture
+def crew(aws: EmbeddedAws, tmp_path: Path) -> Iterator[Crew]:
+    """Give a crew of controllers, without anybody in it yet."""
+    with gather(aws, tmp_path) as made:
+        yield made

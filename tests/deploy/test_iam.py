@@ -40,6 +40,8 @@ NEEDED = {
     "count the queue": ("sqs:GetQueueAttributes", queue("content-ingest"), {}),
     "list the cluster": ("ecs:ListTasks", "*", CLUSTER),
     "describe its tasks": ("ecs:DescribeTasks", task("default"), CLUSTER),
+    "list the other controllers": ("ecs:ListTasks", "*", CLUSTER),
+    "describe the other controllers": ("ecs:DescribeTasks", task("default"), CLUSTER),
     "read the template": ("ecs:DescribeTaskDefinition", "*", {}),
     "find derived revisions": ("ecs:ListTaskDefinitions", "*", {}),
     "register two copies": ("ecs:RegisterTaskDefinition", definition("content-worker-x2:*"), {}),

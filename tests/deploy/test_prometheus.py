@@ -28,6 +28,8 @@ METRICS = {
     "ecsq_no_capacity_until_timestamp_seconds": {"scaler"},
     "ecsq_queue_messages": {"scaler", "state"},
     "ecsq_scaler_paused": {"scaler"},
+    "ecsq_scalers_configured": set(),
+    "ecsq_scalers_owned": set(),
     "ecsq_tasks": {"scaler", "state"},
     "ecsq_tasks_stopped_total": {"scaler", "outcome"},
 }

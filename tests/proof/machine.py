@@ -139,6 +139,19 @@ class Launches(RuleBasedStateMachine):
         self.world.settle()
 
 
+class LaunchesThatChangeHands(Launches):
+    """The same where scalers go from one controller to another, and come back: each time they begin anew.
+
+    That two have one at the same time is what all schedules play.
+    """
+
+    @rule(who=WHO)
+    def hand_over(self, who: int) -> None:
+        process = self.who(who)
+        begins_anew = process.hand_over()
+        self.world.tell(process, "begins anew" if begins_anew else "keeps what is in doubt")
+
+
 def play(
     machine: type[Launches],
     schedules: int,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
+from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import Clients, TooLateError
@@ -43,8 +45,9 @@ if TYPE_CHECKING:
 PLENTY = Rate(1000.0, 1000)
 METRICS = metrics_of_nothing()
 """Of all processes: nobody looks at them here, and to make them takes longer than a schedule."""
-POLLS = QueuePolls(Clients(UNREACHABLE_AWS, CONTROLLER, ignore_request, MACHINE_CLOCK))
-"""Of all processes: each reads its queue as it reconciles, so nothing is asked by these."""
+CLIENTS = Clients(UNREACHABLE_AWS, CONTROLLER, ignore_request, MACHINE_CLOCK)
+POLLS, LOOKS = QueuePolls(CLIENTS), partial(PeerLook, CLIENTS)
+"""Of all processes: each reads its queue as it reconciles, and nobody looks for peers, so nothing is asked by these."""
 REGISTRABLE: Allowed = {"family": None, "containerDefinitions": None, "tags": None, "cpu": None, "memory": None}
 SENDS, AWAITS, PAUSES = "sends", "awaits", "pauses"
 
@@ -92,10 +95,11 @@ class Process:
         """Of the plan that it carries out."""
         clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
         self.seams = seams = _Seams(self)
-        calls = Calls(self._run_task, CONTROLLER, Line(PLENTY, clock), clock)
+        line = Line(PLENTY, clock)
+        calls = Calls(self._run_task, CONTROLLER, line, clock)
         launcher = _Watched(seams, calls, clock, dry_run=False)
         launcher.process = self
-        services = Services(
+        self._services = Services(
             queue=lambda _: seams,
             polls=POLLS,
             clusters=Clusters(lambda _: Cluster(seams, clock)),
@@ -105,10 +109,12 @@ class Process:
             metrics=METRICS,
             history=History(world.now),
             clock=clock,
+            line=line,
+            look_for_peers=LOOKS,
             renew=lambda: None,
         )
-        self.reconciler = Whole(spec, services)
-        self._stepped = Stepped(self.reconciler.reconcile)
+        self.reconciler = Whole(spec, self._services)
+        self._stepped = Stepped(self._reconcile)
 
     def __repr__(self) -> str:
         return self.name
@@ -128,10 +134,21 @@ class Process:
         """Go on to the next seam; an idle process begins a reconcile."""
         self._stepped.go_on()
 
+    def hand_over(self) -> bool:
+        """Lose the scaler to another controller and get it back; say whether it was let go, and begins anew."""
+        if not self.reconciler.let_go():
+            return False
+        self.reconciler.retire()
+        self.reconciler = Whole(self.spec, self._services)
+        return True
+
     def crash(self) -> None:
         """End here."""
         self.alive = False
         self._stepped.crash()
+
+    def _reconcile(self) -> float | None:
+        return self.reconciler.reconcile()
 
     def meet(self, name: str, wakes_at: float = 0.0) -> None:
         """Wait at a seam. Raises AwsError if the call is to fail."""

@@ -104,6 +104,17 @@ def a_request_arrives_five_minutes_late(world: World) -> None:
     world.arrive_late(0)
 
 
+def a_scaler_changes_hands_while_a_request_is_lost(world: World) -> None:
+    """Get it back before the request arrives, and launch for it again meanwhile."""
+    process = world.processes[0]
+    _loses_a_request(world, process)
+    process.hand_over()
+    world.pass_until(Moment.OPENS, A_MARGIN)
+    world.go_to(process, None)
+    world.pass_until(Moment.EXPIRES)
+    world.arrive_late(0)
+
+
 def a_late_request_arrives_during_a_listing(world: World) -> None:
     """Use a listing that does not show it only when nothing can arrive any more."""
     process = world.processes[0]

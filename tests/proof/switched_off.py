@@ -18,7 +18,7 @@ from controller.core.decision import decide, limits, slots
 from controller.core.decision.model import Decision
 from controller.core.decision.policy import SlotPolicy
 from controller.core.decision.slots import Slot, open_slot, slot_at, slot_numbered
-from controller.scaling import calls
+from controller.scaling import calls, reconcile
 from controller.scaling.calls import Calls, Enter, FindObjection, Order
 from controller.scaling.launch import Launcher, Launching
 from controller.telemetry.series import Series
@@ -126,6 +126,11 @@ def going_on_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
 def doubts_uncounted(patch: pytest.MonkeyPatch) -> None:
     """Rule 9: a call of unknown outcome counts for nothing."""
     patch.setattr(limits, "keep_pending", lambda *_: ())
+
+
+def doubts_given_up(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9: a scaler is let go of to another controller although something of it is in doubt."""
+    patch.setattr(reconcile, "keep_pending", lambda *_: ())
 
 
 def doubts_judged_at_the_decision(patch: pytest.MonkeyPatch) -> None:

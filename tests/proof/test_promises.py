@@ -4,7 +4,7 @@ import pytest
 
 from tests.proof.account import Starts
 from tests.proof.configurations import CONFIGURATIONS, workers_delete_first
-from tests.proof.machine import Launches, play
+from tests.proof.machine import Launches, LaunchesThatChangeHands, play
 from tests.proof.process import AWAITS
 from tests.proof.world import Fate, Moment, World
 
@@ -26,6 +26,11 @@ class LaunchesOfBusyWorkers(Launches):
 def test_no_schedule_breaks_a_promise_to_workers_that_delete_first() -> None:
     """What runs stands for what is in flight: it limits launches, and serves the backlog, as well as that does."""
     play(LaunchesOfBusyWorkers, SCHEDULES // 3)
+
+
+def test_no_schedule_breaks_a_promise_when_scalers_change_hands() -> None:
+    """Whoever lets a scaler go, and takes it back, forgets what a restart forgets; a doubt is not given up for it."""
+    play(LaunchesThatChangeHands, SCHEDULES // 3)
 
 
 def test_what_no_store_less_design_can_close_is_one_call() -> None:

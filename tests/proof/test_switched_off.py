@@ -34,6 +34,7 @@ SHORTEST: tuple[tuple[SwitchOff, Scenario, tuple[ScalerSpec, ...]], ...] = (
     (switched_off.going_on_after_an_unknown, scenarios.a_request_is_lost, (PLAIN, LARGE_TASKS)),
     (switched_off.going_on_after_a_conflict, scenarios.two_plans_meet, (LARGE_TASKS, PLAIN)),
     (switched_off.doubts_uncounted, scenarios.a_request_arrives_five_minutes_late, (PLAIN,)),
+    (switched_off.doubts_given_up, scenarios.a_scaler_changes_hands_while_a_request_is_lost, (PLAIN,)),
     (switched_off.doubts_judged_at_the_decision, scenarios.a_late_request_arrives_during_a_listing, (PLAIN,)),
     (switched_off.doubts_without_skew, scenarios.a_late_request_arrives_by_a_slow_clock, (PLAIN,)),
     (

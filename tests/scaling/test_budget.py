@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.core.decision.budget import BudgetUse, Holder
+from controller.core.decision.budget import BudgetUse, Division, Holder
+from controller.core.sharding import Peers
 from controller.scaling.budget import SharedBudget
 from tests.support.controller import scaler_spec
 
@@ -186,6 +187,65 @@ def test_a_limit_below_what_lives_grants_nothing() -> None:
     budget.report("a", 10)
     budget.configure(4, [scaler("a"), scaler("b")])
     assert 0 == budget.grant("b", 1, NOW)
+
+
+# Several controllers share it
+
+ALWAYS = float("-inf")
+"""Since when peers are known that were never others."""
+SLOT = 30.0
+
+
+def shared(elsewhere: int = 0, own: str = "a", since: float = ALWAYS) -> SharedBudget:
+    """Return the budget of one of two controllers, with one scaler; so many containers of others are listed."""
+    budget = SharedBudget(SLOT)
+    budget.configure(2 * LIMIT, [scaler("x")])
+    budget.report("x", 0)
+    budget.share(Peers(own, ("a", "b")), lambda own: 0 if "y" in own else elsewhere, since)
+    return budget
+
+
+@pytest.mark.parametrize(("elsewhere", "granted"), [(0, 10), (9, 10), (16, 4), (30, 0)])
+def test_a_controller_has_its_share_and_not_what_others_have_beyond_theirs(elsewhere: int, granted: int) -> None:
+    """Less what its own scalers have."""
+    assert granted == shared(elsewhere).grant("x", 15, NOW)
+
+
+def test_what_its_own_scalers_have_counts_against_its_share() -> None:
+    """And is not counted a second time as another's."""
+    budget = shared()
+    budget.report("x", 7)
+    assert 3 == budget.grant("x", 15, NOW)
+    budget.configure(2 * LIMIT, [scaler("x"), scaler("y", most=1)])
+    assert 2 == budget.grant("x", 15, NOW)
+
+
+def test_one_that_is_not_live_has_no_share() -> None:
+    """The others have the whole."""
+    assert 0 == shared(own="c").grant("x", 1, NOW)
+
+
+def test_a_slot_passes_after_the_controllers_have_changed() -> None:
+    """What others launch by their larger shares of before is listed by then; the same peers again change nothing."""
+    budget = shared(since=NOW)
+    assert [0, 0, 10] == [budget.grant("x", 15, NOW + after) for after in (0, SLOT - 1, SLOT)]
+    budget.share(Peers("a", ("a", "b")), lambda _: 0, NOW + SLOT)
+    assert 10 == budget.grant("x", 15, NOW + SLOT)
+    budget.share(Peers("a", ("a", "b", "c")), lambda _: 0, NOW + SLOT)
+    assert [0, 6] == [budget.grant("x", 15, NOW + after) for after in (SLOT, 2 * SLOT)]
+
+
+def test_a_clock_that_was_set_back_holds_no_budget() -> None:
+    """The change then lies ahead, perhaps by hours."""
+    assert 10 == shared(since=NOW + 3600).grant("x", 15, NOW)
+
+
+def test_a_refusal_says_what_of_the_budget_is_this_controllers() -> None:
+    """And how much others have."""
+    budget = shared(elsewhere=16)
+    assert 4 == budget.grant("x", 15, NOW)
+    use = BudgetUse(10, (Holder("x", 0, 4),), division=Division(20, 10, elsewhere=16))
+    assert (use, 0) == (budget.find_refusal("x"), use.free)
 
 
 @pytest.mark.parametrize("seed", range(5))

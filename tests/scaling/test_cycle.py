@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -40,7 +40,7 @@ class World:
     ended_before: list[Sign] = field(default_factory=list)
     """What tasks have told before this process."""
     problem: AwsError | None = None
-    listing_took: float = 0.0
+    listing_costs: float = 0.0
 
     def read_counts(self) -> QueueCounts:
         self.asked.append("counts")
@@ -162,6 +162,28 @@ def test_a_listing_from_before_the_window_is_taken_again() -> None:
     world.asked.clear()
     assert Reason.LAUNCH == cycle.run(aim, world.launch).decision.reason
     assert ["counts", "counts", "listing"] == world.asked
+
+
+@pytest.mark.parametrize(("costs", "listings"), [(0.0, 6), (1.0, 6), (4.0, 3)], ids=["nothing", "little", "much"])
+def test_a_large_cluster_is_listed_for_a_quarter_of_the_time(costs: float, listings: int) -> None:
+    """However often its scalers poll; a launch takes a listing of its window all the same."""
+    world = World(ends=[1e12], listing_costs=costs)
+    cycle, aim = cycle_in(world), aim_at(world)
+    run_for(world, cycle, aim, 6 * POLL)
+    assert listings == world.asked.count("listing")
+    world.visible, world.now, world.listed_at = 3, SLOT.start + 60 + 7, SLOT.start + 60 + 5
+    assert Reason.LAUNCH == cycle.run(aim, world.launch).decision.reason
+    assert SLOT.start + 60 + 7 == world.listed_at
+
+
+def test_who_comes_back_after_a_look_asks_for_no_other() -> None:
+    """What was late enough when it was asked for still is, however long the look took."""
+    world = World(visible=3, now=SLOT.opens + 1)
+    cycle, aim = cycle_in(world), aim_at(world)
+    began_after, world.listed_at = world.now - POLL, world.now - POLL + 1
+    world.now += 2 * POLL - 5
+    cycle.decide(replace(aim, spec=scaler_spec("main", "worker", paused=True)), began_after)
+    assert 0 == world.asked.count("listing")
 
 
 def test_signs_of_before_are_heeded() -> None:

@@ -424,6 +424,31 @@ def test_a_cluster_that_nobody_uses_is_forgotten(watch: Watch, clock: ManualCloc
     assert not clusters.of(watch.name).is_listed
 
 
+def test_what_other_scalers_have_is_counted(watch: Watch) -> None:
+    """Those of other controllers as well, which are listed like our own."""
+    watch.run(2)
+    watch.run(3, "elsewhere")
+    watch.look(START)
+    counted = [watch.cluster.count_beside(own) for own in ((), (SCALER,), (SCALER, "elsewhere"))]
+    assert [5, 3, 0] == counted
+
+
+def test_a_scaler_that_comes_later_learns_how_its_tasks_ended(watch: Watch) -> None:
+    """Though the history of its family was read before; whoever has read it learns nothing twice."""
+    watch.enrol("before")
+    watch.aws.ecs.fail_starts(3)
+    for scaler in ("before", "later", "later"):
+        watch.run(1, scaler)
+    family = watch.template.partition(":")[0]
+    watch.cluster.recall([family])
+    assert (1, 0) == tuple(len(watch.cluster.take_signs(name)) for name in ("before", "later"))
+    watch.enrol("later")
+    watch.cluster.greet("later", [family, "another"])
+    for _ in range(2):
+        watch.cluster.recall([family])
+    assert (0, 2) == tuple(len(watch.cluster.take_signs(name)) for name in ("before", "later"))
+
+
 def test_each_that_is_told_of_a_failure_raises_its_own(watch: Watch) -> None:
     """One exception raised by many threads would collect the traces of all of them."""
     watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="AccessDeniedException"))

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.aws import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from controller.sandbox.aws import EmbeddedAws
@@ -192,10 +192,14 @@ def launch(
     *arguments: str,
     variables: Mapping[str, str] = CREDENTIALS,
     descriptors: int | None = None,
+    within: Sequence[str] = (),
 ) -> Daemon:
-    """Start a daemon on a configuration file in ``directory``, with so many descriptors; whoever calls ends it."""
+    """Start a daemon on a configuration file in ``directory``, with so many descriptors; whoever calls ends it.
+
+    ``within`` is a command that runs another one, in a network namespace for example.
+    """
     config, log = directory / "config.yaml", directory / "log.jsonl"
-    command = [sys.executable, "-m", "controller", "run", "--config", str(config), *arguments]
+    command = [*within, sys.executable, "-m", "controller", "run", "--config", str(config), *arguments]
     if descriptors is not None:
         command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     config.write_text(wanted if isinstance(wanted, str) else yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")

@@ -69,18 +69,19 @@ class Shown:
         self.file = ConfigurationFile(self.path, self.clock)
         clock = self.clock.handed_in()
         self.services = connect(self.file.spec, clock, dry_run=False)
-        self.services.share(self.file.spec.budget, self.file.spec.scalers)
+        self.services.configure(self.file.spec.budget, self.file.spec.scalers)
         self.scalers = {spec.name: Reconciler(spec, self.services) for spec in self.file.spec.scalers}
-        shown = (Running("1.0", BEGAN, dry_run, self.file), self.services.history, clock, lambda: self.scalers)
-        self.sight = Sight(*shown)
+        self.shard: dict[str, Any] | None = None
+        running = Running("1.0", BEGAN, dry_run, self.file)
+        self.sight = Sight(running, self.services.history, clock, lambda: self.scalers, lambda: self.shard)
         bound = bind(ServerSpec("127.0.0.1", 0))
         self.address = f"127.0.0.1:{bound.getsockname()[1]}"
         application = build_application(CollectorRegistry(), lambda: None, list, self._status)
-        add_pages(application, *shown)
+        add_pages(application, self.sight)
         self.server = WebServer(application, bound)
 
     def _status(self) -> Iterator[str]:
-        return self.sight.running.write(list(self.scalers.values()), self.clock.now)
+        return self.sight.running.write(list(self.scalers.values()), self.clock.now, self.shard)
 
     def show(
         self,

@@ -1,8 +1,12 @@
-"""An AWS for measurements: a process of its own that answers at once and counts what it was asked."""
+"""An AWS for measurements: a process of its own that answers at once and counts what it was asked.
+
+Its queues are empty but for the first ones, which are busy and share the live tasks.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import re
 import time
@@ -23,7 +27,9 @@ INTERVAL = 10
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/bench-{}"
 KIND = {"Content_Type": "application/x-amz-json-1.0", "x_amzn_RequestId": "0" * 36}
 COUNTED = make_answer(count_messages(), **KIND)
-LISTED = make_answer({"taskArns": []}, **KIND)
+BUSY = make_answer(count_messages(visible=100, in_flight=100), **KIND)
+TASK = "arn:aws:ecs:us-east-1:123456789012:task/bench/{:032d}"
+PAGE = 100
 _QUEUE = re.compile(rb"bench-(\d+)\"")
 
 
@@ -35,10 +41,24 @@ class Told:
     requests: int
     late: list[float]
     """Of every poll of a queue that was polled before: by how many seconds the interval was off, sorted."""
+    pages: int
+    """Calls of ListTasks."""
+    described: int
+    """Calls of DescribeTasks."""
+    listings: list[float]
+    """Seconds from the first page to the last of each whole listing."""
 
     def at(self, share: float) -> float:
         """Return the value below which this share of ``late`` is, seconds."""
-        return self.late[int(share * (len(self.late) - 1))] if self.late else 0.0
+        return _pick(self.late, share)
+
+    def listing_at(self, share: float) -> float:
+        """Return the value below which this share of ``listings`` is, seconds."""
+        return _pick(self.listings, share)
+
+
+def _pick(values: list[float], share: float) -> float:
+    return values[int(share * (len(values) - 1))] if values else 0.0
 
 
 class Tally:
@@ -53,12 +73,16 @@ class Tally:
         self._pipe.send(("begin", below))
 
     def forget(self) -> None:
-        """Count from now on, and forget when each queue was last polled."""
-        self._pipe.send(("forget", inf))
+        """Count from now on, forget when each queue was last polled, and let all of them be empty."""
+        self._pipe.send(("forget",))
+
+    def work(self, busy: int, tasks: int) -> None:
+        """Let the first ``busy`` queues hold messages, and so many tasks live for them."""
+        self._pipe.send(("work", busy, tasks))
 
     def tell(self) -> Told:
         """Return what was asked since."""
-        self._pipe.send(("tell", inf))
+        self._pipe.send(("tell",))
         told: Told = self._pipe.recv()
         return told
 
@@ -67,36 +91,80 @@ class _Counts:
     """The counting side."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self.last: dict[bytes, float] = {}
+        self.work(0, 0)
         self.begin(inf)
 
+    def work(self, busy: int, tasks: int) -> None:
+        self.busy, self.tasks = busy, tasks
+
     def begin(self, below: float) -> None:
-        self.polls = self.requests = 0
+        self.polls = self.requests = self.pages = self.described = 0
         self.late: list[float] = []
+        self.listings: list[float] = []
+        self.first_page_at = time.monotonic()
         self.below = below
+
+    def tell(self) -> Told:
+        return Told(self.polls, self.requests, sorted(self.late), self.pages, self.described, sorted(self.listings))
 
     def note(self, data: bytes) -> bytes:
         """Take in a request and return its answer."""
         self.requests += 1
         found = _QUEUE.search(data)
         if found is None:
-            return LISTED
+            return make_answer(self._answer_ecs(json.loads(data)), **KIND)
         self.polls += 1
         now, queue = time.monotonic(), found[1]
         if queue in self.last and int(queue) < self.below:
             self.late.append(abs(now - self.last[queue] - INTERVAL))
         self.last[queue] = now
-        return COUNTED
+        return BUSY if int(queue) < self.busy else COUNTED
+
+    def _answer_ecs(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "tasks" in asked:
+            self.described += 1
+            return {"tasks": [self._describe(arn) for arn in asked["tasks"]], "failures": []}
+        if asked.get("desiredStatus") == "STOPPED":
+            return {"taskArns": []}
+        self.pages += 1
+        first = int(asked.get("nextToken", 0))
+        if not first:
+            self.first_page_at = time.monotonic()
+        last = min(first + PAGE, self.tasks)
+        page: dict[str, Any] = {"taskArns": [TASK.format(number) for number in range(first, last)]}
+        if last < self.tasks:
+            return page | {"nextToken": str(last)}
+        self.listings.append(time.monotonic() - self.first_page_at)
+        return page
+
+    def _describe(self, arn: str) -> dict[str, Any]:
+        number = int(arn[-32:])
+        status = "RUNNING" if number < self.tasks else "STOPPED"
+        container = {"name": "worker", "lastStatus": status, "image": "bench", "networkInterfaces": []}
+        return {
+            "taskArn": arn,
+            "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/bench:1",
+            "group": f"bench-{number % max(1, self.busy)}",
+            "startedBy": "bench",
+            "lastStatus": status,
+            "desiredStatus": status,
+            "createdAt": 1.7e9,
+            "startedAt": 1.7e9,
+            "containers": [container],
+            "overrides": {"containerOverrides": [{"name": "worker"}]},
+            "tags": [],
+        }
 
     def answer(self, pipe: Connection) -> None:
         """Do what the measuring side asks for."""
-        asked, below = pipe.recv()
-        if asked == "tell":
-            pipe.send(Told(self.polls, self.requests, sorted(self.late)))
-            return
-        if asked == "forget":
-            self.last.clear()
-        self.begin(below)
+        asked, *given = pipe.recv()
+        told = getattr(self, asked)(*given)
+        if told is not None:
+            pipe.send(told)
 
 
 @contextmanager

@@ -47,6 +47,8 @@ GAUGES = {
     "scaler_paused": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
+    "scalers_configured": set(),
+    "scalers_owned": set(),
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
     "build_info": {"version"},

@@ -61,28 +61,59 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Division:
+    """How a budget is divided among several controllers, as one of them sees it; containers."""
+
+    whole: int
+    """The budget of all of them."""
+    share: int
+    """What this one may use of it."""
+    elsewhere: int = 0
+    """What is listed of tasks that are not of its own scalers."""
+    waits: bool = False
+    """Whether the controllers have just changed. Others may still go by a larger share, unseen by any listing yet."""
+
+    def find_room(self, taken: int) -> int:
+        """Return what may be launched beyond the ``taken`` of its own scalers; below 0 if they have too much already.
+
+        The share alone keeps to the budget while all know the same peers. What others have beyond theirs, after a
+        change, is in the listing.
+        """
+        return 0 if self.waits else min(self.share, self.whole - self.elsewhere) - taken
+
+
+def share_of(whole: int, index: int | None, of: int) -> int:
+    """Return the share of the ``index``-th of so many controllers, from 1: all of them are the whole. None has none."""
+    return 0 if index is None else whole * index // of - whole * (index - 1) // of
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetUse:
     """How a budget was used up when it granted a scaler less than that wanted, containers."""
 
     limit: int
+    """The controller's share, where several divide the budget."""
     holders: tuple[Holder, ...] = ()
     """The scalers that have the most of it, at most HOLDERS_NAMED, the largest first."""
     others: int = 0
     """How many more scalers have some of it."""
     taken_by_others: int = 0
     """What those have together."""
+    division: Division | None = None
+    """None: one controller has the whole budget."""
 
     @property
     def free(self) -> int:
         """What nobody has: scalers that come first in the line wait for it. Never below 0."""
-        return max(0, self.limit - sum(holder.taken for holder in self.holders) - self.taken_by_others)
+        taken = sum(holder.taken for holder in self.holders) + self.taken_by_others
+        return max(0, self.division.find_room(taken) if self.division else self.limit - taken)
 
 
-def add_up_use(limit: int, holders: Iterable[Holder]) -> BudgetUse:
-    """Return how the budget is used up by those that hold some of it."""
+def add_up_use(limit: int, holders: Iterable[Holder], division: Division | None = None) -> BudgetUse:
+    """Return how the budget, or the share of it, is used up by those that hold some of it."""
     ranked = sorted((each for each in holders if each.taken), key=lambda each: (-each.taken, each.scaler))
     named, others = ranked[:HOLDERS_NAMED], ranked[HOLDERS_NAMED:]
-    return BudgetUse(limit, tuple(named), len(others), sum(each.taken for each in others))
+    return BudgetUse(limit, tuple(named), len(others), sum(each.taken for each in others), division)
 
 
 def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:

@@ -12,6 +12,13 @@ class Rate:
     per_second: float
     burst: int
 
+    def divide(self, parts: int) -> Rate:
+        """Return one of so many equal parts; all of them together are no more than this rate.
+
+        A burst may become smaller than a call: that one then waits for the rest of its tokens.
+        """
+        return Rate(self.per_second / parts, self.burst // parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:

@@ -81,7 +81,20 @@ def say_budget(use: BudgetUse, named: int) -> str:
         held = sum(holder.taken for holder in rest) + use.taken_by_others
         holders.append(f"{format_count(others, 'other scaler')} {held}")
     free = f", and {use.free} are kept for scalers that come first" if use.free else ""
-    return f"the budget of {format_count(use.limit, 'container')} is held by {', '.join(holders) or 'nobody'}{free}"
+    return f"{_name_budget(use)} is held by {', '.join(holders) or 'nobody'}{free}"
+
+
+def _name_budget(use: BudgetUse) -> str:
+    """Return which budget it is; of one that is divided, what the other controllers have of it."""
+    division = use.division
+    if division is None:
+        return f"the budget of {format_count(use.limit, 'container')}"
+    whole = f"the budget of {format_count(division.whole, 'container')}"
+    share = f"this controller's share of {use.limit}"
+    if division.waits:
+        return f"the controllers have changed, so for a slot nothing more of {whole} is given out; {share}"
+    elsewhere = f", of which {division.elsewhere} live elsewhere," if division.elsewhere else ""
+    return f"{share} of {whole}{elsewhere}"
 
 
 def _say_cause(decision: Decision, queue: QueueCounts, numbers: Numbers, fleet: Fleet) -> str:

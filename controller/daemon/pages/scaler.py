@@ -67,7 +67,7 @@ def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict
 def _write_lines(sight: Sight, seen: dict[str, Any], now: float) -> list[str]:
     """Return the lines that ``ecsq status --scaler`` prints."""
     others = [{"condition": None if each.last is None else judge(each.last)} for each in sight.scalers().values()]
-    return [*draw_head(sight.running.describe(now) | {"scalers": others}), "", *draw_scaler(seen, now)]
+    return [*draw_head(sight.describe(now) | {"scalers": others}), "", *draw_scaler(seen, now)]
 
 
 def _find_place(sight: Sight, scaler: Reconciler, key: str) -> Place:

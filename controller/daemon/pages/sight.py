@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from controller.clock import Clock
 from controller.core.decision.slots import spread
@@ -22,6 +23,12 @@ class Sight:
     clock: Clock
     scalers: Callable[[], Mapping[str, Reconciler]]
     """Returns the scalers that there are now, by name; nobody changes what it returned."""
+    shard: Callable[[], Mapping[str, Any] | None]
+    """Returns which part of the work this controller has; None: all of it."""
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """Return what ``/status`` tells beside the scalers."""
+        return self.running.describe(now, self.shard())
 
     def find_next_poll(self, scaler: Reconciler, now: float) -> float:
         """Return when a scaler is polled next, seconds since the epoch: in its phase, or after a rest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -13,16 +13,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from controller.clock import Clock
 from controller.config.wording import find_nearest
+from controller.core.status_lines import say_shard
 from controller.core.words import format_age, format_clock
 from controller.daemon.pages.export import FORMATS, read_since, write_csv, write_json
 from controller.daemon.pages.overview import Wanted, count_budget, count_problems, list_rows
 from controller.daemon.pages.scaler import SPANS, read_scaler
 from controller.daemon.pages.sight import Sight
-from controller.daemon.status import Running
-from controller.scaling.reconcile import Reconciler
-from controller.telemetry.history import History
 from controller.telemetry.past import read_past
 
 POLICY = (
@@ -39,15 +36,9 @@ STATIC = {
 HTML = "text/html; charset=utf-8"
 
 
-def add_pages(
-    application: Starlette,
-    running: Running,
-    history: History,
-    clock: Clock,
-    scalers: Callable[[], Mapping[str, Reconciler]],
-) -> None:
-    """Let an application serve the pages; ``scalers`` returns those that there are, by name, swapped whole."""
-    site = _Site(Sight(running, history, clock, scalers))
+def add_pages(application: Starlette, sight: Sight) -> None:
+    """Let an application serve the pages of what a controller shows."""
+    site = _Site(sight)
     application.router.routes += [
         Route("/", site.show_overview),
         Route("/scalers/{name:path}", site.show_scaler),
@@ -114,10 +105,12 @@ class _Site:
     def _describe_controller(self, now: float) -> dict[str, Any]:
         """Return what stands at the top of each page."""
         sight = self._sight
-        scalers, head = sight.scalers(), sight.running.describe(now)
+        scalers, head = sight.scalers(), sight.describe(now)
         reload = head["config"]["last_reload"]
         return {
             "head": head,
+            "shard": say_shard(head["shard"]).removeprefix(", "),
+            "peers_problem": head["shard"] and head["shard"]["problem"],
             "up_since": format_clock(head["started_at"], now),
             "reloaded_at": format_clock(reload["at"], now),
             "problems": count_problems(scalers),

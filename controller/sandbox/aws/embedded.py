@@ -18,6 +18,7 @@ from controller.sandbox.aws.moto_services import MotoServices
 from controller.sandbox.aws.queues import Queues
 from controller.sandbox.aws.rates import Rates
 from controller.sandbox.aws.server import Delivery, HttpServer
+from controller.sandbox.aws.service_tasks import ServiceTasks
 from controller.sandbox.aws.timing import Delay, Timing
 from controller.sandbox.aws.wire import METADATA, ApiError, HttpAnswer, Request
 
@@ -70,6 +71,7 @@ class EmbeddedAws:
         self.url = self._server.url
         self._ecs = Ecs(region, self._timing, clock, seed)
         self.ecs = EcsControl(self._ecs, self._timing, self.url)
+        self.services = ServiceTasks(self._ecs, self.ecs)
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
         self._clients: dict[tuple[str, str], Any] = {}

@@ -78,6 +78,18 @@ class Launches:
             raise rules.conflict([task.arn for task in launch.tasks])
         return launch.answer
 
+    def start_of_service(self, service: str, cluster: str, definition: str) -> EmbeddedTask:
+        """Start a task as the scheduler of a service does, whose group ECS keeps to itself."""
+        parameters = {
+            "taskDefinition": definition,
+            "launchType": "FARGATE",
+            "group": f"service:{service}",
+            "startedBy": f"ecs-svc/{self.random.getrandbits(63)}",
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-of-the-service"]}},
+        }
+        (task,) = self._start(parameters, self.clusters.find(cluster)).tasks
+        return task
+
     def _start(self, parameters: Json, cluster: EmbeddedCluster) -> Launch:
         definition = rules.require_active(self.definitions.find(parameters["taskDefinition"]))
         strategy = rules.choose_strategy(parameters, cluster)

@@ -85,6 +85,8 @@ class Life:
     """Whether ECS finds a place for it; without one it stops at ``pending_at``, else at ``ready_at``."""
     exits: dict[str, Exit] = field(default_factory=dict)
     stop: Stop | None = None
+    health: str = "UNKNOWN"
+    """What its health checks have told: UNKNOWN, HEALTHY or UNHEALTHY."""
 
     def find_stop(self, now: float) -> Stop | None:
         """Return the order to stop; None if there was none by ``now``."""

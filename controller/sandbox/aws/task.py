@@ -62,7 +62,7 @@ class EmbeddedTask:
             ],
             "overrides": self._describe_overrides(),
             "attachments": self._describe_attachments(),
-            "healthStatus": "UNKNOWN",
+            "healthStatus": self.life.health,
         }
         optional = {
             "startedBy": self.started_by,

@@ -27,7 +27,7 @@ _FILTERS = ("containerInstance", "family", "serviceName", "launchType", "daemonN
 
 @dataclass(slots=True)
 class EmbeddedTasks:
-    """The tasks that RunTask started, by ARN. The caller must hold the lock of the ECS side."""
+    """The tasks that RunTask or a service started, by ARN. The caller must hold the lock of the ECS side."""
 
     arns: Arns
     timing: Timing
@@ -149,8 +149,10 @@ class EmbeddedTasks:
 
 
 def _passes(task: EmbeddedTask, parameters: Json) -> bool:
-    """Return whether a task passes the filters. No container instance, service or daemon owns a task here."""
-    if any(parameters.get(name) for name in ("containerInstance", "serviceName", "daemonName")):
+    """Return whether a task passes the filters. No container instance and no daemon owns a task here."""
+    if any(parameters.get(name) for name in ("containerInstance", "daemonName")):
+        return False
+    if (service := parameters.get("serviceName")) and task.group != f"service:{service.rpartition('/')[2]}":
         return False
     return (
         parameters.get("family") in (None, task.definition.family)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.decision.budget import AGING, Claim, grant_share
+from controller.core.decision.budget import AGING, Claim, Division, grant_share, share_of
 from tests.core.decision.builders import NOW
 
 
@@ -101,3 +101,31 @@ def test_a_higher_priority_is_never_worse(room: int, claims: dict[str, Claim], n
     before = grant_share(room, claims, name, NOW)
     assert before <= grant_share(room, claims | {name: replace(mine, priority=mine.priority + 1)}, name, NOW)
     assert before <= grant_share(room, claims | {name: replace(mine, held_since=mine.held_since - 100)}, name, NOW)
+
+
+@given(whole=st.integers(0, 1000), of=st.integers(1, 12))
+def test_the_shares_of_all_controllers_are_the_whole_budget(whole: int, of: int) -> None:
+    """None has two more than another, and one that is not live has none."""
+    shares_ = [share_of(whole, index, of) for index in range(1, of + 1)]
+    assert (whole, 0) == (sum(shares_), share_of(whole, None, of))
+    assert max(shares_) - min(shares_) <= 1
+
+
+@pytest.mark.parametrize(
+    ("division", "taken", "room"),
+    [
+        (Division(30, 10), 0, 10),
+        (Division(30, 10), 4, 6),
+        (Division(30, 10, elsewhere=15), 4, 6),
+        (Division(30, 10, elsewhere=24), 4, 2),
+        (Division(30, 10, elsewhere=29), 4, -3),
+        (Division(30, 10), 13, -3),
+        (Division(30, 10, waits=True), 0, 0),
+    ],
+    ids=["its share", "less its own", "others have theirs", "others have more", "more than all", "too much", "waits"],
+)
+def test_the_room_is_the_least_of_the_share_and_the_rest_of_the_budget(
+    division: Division, taken: int, room: int
+) -> None:
+    """What others have beyond their shares, after a change of the controllers, is not given out again."""
+    assert room == division.find_room(taken)

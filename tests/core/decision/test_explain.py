@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.breaker import Breaker
-from controller.core.decision.budget import BudgetUse, Holder
+from controller.core.decision.budget import BudgetUse, Division, Holder
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, MessageState, Policy
@@ -379,6 +379,29 @@ def test_the_holders_of_the_budget_are_named() -> None:
         "2 of 6 granted: the budget of 20 containers is held by a 6, b 5, 7 other scalers 5, "
         "and 4 are kept for scalers that come first"
     ) == dict(explain(policy(), decision))["budget"]
+
+
+@pytest.mark.parametrize(
+    ("division", "expected"),
+    [
+        (Division(60, 20), "this controller's share of 20 of the budget of 60 containers is held by a 20"),
+        (
+            Division(60, 20, elsewhere=45),
+            "this controller's share of 20 of the budget of 60 containers, of which 45 live elsewhere, is held by a 20",
+        ),
+        (
+            Division(60, 20, waits=True),
+            "the controllers have changed, so for a slot nothing more of the budget of 60 containers is given out; "
+            "this controller's share of 20 is held by a 20",
+        ),
+    ],
+    ids=["share", "elsewhere", "waits"],
+)
+def test_a_share_of_the_budget_is_named(division: Division, expected: str) -> None:
+    """Where several controllers divide it."""
+    use = BudgetUse(20, (Holder("a", 20),), division=division)
+    decision = replace(decided(policy(), settled(), queue(6), fleet(), grant=lambda _: 0), budget=use)
+    assert f"0 of 6 granted: {expected}" == dict(explain(policy(), decision))["budget"]
 
 
 def test_no_line_says_what_aws_says_as_it_came() -> None:

@@ -66,3 +66,16 @@ def test_no_time_is_wasted(takes: list[int]) -> None:
     for tokens in takes:
         bucket, wait = take(rate, bucket, tokens, NOW)
     assert max(0.0, (sum(takes) - rate.burst) / rate.per_second) == pytest.approx(wait)
+
+
+@given(rate=st.builds(Rate, st.sampled_from([0.5, 1.0, 20.0, 100.0]), st.integers(10, 200)), parts=st.integers(1, 12))
+def test_the_parts_of_a_rate_are_no_more_than_the_rate(rate: Rate, parts: int) -> None:
+    """In the long run they are as much; a burst that cannot be divided loses its remainder."""
+    part = rate.divide(parts)
+    assert rate.per_second == pytest.approx(part.per_second * parts)
+    assert rate.burst - parts < part.burst * parts <= rate.burst
+
+
+def test_a_call_beyond_the_burst_waits_for_the_rest() -> None:
+    """So a part of a small burst holds nobody for ever."""
+    assert 3.5 == take(Rate(20.0, 10).divide(10), Bucket(), 8, NOW)[1]

@@ -67,6 +67,24 @@ def test_what_runs(shown: Shown) -> None:
     assert "<dt>AWS</dt><dd>access_denied (1), missing (1)</dd>" in text
 
 
+@pytest.mark.parametrize(
+    ("shard", "said"),
+    [
+        ({"index": 2, "of": 3, "problem": None}, "controller 2 of 3"),
+        ({"index": None, "of": 3, "problem": None}, "none of the 3 live controllers"),
+        ({"index": None, "of": None, "problem": "denied"}, "other controllers not found: denied"),
+    ],
+    ids=["one of three", "none of them", "not found"],
+)
+def test_which_controller_it_is(shown: Shown, shard: dict[str, object], said: str) -> None:
+    """Where several share the scalers, each page says which of them shows it."""
+    shown.shard = shard
+    texts = [shown.get(path).text for path in ("/", "/scalers/busy")]
+    shown.shard = None
+    assert [True, True] == [said in text for text in texts]
+    assert said not in shown.get("/").text
+
+
 def test_a_refused_edit_is_told_with_its_lines(tmp_path: Path) -> None:
     """Whoever has edited the file sees on every page that it does not hold, and why."""
     shown = Shown(tmp_path, document("one"), dry_run=True)
