@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from controller.config.durations import parse_argument
@@ -59,8 +61,13 @@ class Duration(click.ParamType[float]):
 )
 @click.option("--chaos", is_flag=True, help="Break calls on their way, and kill and restart the controller.")
 @click.option("--soak", is_flag=True, help="Long chaos: a second controller beside the first, which is not killed.")
+@click.option(
+    "--linger",
+    type=Duration(),
+    help="How long the controller and its page go on after the summary.  [default: not at all]",
+)
 def command(
-    *, duration: float | None, seed: int, port: int, aws_only: bool, preset: str, chaos: bool, soak: bool
+    *, duration: float | None, aws_only: bool, preset: str, chaos: bool, soak: bool, linger: float | None, **others: Any
 ) -> None:
     """Try the controller on this machine: an embedded AWS, workers, bursts of messages, and the real daemon.
 
@@ -72,8 +79,10 @@ def command(
     plan; with --soak also if the first controller holds over 5 MiB more at the end than after its first minute.
     Nothing is broken any more in the last 20 s, or in the last third of a run that is shorter than a minute.
     """
-    if aws_only and (chaos or soak):
-        raise click.UsageError("--chaos and --soak break the sandbox's own controller: leave --aws-only out")
+    if aws_only and (chaos or soak or linger):
+        raise click.UsageError(
+            "--chaos, --soak and --linger are about the sandbox's own controller: leave --aws-only out"
+        )
     duration = duration or (SOAK if soak else DURATION)
     try:
         from rich.console import Console  # noqa: PLC0415 - optional, and slow to import
@@ -90,9 +99,8 @@ def command(
             "python -m pip install 'ecs-queue-controller[sandbox]'"
         ) from error
     try:
-        options = Options(duration, seed=seed, port=port, aws_only=aws_only, chaos=chaos, soak=soak)
-        summary = play(options, Console(), PRESETS[preset])
+        options = Options(duration, aws_only=aws_only, chaos=chaos, soak=soak, linger=linger or 0.0, **others)
+        summary = play(options, Console(), PRESETS[preset], lambda found: click.echo(f"\n{render(found)}"))
     except SetupError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"\n{render(summary)}")
     raise SystemExit(summary.exit_code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from threading import Event
 from typing import Any
 
@@ -11,12 +11,11 @@ import click
 
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.output import has_colour, is_terminal, say_json, say_safe
-from controller.cli.status_lines import draw_scaler
-from controller.cli.status_table import count_troubles, draw_table, wrap
+from controller.cli.status_table import draw_table, wrap
 from controller.clock import machine_clock
 from controller.config.wording import find_nearest
 from controller.core.printable import show
-from controller.core.words import format_age, format_clock, format_count
+from controller.core.status_lines import draw_head, draw_scaler
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 WATCH_EVERY = 2.0
@@ -79,7 +78,7 @@ def _draw(url: str, status: Mapping[str, Any], scaler: str | None, height: int |
     width = _find_width()
     chosen = None if scaler is None else _choose(url, status, scaler)
     try:
-        head = [part for line in _draw_head(status) for part in wrap(show(line), width)]
+        head = [part for line in draw_head(status) for part in wrap(show(line), width)]
         if chosen is not None:
             lines = [*head, "", *(show(line) for line in draw_scaler(chosen, status["now"]))]
             return lines if height is None else lines[: height - 1]
@@ -92,37 +91,6 @@ def _draw(url: str, status: Mapping[str, Any], scaler: str | None, height: int |
     except _NO_STATUS as error:
         raise not_a_daemon(url) from error
     return lines
-
-
-def _draw_head(status: Mapping[str, Any]) -> Iterator[str]:
-    now = status["now"]
-    dry = ", dry run" if status["dry_run"] else ""
-    scalers = format_count(len(status["scalers"]), "scaler")
-    troubles = count_troubles(status)
-    trouble = f", {troubles} in trouble" if troubles else ""
-    up = f"up {format_age(now - status['started_at'])}{dry}{_say_shard(status['shard'])}"
-    yield f"{status['name']} {status['version']}, {up}: {scalers}{trouble}"
-    if status["shard"] and status["shard"]["problem"]:
-        yield f"other controllers not found: {status['shard']['problem']}"
-    config = status["config"]
-    reload = config["last_reload"]
-    at = format_clock(reload["at"], now)
-    if reload["successful"]:
-        yield f"configuration {config['path']}, taken at {at}, hash {config['hash'][:12]}"
-    else:
-        yield f"configuration {config['path']}: the reload at {at} was not taken, an earlier one stays"
-        yield from (f"  {line}" for line in reload["error"].split("\n"))
-
-
-def _say_shard(shard: Mapping[str, Any] | None) -> str:
-    """Return which of several controllers it is; nothing where it is the only one."""
-    if shard is None:
-        return ""
-    if shard["of"] is None:
-        return ", looking for the other controllers"
-    if shard["index"] is None:
-        return f", none of the {shard['of']} live controllers"
-    return f", controller {shard['index']} of {shard['of']}"
 
 
 def _choose(url: str, status: Mapping[str, Any], scaler: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 from controller.core.condition import TROUBLE, Condition
 from controller.core.printable import show
+from controller.core.status_lines import read_condition, tell_trouble
 from controller.core.words import DAY, format_clock, format_count
 
 TROUBLES_TOLD = 5
@@ -56,18 +57,13 @@ def draw_table(status: Mapping[str, Any], width: int, rows_shown: int | None, *,
     yield from _tell_troubles(rows, width, colour=colour)
 
 
-def count_troubles(status: Mapping[str, Any]) -> int:
-    """Return how many scalers are in trouble."""
-    return sum(_read_condition(scaler) in TROUBLE for scaler in status["scalers"])
-
-
 def wrap(text: str, width: int) -> list[str]:
     """Return a text in lines of at most ``width`` columns, all but the first indented."""
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
 def _read_row(scaler: Mapping[str, Any], now: float) -> Row:
-    condition, since = _read_condition(scaler), scaler["condition_since"]
+    condition, since = read_condition(scaler), scaler["condition_since"]
     last = scaler["last_decision"]
     name, reason, seen = show(scaler["name"]), "", last or {}
     state = _NOT_OBSERVED if condition is None else condition.value
@@ -85,21 +81,9 @@ def _read_row(scaler: Mapping[str, Any], now: float) -> Row:
         "/".join(map(_write, containers)),
         "" if since is None else _write_time(since, now),
     )
-    wrong = f"{name}: {_tell_trouble(scaler, last, condition)}" if last and condition in TROUBLE else None
+    told = tell_trouble(scaler)
+    wrong = None if told is None else f"{name}: {told}"
     return Row(condition, float("inf") if since is None else since, cells, wrong)
-
-
-def _tell_trouble(scaler: Mapping[str, Any], last: Mapping[str, Any], condition: Condition | None) -> str:
-    """Return what is wrong with a scaler, as far as a line or a few can tell."""
-    if condition is Condition.UNKNOWN and scaler["problem"]:
-        return show(scaler["problem"].removeprefix(f"scaler {scaler['name']}: "))
-    text, cause = show(last["text"]), show(last["breaker_cause"] or "")
-    # A scaler that holds for another reason now has an open breaker all the same.
-    return text if condition is not Condition.FAILING or cause in text else f"{text}; tasks failed: {cause}"
-
-
-def _read_condition(scaler: Mapping[str, Any]) -> Condition | None:
-    return None if scaler["condition"] is None else Condition(scaler["condition"])
 
 
 def _rank(row: Row) -> tuple[int, float, str]:

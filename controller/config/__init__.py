@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.config.loading import Loaded, load
+from controller.config.places import Place, Places
 from controller.config.problems import ConfigError, Problem
 from controller.config.schema import json_schema
 from controller.config.source import read_content
@@ -14,6 +15,8 @@ __all__ = [
     "ControllerSpec",
     "Loaded",
     "LogSpec",
+    "Place",
+    "Places",
     "Problem",
     "ScalerSpec",
     "ServerSpec",

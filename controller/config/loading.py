@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from controller.config.advice import find_warnings
 from controller.config.build import build
 from controller.config.messages import translate_errors
+from controller.config.places import Places
 from controller.config.problems import ConfigError, Finding, Problem, sort_problems
 from controller.config.rules import find_contradictions
 from controller.config.run_task import RunTaskShape
@@ -43,6 +44,10 @@ class Loaded:
     def locate(self, key: str, message: str) -> Problem:
         """Return a problem with the place of a dotted key such as ``scalers[0].queue``, or of its nearest parent."""
         return self._source.locate_key(key, message)
+
+    def find_places(self) -> Places:
+        """Return where the keys stand, for whoever keeps that longer than the file's content."""
+        return Places(self._source.text)
 
 
 def load(path: Path, content: bytes | None = None) -> Loaded:

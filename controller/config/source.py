@@ -34,7 +34,7 @@ class Source:
     def __init__(self, file: str, text: str) -> None:
         """Parse YAML text. ``file`` is its name in messages. Raises ConfigError if it cannot be checked any further."""
         self.file = file
-        self._text = text
+        self.text = text
         self.problems: tuple[Problem, ...] = ()
         """Mistakes in the YAML that did not keep it from being read, such as duplicate keys."""
         builder = ValueBuilder(_parse_events(text))
@@ -52,7 +52,7 @@ class Source:
     @cached_property
     def _tree(self) -> tuple[Node, tuple[Problem, ...]]:
         """The document once more, with the place of each key, and the mistakes in it. Raises ConfigError."""
-        builder = TreeBuilder(_parse_events(self._text))
+        builder = TreeBuilder(_parse_events(self.text))
         try:
             root = builder.build()
         except UnreadableError as stop:
@@ -161,6 +161,12 @@ def parse(text: str, file: str) -> Source:
         message = f"is not YAML: the character U+{ord(unprintable.group()):04X} is not allowed; remove it"
         raise ConfigError([_locate_after(text[: unprintable.start()], file, message)])
     return Source(file, text)
+
+
+def read_tree(text: str) -> Node:
+    """Return the document of a text that is known to be sound, with the place of each key."""
+    root: Node = TreeBuilder(_parse_events(text)).build()
+    return root
 
 
 def _parse_events(text: str) -> Iterator[yaml.Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from threading import Lock, Thread
+from typing import Any
 
 import structlog
 
@@ -12,6 +13,8 @@ from controller.config import ConfigError, ScalerSpec
 from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.chores import Chores
+from controller.daemon.pages.sight import Sight
+from controller.daemon.pages.site import add_pages
 from controller.daemon.progress import Progress, longest_reconcile
 from controller.daemon.reload import ConfigurationFile, OvertakenError, report_warnings
 from controller.daemon.reloader import Reloader
@@ -53,6 +56,8 @@ class Controller:
         pages = web.build_application(
             self._services.metrics.registry, self._find_stuck, self._find_not_observed, self._status
         )
+        sight = Sight(self._running, self._services.history, clock, lambda: self._reconcilers, self._describe_shard)
+        add_pages(pages, sight)
         self._server = web.WebServer(pages, bound)
 
     def start(self, *, watch: bool) -> None:
@@ -118,13 +123,13 @@ class Controller:
         except OvertakenError:
             return
         except ConfigError as error:
-            metrics.count_reload(None)
+            self._services.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
             return
         log.configure(self._configuration.spec.log)
         if not self._share():
             return
-        metrics.count_reload(self._configuration.report.at)
+        self._services.count_reload(self._configuration.report.at)
         report_warnings(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
 
@@ -169,8 +174,7 @@ class Controller:
     def _swap(self, scalers: tuple[ScalerSpec, ...]) -> bool:
         """Bring the reconcilers in line, those that stay with their state; False if it was given up, for a stop."""
         budget = self._configuration.spec.budget
-        self._services.budget.configure(budget, scalers)
-        self._services.metrics.budget_containers.set(budget or 0)
+        self._services.configure(budget, scalers)
         reconcilers = dict(self._reconcilers)
         for name in reconcilers.keys() - {scaler.name for scaler in scalers}:
             self._schedule.remove(name)
@@ -201,6 +205,8 @@ class Controller:
         missing = [reconciler.spec for reconciler in self._reconcilers.values() if not reconciler.observed]
         return unknown + [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
 
+    def _describe_shard(self) -> dict[str, Any] | None:
+        return None if self._shard is None else self._shard.describe(len(self._reconcilers))
+
     def _status(self) -> Iterator[str]:
-        shard = None if self._shard is None else self._shard.describe(len(self._reconcilers))
-        return self._running.write(self._in_order(), self._clock.now(), shard)
+        return self._running.write(self._in_order(), self._clock.now(), self._describe_shard())

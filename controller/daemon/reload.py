@@ -123,6 +123,7 @@ class ConfigurationFile:
 
     def _take(self, loaded: Loaded, look: _Look) -> None:
         self.spec, self.hash, self.warnings = _reuse(self.spec, loaded.spec), loaded.hash, loaded.warnings
+        self.places = loaded.find_places()
         self._in_force = look.digest
         self.report = ReloadReport(self._now())
 

@@ -39,13 +39,13 @@ class Running:
         Times are seconds since the epoch, None is unknown or never. ``shard`` is which part of the work this controller
         has; None: all of it.
         """
-        yield _to_json(self._describe(now, shard)).removesuffix("}") + ',"scalers":['
+        yield _to_json(self.describe(now, shard)).removesuffix("}") + ',"scalers":['
         for first in range(0, len(reconcilers), WRITTEN_AT_ONCE):
             some = reconcilers[first : first + WRITTEN_AT_ONCE]
             yield ("," if first else "") + ",".join(_to_json(describe_scaler(each)) for each in some)
         yield "]}"
 
-    def _describe(self, now: float, shard: Mapping[str, Any] | None) -> dict[str, Any]:
+    def describe(self, now: float, shard: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return what is told beside the scalers."""
         configuration, report = self.configuration, self.configuration.report
         reload = {"at": report.at, "successful": report.error is None, "error": _show_lines(report.error)}
@@ -60,8 +60,12 @@ class Running:
         }
 
 
-def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
-    """Return one scaler's status. Every text in it is fit for a terminal, and without a password in a URL."""
+def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, Any]:
+    """Return one scaler's status. Every text in it is fit for a terminal, and without a password in a URL.
+
+    Unless it is to be ``whole`` its memory is left out but for the next try, and no lock that a reconcile needs is
+    asked for.
+    """
     spec, state, kept = reconciler.spec, reconciler.state, reconciler.decisions
     last, level = kept[-1] if kept else None, state.level
     decisions = convert_texts([record(done) for done in kept], show)
@@ -82,7 +86,7 @@ def describe_scaler(reconciler: Reconciler) -> dict[str, Any]:
         "tasks": [_describe_task(task) for task in reconciler.tasks],
         "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
         "held": summarize(last.held) if last and last.held else None,
-        "memory": to_plain(reconciler.memory),
+        "memory": to_plain(reconciler.memory) if whole else {"retry_at": reconciler.retries.retry_at},
     }
     return {key: convert_texts(value, show) for key, value in status.items()} | {
         "last_decision": decisions[-1] if decisions else None,
@@ -110,4 +114,5 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "state": task.state,
         "guessed": sorted(task.guessed),
         "created_at": task.created_at,
+        "family": task.family,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.clock import machine_clock
+from controller.core.words import format_duration
 from controller.sandbox.aws import EmbeddedAws
 from controller.sandbox.chaos import Chaos
 from controller.sandbox.daemon import Daemon, find_free_port, write_configuration
@@ -66,6 +67,8 @@ class Options:
     soak: bool = False
     """As chaos, but a second controller is killed and restarted, which runs beside the first in the second half. The
     memory of the first is watched."""
+    linger: float = 0.0
+    """How long the controller goes on after the summary, with its pages, seconds."""
 
     @property
     def settling(self) -> float:
@@ -76,8 +79,13 @@ class Options:
         return min(SETTLING, self.duration / 3) if self.chaos or self.soak else SETTLING
 
 
-def play(options: Options, console: Console, scenario: Scenario | None = None) -> Summary:
-    """Run the sandbox, show it on ``console``, and return its summary.
+def play(
+    options: Options,
+    console: Console,
+    scenario: Scenario | None = None,
+    tell: Callable[[Summary], None] = lambda _: None,
+) -> Summary:
+    """Run the sandbox, show it on ``console``, and return its summary; ``tell`` has it before the controller lingers.
 
     Raises ``SetupError`` if the port is taken, or if this machine lacks a tool that keepers need. Must be called in the
     main thread, because it handles signals.
@@ -102,11 +110,25 @@ def play(options: Options, console: Console, scenario: Scenario | None = None) -
         run.start()
         with choose_view(console) as view:
             run.follow(view)
-        summary = run.close(interrupted=interrupted.is_set())
+        lingers = options.linger > 0 and daemon is not None and not interrupted.is_set()
+        summary = run.close(interrupted=interrupted.is_set(), lingers=lingers)
         if summary.problems:
             cleaning.pop_all()
-            return replace(summary, kept=str(directory))
-        return summary
+            summary = replace(summary, kept=str(directory))
+        tell(summary)
+        return _linger(options, run, summary, console) if lingers else summary
+
+
+def _linger(options: Options, run: Run, summary: Summary, console: Console) -> Summary:
+    """Let the controller and its pages go on for a while, or until a signal, and add to the summary how it ended."""
+    where = f", with its page at {run.daemon.url}/" if run.daemon else ""
+    said = f"\nThe controller goes on for {format_duration(options.linger)}{where}; Ctrl-C ends it."
+    console.print(said, highlight=False, soft_wrap=True)
+    run.clock.pause(options.linger)
+    problems = run.stop()
+    for problem in problems:
+        console.print(problem, highlight=False, soft_wrap=True)
+    return replace(summary, failures=(*summary.failures, *problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +172,7 @@ def _prepare(options: Options, daemons: _Daemons, console: Console) -> Daemon | 
     console.print(f"configuration  {daemon.configuration}", highlight=False, soft_wrap=True)
     if options.aws_only:
         return None
+    console.print(f"page           {daemon.url}/", highlight=False, soft_wrap=True)
     console.print(f"controller     {daemon.url}/status\n", highlight=False, soft_wrap=True)
     return daemon
 

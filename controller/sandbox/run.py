@@ -162,22 +162,30 @@ class Run:
     def _list_daemons(self) -> Iterator[Daemon]:
         yield from (daemon for daemon in (self.daemon, self.beside) if daemon)
 
-    def stop(self) -> list[str]:
-        """Stop every part: load and chaos, then the controllers, and the containers once nothing launches them.
+    def wind_down(self) -> list[str]:
+        """Stop load, chaos and the second controller; the first goes on, and so does what it has launched.
 
-        Returns sentences that say what a controller did wrong at its end.
+        Returns sentences that say what a controller did wrong at its end, as ``stop`` does.
         """
         self.load.stop()
         if self.chaos:
             self.chaos.stop()
-        codes = [daemon.stop() for daemon in self._list_daemons()]
-        self.runner.stop()
-        return [describe_bad_end(code) for code in codes if code]
+        return self._end(self.beside)
 
-    def close(self, *, interrupted: bool) -> Summary:
-        """Stop every part, and return the summary."""
+    def stop(self) -> list[str]:
+        """Stop every part: load and chaos, then the controllers, and the containers once nothing launches them."""
+        problems = [*self.wind_down(), *self._end(self.daemon)]
+        self.runner.stop()
+        return problems
+
+    def _end(self, daemon: Daemon | None) -> list[str]:
+        code = daemon.stop() if daemon else None
+        return [describe_bad_end(code)] if code else []
+
+    def close(self, *, interrupted: bool, lingers: bool = False) -> Summary:
+        """Stop every part, or all but the controller if it ``lingers``, and return the summary."""
         seconds, outlived = self.elapsed, self._find_outlived()
-        failures = [*self._find_failures(), *self.stop()]
+        failures = [*self._find_failures(), *(self.wind_down() if lingers else self.stop())]
         failures += self.chaos.problems if self.chaos else ()
         failures += [f"A container failed: {failure}." for failure in self.runner.failures]
         tasks = self.aws.ecs.tasks()

@@ -60,11 +60,11 @@ class Reconciler:
         self._lock = Lock()
         self._decided_for: _Target | None = None
         """What the last decision was taken for; a reload may have changed that since."""
-        self._retries = Retries(services.clock.elapsed)
+        self.retries = Retries(services.clock)
         self._contradictions = events.Contradictions(spec.name)
         self._is_retired = self._drops_launch = False
         self._warned: tuple[str, ...] = ()
-        self.series = Series(services.metrics, spec.name, FAULTS)
+        self.series, self.track = Series(services.metrics, spec.name, FAULTS), services.history.follow()
         self.decisions: tuple[Reconciled, ...] = ()
         """The newest last; swapped whole, so that whoever reads needs no lock."""
         self.observed = False
@@ -84,7 +84,7 @@ class Reconciler:
 
     def try_again(self) -> None:
         """Let the next poll try what it would still have waited with, after a failure."""
-        self._retries.ask()
+        self.retries.ask()
 
     @property
     def spec(self) -> ScalerSpec:
@@ -128,14 +128,13 @@ class Reconciler:
     @property
     def memory(self) -> Memory:
         """All that only this process knows of the scaler."""
-        target, clock = self._target, self._services.clock
+        target = self._target
         spec, cluster = target.aim.spec, target.cluster
-        rests = self._retries.rests_for
         return Memory(
             state=self.state,
             slot_length=slot_length(spec.policy.slots),
             place=self._services.budget.place_of(spec.name),
-            retry_at=clock.now() + rests if self._retries.has_failed and rests > 0 else None,
+            retry_at=self.retries.retry_at,
             cluster=spec.task.cluster,
             start_delay=cluster.roster.start_delay_of(spec.name),
             tasks=tuple(KnownTask.of(task) for task in cluster.tasks_of(spec.name)),
@@ -149,7 +148,7 @@ class Reconciler:
     @property
     def waits(self) -> bool:
         """Whether nothing is to be tried now: the scaler backs off after a failure, or is retired."""
-        return self._is_retired or self._retries.rests_for > 0
+        return self._is_retired or self.retries.rests_for > 0
 
     def rest(self, queue: QueueCounts) -> bool:
         """Record a poll with nothing to decide, as a whole reconcile would; False: there is something, not done yet."""
@@ -190,7 +189,7 @@ class Reconciler:
                 self.series.forget()
 
     def _reconcile(self, target: _Target, began: float) -> Steps:
-        spec, asked, self._drops_launch = target.aim.spec, self._retries.asked, False
+        spec, asked, self._drops_launch = target.aim.spec, self.retries.asked, False
         turn = yield from self._decide(target)
         if self._is_retired:
             return None
@@ -202,7 +201,7 @@ class Reconciler:
         self._record(done, self._services.clock.elapsed() - began)
         self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
         self._contradictions.look_at(turn.decision)
-        self._retries.note(turn, spec.policy.poll_interval, asked)
+        self.retries.note(turn, spec.policy.poll_interval, asked)
         return turn.decision.look_again_at
 
     def _decide(self, target: _Target) -> Generator[Look, None, Turn]:
@@ -245,6 +244,7 @@ class Reconciler:
         self.decisions = (*earlier, followed.kept)[-count_kept(len(self._services.metrics.series)) :]
         self.observed = self.observed or done.problem is None
         self.series.show_reconcile(done, seconds)
+        self.track.note(done)
         self.series.show_budget(self._services.budget.count_taken(done.scaler))
         if followed.is_said:
             events.report_decision(followed.kept, previous)

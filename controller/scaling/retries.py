@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.aws.errors import FOR_A_PERSON, Fault
+from controller.clock import Clock
 from controller.core.decision.model import Reason
 from controller.core.decision.pause import doubling_pause
 from controller.scaling.cycle import Turn
@@ -26,8 +26,8 @@ class _Rest:
 class Retries:
     """When one scaler tries again after failures."""
 
-    def __init__(self, elapsed: Callable[[], float]) -> None:
-        self._elapsed = elapsed
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._failures = 0
         self.asked = object()
         """Stands for the last time that somebody asked to try again."""
@@ -40,12 +40,13 @@ class Retries:
     @property
     def rests_for(self) -> float:
         """Seconds until the next try; 0 or less: it may come at any time."""
-        return self._rest.until - self._elapsed() if self._rest.asked is self.asked else 0.0
+        return self._rest.until - self._clock.elapsed() if self._rest.asked is self.asked else 0.0
 
     @property
-    def has_failed(self) -> bool:
-        """Whether the last try has failed."""
-        return self._failures > 0
+    def retry_at(self) -> float | None:
+        """When the next try is after a failure, seconds since the epoch; None: at the next poll."""
+        rests = self.rests_for
+        return self._clock.now() + rests if self._failures and rests > 0 else None
 
     def note(self, turn: Turn, poll_interval: float, asked: object) -> None:
         """Take in how a try went, and what ``asked`` was when it began: twice the pause each time, up to a minute."""
@@ -59,7 +60,7 @@ class Retries:
         self._failures += 1
         pause = doubling_pause(poll_interval, max(MAX_RETRY_PAUSE, poll_interval), self._failures)
         # Half a poll of tolerance, so that the poll which is due then is not missed by a moment.
-        self._rest = _Rest(self._elapsed() + pause - poll_interval / 2, asked)
+        self._rest = _Rest(self._clock.elapsed() + pause - poll_interval / 2, asked)
 
 
 def _find_fault(turn: Turn) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -29,6 +29,8 @@ from controller.scaling.launch import Launcher
 from controller.scaling.line import Line
 from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
+from controller.telemetry.history import History
+from controller.telemetry.marks import Happening
 from controller.telemetry.metrics import Metrics
 
 VERSION = version("ecs-queue-controller")
@@ -48,6 +50,7 @@ class Services:
     launcher: Launcher
     budget: SharedBudget
     metrics: Metrics
+    history: History
     clock: Clock
     line: Line
     """For the rate at which all scalers together start tasks."""
@@ -59,6 +62,20 @@ class Services:
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
         return Aim(spec, self.queue(spec.queue), self.cluster_of(spec))
+
+    def configure(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
+        """Share the budget, and the memory for what happened lately, among so many scalers."""
+        self.budget.configure(budget, scalers)
+        self.metrics.budget_containers.set(budget or 0)
+        self.history.divide_among(len(scalers))
+
+    def count_reload(self, at: float | None) -> None:
+        """Count a reload that was taken at ``at``, or was not, if that is None."""
+        self.metrics.count_reload(at)
+        if at is None:
+            self.history.note(self.clock.now(), Happening.REFUSED)
+        else:
+            self.history.note(at, Happening.RELOAD)
 
     def cluster_of(self, spec: ScalerSpec) -> Cluster:
         """Return the cluster that a scaler works in."""
@@ -86,6 +103,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         launcher=Launcher(Definitions(clients), calls, clock, dry_run=dry_run),
         budget=SharedBudget(WINDOWS_PER_SLOT * spec.aws.consistency_window),
         metrics=metrics,
+        history=History(clock.now()),
         clock=clock,
         line=line,
         look_for_peers=partial(PeerLook, clients),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,15 @@ def polls(aws: EmbeddedAws, queue: str) -> int:
     """Count how often a queue was asked for its counts."""
     calls = aws.journal.calls("sqs", "GetQueueAttributes", client=CLIENT)
     return sum(call.parameters["QueueUrl"].endswith(f"/{queue}") for call in calls)
+
+
+def test_what_a_reload_was_is_kept(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]) -> None:
+    """The past of every scaler says when an edit was refused, and when one was taken."""
+    stays = idle()
+    daemon.reload(configuration(shared_aws, stays))
+    daemon.reload("scalers: []")
+    events = json.loads(daemon.get(f"/history?scaler={stays['name']}")[1])["events"]
+    assert ["reload", "reload refused"] == [event["event"] for event in events][-2:]
 
 
 def test_scalers_come_and_go(shared_aws: EmbeddedAws, daemon: Daemon, idle: Callable[..., Document]) -> None:

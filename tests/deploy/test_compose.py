@@ -43,7 +43,7 @@ def test_images_are_targets_of_the_dockerfile(name: str) -> None:
     assert service(name)["build"]["target"] in dockerfile_stages((ROOT / "Dockerfile").read_text())
 
 
-@pytest.mark.parametrize("name", ["controller", "prometheus"])
+@pytest.mark.parametrize("name", ["controller", "prometheus", "grafana"])
 def test_everything_reaches_the_embedded_aws_over_loopback(name: str) -> None:
     """It listens on loopback only, so the others share its network namespace."""
     assert service(name)["network_mode"] == "service:aws"
@@ -73,7 +73,7 @@ def test_the_controller_runs_as_in_production() -> None:
     assert int(controller["stop_grace_period"].removesuffix("s")) > 20
 
 
-@pytest.mark.parametrize("name", ["controller", "prometheus"])
+@pytest.mark.parametrize("name", ["controller", "prometheus", "grafana"])
 def test_what_is_mounted_exists(name: str) -> None:
     """Docker would put an empty folder in the place of a file that is missing."""
     sources = [volume.split(":")[0] for volume in service(name)["volumes"]]
@@ -103,3 +103,15 @@ def test_prometheus_scrapes_the_port_that_the_controller_serves() -> None:
     assert [f"127.0.0.1:{port}"] == scrape["static_configs"][0]["targets"]
     assert [port] == [mapping["containerPort"] for mapping in container["portMappings"]]
     assert f", {port}," in container["healthCheck"]["command"][-1]
+
+
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    """The data source is the Prometheus beside it, and the folder that is looked into is the one that is mounted."""
+    folder = DEPLOY / "compose" / "grafana"
+    (source,) = yaml.safe_load((folder / "datasource.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((folder / "dashboards.yml").read_text())["providers"]
+    assert ("prometheus", "http://127.0.0.1:9090") == (source["type"], source["url"])
+    mounted = {volume.split(":")[0]: volume.split(":")[1] for volume in service("grafana")["volumes"]}
+    home = service("grafana")["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (home, provider["options"]["path"]) == (mounted["./deploy/grafana/dashboard.json"], home.rpartition("/")[0])
+    assert {"127.0.0.1:3000:3000", "127.0.0.1:8080:8080"} <= set(service("aws")["ports"])

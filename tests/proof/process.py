@@ -31,6 +31,7 @@ from controller.scaling.launch import Launcher, Launching
 from controller.scaling.line import Line
 from controller.scaling.lister import Listers
 from controller.scaling.services import Services
+from controller.telemetry.history import History
 from controller.telemetry.series import Series
 from tests.proof.configurations import capacity
 from tests.proof.stepped import Seam, Stepped
@@ -106,6 +107,7 @@ class Process:
             launcher=launcher,
             budget=SharedBudget(),
             metrics=METRICS,
+            history=History(world.now),
             clock=clock,
             line=line,
             look_for_peers=LOOKS,

@@ -41,6 +41,7 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
         (["--port", "70000"], "0<=x<=65535"),
         (["--chaos", "--aws-only"], "leave --aws-only out"),
         (["--soak", "--aws-only"], "leave --aws-only out"),
+        (["--linger", "1m", "--aws-only"], "leave --aws-only out"),
         (["--preset", "sidecars"], "'sidecar'"),
     ],
     ids=[
@@ -52,6 +53,7 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
         "no port",
         "chaos alone",
         "soak alone",
+        "nothing that lingers",
         "no preset",
     ],
 )

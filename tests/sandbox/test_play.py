@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
@@ -90,6 +91,21 @@ def row(output: str, title: str) -> list[str]:
 
 def client(service: str, url: str):
     return boto3.client(service, endpoint_url=url, region_name="us-east-1", config=Config(user_agent_appid="ecsq-test"))
+
+
+def test_the_page_goes_on_after_the_summary():
+    """The address is said at the start, and the page is still there when everything is done, until a signal."""
+    scenario = "consistency_window=0.5, call_timeout=1.0, grace=15.0"
+    with sandbox(options="linger=600.0", scenario=scenario) as run:
+        address = run.read_until(r"page +http://(127\.0\.0\.1:\d+)/")[1]
+        said = run.read_until(r"The controller goes on for 10m, with its page at http://(\S+)/; Ctrl-C ends it\.")[1]
+        with urlopen(f"http://{address}/scalers/drain") as page:
+            shown = page.read().decode()
+        run.process.terminate()
+        code = run.end()
+
+    assert (address, 0) == (said, code)
+    assert "launch" in shown
 
 
 def test_the_real_controller_serves_a_burst_with_copies():

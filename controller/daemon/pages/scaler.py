@@ -1,0 +1,162 @@
+"""``/scalers/NAME``: one scaler whole: its last decision and the way to it, what unblocks it, and how it came there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from controller.config import Place
+from controller.core.condition import TROUBLE, judge
+from controller.core.decision.explain import explain
+from controller.core.record import Reconciled, record, tell
+from controller.core.status_lines import draw_head, draw_scaler
+from controller.core.words import format_age, format_clock, format_span
+from controller.daemon.pages.chart import draw_chart, list_course
+from controller.daemon.pages.export import describe_reach
+from controller.daemon.pages.sight import Sight
+from controller.daemon.pages.staircase import Staircase, draw_staircase
+from controller.daemon.pages.unblock import Way, estimate_end, find_ways
+from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
+from controller.daemon.status import describe_scaler
+from controller.scaling.reconcile import Reconciler
+from controller.telemetry.past import read_past
+
+SPANS = {"2h": 7200.0, "24h": 86_400.0}
+"""What a reader may choose from, seconds."""
+SHORTEST_SPAN = 120.0
+COURSE_TOLD = 100
+"""Lines of what happened; the picture and /history have all."""
+AT_TOP = frozenset({"budget.max_containers", "aws.consistency_window", "aws.launch_rate"})
+"""Keys that are not a scaler's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One of the last decisions, and the way to it."""
+
+    at: str
+    anchor: str
+    """What tells it from the others."""
+    text: str
+    repeated: str
+    lines: tuple[tuple[str, str], ...]
+
+
+def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[str, Any]:
+    """Return what the page of a scaler shows; ``span`` is one of SPANS."""
+    seen, last = describe_scaler(scaler, whole=False), scaler.last
+    return {
+        "name": scaler.spec.name,
+        "seen": seen,
+        "state": seen["condition"] or "new",
+        "is_trouble": seen["condition"] in TROUBLE,
+        "verdict": "not observed yet" if last is None else tell(last),
+        "since": None if seen["condition_since"] is None else format_clock(seen["condition_since"], now),
+        "next_poll": format_clock(sight.find_next_poll(scaler, now), now),
+        "waterfall": _draw_waterfall(sight, scaler, last),
+        "ways": _find_ways(sight, scaler, last),
+        "staircase": _draw_staircase(scaler, last),
+        **_draw_past(sight, scaler, span, now),
+        "tasks": [_describe_task(task, _find_sizes(seen["decisions"]), now) for task in seen["tasks"]],
+        "decisions": [_unfold(scaler, done, now) for done in reversed(list(scaler.decisions))],
+        "learned": _list_learned(scaler, last),
+        "lines": _write_lines(sight, seen, now),
+    }
+
+
+def _write_lines(sight: Sight, seen: dict[str, Any], now: float) -> list[str]:
+    """Return the lines that ``ecsq status --scaler`` prints."""
+    others = [{"condition": None if each.last is None else judge(each.last)} for each in sight.scalers().values()]
+    return [*draw_head(sight.describe(now) | {"scalers": others}), "", *draw_scaler(seen, now)]
+
+
+def _find_place(sight: Sight, scaler: Reconciler, key: str) -> Place:
+    configuration, index = sight.running.configuration, scaler.spec.index
+    if key == "demand":
+        return configuration.places.find_set(key, index)
+    return configuration.places.find(key, None if key in AT_TOP else index)
+
+
+def _draw_waterfall(sight: Sight, scaler: Reconciler, last: Reconciled | None) -> Waterfall:
+    if last is None:
+        return Waterfall([], [])
+    decision = last.held or last.decision
+    told = record(last if last.held is None else Reconciled(last.scaler, decision))
+    lines = dict(explain(scaler.spec.policy, decision))
+    return draw_waterfall(told, lines, lambda key: _find_place(sight, scaler, key))
+
+
+def _find_ways(sight: Sight, scaler: Reconciler, last: Reconciled | None) -> list[Way]:
+    if last is None:
+        return []
+    return find_ways(last, scaler.spec.policy, scaler.retries.retry_at, lambda key: _find_place(sight, scaler, key))
+
+
+def _draw_staircase(scaler: Reconciler, last: Reconciled | None) -> Staircase | None:
+    if last is None:
+        return None
+    numbers = last.decision.numbers
+    return draw_staircase(scaler.spec.policy, last.decision.backlog, numbers.level if numbers else None)
+
+
+def _draw_past(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[str, Any]:
+    reach = min(SPANS[span], max(SHORTEST_SPAN, now - sight.history.began))
+    past = read_past(sight.history, scaler.track, now - reach, now)
+    chart = draw_chart(past, now - reach, now)
+    last = scaler.last
+    end = estimate_end(past.points, last.decision.backlog if last else None, now)
+    return {
+        "chart": chart,
+        "course": list_course(chart)[:COURSE_TOLD],
+        "span": span,
+        "spans": list(SPANS),
+        "reach": format_age(reach),
+        "kept": describe_reach(past),
+        "end": end,
+    }
+
+
+def _find_sizes(decisions: list[dict[str, Any]]) -> dict[int, str]:
+    """Return what tasks of so many workers are paid, by the last plan that had such tasks."""
+    groups = [group for done in decisions for group in done["plan"] or () if "cpu" in group]
+    return {group["containers"]: f"{group['cpu']} CPU units, {group['memory']} MiB" for group in groups}
+
+
+def _describe_task(task: dict[str, Any], sizes: dict[int, str], now: float) -> dict[str, Any]:
+    return {
+        "size": sizes.get(task["workers"], "unknown"),
+        "arn": task["arn"],
+        "id": task["arn"].rpartition("/")[2],
+        "state": task["state"],
+        "age": format_age(now - task["created_at"]),
+        "workers": task["workers"],
+        "running": task["running"],
+        "definition": task["family"] or "unknown",
+        "guessed": ", ".join(task["guessed"]),
+    }
+
+
+def _unfold(scaler: Reconciler, done: Reconciled, now: float) -> Decided:
+    decision = done.held or done.decision
+    repeated = ""
+    if done.repeated and done.since is not None:
+        repeated = f"{done.repeated + 1} times since {format_clock(done.since, now)}"
+    # Its first time: it stays the same while the decision repeats.
+    began = done.decision.at if done.since is None else done.since
+    return Decided(
+        at=format_clock(done.decision.at, now),
+        anchor=f"decision-{round(began * 1000)}",
+        text=tell(done),
+        repeated=repeated,
+        lines=explain(scaler.spec.policy, decision),
+    )
+
+
+def _list_learned(scaler: Reconciler, last: Reconciled | None) -> list[tuple[str, str]]:
+    fleet = last.decision.fleet if last else None
+    delay = fleet.start_delay if fleet else None
+    learned = [("start delay", "none seen yet" if delay is None else f"{format_span(delay)}, the median of its starts")]
+    # Some strategies go by it, and not all of these are told.
+    seconds: float | None = getattr(scaler.spec.policy.demand, "seconds_per_message", None)
+    told = "not told by the configuration" if seconds is None else f"{format_span(seconds)}, as configured"
+    return [*learned, ("seconds per message", told)]

@@ -1,0 +1,167 @@
+"""What lets a scaler that holds launch again: a time that passes, a key to edit, or a person who mends something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.aws.faults import Fault
+from controller.config import Place
+from controller.core.decision.model import Decision, Numbers, Reason
+from controller.core.decision.policy import Policy
+from controller.core.decision.verdict import is_all_there_may_be
+from controller.core.record import Reconciled
+from controller.core.repeats import PASSING
+from controller.core.words import as_clause, format_age, format_clock, format_count
+from controller.daemon.pages.waterfall import FindKey
+from controller.telemetry.past import Point
+
+RATE_OVER = 600.0
+"""Seconds over which the rate is measured at which a backlog shrinks."""
+LONGEST = 7 * 86_400.0
+"""Seconds beyond which such a rate tells nothing."""
+
+
+class By(StrEnum):
+    """Who or what unblocks a scaler."""
+
+    TIME = "time"
+    KEY = "key"
+    PERSON = "person"
+    NOTHING = "nothing"
+    """Nothing is blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which it goes on."""
+
+    by: By
+    text: str
+    key: Place | None = None
+
+
+PASSES = PASSING | {Fault.CAPACITY}
+"""Kinds of failure that end without anybody."""
+_NAMED = {Reason.UNKNOWN_BACKLOG: "queue", Reason.UNKNOWN_FLEET: "task.cluster"}
+"""What names a thing that is not there."""
+_BY_ITSELF = {
+    Reason.AT_MAX: "As soon as a worker exits, or a task that is counted is gone",
+    Reason.BUDGET: "As soon as workers of the scalers that hold the budget exit",
+}
+_KEYS = {
+    Reason.COOLDOWN: (("A shorter cooldown, down to a slot", "cooldown.launch"),),
+    Reason.RISING: (("Fewer polls in a row", "hysteresis.rise_after"),),
+    Reason.AT_MAX: (("A higher maximum", "max_containers"),),
+    Reason.BUDGET: (
+        ("A larger budget", "budget.max_containers"),
+        ("A higher priority than those that hold it", "priority"),
+    ),
+    Reason.PAUSED: (("It is paused: set it to false, or leave it out", "paused"),),
+}
+
+
+def find_ways(done: Reconciled, policy: Policy, retry_at: float | None, find_key: FindKey) -> list[Way]:
+    """Return what unblocks a scaler after its last reconcile, the first thing first; ``retry_at`` is its next try."""
+    decision = done.held or done.decision
+    ways: list[Way] = []
+    if done.trouble is not None:
+        ways.append(_find_end_of_trouble(done, decision, retry_at, find_key))
+    if decision.reason is Reason.BROKEN:
+        ways.append(Way(By.PERSON, "The log has the traceback of this fault of the controller: please report it"))
+    if decision.numbers is not None:
+        ways += _find_by_reason(decision, decision.numbers, policy, find_key)
+    return ways or [Way(By.NOTHING, "Nothing is blocked: what lives or was just launched is enough for what waits")]
+
+
+def _find_end_of_trouble(done: Reconciled, decision: Decision, retry_at: float | None, find_key: FindKey) -> Way:
+    """Return who mends what AWS has said: nobody, if it passes by itself."""
+    what = as_clause((done.trouble or "").removeprefix(f"scaler {done.scaler}: "))
+    when = "at its next poll" if retry_at is None else f"from {format_clock(retry_at, decision.at)} on"
+    fault = (done.launch.fault if done.launch else None) or done.fault
+    if fault in PASSES:
+        return Way(By.TIME, f"{what}. It passes by itself, and is tried again {when}")
+    key = _NAMED.get(decision.reason) if fault == Fault.MISSING else None
+    return Way(By.PERSON, f"{what}. It is tried again {when}, by itself", None if key is None else find_key(key))
+
+
+def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_key: FindKey) -> Iterator[Way]:
+    reason = decision.reason
+    if (soon := _find_time(decision, numbers, policy)) is not None:
+        yield soon
+    if reason in _BY_ITSELF:
+        yield Way(By.TIME, _BY_ITSELF[reason])
+    yield from (Way(By.KEY, text, find_key(key)) for text, key in _KEYS.get(reason, ()))
+    if reason is Reason.BACKING_OFF:
+        yield from _find_failing(numbers, decision.at, find_key)
+    if reason is Reason.IDLE and decision.backlog:
+        yield Way(By.KEY, "Fewer messages that wake it", find_key("hysteresis.activate_at"))
+    if is_all_there_may_be(decision):
+        yield Way(By.TIME, "As soon as workers exit, others follow them")
+        asks_for_less = numbers.most < policy.max_containers
+        text, key = (
+            ("A demand that asks for more", "demand") if asks_for_less else ("A higher maximum", "max_containers")
+        )
+        yield Way(By.KEY, text, find_key(key))
+
+
+def _find_time(decision: Decision, numbers: Numbers, policy: Policy) -> Way | None:
+    """Return the moment at which it may go on by itself; None: none is known."""
+    now = decision.at
+    match decision.reason:
+        case Reason.COOLDOWN:
+            return _wait(numbers.launch_cooldown_until, now, "the launch cooldown ends")
+        case Reason.SLOT:
+            return _wait(decision.look_again_at, now, "the launch window opens, and it looks again")
+        case Reason.RISING:
+            polls = max(1, policy.hysteresis.rise_after - numbers.rising_polls)
+            asked = f"{format_count(polls, 'more poll')} may have asked for as much"
+            return _wait(now + polls * policy.poll_interval, now, asked)
+        case Reason.IDLE if decision.backlog and numbers.waiting_since is not None:
+            until = numbers.waiting_since + policy.hysteresis.activate_within
+            return _wait(until, now, "what waits is served, however little it is")
+    return None
+
+
+def _find_failing(numbers: Numbers, now: float, find_key: FindKey) -> Iterator[Way]:
+    breaker, scarcity = numbers.breaker, numbers.scarcity
+    if breaker.open_until is not None:
+        yield _wait(breaker.open_until, now, "a single task probes whether they still fail")
+        cause = f": {as_clause(breaker.cause)}" if breaker.cause else ""
+        yield Way(By.PERSON, f"Mend why its tasks fail{cause}. The log of the worker has more")
+        yield Way(By.KEY, "When tasks that fail hold launches back", find_key("breaker.after"))
+    if scarcity.until is not None:
+        yield _wait(scarcity.until, now, "a single task tries whether there is capacity")
+        cause = f": {as_clause(scarcity.cause)}" if scarcity.cause else ""
+        yield Way(By.PERSON, f"If it lasts, ask for more room{cause}", find_key("task.subnets"))
+
+
+def _wait(until: float | None, now: float, what: str) -> Way:
+    if until is None:
+        return Way(By.TIME, f"It passes by itself: {what}")
+    if until <= now:
+        return Way(By.TIME, f"At the next poll: {what}")
+    return Way(By.TIME, f"At {format_clock(until, now)}, in {format_age(until - now)}: {what}")
+
+
+def estimate_end(points: Sequence[Point], backlog: int | None, now: float) -> str:
+    """Say when the backlog is gone if it goes on as it did over the last ten minutes."""
+    if backlog is None:
+        return "The backlog is unknown"
+    if backlog == 0:
+        return "Nothing waits"
+    known = [(point.at, point.backlog.last) for point in points if point.backlog.last is not None]
+    since = max((at for at, _ in known if at <= now - RATE_OVER), default=min((at for at, _ in known), default=now))
+    before = next((count for at, count in known if at == since), None)
+    lasted = now - max(since, now - RATE_OVER)
+    if before is None or lasted < 1:
+        return "Nothing is known yet of how fast it shrinks"
+    over = f"over the last {format_age(lasted)}"
+    if before <= backlog:
+        return f"Not at this rate: it has not shrunk {over}"
+    rate = (before - backlog) / lasted
+    if backlog / rate > LONGEST:
+        return f"Not within a week at this rate: {format_count(before - backlog, 'message')} less {over}"
+    end = now + backlog / rate
+    return f"About {format_clock(end, now)}, at {rate * 60:.1f} messages a minute less, as {over}"

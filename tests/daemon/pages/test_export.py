@@ -1,0 +1,86 @@
+"""``/history``: what is asked for, and what comes back."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller.daemon.pages.export import BAD_SINCE, read_since
+from tests.support.pages import BEGAN, NOW
+
+if TYPE_CHECKING:
+    from tests.support.pages import Shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0.0),
+        ("2000000580.5", 2_000_000_580.5),
+        ("2033-05-18T03:43:00Z", 2_000_000_580.0),
+        ("2033-05-18T05:43:00+02:00", 2_000_000_580.0),
+        ("2033-05-18T03:43:00", 2_000_000_580.0),
+        ("2033-05-18", 1_999_987_200.0),
+    ],
+    ids=["the beginning", "epoch", "UTC", "another zone", "no zone", "a day"],
+)
+def test_when(text: str, expected: float) -> None:
+    """A moment is seconds since the epoch or a time of ISO 8601; without a zone it is one of UTC."""
+    assert expected == read_since(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "-1", "nan", "inf", "1e99", "2033-13-01", "0001-01-01T00:00:00+14:00"]
+)
+def test_no_moment(text: str) -> None:
+    """Anything else is refused with what to write."""
+    with pytest.raises(ValueError, match="neither seconds since the epoch nor a time of ISO 8601"):
+        read_since(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("scaler=nobody", 404, "no scaler has this name; / lists all of them\n"),
+        ("scaler=busy&since=yesterday", 400, f"{BAD_SINCE}\n"),
+        ("scaler=busy&format=xml", 400, "format is json or csv\n"),
+        ("", 400, "name a scaler: /history?scaler=NAME\n"),
+    ],
+    ids=["unknown scaler", "bad moment", "bad format", "no scaler"],
+)
+def test_what_cannot_be_given(shown: Shown, query: str, status: int, said: str) -> None:
+    """It says in a line what is wrong with the question."""
+    answer = shown.get(f"/history?{query}")
+    assert (status, said) == (answer.status, answer.text)
+
+
+def test_json(shown: Shown) -> None:
+    """Every point with all its counts; what is unknown is null, and how far back it reaches is said."""
+    answer = shown.get("/history?scaler=absent")
+    told: dict[str, Any] = json.loads(answer.text)
+    assert "application/json" == answer.headers["Content-Type"]
+    assert ("absent", BEGAN, BEGAN, False) == (told["scaler"], told["began"], told["polls_from"], told["cut"])
+    assert [{"at": BEGAN, "event": "start"}] == told["events"]
+    point = told["points"][0]
+    assert (NOW, 0, None, "unknown_backlog") == (point["at"], point["seconds"], point["backlog"], point["reason"])
+    assert "its history with it" in told["note"]
+
+
+def test_csv(shown: Shown) -> None:
+    """The same as a table, with a line of titles; what is unknown is empty."""
+    answer = shown.get("/history?scaler=denied&format=csv")
+    rows = list(csv.DictReader(answer.text.splitlines()))
+    assert "text/csv; charset=utf-8" == answer.headers["Content-Type"]
+    assert [("2033-05-18T03:43:00Z", "5", "5", "failed")] == [
+        (row["time"], row["backlog"], row["backlog_most"], row["event"]) for row in rows
+    ]
+
+
+def test_only_what_came_since(shown: Shown) -> None:
+    """What is older is left out, but for what still stood at that moment."""
+    told = json.loads(shown.get(f"/history?scaler=busy&since={NOW + 5}").text)
+    assert ([], []) == (told["events"], [point for point in told["points"] if point["at"] < NOW + 5])
+    assert [5] == [point["backlog"] for point in told["points"]]

@@ -1,0 +1,133 @@
+"""All scalers in rows: which, in which order, and how many on a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.record import Reconciled
+from controller.daemon.pages.overview import Wanted, list_rows
+from tests.support.pages import BEGAN, NOW, Page, Shown, document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def names(shown: Shown, query: str = "") -> list[str]:
+    """Return the names of the rows of a page, from above."""
+    ids = [str(attributes.get("id")) for tag, attributes in Page(shown.get(f"/{query}").text).tags if tag == "tr"]
+    return [name.removeprefix("row-") for name in ids if name.startswith("row-")]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["denied", "absent", "busy", "fresh", "quiet"]),
+        ("?state=trouble", ["denied", "absent"]),
+        ("?state=idle", ["quiet"]),
+        ("?state=new", ["fresh"]),
+        ("?name=e", ["denied", "absent", "fresh", "quiet"]),
+        ("?name=e&state=trouble", ["denied", "absent"]),
+        ("?page=7", ["denied", "absent", "busy", "fresh", "quiet"]),
+        ("?page=x&state=nonsense", []),
+    ],
+    ids=["all", "trouble", "a state", "not observed", "part of a name", "both", "no such page", "no such state"],
+)
+def test_which_rows(shown: Shown, query: str, expected: list[str]) -> None:
+    """Those in trouble come first, the worst of them before the others, then all by name; a filter leaves out."""
+    assert expected == names(shown, query)
+
+
+def test_what_a_row_tells(shown: Shown) -> None:
+    """The state in words, the reason, and the numbers of the last decision; what is wrong, if something is."""
+    rows = {row.name: row for row in list_rows(shown.sight, Wanted(), NOW)["rows"]}
+    busy, absent = rows["busy"], rows["absent"]
+    assert ("working", "satisfied", 5, 5, 5, 90, None) == (
+        busy.state,
+        busy.reason,
+        busy.backlog,
+        busy.live,
+        busy.desired,
+        busy.most,
+        busy.wrong,
+    )
+    assert ("unknown", "unknown_backlog", None, None) == (absent.state, absent.reason, absent.backlog, absent.live)
+    assert ("failed", "access_denied") == (rows["denied"].state, rows["denied"].reason)
+    assert "is not authorized" in str(absent.wrong)
+
+
+def test_what_runs(shown: Shown) -> None:
+    """The head says which configuration is in force, what of the budget is used, and what is wrong with AWS."""
+    text = " ".join(shown.get("/").text.split())
+    assert f"{shown.file.hash[:12]}, taken at 03:33:00Z" in text
+    assert "<dt>budget</dt><dd>0 of 40 containers</dd>" in text
+    assert "<dt>AWS</dt><dd>access_denied (1), missing (1)</dd>" in text
+
+
+@pytest.mark.parametrize(
+    ("shard", "said"),
+    [
+        ({"index": 2, "of": 3, "problem": None}, "controller 2 of 3"),
+        ({"index": None, "of": 3, "problem": None}, "none of the 3 live controllers"),
+        ({"index": None, "of": None, "problem": "denied"}, "other controllers not found: denied"),
+    ],
+    ids=["one of three", "none of them", "not found"],
+)
+def test_which_controller_it_is(shown: Shown, shard: dict[str, object], said: str) -> None:
+    """Where several share the scalers, each page says which of them shows it."""
+    shown.shard = shard
+    texts = [shown.get(path).text for path in ("/", "/scalers/busy")]
+    shown.shard = None
+    assert [True, True] == [said in text for text in texts]
+    assert said not in shown.get("/").text
+
+
+def test_a_refused_edit_is_told_with_its_lines(tmp_path: Path) -> None:
+    """Whoever has edited the file sees on every page that it does not hold, and why."""
+    shown = Shown(tmp_path, document("one"), dry_run=True)
+    shown.path.write_text(shown.path.read_text() + "nonsense: 1\n")
+    with pytest.raises(Exception, match="nonsense"):
+        shown.file.reload()
+    shown.server.start()
+    text = shown.get("/").text
+    shown.server.stop()
+    assert "was refused; an earlier configuration stays" in text
+    assert f"{shown.path}:14:1: nonsense: " in text
+    assert "dry run: nothing is launched" in text
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """Make a thousand scalers, some in trouble, all with a changing past."""
+    shown = Shown(tmp_path_factory.mktemp("many"), document(*(f"scaler-{number:04}" for number in range(1000))))
+    state = ScalerState()
+    for number, name in enumerate(shown.scalers):
+        queue, fleet = QueueCounts(number % 9, 2, 0), Fleet(listed_at=NOW, running=number % 5)
+        shown.show(name, queue, fleet, state=state)
+        last = shown.scalers[name].last
+        assert last is not None
+        for minute in range(60):
+            backlog = (number * 7 + minute * 13) % 50
+            seen = replace(last.decision, at=NOW + minute * 60, backlog=backlog)
+            shown.scalers[name].track.note(Reconciled(name, seen))
+        if number % 100 == 99:
+            shown.keep(name, Reconciled(name, last.decision, problem="gone", fault="missing"))
+    shown.clock.now = BEGAN + 7200
+    return shown
+
+
+def test_a_thousand_scalers(many: Shown) -> None:
+    """A page has a hundred of them and stays below 300 kB; the other pages have the rest, each scaler once."""
+    many.server.start()
+    try:
+        pages = [names(many, f"?page={page}") for page in range(1, 11)]
+        size = len(many.get("/").text)
+    finally:
+        many.server.stop()
+    assert [100] * 10 == [len(page) for page in pages]
+    assert many.scalers.keys() == {name for page in pages for name in page}
+    assert [f"scaler-{number:04}" for number in range(99, 1000, 100)] == pages[0][:10]
+    assert size < 300_000

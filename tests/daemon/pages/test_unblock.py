@@ -1,0 +1,166 @@
+"""What lets a scaler go on: for every reason a time, a key or a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.config import Place
+from controller.core.decision.breaker import Breaker
+from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.record import LaunchResult, Reconciled, describe_breakage
+from controller.core.words import format_clock
+from controller.daemon.pages.unblock import By, estimate_end, find_ways
+from controller.telemetry.marks import Mark
+from controller.telemetry.past import Count, Point
+from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
+from tests.core.decision.deciding import decide
+
+EASY = policy(cooldown=NO_COOLDOWN)
+
+
+def ways(done: Reconciled, rules: Any = EASY, retry_at: float | None = None) -> list[tuple[str, str | None]]:
+    """Return by whom or what it goes on, and the key."""
+    found = find_ways(done, rules, retry_at, lambda key: Place(key, 7, is_set=True))
+    return [(way.by.value, way.key.key if way.key else None) for way in found]
+
+
+def decided(rules: Any, *seen: Any, state: ScalerState | None = None, granted: int | None = None) -> Decision:
+    """Decide."""
+    grant = int if granted is None else lambda _: granted
+    return decide(rules, *seen, state or settled(), NOW, grant)[0]
+
+
+FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, cause="no image"), history_read=True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "seen", "state", "reason", "expected"),
+    [
+        (EASY, (queue(), fleet()), None, Reason.IDLE, [("nothing", None)]),
+        (EASY, (queue(visible=2), fleet()), None, Reason.LAUNCH, [("nothing", None)]),
+        (
+            policy(),
+            (queue(visible=4), fleet()),
+            replace(settled(), launched_at=NOW - 1),
+            Reason.COOLDOWN,
+            [("time", None), ("key", "cooldown.launch")],
+        ),
+        (
+            replace(EASY, hysteresis=hysteresis(rise_after=3)),
+            (queue(visible=4), fleet()),
+            None,
+            Reason.RISING,
+            [("time", None), ("key", "hysteresis.rise_after")],
+        ),
+        (
+            EASY,
+            (queue(visible=40, in_flight=10), fleet(running=10)),
+            settled(10),
+            Reason.AT_MAX,
+            [("time", None), ("key", "max_containers")],
+        ),
+        (replace(EASY, paused=True), (queue(visible=4), fleet()), None, Reason.PAUSED, [("key", "paused")]),
+        (
+            EASY,
+            (queue(visible=4), fleet()),
+            FAILING,
+            Reason.BACKING_OFF,
+            [("time", None), ("person", None), ("key", "breaker.after")],
+        ),
+        (
+            replace(EASY, demand=steps((1, 2))),
+            (queue(visible=9, in_flight=2), fleet(running=2)),
+            settled(2),
+            Reason.SATISFIED,
+            [("time", None), ("key", "demand")],
+        ),
+        (
+            replace(EASY, hysteresis=hysteresis(activate_at=10)),
+            (queue(visible=4), fleet()),
+            None,
+            Reason.IDLE,
+            [("time", None), ("key", "hysteresis.activate_at")],
+        ),
+    ],
+    ids=["idle", "launch", "cooldown", "rising", "at max", "paused", "failing", "top step", "asleep"],
+)
+def test_what_unblocks(
+    rules: Any, seen: Any, state: ScalerState | None, reason: Reason, expected: list[tuple[str, str | None]]
+) -> None:
+    """The time comes first, if there is one, then what somebody can do."""
+    decision = decided(rules, *seen, state=state)
+    assert (reason, expected) == (decision.reason, ways(Reconciled("one", decision), rules))
+
+
+def test_the_budget() -> None:
+    """Others hold it: it passes, or the budget grows, or the scaler goes first."""
+    held = Reconciled("one", decided(EASY, queue(visible=4), fleet(), granted=0))
+    assert [("time", None), ("key", "budget.max_containers"), ("key", "priority")] == ways(held)
+
+
+def test_a_failure_is_for_a_person() -> None:
+    """What AWS said comes first, with when it is tried again."""
+    failed = LaunchResult(Outcome.FAILED, None, fault="access_denied", error="scaler one: not allowed.")
+    done = Reconciled("one", decided(EASY, queue(visible=4), fleet()), failed)
+    found = find_ways(done, EASY, NOW + 60, lambda key: Place(key, 7, is_set=True))
+    assert By.PERSON is found[0].by
+    assert found[0].text.startswith("not allowed. It is tried again from ")
+
+
+@pytest.mark.parametrize(
+    ("queue_seen", "fault", "expected"),
+    [
+        (None, "missing", ("person", "queue")),
+        (queue(visible=4), "missing", ("person", "task.cluster")),
+        (None, "access_denied", ("person", None)),
+        (None, "throttled", ("time", None)),
+        (None, "unreachable", ("time", None)),
+    ],
+    ids=["no queue", "no cluster", "denied", "throttled", "unreachable"],
+)
+def test_what_cannot_be_read(queue_seen: Any, fault: str, expected: tuple[str, str | None]) -> None:
+    """What is not there is named by a key; what passes by itself gets nobody up."""
+    decision = decide(EASY, queue_seen, None, settled(), NOW)[0]
+    assert [expected] == ways(Reconciled("one", decision, problem="scaler one: so it is", fault=fault))
+
+
+def test_a_fault_of_ours() -> None:
+    """Whoever reads it finds the traceback in the log, and may report it."""
+    found = find_ways(describe_breakage("one", "KeyError()", NOW), EASY, None, lambda key: Place(key, 7, is_set=True))
+    assert "The log has the traceback" in found[-1].text
+
+
+def counted(*backlogs: tuple[float, int | None]) -> list[Point]:
+    """Return points with such backlogs, so many seconds before now."""
+    none = Count(None, None, None)
+    return [
+        Point(NOW - ago, 0, Count(count, count, count), none, none, none, None, "satisfied", Mark(0))
+        for ago, count in backlogs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("points", "backlog", "expected"),
+    [
+        (counted((700, 300), (300, 250)), 240, "About "),
+        (counted((700, 200)), 240, "Not at this rate: it has not shrunk over the last 10m"),
+        (counted((60, 240)), 240, "Not at this rate: it has not shrunk over the last 1m"),
+        (counted((600, 1_000_001)), 1_000_000, "Not within a week at this rate: 1 message less over the last 10m"),
+        ([], 240, "Nothing is known yet of how fast it shrinks"),
+        (counted((700, 3)), 0, "Nothing waits"),
+        (counted((700, None)), None, "The backlog is unknown"),
+    ],
+    ids=["shrinks", "grows", "young", "slow", "new", "empty", "unknown"],
+)
+def test_when_the_backlog_is_gone(points: list[Point], backlog: int | None, expected: str) -> None:
+    """It goes by how the backlog has shrunk over ten minutes, or for as long as is known."""
+    assert estimate_end(points, backlog, NOW).startswith(expected)
+
+
+def test_the_moment_that_is_estimated() -> None:
+    """60 messages less in ten minutes: the 240 that are left take 40 minutes more."""
+    expected = f"About {format_clock(NOW + 2400)}, at 6.0 messages a minute less, as over the last 10m"
+    assert expected == estimate_end(counted((600, 300)), 240, NOW)

@@ -1,0 +1,131 @@
+"""The way from the backlog to a launch, drawn from a decision's record and explanation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from controller.config import Place
+from controller.core.decision.explain import explain
+from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
+from controller.core.record import LaunchResult, Reconciled, record
+from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
+from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled, steps
+from tests.core.decision.deciding import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.core.decision.policy import Policy
+
+
+def find_key(key: str) -> Place:
+    """Return a key as if it stood in line 7."""
+    return Place(key, 7, is_set=True)
+
+
+def draw(
+    rules: Policy,
+    *seen: Any,
+    state: ScalerState | None = None,
+    launch: LaunchResult | None = None,
+    grant: Callable[[int], int] = int,
+) -> Waterfall:
+    """Decide and draw."""
+    decision, _ = decide(rules, *seen, state or settled(), NOW, grant)
+    told = record(Reconciled("one", decision, launch))
+    return draw_waterfall(told, dict(explain(rules, decision)), find_key)
+
+
+def shape(drawn: Waterfall) -> list[tuple[str, int, int, bool]]:
+    """Return of each step its title, its number, how far its bar reaches, and whether it cuts."""
+    return [(step.title, step.number, step.bar, step.cuts) for step in drawn.steps]
+
+
+EASY = policy(cooldown=NO_COOLDOWN)
+
+
+def test_a_launch() -> None:
+    """Everything that is asked for goes through to the launch."""
+    done = LaunchResult(Outcome.LAUNCHED, None, ("a", "b"), containers=4)
+    drawn = draw(EASY, queue(visible=4), fleet(), launch=done)
+    assert [
+        ("backlog", 4, 100, False),
+        ("asked", 4, 100, False),
+        ("demand", 4, 100, False),
+        ("level", 4, 100, False),
+        ("desired", 4, 100, False),
+        ("live", 0, 100, False),
+        ("room", 10, 100, False),
+        ("unclaimed", 4, 100, False),
+        ("cooldown", 4, 100, False),
+        ("budget", 4, 100, False),
+        ("slot", 4, 100, False),
+        ("launched", 4, 100, False),
+    ] == shape(drawn)
+    assert [] == drawn.rest
+
+
+@pytest.mark.parametrize(
+    ("rules", "seen", "state", "where", "key"),
+    [
+        (EASY, (queue(visible=40), fleet(running=8, starting=2)), None, "demand", "max_containers"),
+        (EASY, (queue(visible=9), fleet(running=9)), None, "live", None),
+        (EASY, (queue(visible=9, in_flight=1), fleet(running=1)), Doubt(5, NOW), "room", "max_containers"),
+        (EASY, (queue(visible=1, in_flight=8), fleet(running=4, starting=2)), None, "unclaimed", None),
+        (replace(EASY, paused=True), (queue(visible=4), fleet()), None, "paused", "paused"),
+        (policy(), (queue(visible=4), fleet()), NOW - 1, "cooldown", "cooldown.launch"),
+    ],
+    ids=["max", "enough", "in doubt", "taken", "paused", "cooldown"],
+)
+def test_where_it_ends(rules: Policy, seen: Any, state: Any, where: str, key: str | None) -> None:
+    """The step that leaves less than the one before it is marked, with the key that would move it."""
+    before = settled(10)
+    if isinstance(state, Doubt):
+        before = replace(before, doubts=(state,))
+    elif state is not None:
+        before = replace(before, launched_at=state)
+    cutting = [step for step in draw(rules, *seen, state=before).steps if step.cuts]
+    assert where in [step.title for step in cutting]
+    step = next(step for step in cutting if step.title == where)
+    assert key == (step.key.key if step.key else None)
+
+
+def test_the_budget_cuts() -> None:
+    """What it grants is what is left."""
+    steps_ = {step.title: step for step in draw(EASY, queue(visible=4), fleet(), grant=lambda _: 1).steps}
+    assert (1, 25, True) == (steps_["budget"].number, steps_["budget"].bar, steps_["budget"].cuts)
+
+
+def test_a_failed_launch_starts_nothing() -> None:
+    """The last step says why, without the scaler's own name before it."""
+    failed = LaunchResult(Outcome.FAILED, None, fault="invalid", error="scaler one: no such thing")
+    last = draw(EASY, queue(visible=4), fleet(), launch=failed).steps[-1]
+    assert ("launched", 0, True, "failed: no such thing") == (last.title, last.number, last.cuts, last.text)
+
+
+def test_a_demand_far_beyond_the_maximum() -> None:
+    """Its bar is cut short, so that the others can be seen."""
+    bars = {step.title: step.bar for step in draw(EASY, queue(visible=4000), fleet(running=4)).steps}
+    assert (100, 50) == (bars["asked"], bars["demand"])
+
+
+def test_every_line_of_the_explanation_is_told() -> None:
+    """Whatever the explanation says, it stands at a step, or below them."""
+    rules = replace(EASY, demand=steps((1, 1), (10, 6)))
+    busy = fleet(running=2, draining=3, draining_tasks=1)
+    decision, _ = decide(rules, queue(visible=12), busy, settled(2), NOW)
+    drawn = draw_waterfall(record(Reconciled("one", decision)), dict(explain(rules, decision)), find_key)
+    told = " ".join([*(step.text for step in drawn.steps), *(what for _, what in drawn.rest)])
+    lines = [what for about, what in explain(rules, decision) if about != "decision"]
+    assert [] == [part for line in lines for part in line.replace("; but ", "; ").split("; ") if part not in told]
+    assert "draining" in [about for about, _ in drawn.rest]
+
+
+def test_what_is_unknown_has_no_steps() -> None:
+    """Without the queue's counts there is nothing to draw, and the explanation stands alone."""
+    drawn = draw(EASY, None, None)
+    assert ([], ["queue", "fleet"]) == (drawn.steps, [about for about, _ in drawn.rest if about != "decision"])
+    assert Reason.UNKNOWN_BACKLOG == decide(EASY, None, None, settled(), NOW)[0].reason
