@@ -65,7 +65,7 @@ bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints,
 
 .PHONY: lock
 lock: ## Resolve the dependencies again and write locks/ (needs uv)
-	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --group dev --group build"; do \
+	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --extra simulate --group dev --group build"; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    pyproject.toml $${lock#*:} --output-file locks/$${lock%%:*}.txt || exit 1; \
 	done

@@ -14,11 +14,9 @@ from controller.core.decision.slots import spread
 from controller.core.record import LaunchResult
 from controller.scaling.cycle import Aim, BudgetOfAll, Cycle
 from controller.simulate.outcome import Account, Poll
+from controller.simulate.prices import Shape
 from controller.simulate.sight import SeenQueue, SeenTasks
 from controller.simulate.world import World
-
-MOST_COPIES = 9
-"""Workers that a task of a template without limits of its own may hold."""
 
 Watch = Callable[[Decision], None]
 """Is told every decision as the cycle has taken it."""
@@ -52,22 +50,24 @@ class BudgetOfOne:
 class Controlled:
     """One scaler of our controller: polls, looks again when a window opens, and launches."""
 
+    watch: Watch | None = None
+    """Is told every decision."""
     skips_quiet = True
     """Whether polls are left out that would come to the same hold as the one before."""
 
     def __init__(
         self,
         spec: ScalerSpec,
+        shape: Shape,
         world: World,
         account: Account,
         seed: int,
         budget: BudgetOfAll,
-        watch: Watch | None = None,
     ) -> None:
         self._spec = spec
         self._world = world
         self._account = account
-        self._watch = watch
+        self._shape = shape
         self._tasks = SeenTasks(world, spec.name)
         self._aim = Aim(spec, SeenQueue(world, seed), self._tasks)
         self._cycle = Cycle(budget, lambda: world.now)
@@ -79,8 +79,8 @@ class Controlled:
         turn = self._cycle.run(self._aim, self._launch)
         decision = turn.decision
         self._account.enter(Poll.of(decision))
-        if self._watch is not None:
-            self._watch(decision)
+        if self.watch is not None:
+            self.watch(decision)
         interval = self._spec.policy.poll_interval
         if self._world.now >= self._next_poll:
             self._next_poll += interval
@@ -103,7 +103,7 @@ class Controlled:
         self._next_poll += quiet * interval
 
     def _launch(self, spec: ScalerSpec, decision: Decision) -> LaunchResult:
-        plan = pack(decision.launch, spec.packing, MOST_COPIES)
+        plan = pack(decision.launch, spec.packing, self._shape.most, self._shape.price_rounding)
         tasks = [self._world.launch(call.containers) for call in plan.calls for _ in range(call.count)]
         self._tasks.enter(tasks)
         self._account.enter_launch(decision.at, plan)

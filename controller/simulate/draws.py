@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from math import exp, log, sqrt
 from random import Random
 
@@ -16,43 +16,61 @@ FORMS = "write it as 45s, 30s..90s, exp(45s) or lognormal(45s, 1.5)"
 _CALL = re.compile(r"(?P<name>[a-z]+)\(\s*(?P<mean>[0-9a-z]+)\s*(?:,\s*(?P<shape>[0-9.]+)\s*)?\)")
 
 
+class Kind(StrEnum):
+    """The distribution that a duration is drawn from."""
+
+    ALWAYS = "always"
+    BETWEEN = "between"
+    EXPONENTIAL = "exp"
+    LOGNORMAL = "lognormal"
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """A duration that is drawn anew each time."""
 
-    text: str
-    """As it was written."""
+    kind: Kind
     mean: float
     """The mean of what is drawn, seconds."""
-    take: Callable[[Random], float]
-    """Returns the next duration, seconds."""
+    shape: float = 0.0
+    """Of a range how far its ends are from the mean, seconds; of lognormal its standard deviation over its mean."""
+
+    def take(self, source: Random) -> float:
+        """Return the next duration, seconds."""
+        if self.kind is Kind.ALWAYS or self.mean == 0:
+            return self.mean
+        if self.kind is Kind.BETWEEN:
+            return source.uniform(self.mean - self.shape, self.mean + self.shape)
+        if self.kind is Kind.EXPONENTIAL:
+            return source.expovariate(1 / self.mean)
+        variance = log(1 + self.shape * self.shape)
+        return exp(source.gauss(log(self.mean) - variance / 2, sqrt(variance)))
+
+    @property
+    def least(self) -> float:
+        """The shortest duration that can be drawn, seconds."""
+        if self.kind is Kind.ALWAYS:
+            return self.mean
+        return self.mean - self.shape if self.kind is Kind.BETWEEN else 0.0
 
     def __str__(self) -> str:
-        return self.text
+        if self.kind is Kind.BETWEEN:
+            return f"{format_span(self.least)}..{format_span(self.mean + self.shape)}"
+        if self.kind is Kind.EXPONENTIAL:
+            return f"exp({format_span(self.mean)})"
+        if self.kind is Kind.LOGNORMAL:
+            return f"lognormal({format_span(self.mean)}, {self.shape:g})"
+        return format_span(self.mean)
 
 
 def always(seconds: float) -> Draw:
     """Return a draw that gives the same duration each time."""
-    return Draw(format_span(seconds), seconds, lambda _: seconds)
+    return Draw(Kind.ALWAYS, seconds)
 
 
 def between(least: float, most: float) -> Draw:
     """Return a draw in which every duration between two is as likely as any other."""
-    text = f"{format_span(least)}..{format_span(most)}"
-    return Draw(text, (least + most) / 2, lambda source: source.uniform(least, most))
-
-
-def exponential(mean: float) -> Draw:
-    """Return a draw from the exponential distribution: many short ones, few long ones."""
-    return Draw(f"exp({format_span(mean)})", mean, lambda source: source.expovariate(1 / mean) if mean else 0.0)
-
-
-def lognormal(mean: float, spread: float) -> Draw:
-    """Return a draw from the lognormal distribution; ``spread`` is its standard deviation over its mean."""
-    sigma = sqrt(log(1 + spread * spread))
-    mu = log(mean) - sigma * sigma / 2 if mean else 0.0
-    text = f"lognormal({format_span(mean)}, {spread:g})"
-    return Draw(text, mean, lambda source: exp(source.gauss(mu, sigma)) if mean else 0.0)
+    return Draw(Kind.BETWEEN, (least + most) / 2, (most - least) / 2)
 
 
 def parse_draw(text: str) -> Draw:
@@ -76,7 +94,7 @@ def _parse_range(least: float, most: float) -> Draw:
 def _parse_call(call: re.Match[str]) -> Draw:
     mean, shape = parse_argument(call["mean"]), call["shape"]
     if call["name"] == "exp" and shape is None:
-        return exponential(mean)
+        return Draw(Kind.EXPONENTIAL, mean)
     if call["name"] == "lognormal" and shape is not None and float(shape) > 0:
-        return lognormal(mean, float(shape))
+        return Draw(Kind.LOGNORMAL, mean, float(shape))
     raise ValueError(f"{call[0]!r} is no distribution")

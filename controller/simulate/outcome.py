@@ -83,6 +83,8 @@ class SimulatedRun:
     """By message: when a worker first took it; nan: none did."""
     done: Sequence[float]
     """By message: when its work was done."""
+    work: Sequence[float]
+    """By message: how long its work takes, seconds."""
     tasks: Sequence[Task]
     """In the order of their launch. One that did not end within the time has ``inf`` for its end."""
     polls: Sequence[Poll]

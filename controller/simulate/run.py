@@ -10,6 +10,7 @@ from typing import Protocol
 from controller.config import ScalerSpec
 from controller.simulate.controlled import BudgetOfOne, Controlled, Watch
 from controller.simulate.outcome import Account, SimulatedRun
+from controller.simulate.prices import DEFAULT_SHAPE, Shape
 from controller.simulate.tasks import Workers
 from controller.simulate.world import Arrival, World
 
@@ -29,6 +30,9 @@ class Scenario:
     """When the period begins that is looked at, seconds since the epoch; None: with the first arrival."""
     until: float | None = None
     """When it is over; None: with the last arrival. The run goes on for as long as it takes to work everything off."""
+
+    shape: Shape = DEFAULT_SHAPE
+    """The size of a task with one worker: it says how many fit into one, and what is rounded up."""
 
     def build_world(self) -> World:
         """Return the world at its beginning."""
@@ -59,7 +63,8 @@ def simulate(
     Without ``skips_quiet`` the polls of a quiet queue are decided one by one, which comes to the same.
     """
     world, account = scenario.build_world(), Account()
-    decider = Controlled(spec, world, account, scenario.seed, BudgetOfOne(budget), watch)
+    decider = Controlled(spec, scenario.shape, world, account, scenario.seed, BudgetOfOne(budget))
+    decider.watch = watch
     decider.skips_quiet = skips_quiet
     return run(world, decider, account, scenario.until)
 
@@ -83,6 +88,7 @@ def run(world: World, decider: Decider, account: Account, until: float | None = 
         sent=world.sent,
         taken=world.taken,
         done=world.done,
+        work=world.work,
         tasks=world.tasks,
         polls=account.polls,
         reasons=account.reasons,

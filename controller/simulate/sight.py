@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from math import inf, isnan
+from math import inf
 from random import Random
 
 from controller.core.decision.breaker import Sign
@@ -122,7 +122,7 @@ def describe(task: Task, scaler: str) -> LiveTask | StoppedTask:
             start=Start(task.started_at),
             stopped_at=task.ended_at,
         )
-    if isnan(task.started_at):
+    if task.has_to_start:
         return describe_started(task, scaler)
     running = len(task.live)
     return LiveTask(

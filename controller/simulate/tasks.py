@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, nan
+from math import inf, isnan, nan
 
 from controller.simulate.draws import Draw, always, between
 
@@ -28,6 +28,8 @@ class Workers:
     """The counts that SQS shows are at most so many seconds old."""
     visibility: float = 30
     """Seconds after which a message returns to the queue whose worker was killed."""
+    grace: float = 30
+    """Seconds that a worker whose task is stopped has to finish its message, before it is killed (``stopTimeout``)."""
 
 
 class Task:
@@ -53,11 +55,16 @@ class Task:
         self.killed = 0
         """Workers that were ended in the middle of a message."""
 
+    @property
+    def has_to_start(self) -> bool:
+        """Whether its workers do not run yet."""
+        return isnan(self.started_at)
+
 
 class Worker:
     """One worker container."""
 
-    __slots__ = ("gives_up_at", "message", "served", "task")
+    __slots__ = ("finishes_at", "gives_up_at", "is_leaving", "message", "served", "task")
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -65,5 +72,9 @@ class Worker:
         """The message that it works on, by its number."""
         self.served = 0
         """Messages that it has taken."""
+        self.finishes_at = inf
+        """When it is done with its message."""
         self.gives_up_at = inf
         """When it exits if no message comes."""
+        self.is_leaving = False
+        """Whether it exits after its message, since its task was stopped."""

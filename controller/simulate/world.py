@@ -51,14 +51,15 @@ class World:
         self.in_flight = 0
         self.sent, self.taken, self.done = array("d"), array("d"), array("d")
         """By message: when it was sent, first taken and done; nan: not yet."""
+        self.work = array("d")
+        """By message: how long its work takes, seconds."""
         self.seen = deque[tuple[float, int, int]]()
         """When visible and in flight have changed lately, and to what; the oldest is what they were before."""
-        self._seconds = array("d")
         self._visible = deque[int]()
         self._idle: dict[Worker, None] = {}
         self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._order = count()
-        self._work, self._starts = (Random(f"{seed}:{what}") for what in ("work", "starts"))  # noqa: S311 - no secret
+        self._works, self._starts = (Random(f"{seed}:{what}") for what in ("work", "starts"))  # noqa: S311 - no secret
         self._arrivals: Iterator[Arrival] = iter(arrivals)
         self._next = next(self._arrivals, None)
         first = self._next.at if self._next else 0.0
@@ -122,16 +123,26 @@ class World:
         return task
 
     def stop(self, task: Task) -> None:
-        """Stop a task, whatever its workers do; their messages return to the queue in time."""
-        if isnan(task.started_at):
+        """Stop a task: workers exit that wait, or are done in time; the others are killed when their grace is over.
+
+        A message whose worker was killed returns to the queue when its visibility is over.
+        """
+        if task.has_to_start:
             task.started_at = self.now
             task.empty = task.containers
             self._end_soon(task)
         for worker in tuple(task.live):
-            if worker.message is not None:
-                task.killed += 1
-                self._at(self.now + self.workers.visibility, self._return, worker.message)
-                worker.message = None
+            worker.is_leaving = True
+            if worker.message is None:
+                self._exit(worker)
+            elif worker.finishes_at > self.now + self.workers.grace:
+                self._at(self.now + self.workers.grace, self._kill, worker)
+
+    def _kill(self, worker: Worker) -> None:
+        if worker.message is not None:
+            worker.task.killed += 1
+            self._at(self.now + self.workers.visibility, self._return, worker.message)
+            worker.message = None
             self._exit(worker)
 
     def _at(self, when: float, happen: Callable[[Any], None], what: object) -> None:
@@ -150,7 +161,7 @@ class World:
             self.sent.append(arrival.at)
             self.taken.append(nan)
             self.done.append(nan)
-            self._seconds.append(self.workers.work.take(self._work) if arrival.seconds is None else arrival.seconds)
+            self.work.append(self.workers.work.take(self._works) if arrival.seconds is None else arrival.seconds)
             self._give(number)
         self._note_counts()
 
@@ -170,7 +181,8 @@ class World:
         self.in_flight += 1
         worker.served += 1
         worker.message = message
-        self._at(self.now + self._seconds[message], self._finish, (worker, message))
+        worker.finishes_at = self.now + self.work[message]
+        self._at(worker.finishes_at, self._finish, (worker, message))
 
     def _finish(self, work: tuple[Worker, int]) -> None:
         worker, message = work
@@ -179,7 +191,7 @@ class World:
         self.done[message] = self.now
         self.in_flight -= 1
         worker.message = None
-        if self.workers.takes_one:
+        if self.workers.takes_one or worker.is_leaving:
             self._exit(worker)
         else:
             self._look_for_work(worker)
@@ -191,7 +203,7 @@ class World:
         self._note_counts()
 
     def _start(self, task: Task) -> None:
-        if not isnan(task.started_at):
+        if not task.has_to_start:
             return  # It was stopped before.
         task.started_at = self.now
         self.changed[task.arn] = task

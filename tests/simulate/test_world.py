@@ -69,10 +69,20 @@ def test_a_message_whose_worker_is_killed_is_done_by_another() -> None:
     first = launch_at(world, 0, 1)
     world.advance(50)
     world.stop(first)
-    launch_at(world, 50, 1)
+    launch_at(world, 60, 1)
     world.advance(inf)
-    assert (1, 40.0, 90.0 + 60) == (first.killed, world.taken[0], world.done[0])
-    assert 60.0 == first.ended_at
+    assert (1, 40.0, 50.0 + 30 + 30 + 60) == (first.killed, world.taken[0], world.done[0])
+    assert 50.0 + 30 + 10 == first.ended_at
+
+
+def test_a_worker_that_is_done_in_time_is_not_killed() -> None:
+    """Its task was stopped thirty seconds before the end of its message, or later."""
+    world = world_of((0, 2))
+    task = launch_at(world, 0, 1)
+    world.advance(70)
+    world.stop(task)
+    world.advance(inf)
+    assert (0, 100.0, 1) == (task.killed, world.done[0], world.visible)
 
 
 def test_a_task_that_is_stopped_before_it_starts_never_does() -> None:
