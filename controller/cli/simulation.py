@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from controller.config import Loaded, ScalerSpec, read_content
+from controller.config import ConfigError, Loaded, ScalerSpec, read_content
 from controller.simulate.comparison import NEIGHBOURS, THIS, Candidate, compare
 from controller.simulate.edits import list_changes
 from controller.simulate.exploration import Finding, Variant, judge, list_variants
@@ -111,7 +111,11 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     if not (asked.explores or asked.varied or misses):
         return [], [], None
     text = read_content(asked.loaded.path).decode()
-    variants = list_variants(asked.loaded, text, asked.scaler, asked.varied)
+    try:
+        variants = list_variants(asked.loaded, text, asked.scaler, asked.varied)
+    except (ConfigError, ValueError) as error:
+        problems = map(str, error.problems) if isinstance(error, ConfigError) else [f"--vary: {error}"]
+        raise click.ClickException("\n".join(problems)) from error
     if not asked.explores:
         variants = [each for each in variants if each.key in asked.varied or (misses and each.key.startswith(REMEDIES))]
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}

@@ -71,8 +71,8 @@ class Controlled:
         self._tasks = SeenTasks(world, spec.name)
         self._aim = Aim(spec, SeenQueue(world, seed), self._tasks)
         self._cycle = Cycle(budget, lambda: world.now)
-        self._next_poll = world.now + spread(spec.name) * spec.policy.poll_interval
-        self.first_look = self._next_poll
+        self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
+        self._next_poll: float | None = None
 
     def look(self) -> float:
         """Take one turn at the world's time, and return when to take the next; inf: never."""
@@ -82,25 +82,25 @@ class Controlled:
         if self.watch is not None:
             self.watch(decision)
         interval = self._spec.policy.poll_interval
+        if self._next_poll is None:
+            self._next_poll = self.first_look
         if self._world.now >= self._next_poll:
-            self._next_poll += interval
-            self._skip_quiet_polls(decision, interval)
+            self._next_poll = self._find_next_poll(decision, self._next_poll + interval, interval)
         again = decision.look_again_at
         return self._next_poll if again is None else max(self._world.now, min(again, self._next_poll))
 
-    def _skip_quiet_polls(self, decision: Decision, interval: float) -> None:
-        """Leave out the polls that would come to the same hold, as the daemon leaves out the rest of them."""
+    def _find_next_poll(self, decision: Decision, following: float, interval: float) -> float:
+        """Return the next poll that may come to another hold: the daemon leaves out the rest of a quiet queue's too."""
         world, name = self._world, self._spec.name
         if decision.queue is None or not (self.skips_quiet and world.is_quiet) or not self._tasks.is_idle(name):
-            return
+            return following
         if not rests(self._spec.policy, self._cycle.state, decision, decision.queue):
-            return
+            return following
         if world.next_arrival == inf:
-            self._next_poll = inf
-            return
-        quiet = max(0, ceil((world.next_arrival - self._next_poll) / interval))
+            return inf
+        quiet = max(0, ceil((world.next_arrival - following) / interval))
         self._account.count_rests(decision, quiet)
-        self._next_poll += quiet * interval
+        return following + quiet * interval
 
     def _launch(self, spec: ScalerSpec, decision: Decision) -> LaunchResult:
         plan = pack(decision.launch, spec.packing, self._shape.most, self._shape.price_rounding)

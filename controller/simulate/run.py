@@ -55,17 +55,21 @@ def simulate(
     *,
     budget: int | None = None,
     watch: Watch | None = None,
+    first_poll: float | None = None,
     skips_quiet: bool = True,
 ) -> SimulatedRun:
     """Return what becomes of a scenario under a scaler's configuration.
 
     ``budget`` is the most containers that the scaler may have beside its own maximum. ``watch`` is told every decision.
-    Without ``skips_quiet`` the polls of a quiet queue are decided one by one, which comes to the same.
+    ``first_poll`` is when it polls first; None: soon after the beginning, as the scaler's name says. Without
+    ``skips_quiet`` the polls of a quiet queue are decided one by one, which comes to the same.
     """
     world, account = scenario.build_world(), Account()
     decider = Controlled(spec, scenario.shape, world, account, scenario.seed, BudgetOfOne(budget))
     decider.watch = watch
     decider.skips_quiet = skips_quiet
+    if first_poll is not None:
+        decider.first_look = first_poll
     return run(world, decider, account, scenario.until)
 
 
