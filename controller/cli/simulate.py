@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ from controller.simulate.expectations import find_broken
 from controller.simulate.measures import Terms
 from controller.simulate.prices import TARIFFS, find_spot_share
 from controller.simulate.run import Scenario
-from controller.simulate.tables import draw_findings, draw_markdown, draw_polls, draw_table, to_plain
+from controller.simulate.tables import (
+    draw_findings,
+    draw_markdown,
+    draw_polls,
+    draw_table,
+    say_assumptions,
+    to_plain,
+)
 from controller.simulate.tasks import Workers
 
 OPTIONAL = frozenset({"numpy", "scipy", "matplotlib"})
@@ -131,11 +138,14 @@ def _default_work(scaler: ScalerSpec) -> Draw:
 
 
 def _find_terms(scaler: ScalerSpec, options: Mapping[str, Any]) -> Terms:
-    own = getattr(scaler.policy.demand, "drain_within", None)
+    # However the strategy calls its goal.
+    own = [getattr(scaler.policy.demand, each.name) for each in fields(scaler.policy.demand) if "within" in each.name]
     tariff = TARIFFS[options["arch"]]
     if options["price"]:
         tariff = replace(tariff, name="as given", vcpu=options["price"][0], gb=options["price"][1])
-    return Terms(options["goal"] or own or DEFAULT_GOAL, options["size"], tariff, find_spot_share(scaler.task.run_task))
+    return Terms(
+        options["goal"] or next(iter(own), DEFAULT_GOAL), options["size"], tariff, find_spot_share(scaler.task.run_task)
+    )
 
 
 def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None:
@@ -149,7 +159,7 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
     say(
         [
             f"scaler {asked.scaler.name}: {format_count(messages, 'message')} in {format_span(found.lasted)}",
-            _say_assumptions(workers, scenario.seed),
+            say_assumptions(workers, scenario.seed),
             "",
             *lines,
             "",
@@ -159,17 +169,13 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
         ]
     )
     if found.findings or found.idle:
-        say(["", *draw_findings(found.rows[0], found.findings, found.idle)])
+        say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle), "text", is_fenced=markdown)])
     if found.diff:
-        say(["", *found.diff])
+        say(["", *_fence(found.diff, "diff", is_fenced=markdown)])
 
 
-def _say_assumptions(workers: Workers, seed: int) -> str:
-    takes = "takes one" if workers.takes_one else "drains"
-    return (
-        f"assumed: work {workers.work}, a worker {takes}, starts {workers.start}, last poll {workers.last_poll:g}s, "
-        f"counts up to {workers.stale:g}s old, seed {seed}"
-    )
+def _fence(lines: Sequence[str], language: str, *, is_fenced: bool) -> Sequence[str]:
+    return [f"```{language}", *lines, "```"] if is_fenced else lines
 
 
 def _judge(found: Answer, expectations: Sequence[Any]) -> None:

@@ -10,6 +10,7 @@ import click
 
 from controller.cli.arrivals import parse_period
 from controller.cli.sandbox import Duration
+from controller.config.durations import parse_argument
 from controller.simulate.draws import parse_draw
 from controller.simulate.expectations import parse_expectation
 from controller.simulate.prices import PRICED_ON, TARIFFS, Shape, make_shape
@@ -47,6 +48,7 @@ def _parse_variation(text: str) -> tuple[str, list[str]]:
 
 
 DRAW = Converted("duration", parse_draw)
+SECONDS = Converted("duration", parse_argument)
 
 OPTIONS = (
     click.option("--scaler", metavar="NAME", help="The scaler; may be left out if there is only one."),
@@ -92,18 +94,18 @@ OPTIONS = (
     ),
     click.option(
         "--last-poll",
-        type=click.FloatRange(min=0),
-        default=20.0,
+        type=SECONDS,
+        default="20s",
         show_default=True,
-        metavar="SECONDS",
+        metavar="DURATION",
         help="How long a worker waits for a message before it exits.",
     ),
     click.option(
         "--stale",
-        type=click.FloatRange(min=0),
-        default=5.0,
+        type=SECONDS,
+        default="5s",
         show_default=True,
-        metavar="SECONDS",
+        metavar="DURATION",
         help="How old the counts may be that SQS shows.",
     ),
     click.option(

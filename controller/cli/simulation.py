@@ -17,7 +17,7 @@ from controller.simulate.exploration import Finding, Variant, judge, list_varian
 from controller.simulate.measures import Row, Terms
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario
-from controller.simulate.tables import give_verdict
+from controller.simulate.tables import give_verdict, say_assumptions
 
 SMALL = 20_000
 """Messages times candidates below which starting processes takes longer than they save."""
@@ -150,6 +150,7 @@ def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:
         if asked.png:
             write_pngs(asked.png, subject)
         if asked.html:
-            write_report(asked.html, asked.scaler.name, found.rows, found.verdict, subject)
+            assumptions = say_assumptions(asked.scenario.workers, asked.scenario.seed)
+            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], subject)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error

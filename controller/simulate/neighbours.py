@@ -6,7 +6,7 @@ number that is given. Their pods, jobs and services start as fast as our tasks d
 =================  ============================================================================================
 lambda             A schedule every 10 minutes, and a function that starts 0, 1 or 10 tasks: none for an empty queue,
                    1 below 10 messages, 10 from there on. It does not look at what runs.
-keda-default       KEDA 2.18, ScaledJob (pkg/scaling/executor/scale_jobs.go, pkg/scaling/scaledjob/metrics.go), with
+keda-default       KEDA 2.20.2, ScaledJob (pkg/scaling/executor/scale_jobs.go, pkg/scaling/scaledjob/metrics.go), with
 keda-accurate      its SQS scaler: polls every 30 s; the queue's length is visible plus in flight
 keda-eager         (scaleOnInFlight, its default), for "accurate" visible alone, as its documentation asks for.
 ecs                ECS service auto scaling: target tracking on backlog per task, see ``tracking.py``.
@@ -69,7 +69,7 @@ def scale_default(max_scale: int, running: int, _pending: int, _most: int, scale
 
 def scale_accurate(max_scale: int, running: int, pending: int, most: int, scale_to: int) -> tuple[int, int]:
     """Return KEDA's effective maximum and number of jobs, strategy accurate."""
-    if max_scale + running > most:
+    if max_scale + running - pending > most:
         return most - running, scale_to
     return max_scale - pending, scale_to
 

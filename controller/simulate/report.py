@@ -28,15 +28,18 @@ img { width: 100%; height: auto; }
 """
 
 
-def write_report(path: Path, scaler: str, rows: Sequence[Row], verdict: str, pictures: Sequence[Picture]) -> None:
-    """Write the report. Raises OSError."""
+def write_report(
+    path: Path, scaler: str, rows: Sequence[Row], paragraphs: Sequence[str], pictures: Sequence[Picture]
+) -> None:
+    """Write the report, with paragraphs above the table. Raises OSError."""
     title = f"{escape(scaler)}: what this configuration would do"
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{title}</h1><p>{escape(verdict)}</p>",
+        f"<h1>{title}</h1>",
+        *(f"<p>{escape(each)}</p>" for each in paragraphs),
         f'<div class="scrolls">{_draw_table(rows)}</div>',
         *(_embed(picture) for picture in pictures),
         "</body></html>",

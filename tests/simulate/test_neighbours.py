@@ -1,4 +1,4 @@
-"""The neighbours' rules. KEDA's are held to its own tests (kedacore/keda, pkg/scaling/executor/scale_jobs_test.go)."""
+"""The neighbours' rules. KEDA's are held to its own tests (v2.20.2, pkg/scaling/executor/scale_jobs_test.go)."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_keda_default(max_scale: int, running: int, pending: int, most: int, exp
         (5, 2, 0, 5, 3),
         (3, 4, 2, 10, 1),
         (5, 4, 2, 5, 1),
-        (3, 3, 3, 5, 2),
-        (15, 15, 15, 20, 5),
-        (10, 10, 10, 15, 5),
+        (3, 3, 3, 5, 0),
+        (15, 15, 15, 20, 0),
+        (10, 10, 10, 15, 0),
         (20, 15, 10, 20, 5),
     ],
 )
