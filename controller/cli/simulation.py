@@ -71,7 +71,7 @@ def answer(asked: Asked) -> Answer:
     verdict = give_verdict(this, asked.terms.goal, bound, remedy)
     lasted = run.ended_at - run.began_at
     if asked.explores or asked.varied:
-        best = next((each for each in findings if each.is_frontier), None)
+        best = next((each for each in findings if each.is_better), None)
         found = Answer(shown, verdict, lasted, findings, idle, _draw_edit(asked, remedy or best))
     else:
         found = Answer(shown, verdict, lasted, diff=_draw_edit(asked, remedy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any
 
 from controller.config import ConfigError, Loaded, ScalerSpec, load
@@ -14,6 +15,8 @@ from controller.simulate.measures import Row
 
 NUMBERS = frozenset({"hysteresis.dead_band"})
 """Keys whose value is a plain number, and no duration, although it has a fraction."""
+WORSE = 2
+"""From this rank on a variant is worse."""
 SAME = 0.005
 """What a wait may differ by, as a share of it, and count as equal."""
 
@@ -46,6 +49,8 @@ class Finding:
     row: Row
     is_frontier: bool
     """Whether no other is both cheaper and quicker."""
+    is_better: bool
+    """Whether it costs no more and waits no longer, or waits less."""
 
 
 def list_variants(loaded: Loaded, text: str, spec: ScalerSpec, named: Mapping[str, Sequence[str]]) -> list[Variant]:
@@ -74,9 +79,9 @@ def judge(this: Row, tried: Sequence[tuple[Variant, Row]]) -> tuple[list[Finding
     points = [this, *(row for _, row in tried)]
     idle = {variant.key for variant, _ in tried} - {variant.key for variant, row in tried if not _is_same(this, row)}
     found = [
-        Finding(variant, row, not any(_beats(other, row) for other in points))
+        Finding(variant, row, not any(_beats(other, row) for other in points), _rank(this, row)[0] < WORSE)
         for variant, row in tried
-        if variant.key not in idle
+        if not _is_same(this, row)
     ]
     return sorted(found, key=lambda finding: _rank(this, finding.row)), sorted(idle)
 
@@ -84,16 +89,14 @@ def judge(this: Row, tried: Sequence[tuple[Variant, Row]]) -> tuple[list[Finding
 def _rank(this: Row, row: Row) -> tuple[int, float]:
     wait, before = _wait(row), _wait(this)
     dearer = row.dollars - this.dollars
-    if row.left > this.left:
-        return 3, row.dollars
-    if wait <= before * (1 + SAME):
-        return (0, dearer) if dearer <= 0 else (1, -(before - wait) / dearer)
-    return 2, row.dollars
+    if row.left > this.left or wait > before * (1 + SAME) or wait == inf:
+        return WORSE, row.dollars
+    return (0, dearer) if dearer <= 0 else (1, -(before - wait) / dearer)
 
 
 def _wait(row: Row) -> float:
     wait = row.wait["p99"]
-    return float("inf") if wait is None else wait
+    return inf if wait is None else wait
 
 
 def _beats(other: Row, row: Row) -> bool:

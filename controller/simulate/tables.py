@@ -100,6 +100,8 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
     """Say in words what this configuration does, and what would do better."""
     if this.late_share is None:
         return "No message has come."
+    if not this.containers:
+        return f"Nothing is launched: {format_count(this.left, 'message')} would never be taken."
     kept = say_share(1 - this.late_share)
     said = f"The goal of {format_span(goal)} is kept for {'all' if not this.late_share else kept + ' of'} messages"
     if this.left:
