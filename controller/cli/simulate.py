@@ -18,6 +18,7 @@ from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
 from controller.cli.simulation import Answer, Asked, answer
 from controller.config import ConfigError, Loaded, ScalerSpec, load
 from controller.core.words import format_count, format_span
+from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
 from controller.simulate.draws import Draw, parse_draw
 from controller.simulate.expectations import find_broken
 from controller.simulate.measures import Terms
@@ -110,7 +111,7 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
         scenario=Scenario(told.arrivals, workers, options["seed"], told.since, told.until, options["size"]),
         terms=_find_terms(scaler, options),
         target=options["target"],
-        against={_name(path): _find_same(_load(path), scaler.name) for path in options["against"]},
+        against=_read_others(options["against"], scaler.name),
         is_alone=options["alone"],
         explores=options["explore"],
         varied=dict(options["vary"]),
@@ -120,9 +121,13 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
     )
 
 
-def _name(path: Path) -> str:
-    """Return how another configuration's row is named: as its file, without folder and ending."""
-    return path.stem
+def _read_others(paths: Sequence[Path], scaler: str) -> dict[str, ScalerSpec]:
+    """Return the scalers to compare with by the names of their rows: their files', short where that is enough."""
+    others: dict[str, ScalerSpec] = {}
+    for path in paths:
+        is_taken = path.stem in {*others, THIS, BOUND, *NEIGHBOURS}
+        others[str(path) if is_taken else path.stem] = _find_same(_load(path), scaler)
+    return others
 
 
 def _find_same(other: Loaded, name: str) -> ScalerSpec:
@@ -182,7 +187,7 @@ def _judge(found: Answer, expectations: Sequence[Any]) -> None:
     """End with 1 if a promise is broken, and say which one and by how much."""
     rows = {row.name: row for row in found.rows}
     try:
-        broken = [line for each in expectations if (line := find_broken(each, rows, "this")) is not None]
+        broken = [line for each in expectations if (line := find_broken(each, rows, THIS)) is not None]
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     say((f"broken: {line}" for line in broken), err=True)

@@ -6,12 +6,10 @@ from math import isnan
 
 from controller.core.copies.fargate import MIB_PER_GB, UNITS_PER_VCPU
 from controller.simulate.bound import Work, find_bound
+from controller.simulate.comparison import BOUND
 from controller.simulate.measures import Row, Terms
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.tasks import Workers
-
-BOUND = "bound"
-"""The name of its row."""
 
 
 def measure_bound(run: SimulatedRun, row: Row, workers: Workers, terms: Terms) -> Row:

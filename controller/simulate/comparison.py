@@ -28,8 +28,8 @@ from controller.simulate.tasks import Workers
 from controller.simulate.tracking import Service, never_exiting
 from controller.simulate.world import World
 
-THIS = "this"
-"""The name of this configuration's row."""
+THIS, BOUND = "this", "bound"
+"""The names of this configuration's row, and of the bound's."""
 LAMBDA_EVERY, KEDA_EVERY, BATCH_EVERY, EVENT_EVERY = 600.0, 30.0, 10.0, 5.0
 """Seconds between two looks."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import ceil, inf
+from math import ceil
 from typing import Any
 
 from controller.simulate.outcome import SimulatedRun
@@ -72,7 +72,6 @@ def measure(name: str, run: SimulatedRun, terms: Terms, most: int | None = None)
     bill = Bill()
     for task in run.tasks:
         bill.enter(task, run.ended_at, terms.shape, terms.tariff, terms.spot_share)
-    live = follow_live(run)
     calls = [call for launch in run.launches for call in launch.plan.calls]
     return Row(
         name=name,
@@ -90,8 +89,8 @@ def measure(name: str, run: SimulatedRun, terms: Terms, most: int | None = None)
         launches=len(run.launches),
         run_task_calls=len(calls),
         revisions=len({call.containers for call in calls if call.containers > 1}),
-        peak=max((count for _, count in live), default=0),
-        minutes_at_max=None if most is None else _add_up_time(live, most) / 60,
+        peak=run.peak,
+        minutes_at_max=None if most is None else _add_up_time(run.live, most) / 60,
         polls=dict(Counter(run.reasons)),
     )
 
@@ -102,21 +101,6 @@ def describe_waits(waits: Sequence[float]) -> dict[str, float | None]:
         return {**{name: None for name, _ in PERCENTILES}, "max": None}
     told: dict[str, float | None] = {name: waits[ceil(share * len(waits)) - 1] for name, share in PERCENTILES}
     return {**told, "max": waits[-1]}
-
-
-def follow_live(run: SimulatedRun) -> list[tuple[float, int]]:
-    """Return when the number of containers whose tasks live has changed, and to what."""
-    changes: Counter[float] = Counter()
-    for task in run.tasks:
-        changes[task.created_at] += task.containers
-        changes[min(task.ended_at, inf)] -= task.containers
-    live, course = 0, []
-    for at, change in sorted(changes.items()):
-        if at == inf:
-            break
-        live += change
-        course.append((at, live))
-    return course
 
 
 def _add_up_time(live: Sequence[tuple[float, int]], most: int) -> float:

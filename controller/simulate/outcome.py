@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from math import inf, isnan
 from typing import NamedTuple, Self
 
 from controller.core.copies.packing import Plan
@@ -109,14 +109,23 @@ class SimulatedRun:
         return sum(task.containers for task in self.tasks)
 
     @property
-    def peak(self) -> int:
-        """The most worker containers whose tasks lived at one time, from RunTask's answer to the task's end."""
-        changes = sorted(
-            [(task.created_at, task.containers) for task in self.tasks]
-            + [(task.ended_at, -task.containers) for task in self.tasks]
-        )
-        live = most = 0
-        for _, change in changes:
+    def live(self) -> list[tuple[float, int]]:
+        """When the number of containers whose tasks live has changed, and to what.
+
+        A task lives from RunTask's answer until ECS calls it stopped.
+        """
+        changes: Counter[float] = Counter()
+        for task in self.tasks:
+            changes[task.created_at] += task.containers
+            if task.ended_at < inf:
+                changes[task.ended_at] -= task.containers
+        live, course = 0, []
+        for at, change in sorted(changes.items()):
             live += change
-            most = max(most, live)
-        return most
+            course.append((at, live))
+        return course
+
+    @property
+    def peak(self) -> int:
+        """The most worker containers whose tasks lived at one time."""
+        return max((count for _, count in self.live), default=0)

@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 
 from controller.config import ScalerSpec
 from controller.core.words import DAY, format_span
-from controller.simulate.bounded import BOUND, measure_bound
+from controller.simulate.bounded import measure_bound
 from controller.simulate.canvas import COLOURS, Picture, to_dates, write_dates, write_spans
-from controller.simulate.comparison import THIS
+from controller.simulate.comparison import BOUND, THIS
 from controller.simulate.measures import Row, Terms
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario

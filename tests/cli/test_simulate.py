@@ -94,6 +94,16 @@ def test_another_configuration_is_a_row_of_its_own(directory: Path) -> None:
     assert (0, rows["this"]["dollars"]) == (result.exit_code, rows["old"]["dollars"])
 
 
+def test_rows_of_two_files_of_one_name_are_told_apart(directory: Path) -> None:
+    """By their whole paths, as those are that are called like a row of ours."""
+    (directory / "other").mkdir()
+    for name in ("old.yaml", "other/old.yaml", "this.yaml"):
+        (directory / name).write_text(LEAST)
+    against = [part for name in ("old.yaml", "other/old.yaml", "this.yaml") for part in ("--against", name)]
+    rows = json.loads(run(*BURST, *against, "--json").stdout)["rows"]
+    assert ["this", "old", "other/old.yaml", "this.yaml"] == [row["name"] for row in rows[:4]]
+
+
 def test_a_broken_promise_ends_with_1(directory: Path) -> None:
     """And says which one, and by how much."""
     result = run(*BURST, "--alone", "--expect", "wait_p99 <= 1s", "--expect", "peak <= 1000")

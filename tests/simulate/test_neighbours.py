@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from controller.core.decision.model import QueueCounts
@@ -81,6 +83,11 @@ def test_a_scaled_job_fills_up_its_minimum() -> None:
     assert 1 == ScaledJob(scale_default, target=5, most=10, least=2)(seen(0, running=1))
 
 
+def test_the_minimum_is_left_out_of_what_runs() -> None:
+    """As KEDA does it: two that run for the minimum take nothing from what five messages ask for."""
+    assert 1 == ScaledJob(scale_default, target=5, most=10, least=2)(seen(5, running=2))
+
+
 def test_the_schedule_starts_none_one_or_ten() -> None:
     """Whatever runs."""
     assert [0, 1, 1, 10, 10] == [scheduled(seen(visible, running=9)) for visible in (0, 1, 9, 10, 500)]
@@ -117,6 +124,15 @@ def test_every_neighbour_serves_every_message(neighbour: str) -> None:
     run = simulate_candidate(Candidate(neighbour, SPEC, neighbour), Scenario(arrivals, WORKERS, until=START + 3600))
     assert (44, 0) == (len(run.waits), run.left)
     assert all(done > taken for taken, done in zip(run.taken, run.done, strict=True))
+
+
+def test_a_service_scales_out_once_in_its_cooldown() -> None:
+    """However fast the backlog grows."""
+    arrivals = [Arrival(START + minute * 60, 5) for minute in range(40)]
+    run = simulate_candidate(Candidate("ecs", SPEC, "ecs"), Scenario(arrivals, WORKERS))
+    times = [launch.at for launch in run.launches[1:]]
+    assert len(times) > 1
+    assert min(after - before for before, after in pairwise(times)) >= 300
 
 
 def test_scaling_in_kills_workers_in_their_work() -> None:

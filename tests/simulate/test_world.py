@@ -7,6 +7,7 @@ from math import inf, nan
 import pytest
 
 from controller.simulate.draws import always, between, parse_draw
+from controller.simulate.sight import SeenQueue
 from controller.simulate.tasks import Task, Workers
 from controller.simulate.world import Arrival, World
 
@@ -49,6 +50,25 @@ def test_a_worker_that_waits_takes_what_arrives() -> None:
     task = launch_at(world, 10, 1)
     world.advance(inf)
     assert ([50.0, 125.0, nan], 205.0 + 10) == (pytest.approx(list(world.taken), nan_ok=True), task.ended_at)
+
+
+def test_each_wait_of_a_worker_is_as_long() -> None:
+    """One that took a message in the middle of its wait begins a new one after it."""
+    world = World([Arrival(0, 1, 60.0), Arrival(125, 1, 2.0)], EXACT, 1, since=0.0)
+    task = launch_at(world, 10, 1)
+    world.advance(inf)
+    assert 127.0 + 20 + 10 == task.ended_at
+
+
+def test_counts_are_as_old_as_they_may_be() -> None:
+    """Each reading has another age, up to the stalest; what is older is never shown."""
+    world = world_of((10, 7), workers=Workers(stale=5))
+    queue = SeenQueue(world, 1)
+    shown = {}
+    for now in (12, 16):
+        world.advance(now)
+        shown[now] = {queue.read_counts().visible for _ in range(50)}
+    assert ({0, 7}, {7}) == (shown[12], shown[16])
 
 
 def test_a_task_lives_until_its_last_worker_has_exited() -> None:
