@@ -63,8 +63,10 @@ def answer(asked: Asked) -> Answer:
     """Simulate what is asked for, and return what came out. Raises ModuleNotFoundError without the extra."""
     if not asked.is_alone:
         from controller.simulate.bounded import measure_bound  # noqa: PLC0415 - optional, and slow to import
-    runs, rows = _simulate(asked, _list_candidates(asked), "simulating")
-    this, run = rows[THIS], runs[THIS]
+    rows, run = _simulate(asked, _list_candidates(asked), "simulating")
+    this = rows[THIS]
+    if run is None:
+        raise ValueError("this configuration was not simulated")
     bound = None if asked.is_alone else measure_bound(run, this, asked.scenario.workers, asked.terms)
     findings, idle, remedy = _explore(asked, this)
     shown = [*rows.values(), *([bound] if bound else [])]
@@ -89,20 +91,19 @@ def _list_candidates(asked: Asked) -> list[Candidate]:
     return candidates + [Candidate(name, asked.scaler, name, asked.target) for name in NEIGHBOURS]
 
 
-def _simulate(
-    asked: Asked, candidates: Sequence[Candidate], label: str
-) -> tuple[dict[str, SimulatedRun], dict[str, Row]]:
-    """Return the runs and the rows of candidates by name, in their order."""
+def _simulate(asked: Asked, candidates: Sequence[Candidate], label: str) -> tuple[dict[str, Row], SimulatedRun | None]:
+    """Return the rows of candidates by name, in their order, and the run of this configuration if it is among them."""
     messages = sum(arrival.messages for arrival in asked.scenario.arrivals)
     processes = asked.processes if messages * len(candidates) > SMALL else 1
-    found: dict[str, tuple[SimulatedRun, Row]] = {}
+    rows: dict[str, Row] = {}
+    this = None
     judged = compare(candidates, asked.scenario, asked.terms, processes)
     is_shown = sys.stderr is not None and sys.stderr.isatty()
     with click.progressbar(judged, len(candidates), label, file=sys.stderr, hidden=not is_shown) as bar:
-        for candidate, run, row in bar:
-            found[candidate.name] = run, row
-    in_order = {candidate.name: found[candidate.name] for candidate in candidates}
-    return {name: run for name, (run, _) in in_order.items()}, {name: row for name, (_, row) in in_order.items()}
+        for name, row, run in bar:
+            rows[name] = row
+            this = run or this
+    return {candidate.name: rows[candidate.name] for candidate in candidates}, this
 
 
 def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding | None]:
@@ -121,7 +122,7 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}
     budget = asked.loaded.spec.budget
     candidates = [Candidate(name, each.spec, budget=budget) for name, each in by_name.items()]
-    _, rows = _simulate(asked, candidates, "exploring")
+    rows, _ = _simulate(asked, candidates, "exploring")
     findings, idle = judge(this, [(by_name[name], row) for name, row in rows.items()])
     return findings, idle, _find_remedy(this, findings) if misses else None
 

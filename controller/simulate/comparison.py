@@ -67,34 +67,21 @@ def simulate_candidate(candidate: Candidate, scenario: Scenario) -> SimulatedRun
 
 def compare(
     candidates: Sequence[Candidate], scenario: Scenario, terms: Terms, processes: int
-) -> Iterator[tuple[Candidate, SimulatedRun, Row]]:
-    """Yield each candidate's run and row as it is done, in any order, from so many processes."""
+) -> Iterator[tuple[str, Row, SimulatedRun | None]]:
+    """Yield each candidate's name and row as it is done, in any order, from so many processes; of THIS also the run."""
     if processes <= 1 or len(candidates) == 1:
         yield from (_judge(candidate, scenario, terms) for candidate in candidates)
         return
     # Fork would copy the threads' locks of whoever calls; what is handed over is small beside the work.
-    with ProcessPoolExecutor(
-        min(processes, len(candidates)), get_context("spawn"), _receive, (scenario, terms)
-    ) as pool:
-        pending = [pool.submit(_judge_received, candidate) for candidate in candidates]
+    with ProcessPoolExecutor(min(processes, len(candidates)), get_context("spawn")) as pool:
+        pending = [pool.submit(_judge, candidate, scenario, terms) for candidate in candidates]
         yield from (done.result() for done in as_completed(pending))
 
 
-_received: dict[str, tuple[Scenario, Terms]] = {}
-"""What a process of the pool was given at its start: every candidate has the same."""
-
-
-def _receive(scenario: Scenario, terms: Terms) -> None:
-    _received["all"] = (scenario, terms)
-
-
-def _judge_received(candidate: Candidate) -> tuple[Candidate, SimulatedRun, Row]:
-    return _judge(candidate, *_received["all"])
-
-
-def _judge(candidate: Candidate, scenario: Scenario, terms: Terms) -> tuple[Candidate, SimulatedRun, Row]:
+def _judge(candidate: Candidate, scenario: Scenario, terms: Terms) -> tuple[str, Row, SimulatedRun | None]:
     done = simulate_candidate(candidate, scenario)
-    return candidate, done, measure(candidate.name, done, terms, candidate.most)
+    row = measure(candidate.name, done, terms, candidate.most)
+    return candidate.name, row, done if candidate.name == THIS else None
 
 
 Build = Callable[[World, Account, int], Decider]

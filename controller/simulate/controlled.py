@@ -73,6 +73,7 @@ class Controlled:
         self._cycle = Cycle(budget, lambda: world.now)
         self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
         self._next_poll: float | None = None
+        """None: it has not polled yet."""
 
     def look(self) -> float:
         """Take one turn at the world's time, and return when to take the next; inf: never."""
