@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from controller.simulate.traces import TraceError, parse_time, spread_out
+from controller.simulate.traces import TraceError, parse_time, require_few, spread_out
 from controller.simulate.world import Arrival
 
 
@@ -38,7 +38,7 @@ def infer_arrivals(counts: Iterable[Count], work: float) -> list[Arrival]:
     """Return the arrivals that explain counts, if a message takes ``work`` seconds on the average.
 
     What was there at the first look comes with it. Messages that came and were done between two looks, and were in
-    flight at neither, cannot be told.
+    flight at neither, cannot be told. Raises TraceError for more messages than a simulation takes.
     """
     looks = sorted(counts)
     if not looks:
@@ -56,6 +56,7 @@ def infer_arrivals(counts: Iterable[Count], work: float) -> list[Arrival]:
         owed = max(owed, -1.0)
         steps.append((before.at, came))
     steps.append((looks[-1].at, 0))
+    require_few(sum(came for _, came in steps) + arrivals[0].messages, "the counts")
     return [arrival for arrival in (*arrivals, *spread_out(steps, 0.0)) if arrival.messages]
 
 
@@ -120,11 +121,14 @@ def estimate_work(metered: Iterable[Metered], period: float) -> float | None:
 
 
 def spread_metered(metered: Iterable[Metered], period: float) -> list[Arrival]:
-    """Return the arrivals of what was sent in each period, evenly over it; periods may be missing."""
+    """Return the arrivals of what was sent in each period, evenly over it; periods may be missing.
+
+    Raises TraceError for more messages than a simulation takes.
+    """
+    metered = sorted(metered)
+    require_few(sum(each.sent for each in metered), "CloudWatch")
     return [
-        Arrival(each.at + period * (number + 0.5) / each.sent)
-        for each in sorted(metered)
-        for number in range(round(each.sent))
+        Arrival(each.at + period * (number + 0.5) / each.sent) for each in metered for number in range(round(each.sent))
     ]
 
 

@@ -19,9 +19,12 @@ from random import Random
 
 from controller.config.durations import parse_argument
 from controller.core.words import DAY
+from controller.simulate.traces import MAX_MESSAGES
 from controller.simulate.world import Arrival
 
 FORMS = 'write it as "burst 500 every 2h", "poisson 3/min" or "steady 10/h between 09:00..17:00", with commas between'
+
+TOO_MANY = f"more messages come than a simulation takes, {MAX_MESSAGES}: say fewer, or --for less time"
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "hour": 3600.0, "d": DAY, "day": DAY}
 _BURST = re.compile(r"burst (?P<number>\d{1,7})(?: every (?P<every>\w+))?(?: at (?P<at>\w+))?")
@@ -43,7 +46,14 @@ def draw_shapes(text: str, period: Period, seed: int) -> list[Arrival]:
     """Return the arrivals that a text describes, the same for the same seed. Raises ValueError, which says why not."""
     parts = [" ".join(part.split()) for part in text.split(",")]
     streams = [_read(part, period, Random(f"{seed}:{number}:{part}")) for number, part in enumerate(parts)]  # noqa: S311
-    return list(merge(*streams))
+    arrivals: list[Arrival] = []
+    messages = 0
+    for arrival in merge(*streams):
+        messages += arrival.messages
+        if messages > MAX_MESSAGES:
+            raise ValueError(TOO_MANY)
+        arrivals.append(arrival)
+    return arrivals
 
 
 def _read(part: str, period: Period, source: Random) -> Iterator[Arrival]:
@@ -56,6 +66,8 @@ def _read(part: str, period: Period, source: Random) -> Iterator[Arrival]:
     if stream is None or stream["unit"] not in _UNITS or float(stream["number"]) == 0:
         raise ValueError(f"{part!r} is no shape of arrivals: {FORMS}")
     gap = _UNITS[stream["unit"]] / float(stream["number"])
+    if (period.until - period.since) / gap > MAX_MESSAGES:
+        raise ValueError(TOO_MANY)
     hours = (_read_hour(stream["from"]), _read_hour(stream["to"])) if stream["from"] else None
     return _stream(period, gap, source if stream["kind"] == "poisson" else None, hours)
 

@@ -17,8 +17,8 @@ from controller.simulate.world import Arrival
 
 MAX_PROBLEMS = 20
 """Bad rows that are named; whoever has more has the wrong file."""
-MAX_MESSAGES = 20_000_000
-"""Messages of a trace: above that the memory of a machine, and the patience of its user, are too short."""
+MAX_MESSAGES = 5_000_000
+"""Messages of a simulation: more take gigabytes and many minutes."""
 HEADERS = (("time", "count"), ("time", "seconds"))
 
 
@@ -53,9 +53,14 @@ def read_trace(path: Path, *, spread: bool = False) -> list[Arrival]:
     if header == "seconds":
         return [Arrival(row.at, 1, row.value) for row in rows]
     counts = [(row.at, round(row.value)) for row in rows]
-    if (messages := sum(count for _, count in counts)) > MAX_MESSAGES:
-        raise TraceError([f"{path}: {messages} messages are more than a simulation takes, {MAX_MESSAGES}"])
+    require_few(sum(count for _, count in counts), str(path))
     return spread_out(counts) if spread else [Arrival(at, count) for at, count in counts if count]
+
+
+def require_few(messages: float, source: str) -> None:
+    """Raise TraceError for more messages than a simulation takes, which names their source."""
+    if messages > MAX_MESSAGES:
+        raise TraceError([f"{source}: {messages:.0f} messages are more than a simulation takes, {MAX_MESSAGES}"])
 
 
 def spread_out(counts: list[tuple[float, int]], last: float | None = None) -> list[Arrival]:

@@ -84,6 +84,14 @@ def test_work_is_estimated_by_littles_law() -> None:
     assert None is estimate_work([Metered(0, 5, 0, 4)], 60)
 
 
+def test_more_than_a_simulation_takes_is_refused() -> None:
+    """By the counts or by the sums, before a message is made of them."""
+    with pytest.raises(TraceError, match="CloudWatch: 6000000 messages are more"):
+        spread_metered([Metered(0, 6e6, 0, 0)], 60)
+    with pytest.raises(TraceError, match="the counts: 6000000 messages are more"):
+        infer_arrivals([Count(0, 0, 0), Count(10, 6e6, 0)], 60)
+
+
 def test_sums_of_a_period_come_evenly() -> None:
     """A period that is missing brings nothing."""
     arrivals = spread_metered([Metered(120, 1, 0, 0), Metered(0, 2, 0, 0)], 60)

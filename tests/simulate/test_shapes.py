@@ -39,6 +39,13 @@ def test_several_come_together_in_order() -> None:
     assert 24 == sum(time % 3600 == 0 for time in times)
 
 
+def test_more_than_a_simulation_takes_is_refused() -> None:
+    """Before the memory is full."""
+    for text in ("burst 5000000 every 1s", "poisson 1000000/s", "steady 1000000/s between 09:00..09:00"):
+        with pytest.raises(ValueError, match="more messages come than a simulation takes"):
+            draw_shapes(text, DAY, 1)
+
+
 @pytest.mark.parametrize("text", ["", "burst", "burst 5 every 0s", "poisson 3", "poisson 3/year", "poisson 0/min",
                                   "steady 3/min between 9..25:00", "rain 3/min"])  # fmt: skip
 def test_what_is_no_shape_is_refused(text: str) -> None:
