@@ -164,7 +164,7 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
     say(
         [
             f"scaler {asked.scaler.name}: {format_count(messages, 'message')} in {format_span(found.lasted)}",
-            say_assumptions(workers, scenario.seed),
+            say_assumptions(workers, asked.terms.tariff, scenario.seed),
             "",
             *lines,
             "",

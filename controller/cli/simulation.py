@@ -151,7 +151,7 @@ def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:
         if asked.png:
             write_pngs(asked.png, subject)
         if asked.html:
-            assumptions = say_assumptions(asked.scenario.workers, asked.scenario.seed)
+            assumptions = say_assumptions(asked.scenario.workers, asked.terms.tariff, asked.scenario.seed)
             write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], subject)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error

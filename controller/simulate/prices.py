@@ -37,11 +37,11 @@ class Tariff:
     """What Spot costs of it: it follows supply, and is at most 70 % off."""
 
 
-PRICED_ON: Final = "2026-11-01"
-"""When the prices were last looked up; they have stood since 2019 (x86) and 2021 (ARM)."""
+PRICED_ON: Final = "2026-03"
+"""The month of AWS's price list for us-east-1 that the prices are from, as Vantage, CloudBurn and Wring quote it."""
 TARIFFS: Final[Mapping[str, Tariff]] = {
-    "x86": Tariff("us-east-1, Linux, x86", 0.04048, 0.004445),
-    "arm": Tariff("us-east-1, Linux, ARM", 0.03238, 0.00356),
+    "x86": Tariff(f"of {PRICED_ON} in us-east-1 on Linux and x86", 0.04048, 0.004445),
+    "arm": Tariff(f"of {PRICED_ON} in us-east-1 on Linux and ARM", 0.03238, 0.00356),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from controller.core.words import format_count, format_span
 from controller.simulate.exploration import Finding
 from controller.simulate.measures import Row
+from controller.simulate.prices import Tariff
 from controller.simulate.tasks import Workers
 
 SHARE_OF_ALL = 0.9999
@@ -78,12 +79,13 @@ def draw_polls(row: Row) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in shares)
 
 
-def say_assumptions(workers: Workers, seed: int) -> str:
+def say_assumptions(workers: Workers, tariff: Tariff, seed: int) -> str:
     """Say in a sentence what no arrivals tell."""
     takes = "takes one" if workers.takes_one else "drains"
     return (
         f"assumed: work {workers.work}, a worker {takes}, starts {workers.start}, last poll "
-        f"{format_span(workers.last_poll)}, counts up to {format_span(workers.stale)} old, seed {seed}"
+        f"{format_span(workers.last_poll)}, counts up to {format_span(workers.stale)} old, prices {tariff.name}, "
+        f"seed {seed}"
     )
 
 
