@@ -15,6 +15,10 @@ from typing import Any, NamedTuple
 from controller.simulate.traces import TraceError, parse_time, require_few, spread_out
 from controller.simulate.world import Arrival
 
+TRUSTED = 120.0
+"""Seconds for which two looks tell what was in flight between them. A log has the decisions that tell something new,
+and what is in flight at both ends of an hour says nothing of the hour."""
+
 
 class Count(NamedTuple):
     """What a queue was seen to hold."""
@@ -48,7 +52,8 @@ def infer_arrivals(counts: Iterable[Count], work: float) -> list[Arrival]:
     steps: list[tuple[float, int]] = []
     for before, after in pairwise(looks):
         more = after.visible + after.in_flight - before.visible - before.in_flight
-        done = (before.in_flight + after.in_flight) / 2 * (after.at - before.at) / work if work else 0.0
+        known_for = min(after.at - before.at, TRUSTED)
+        done = (before.in_flight + after.in_flight) / 2 * known_for / work if work else 0.0
         owed += more + done
         came = max(0, round(owed))
         owed -= came

@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 from click.testing import CliRunner, Result
+from moto import mock_aws
 
 from controller.cli.simulate import command as simulate
 from tests.cli.answering import serving
@@ -175,6 +178,23 @@ def test_what_prometheus_has_is_simulated(directory: Path) -> None:
     with serving(200, json.dumps({"data": {"result": result}}).encode()) as url:
         row = json.loads(run("--prometheus", url, "--alone", "--json").stdout)["rows"][0]
     assert (0, True) == (row["left"], row["containers"] > 0)
+
+
+def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent arrives, and its work is told by Little's law: three in flight while three a minute were done."""
+    for name, value in (("ACCESS_KEY_ID", "any"), ("SECRET_ACCESS_KEY", "any"), ("DEFAULT_REGION", "us-east-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    dimensions = [{"Name": "QueueName", "Value": "content-ingest"}]
+    metrics = ("NumberOfMessagesSent", "NumberOfMessagesDeleted", "ApproximateNumberOfMessagesNotVisible")
+    with mock_aws():
+        client = boto3.client("cloudwatch")
+        for minute in range(20, 30):
+            at = datetime.now(UTC) - timedelta(minutes=minute)
+            data = [{"MetricName": metric, "Dimensions": dimensions, "Value": 3, "Timestamp": at} for metric in metrics]
+            client.put_metric_data(Namespace="AWS/SQS", MetricData=data)
+        result = run("--cloudwatch", "1h", "--alone")
+    assert "30 messages in" in result.stdout, result.output
+    assert "work exp(1m)" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def test_what_was_done_meanwhile_has_come_as_well() -> None:
     assert 15 + 60 == sum(arrival.messages for arrival in arrivals)
 
 
+def test_looks_far_apart_tell_little_of_the_time_between() -> None:
+    """Five in flight before an hour and none after it are two minutes' work, and not an hour's."""
+    arrivals = infer_arrivals([Count(0, 0, 5), Count(3600, 5, 0)], 60)
+    assert 5 + 5 == sum(arrival.messages for arrival in arrivals)
+
+
 def test_a_count_that_falls_brings_nothing() -> None:
     """And is not owed for ever by those who come later."""
     arrivals = infer_arrivals([Count(0, 100, 0), Count(10, 0, 0), Count(20, 30, 0)], 60)
