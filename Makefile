@@ -63,9 +63,13 @@ bench: setup ## Measure requests, CPU and memory; prints, asserts nothing
 bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints, asserts nothing
 	$(BIN)/python -m tests.bench_scale $(ARGS)
 
+.PHONY: fidelity
+fidelity: setup ## Run the sandbox beside its simulation, about six minutes; prints, asserts nothing (ARGS="--short")
+	$(BIN)/python -m tests.fidelity $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the dependencies again and write locks/ (needs uv)
-	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --group dev --group build"; do \
+	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --extra simulate --group dev --group build"; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    pyproject.toml $${lock#*:} --output-file locks/$${lock%%:*}.txt || exit 1; \
 	done

@@ -61,6 +61,8 @@ def test_the_layers_hold() -> None:
         pytest.param("core.decision.limits", "time", id="core impure"),
         pytest.param("daemon.schedule", "time", id="a clock of its own"),
         pytest.param("sandbox.run", "controller.aws.errors", id="sandbox"),
+        pytest.param("simulate.run", "controller.scaling.fleet", id="simulation"),
+        pytest.param("simulate.world", "controller.simulate.controlled", id="world"),
         pytest.param("scaling.reconcile", "boto3", id="boto3"),
         pytest.param("telemetry.log", "botocore", id="botocore"),
     ],

@@ -85,6 +85,7 @@ class Cycle:
         self.state = ScalerState() if remembered is None else remembered
         # Which signs a daemon that has read its history has heeded since, nobody else can tell.
         self._heeds_signs = not self.state.history_read
+        self._spec: ScalerSpec | None = None
         self._cluster: ClusterReader | None = None
         self._families: tuple[str, ...] = ()
 
@@ -129,7 +130,7 @@ class Cycle:
     def _observe(self, aim: Aim, began_after: float) -> Observation:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         spec, cluster = aim.spec, aim.cluster
-        self._notice_move(cluster, families_of(spec))
+        self._notice_move(spec, cluster)
         seen = observe(spec, aim.queue, cluster, began_after)
         if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
             seen = recall(spec, seen, cluster)
@@ -137,24 +138,28 @@ class Cycle:
         if self.state.history_read and self._heeds_signs:
             # Not before: signs are heeded in the order of their times, and the history's are older.
             signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
-            self.state = replace(
-                self.state,
-                breaker=heed(self.state.breaker, signs, spec.policy.breaker.after),
-                scarcity=note_capacity(self.state.scarcity, of_capacity),
-            )
+            if signs or of_capacity:
+                self.state = replace(
+                    self.state,
+                    breaker=heed(self.state.breaker, signs, spec.policy.breaker.after),
+                    scarcity=note_capacity(self.state.scarcity, of_capacity),
+                )
         return seen
 
-    def _notice_move(self, cluster: ClusterReader, families: tuple[str, ...]) -> None:
+    def _notice_move(self, spec: ScalerSpec, cluster: ClusterReader) -> None:
         """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
 
         A row of bad ends is one of tasks of the same family: those of the one before tell nothing of another.
         """
+        if spec is self._spec and cluster is self._cluster:
+            return
+        families = families_of(spec)
         if self._cluster is not None:
             if cluster is not self._cluster or not set(families) <= set(self._families):
                 self.state = replace(self.state, history_read=False)
             if families[0] != self._families[0]:
                 self.state = replace(self.state, breaker=CLOSED)
-        self._cluster, self._families = cluster, families
+        self._spec, self._cluster, self._families = spec, cluster, families
 
     def remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
         """Take in how a launch went: its cooldown counts if it started something, a doubt until it is settled."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 from click.testing import CliRunner, Result
@@ -10,8 +12,9 @@ from click.testing import CliRunner, Result
 from controller.cli import main
 
 
-def answered(status: int | None, body: bytes, *arguments: str, columns: int = 80) -> Result:
-    """Run ``ecsq status`` against a server that answers so; without a status it says the body and nothing of HTTP."""
+@contextmanager
+def serving(status: int | None, body: bytes) -> Iterator[str]:
+    """Answer one request so, and give the address; without a status say the body and nothing of HTTP."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -28,7 +31,11 @@ def answered(status: int | None, body: bytes, *arguments: str, columns: int = 80
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.handle_request)
         thread.start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        result = CliRunner(env={"COLUMNS": str(columns)}).invoke(main, ["status", url, *arguments])
+        yield f"http://127.0.0.1:{server.server_port}"
         thread.join()
-    return result
+
+
+def answered(status: int | None, body: bytes, *arguments: str, columns: int = 80) -> Result:
+    """Run ``ecsq status`` against a server that answers so; without a status it says the body and nothing of HTTP."""
+    with serving(status, body) as url:
+        return CliRunner(env={"COLUMNS": str(columns)}).invoke(main, ["status", url, *arguments])

@@ -1,0 +1,151 @@
+"""Where ``ecsq simulate`` takes its arrivals from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import click
+
+from controller.cli.daemon_status import base_url, fetch_status
+from controller.clock import machine_clock
+from controller.config import ControllerSpec, ScalerSpec
+from controller.config.durations import parse_argument
+from controller.core.words import DAY
+from controller.simulate.counts import (
+    Count,
+    Metered,
+    estimate_work,
+    infer_arrivals,
+    read_log,
+    read_prometheus,
+    read_status,
+    spread_metered,
+)
+from controller.simulate.draws import Draw, Kind
+from controller.simulate.shapes import Period, draw_shapes
+from controller.simulate.traces import TraceError, read_trace
+from controller.simulate.world import Arrival
+
+MONDAY = 1_767_571_200.0
+"""2026-01-05 00:00 UTC, at which drawn arrivals begin: the same text and seed give the same run at any time."""
+POINTS = 10_000
+"""Points that are asked of Prometheus, which gives 11,000 at most."""
+TIMEOUT = 30.0
+"""Seconds that Prometheus has for its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the command line says of arrivals."""
+
+    kind: str
+    """file, arrivals, log, status, prometheus or cloudwatch."""
+    value: str
+    lasts: float
+    """How long drawn arrivals come, and how far back Prometheus is asked, seconds."""
+    spread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a source has told."""
+
+    arrivals: Sequence[Arrival]
+    since: float
+    until: float
+    work: Draw
+    """How long messages take: as given, else as the source tells it, else the default."""
+
+
+def parse_period(text: str) -> float:
+    """Return the seconds of a period: a duration, or days as in ``7d``. Raises ValueError."""
+    days = re.fullmatch(r"([0-9]{1,3})d", text)
+    seconds = int(days[1]) * DAY if days else parse_argument(text)
+    if not seconds:
+        raise ValueError("must be more than 0 seconds")
+    return seconds
+
+
+def read_arrivals(
+    source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw, seed: int
+) -> Told:
+    """Return the arrivals of a source. Raises click.ClickException, which says what is wrong with it."""
+    try:
+        told = _read(source, spec, scaler, work, default, seed)
+    except TraceError as error:
+        raise click.ClickException("\n".join(error.problems)) from error
+    if not told.arrivals:
+        raise click.ClickException(f"--{source.kind} {source.value}: no message arrives in that time")
+    return told
+
+
+def _read(
+    source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw, seed: int
+) -> Told:
+    if source.kind == "file":
+        arrivals = read_trace(Path(source.value), spread=source.spread)
+        return Told(arrivals, *_span(arrivals), work or default)
+    if source.kind == "arrivals":
+        period = Period(MONDAY, MONDAY + source.lasts)
+        try:
+            return Told(draw_shapes(source.value, period, seed), period.since, period.until, work or default)
+        except ValueError as error:
+            raise click.ClickException(f"--arrivals: {error}") from error
+    if source.kind == "cloudwatch":
+        return _read_cloudwatch(source, spec, scaler, work, default)
+    readers: dict[str, Callable[[], list[Count]]] = {
+        "log": lambda: read_log(Path(source.value), scaler.name),
+        "status": lambda: read_status(fetch_status(source.value), scaler.name),
+        "prometheus": lambda: _query_prometheus(source, scaler.name),
+    }
+    counts = readers[source.kind]()
+    work = work or default
+    return Told(infer_arrivals(counts, work.mean), min(counts).at, max(counts).at, work)
+
+
+def _span(arrivals: Sequence[Arrival]) -> tuple[float, float]:
+    return (arrivals[0].at, arrivals[-1].at) if arrivals else (0.0, 0.0)
+
+
+def _read_cloudwatch(
+    source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw
+) -> Told:
+    from controller.aws.cloudwatch import read_history  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.errors import AwsError  # noqa: PLC0415
+
+    now = machine_clock(Event()).now()
+    since = now - parse_period(source.value)
+    try:
+        history = read_history(spec.aws, scaler.queue, since, now, now)
+    except AwsError as error:
+        raise click.ClickException(str(error)) from error
+    sent, deleted, in_flight = history.values.values()
+    moments = sorted({*sent, *deleted, *in_flight})
+    metered = [Metered(at, sent.get(at, 0.0), deleted.get(at, 0.0), in_flight.get(at, 0.0)) for at in moments]
+    estimate = estimate_work(metered, history.period)
+    drawn = work or (default if estimate is None else Draw(Kind.EXPONENTIAL, estimate))
+    return Told(spread_metered(metered, history.period), since, now, drawn)
+
+
+def _query_prometheus(source: Source, scaler: str) -> list[Count]:
+    now = machine_clock(Event()).now()
+    wanted = f'max by (state) (ecsq_queue_messages{{scaler="{scaler}",state=~"visible|in_flight"}})'
+    step = max(15, round(source.lasts / POINTS))
+    query = {"query": wanted, "start": f"{now - source.lasts:.0f}", "end": f"{now:.0f}", "step": step}
+    url = f"{base_url(source.value)}/api/v1/query_range?{urlencode(query)}"
+    try:
+        with urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 - base_url lets through HTTP alone
+            document: Any = json.load(answer)
+    except (URLError, OSError, ValueError) as error:
+        why = " ".join(str(getattr(error, "reason", error)).split())
+        raise click.ClickException(f"Prometheus does not answer at {base_url(source.value)}: {why}") from error
+    return read_prometheus(document)

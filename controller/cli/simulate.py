@@ -1,0 +1,195 @@
+"""``ecsq simulate``: what a configuration will do, and what others would, before it does it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller.cli.arrivals import Source, read_arrivals
+from controller.cli.options import config_option
+from controller.cli.output import say, say_json
+from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
+from controller.cli.simulation import Answer, Asked, answer
+from controller.config import ConfigError, Loaded, ScalerSpec, load
+from controller.core.words import format_count, format_span
+from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
+from controller.simulate.draws import Draw, parse_draw
+from controller.simulate.expectations import find_broken
+from controller.simulate.measures import Terms
+from controller.simulate.prices import TARIFFS, find_spot_share
+from controller.simulate.run import Scenario
+from controller.simulate.tables import (
+    draw_findings,
+    draw_markdown,
+    draw_polls,
+    draw_table,
+    say_assumptions,
+    to_plain,
+)
+from controller.simulate.tasks import Workers
+
+OPTIONAL = frozenset({"numpy", "scipy", "matplotlib"})
+"""The packages that the simulation needs and the daemon does not."""
+SOURCES = ("file", "arrivals", "log", "status", "prometheus", "cloudwatch")
+DEFAULT_GOAL = 300.0
+"""Seconds, for a scaler that has none of its own."""
+
+
+@click.command("simulate")
+@config_option
+@simulation_options
+def command(**options: Any) -> None:
+    """Simulate a scaler on past or drawn arrivals: waits, containers and dollars, beside what others would do.
+
+    The decisions are those of the daemon's own rules, in a world of virtual time. AWS is asked nothing, but with
+    --cloudwatch for the queue's metrics. Exactly one of --file, --arrivals, --log, --status, --prometheus and
+    --cloudwatch says what arrives. What is assumed of it all is in docs/simulating.md.
+    """
+    loaded = _load(options["config"])
+    scaler = _choose(loaded, options["scaler"])
+    asked = _ask(loaded, scaler, options)
+    try:
+        found = answer(asked)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in OPTIONAL:
+            raise
+        raise click.ClickException(
+            f"the simulation needs {missing}, which is not installed: "
+            "python -m pip install 'ecs-queue-controller[simulate]'; --alone does without"
+        ) from error
+    _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
+    _judge(found, options["expect"])
+
+
+def _load(path: Path) -> Loaded:
+    try:
+        return load(path)
+    except ConfigError as error:
+        say(map(str, error.problems), err=True)
+        raise SystemExit(1) from error
+
+
+def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
+    scalers = loaded.spec.scalers
+    chosen = [each for each in scalers if name in {None, each.name}]
+    if len(chosen) == 1:
+        return chosen[0]
+    known = ", ".join(each.name for each in scalers)
+    if name is None:
+        raise click.UsageError(f"{loaded.path} has {len(scalers)} scalers: choose one with --scaler, of {known}")
+    raise click.ClickException(f"{loaded.path}: there is no scaler {name!r}; there are: {known}")
+
+
+def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
+    given = [name for name in SOURCES if options[name] is not None]
+    if len(given) != 1:
+        raise click.UsageError(f"say with one of {', '.join(f'--{name}' for name in SOURCES)} what arrives")
+    if options["alone"] and (options["against"] or options["explore"] or options["vary"]):
+        raise click.UsageError("--alone has nothing beside it: leave out --against, --explore and --vary")
+    source = Source(given[0], options[given[0]], options["lasts"], options["spread"])
+    try:
+        told = read_arrivals(source, loaded.spec, scaler, options["work"], _default_work(scaler), options["seed"])
+    except ValueError as error:
+        raise click.UsageError(f"--{source.kind}: {error}") from error
+    workers = Workers(
+        work=told.work,
+        takes_one=options["worker"] == "one",
+        start=options["start"],
+        last_poll=options["last_poll"],
+        stale=options["stale"],
+    )
+    return Asked(
+        loaded=loaded,
+        scaler=scaler,
+        scenario=Scenario(told.arrivals, workers, options["seed"], told.since, told.until, options["size"]),
+        terms=_find_terms(scaler, options),
+        target=options["target"],
+        against=_read_others(options["against"], scaler.name),
+        is_alone=options["alone"],
+        explores=options["explore"],
+        varied=dict(options["vary"]),
+        html=options["html"],
+        png=options["png"],
+        processes=options["processes"] or os.cpu_count() or 1,
+    )
+
+
+def _read_others(paths: Sequence[Path], scaler: str) -> dict[str, ScalerSpec]:
+    """Return the scalers to compare with by the names of their rows: their files', short where that is enough."""
+    others: dict[str, ScalerSpec] = {}
+    for path in paths:
+        is_taken = path.stem in {*others, THIS, BOUND, *NEIGHBOURS}
+        others[str(path) if is_taken else path.stem] = _find_same(_load(path), scaler)
+    return others
+
+
+def _find_same(other: Loaded, name: str) -> ScalerSpec:
+    for scaler in other.spec.scalers:
+        if scaler.name == name or len(other.spec.scalers) == 1:
+            return scaler
+    raise click.ClickException(f"{other.path}: there is no scaler {name!r} to compare with")
+
+
+def _default_work(scaler: ScalerSpec) -> Draw:
+    seconds = getattr(scaler.policy.demand, "seconds_per_message", None)
+    return parse_draw(DEFAULT_WORK if not seconds else f"exp({max(1, round(seconds))}s)")
+
+
+def _find_terms(scaler: ScalerSpec, options: Mapping[str, Any]) -> Terms:
+    # However the strategy calls its goal.
+    own = [getattr(scaler.policy.demand, each.name) for each in fields(scaler.policy.demand) if "within" in each.name]
+    tariff = TARIFFS[options["arch"]]
+    if options["price"]:
+        tariff = replace(tariff, name="as given", vcpu=options["price"][0], gb=options["price"][1])
+    return Terms(
+        options["goal"] or next(iter(own), DEFAULT_GOAL), options["size"], tariff, find_spot_share(scaler.task.run_task)
+    )
+
+
+def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None:
+    if as_json:
+        explored = {"explored": [each.row.to_plain() for each in found.findings]} if found.findings else {}
+        say_json({**to_plain(found.rows, found.verdict), **explored})
+        return
+    scenario, workers = asked.scenario, asked.scenario.workers
+    lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows)
+    messages = sum(arrival.messages for arrival in scenario.arrivals)
+    say(
+        [
+            f"scaler {asked.scaler.name}: {format_count(messages, 'message')} in {format_span(found.lasted)}",
+            say_assumptions(workers, asked.terms.tariff, scenario.seed),
+            "",
+            *lines,
+            "",
+            f"polls of this: {draw_polls(found.rows[0])}",
+            "",
+            found.verdict,
+        ]
+    )
+    if found.findings or found.idle:
+        say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle), "text", is_fenced=markdown)])
+    if found.diff:
+        say(["", *_fence(found.diff, "diff", is_fenced=markdown)])
+
+
+def _fence(lines: Sequence[str], language: str, *, is_fenced: bool) -> Sequence[str]:
+    return [f"```{language}", *lines, "```"] if is_fenced else lines
+
+
+def _judge(found: Answer, expectations: Sequence[Any]) -> None:
+    """End with 1 if a promise is broken, and say which one and by how much."""
+    rows = {row.name: row for row in found.rows}
+    try:
+        broken = [line for each in expectations if (line := find_broken(each, rows, THIS)) is not None]
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    say((f"broken: {line}" for line in broken), err=True)
+    if broken:
+        sys.exit(1)

@@ -1,0 +1,115 @@
+"""Comparison: one scenario under many ways to decide, a process each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+
+from controller.config import ScalerSpec
+from controller.simulate.measures import Row, Terms, measure
+from controller.simulate.neighbours import (
+    Rule,
+    Ruled,
+    ScaledJob,
+    fill_up,
+    find_target,
+    one_each,
+    scale_accurate,
+    scale_default,
+    scale_eager,
+    scheduled,
+)
+from controller.simulate.outcome import Account, SimulatedRun
+from controller.simulate.run import Decider, Scenario, run, simulate
+from controller.simulate.tasks import Workers
+from controller.simulate.tracking import Service, never_exiting
+from controller.simulate.world import World
+
+THIS, BOUND = "this", "bound"
+"""The names of this configuration's row, and of the bound's."""
+LAMBDA_EVERY, KEDA_EVERY, BATCH_EVERY, EVENT_EVERY = 600.0, 30.0, 10.0, 5.0
+"""Seconds between two looks."""
+
+NEIGHBOURS = ("lambda", "keda-default", "keda-accurate", "keda-eager", "ecs", "pipes", "batch", "one-task")
+"""The neighbours in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to decide: a configuration, or a neighbour with the numbers of one."""
+
+    name: str
+    spec: ScalerSpec
+    neighbour: str | None = None
+    """One of NEIGHBOURS; None: our controller."""
+    target: int | None = None
+    """The messages for each task of a neighbour's; None: the scaler's own."""
+    budget: int | None = None
+
+    @property
+    def most(self) -> int | None:
+        """Its maximum of containers; None: it has none."""
+        return None if self.neighbour in {"lambda", "pipes"} else self.spec.policy.max_containers
+
+
+def simulate_candidate(candidate: Candidate, scenario: Scenario) -> SimulatedRun:
+    """Return what becomes of a scenario."""
+    if candidate.neighbour is None:
+        return simulate(candidate.spec, scenario, budget=candidate.budget)
+    workers, build = _describe_neighbour(candidate, scenario)
+    scenario = replace(scenario, workers=workers)
+    world, account = scenario.build_world(), Account()
+    return run(world, build(world, account, scenario.seed), account, scenario.until)
+
+
+def compare(
+    candidates: Sequence[Candidate], scenario: Scenario, terms: Terms, processes: int
+) -> Iterator[tuple[str, Row, SimulatedRun | None]]:
+    """Yield each candidate's name and row as it is done, in any order, from so many processes; of THIS also the run."""
+    if processes <= 1 or len(candidates) == 1:
+        yield from (_judge(candidate, scenario, terms) for candidate in candidates)
+        return
+    # Fork would copy the threads' locks of whoever calls; what is handed over is small beside the work.
+    with ProcessPoolExecutor(min(processes, len(candidates)), get_context("spawn")) as pool:
+        pending = [pool.submit(_judge, candidate, scenario, terms) for candidate in candidates]
+        yield from (done.result() for done in as_completed(pending))
+
+
+def _judge(candidate: Candidate, scenario: Scenario, terms: Terms) -> tuple[str, Row, SimulatedRun | None]:
+    done = simulate_candidate(candidate, scenario)
+    row = measure(candidate.name, done, terms, candidate.most)
+    return candidate.name, row, done if candidate.name == THIS else None
+
+
+Build = Callable[[World, Account, int], Decider]
+
+
+def _describe_neighbour(candidate: Candidate, scenario: Scenario) -> tuple[Workers, Build]:
+    """Return the workers that a neighbour's tasks have, and what builds its decider."""
+    spec, workers = candidate.spec, scenario.workers
+    most, least = spec.policy.max_containers, spec.policy.min_containers
+    target = find_target(spec, candidate.target)
+    jobs: Mapping[str, ScaledJob] = {
+        "keda-default": ScaledJob(scale_default, target, most, least),
+        "keda-accurate": ScaledJob(scale_accurate, target, most, least, counts_in_flight=False),
+        "keda-eager": ScaledJob(scale_eager, target, most, least),
+    }
+    if candidate.neighbour is not None and candidate.neighbour in jobs:
+        return workers, partial(_rule, jobs[candidate.neighbour], KEDA_EVERY, woken=False)
+    if candidate.neighbour == "ecs":
+        return never_exiting(workers), lambda world, account, seed: Service(
+            world, account, seed, target, (max(1, least), most)
+        )
+    if candidate.neighbour == "lambda":
+        return workers, partial(_rule, scheduled, LAMBDA_EVERY, woken=False)
+    if candidate.neighbour == "batch":
+        return one_each(workers), partial(_rule, fill_up(most), BATCH_EVERY, woken=False)
+    cap = None if candidate.neighbour == "pipes" else most
+    return one_each(workers), partial(_rule, fill_up(cap), EVENT_EVERY, woken=True)
+
+
+def _rule(rule: Rule, every: float, world: World, account: Account, seed: int, *, woken: bool) -> Decider:
+    return Ruled(world, account, seed, rule, every, is_woken=woken)

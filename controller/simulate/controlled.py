@@ -1,0 +1,111 @@
+"""Controlled: the world with our controller in it, whose every decision the daemon's own cycle takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil, inf
+
+from controller.config import ScalerSpec
+from controller.core.copies.packing import pack
+from controller.core.decision.budget import BudgetUse
+from controller.core.decision.model import Decision, Outcome
+from controller.core.decision.rest import rests
+from controller.core.decision.slots import spread
+from controller.core.record import LaunchResult
+from controller.scaling.cycle import Aim, BudgetOfAll, Cycle
+from controller.simulate.outcome import Account, Poll
+from controller.simulate.prices import Shape
+from controller.simulate.sight import SeenQueue, SeenTasks
+from controller.simulate.world import World
+
+Watch = Callable[[Decision], None]
+"""Is told every decision as the cycle has taken it."""
+
+
+class BudgetOfOne:
+    """The budget of a scaler that shares it with nobody; None is no limit."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._held = 0
+
+    def report(self, _scaler: str, held: int) -> None:
+        """Take down how many containers the scaler has."""
+        self._held = held
+
+    def grant(self, _scaler: str, wanted: int | None, _now: float) -> int:
+        """Return the part of ``wanted`` containers that may be launched."""
+        if not wanted or self._limit is None:
+            return wanted or 0
+        return max(0, min(wanted, self._limit - self._held))
+
+    def find_refusal(self, _scaler: str) -> BudgetUse | None:
+        """Return who else holds the budget: nobody does."""
+        return None
+
+    def book(self, _scaler: str, _containers: int, _now: float) -> None:
+        """Do nothing: what a launch has started is reported before the next is granted."""
+
+
+class Controlled:
+    """One scaler of our controller: polls, looks again when a window opens, and launches."""
+
+    watch: Watch | None = None
+    """Is told every decision."""
+    skips_quiet = True
+    """Whether polls are left out that would come to the same hold as the one before."""
+
+    def __init__(
+        self,
+        spec: ScalerSpec,
+        shape: Shape,
+        world: World,
+        account: Account,
+        seed: int,
+        budget: BudgetOfAll,
+    ) -> None:
+        self._spec = spec
+        self._world = world
+        self._account = account
+        self._shape = shape
+        self._tasks = SeenTasks(world, spec.name)
+        self._aim = Aim(spec, SeenQueue(world, seed), self._tasks)
+        self._cycle = Cycle(budget, lambda: world.now)
+        self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
+        self._next_poll: float | None = None
+        """None: it has not polled yet."""
+
+    def look(self) -> float:
+        """Take one turn at the world's time, and return when to take the next; inf: never."""
+        turn = self._cycle.run(self._aim, self._launch)
+        decision = turn.decision
+        self._account.enter(Poll.of(decision))
+        if self.watch is not None:
+            self.watch(decision)
+        interval = self._spec.policy.poll_interval
+        if self._next_poll is None:
+            self._next_poll = self.first_look
+        if self._world.now >= self._next_poll:
+            self._next_poll = self._find_next_poll(decision, self._next_poll + interval, interval)
+        again = decision.look_again_at
+        return self._next_poll if again is None else max(self._world.now, min(again, self._next_poll))
+
+    def _find_next_poll(self, decision: Decision, following: float, interval: float) -> float:
+        """Return the next poll that may come to another hold: the daemon leaves out the rest of a quiet queue's too."""
+        world, name = self._world, self._spec.name
+        if decision.queue is None or not (self.skips_quiet and world.is_quiet) or not self._tasks.is_idle(name):
+            return following
+        if not rests(self._spec.policy, self._cycle.state, decision, decision.queue):
+            return following
+        if world.next_arrival == inf:
+            return inf
+        quiet = max(0, ceil((world.next_arrival - following) / interval))
+        self._account.count_rests(decision, quiet)
+        return following + quiet * interval
+
+    def _launch(self, spec: ScalerSpec, decision: Decision) -> LaunchResult:
+        plan = pack(decision.launch, spec.packing, self._shape.most, self._shape.price_rounding)
+        tasks = [self._world.launch(call.containers) for call in plan.calls for _ in range(call.count)]
+        self._tasks.enter(tasks)
+        self._account.enter_launch(decision.at, plan)
+        return LaunchResult(Outcome.LAUNCHED, plan, tuple(task.arn for task in tasks), plan.containers)

@@ -1,0 +1,145 @@
+"""Counts: arrivals from what somebody has seen of a queue: a daemon's log, its ``/status``, Prometheus, CloudWatch.
+
+Counts tell what is there, not what has come. Between two looks as many have come as there are more of, and as many as
+have been done meanwhile; how many these are is in flight times the time between, over the time that a message takes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from controller.simulate.traces import TraceError, parse_time, require_few, spread_out
+from controller.simulate.world import Arrival
+
+TRUSTED = 120.0
+"""Seconds for which two looks tell what was in flight between them. A log has the decisions that tell something new,
+and what is in flight at both ends of an hour says nothing of the hour."""
+
+
+class Count(NamedTuple):
+    """What a queue was seen to hold."""
+
+    at: float
+    visible: float
+    in_flight: float
+
+
+class Metered(NamedTuple):
+    """What CloudWatch has counted in a period that begins ``at``."""
+
+    at: float
+    sent: float
+    deleted: float
+    in_flight: float
+    """On the average."""
+
+
+def infer_arrivals(counts: Iterable[Count], work: float) -> list[Arrival]:
+    """Return the arrivals that explain counts, if a message takes ``work`` seconds on the average.
+
+    What was there at the first look comes with it. Messages that came and were done between two looks, and were in
+    flight at neither, cannot be told. Raises TraceError for more messages than a simulation takes.
+    """
+    looks = sorted(counts)
+    if not looks:
+        return []
+    owed = 0.0
+    arrivals = [Arrival(looks[0].at, round(looks[0].visible + looks[0].in_flight))]
+    steps: list[tuple[float, int]] = []
+    for before, after in pairwise(looks):
+        more = after.visible + after.in_flight - before.visible - before.in_flight
+        known_for = min(after.at - before.at, TRUSTED)
+        done = (before.in_flight + after.in_flight) / 2 * known_for / work if work else 0.0
+        owed += more + done
+        came = max(0, round(owed))
+        owed -= came
+        # What was done sooner than the average is not owed by those who come later.
+        owed = max(owed, -1.0)
+        steps.append((before.at, came))
+    steps.append((looks[-1].at, 0))
+    require_few(sum(came for _, came in steps) + arrivals[0].messages, "the counts")
+    return [arrival for arrival in (*arrivals, *spread_out(steps, 0.0)) if arrival.messages]
+
+
+def read_log(path: Path, scaler: str) -> list[Count]:
+    """Return the counts of a scaler in a daemon's log of JSON lines; other lines are passed over. Raises TraceError."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            found = [count for line in lines if (count := _read_line(line, scaler)) is not None]
+    except OSError as error:
+        raise TraceError([f"{path}: cannot be read: {error.strerror}"]) from error
+    if not found:
+        raise TraceError(
+            [f"{path}: no decision of scaler {scaler} is in it: the daemon must log JSON (log.format: json)"]
+        )
+    return found
+
+
+def _read_line(line: str, scaler: str) -> Count | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("event") != "decision" or event.get("scaler") != scaler:
+        return None
+    return next(iter(_pick(event)), None)
+
+
+def read_status(status: Mapping[str, Any], scaler: str) -> list[Count]:
+    """Return the counts of a scaler's decisions in ``/status``. Raises TraceError when there are none."""
+    scalers = {each.get("name"): each for each in status.get("scalers", ())}
+    if scaler not in scalers:
+        known = ", ".join(sorted(name for name in scalers if name)) or "none"
+        raise TraceError([f"that daemon runs no scaler {scaler}; it runs: {known}"])
+    counts = [count for decision in scalers[scaler].get("decisions", ()) for count in _pick(decision)]
+    if not counts:
+        raise TraceError([f"that daemon has not seen the queue of scaler {scaler} yet"])
+    return counts
+
+
+def read_prometheus(answer: Mapping[str, Any]) -> list[Count]:
+    """Return the counts of a range query for ``ecsq_queue_messages`` of one scaler. Raises TraceError."""
+    try:
+        series = {each["metric"]["state"]: each["values"] for each in answer["data"]["result"]}
+        visible, in_flight = (
+            {float(at): float(value) for at, value in series.get(state, ())} for state in ("visible", "in_flight")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise TraceError(["what answers there is not Prometheus, or not with ecsq_queue_messages"]) from error
+    if not visible:
+        raise TraceError(["Prometheus has no ecsq_queue_messages of this scaler in that time"])
+    return [Count(at, waiting, in_flight.get(at, 0.0)) for at, waiting in sorted(visible.items())]
+
+
+def estimate_work(metered: Iterable[Metered], period: float) -> float | None:
+    """Return the seconds that a message takes, by Little's law: in flight times time, over what was deleted.
+
+    None: nothing was deleted.
+    """
+    meters = list(metered)
+    deleted = sum(each.deleted for each in meters)
+    return sum(each.in_flight for each in meters) * period / deleted if deleted else None
+
+
+def spread_metered(metered: Iterable[Metered], period: float) -> list[Arrival]:
+    """Return the arrivals of what was sent in each period, evenly over it; periods may be missing.
+
+    Raises TraceError for more messages than a simulation takes.
+    """
+    metered = sorted(metered)
+    require_few(sum(each.sent for each in metered), "CloudWatch")
+    return [
+        Arrival(each.at + period * (number + 0.5) / each.sent) for each in metered for number in range(round(each.sent))
+    ]
+
+
+def _pick(told: Mapping[str, Any]) -> Iterator[Count]:
+    at, visible, in_flight = told.get("at"), told.get("visible"), told.get("in_flight")
+    if isinstance(at, str):
+        at = parse_time(at)
+    if at is not None and visible is not None and in_flight is not None:
+        yield Count(float(at), float(visible), float(in_flight))

@@ -1,0 +1,160 @@
+"""Exploration: which key of a scaler to change. Each is tried at half and at double, or at values that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import inf
+from typing import Any
+
+from controller.config import ConfigError, Loaded, ScalerSpec, load
+from controller.core.decision.policy import Steps
+from controller.core.words import format_duration
+from controller.simulate.edits import edit
+from controller.simulate.measures import Row
+
+NUMBERS = frozenset({"hysteresis.dead_band"})
+"""Keys whose value is a plain number, and no duration, although it has a fraction."""
+WORSE = 2
+"""From this rank on a variant is worse."""
+SAME = 0.005
+"""What a wait may differ by, as a share of it, and count as equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A configuration with one key changed."""
+
+    key: str
+    """Dotted, within the scaler."""
+    value: str
+    """As it stands in the file."""
+    spec: ScalerSpec
+    text: str
+    """The file that it comes from."""
+    change: str
+    """The value as tables have it."""
+
+    @property
+    def name(self) -> str:
+        """How it is called in tables."""
+        return f"{self.key}: {self.change}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A variant, and what it does against the configuration as it is."""
+
+    variant: Variant
+    row: Row
+    is_frontier: bool
+    """Whether no other is both cheaper and quicker."""
+    is_better: bool
+    """Whether it costs no more and waits no longer, or waits less."""
+
+
+def list_variants(loaded: Loaded, text: str, spec: ScalerSpec, named: Mapping[str, Sequence[str]]) -> list[Variant]:
+    """Return every variant of a scaler that is a valid configuration: each key halved and doubled, and what is named.
+
+    ``text`` is the file as it was read. Raises ConfigError for a value that is named and invalid.
+    """
+    variants = [
+        variant
+        for key, values in _halve_and_double(spec)
+        if key not in named
+        for value, change in values
+        if (variant := _try(loaded, text, spec, (key, value, change))) is not None
+    ]
+    for key, values in named.items():
+        variants += [_make(loaded, text, spec, (key, value, value)) for value in values]
+    return [variant for variant in variants if variant.spec != spec]
+
+
+def judge(this: Row, tried: Sequence[tuple[Variant, Row]]) -> tuple[list[Finding], list[str]]:
+    """Return what was tried, the best first, and the keys that change nothing.
+
+    Best is what costs least among those that wait no longer; then what shortens the wait most for a dollar; then the
+    rest, by what they cost.
+    """
+    points = [this, *(row for _, row in tried)]
+    idle = {variant.key for variant, _ in tried} - {variant.key for variant, row in tried if not _is_same(this, row)}
+    found = [
+        Finding(variant, row, not any(_beats(other, row) for other in points), _rank(this, row)[0] < WORSE)
+        for variant, row in tried
+        if not _is_same(this, row)
+    ]
+    return sorted(found, key=lambda finding: _rank(this, finding.row)), sorted(idle)
+
+
+def _rank(this: Row, row: Row) -> tuple[int, float]:
+    wait, before = _wait(row), _wait(this)
+    dearer = row.dollars - this.dollars
+    if row.left > this.left or wait > before * (1 + SAME) or wait == inf:
+        return WORSE, row.dollars
+    return (0, dearer) if dearer <= 0 else (1, -(before - wait) / dearer)
+
+
+def _wait(row: Row) -> float:
+    wait = row.wait["p99"]
+    return inf if wait is None else wait
+
+
+def _beats(other: Row, row: Row) -> bool:
+    """Say whether another is as quick and as cheap, and better in one of them."""
+    pairs = ((_wait(other), _wait(row)), (other.dollars, row.dollars))
+    return all(theirs <= ours for theirs, ours in pairs) and any(theirs < ours for theirs, ours in pairs)
+
+
+def _is_same(this: Row, row: Row) -> bool:
+    return (this.wait, this.dollars, this.launches, this.polls) == (row.wait, row.dollars, row.launches, row.polls)
+
+
+def _halve_and_double(spec: ScalerSpec) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield each key that is a number with what to write for it at half and at double, and how to call that."""
+    policy, packing = spec.policy, spec.packing
+    if isinstance(policy.demand, Steps):
+        yield (
+            "demand.steps",
+            [(_scale_steps(policy.demand, factor), f"containers x {factor:g}") for factor in (0.5, 2.0)],
+        )
+    found: dict[str, Any] = {"poll_interval": policy.poll_interval}
+    found |= {name: getattr(policy, name) for name in ("min_containers", "max_containers")}
+    for group in ("demand", "hysteresis", "cooldown", "breaker"):
+        record = getattr(policy, group)
+        found |= {f"{group}.{each.name}": getattr(record, each.name) for each in fields(record)}
+    found |= {f"task.{name}": getattr(packing, name) for name in ("max_tasks_per_launch", "max_containers_per_task")}
+    for key, value in found.items():
+        if isinstance(value, int | float) and not isinstance(value, bool) and value:
+            written = dict.fromkeys(_write(key, value, factor) for factor in (0.5, 2.0))
+            yield key, [(each, each) for each in written]
+
+
+def _write(key: str, value: float, factor: float) -> str:
+    """Return a value times a factor as the file has it."""
+    if isinstance(value, int):
+        return str(max(1, round(value * factor)))
+    return f"{value * factor:g}" if key in NUMBERS else format_duration(value * factor)
+
+
+def _scale_steps(demand: Steps, factor: float) -> str:
+    """Return the steps with their containers scaled, each step still above the one before."""
+    steps, before = [], 0
+    for step in demand.steps:
+        before = max(before + 1, round(step.containers * factor))
+        steps.append(f"{{backlog: {step.backlog}, containers: {before}}}")
+    return f"[{', '.join(steps)}]"
+
+
+def _try(loaded: Loaded, text: str, spec: ScalerSpec, change: tuple[str, str, str]) -> Variant | None:
+    try:
+        return _make(loaded, text, spec, change)
+    except (ConfigError, ValueError):
+        # Beyond what the key allows: there is nothing to try.
+        return None
+
+
+def _make(loaded: Loaded, text: str, spec: ScalerSpec, change: tuple[str, str, str]) -> Variant:
+    """Return the variant of a key, what is written for it, and how that is called."""
+    key, value, name = change
+    edited = edit(text, spec.index, key, value)
+    return Variant(key, value, load(loaded.path, edited.encode()).spec.scalers[spec.index], edited, name)

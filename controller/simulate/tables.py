@@ -1,0 +1,148 @@
+"""Tables: the answer as text for a terminal, as Markdown for a pull request, and as plain data; and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from controller.core.words import format_count, format_span
+from controller.simulate.exploration import Finding
+from controller.simulate.measures import Row
+from controller.simulate.prices import Tariff
+from controller.simulate.tasks import Workers
+
+SHARE_OF_ALL = 0.9999
+"""From here on a share that is not whole would be shown as if it were."""
+FEW = 1e-9
+
+Cell = Callable[[Row], str]
+
+
+def _wait(name: str) -> Cell:
+    return lambda row: _or_dash(row.wait.get(name), format_span)
+
+
+def _or_dash(value: Any, write: Callable[[Any], str] = str) -> str:
+    return "-" if value is None else write(value)
+
+
+COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("wait p50", _wait("p50")),
+    ("p95", _wait("p95")),
+    ("p99", _wait("p99")),
+    ("max", _wait("max")),
+    ("late", lambda row: _or_dash(row.late_share, say_share)),
+    ("container-h", lambda row: f"{row.container_hours:.1f}"),
+    ("vCPU-h", lambda row: f"{row.vcpu_hours:.1f}"),
+    ("GB-h", lambda row: f"{row.gb_hours:.1f}"),
+    ("dollars", lambda row: f"{row.dollars:.2f}"),
+    ("containers", lambda row: _or_dash(row.containers)),
+    ("empty", lambda row: _or_dash(row.empty)),
+    ("killed", lambda row: _or_dash(row.killed)),
+    ("launches", lambda row: _or_dash(row.launches)),
+    ("calls", lambda row: _or_dash(row.run_task_calls)),
+    ("revisions", lambda row: _or_dash(row.revisions)),
+    ("peak", lambda row: _or_dash(row.peak)),
+    ("min at max", lambda row: _or_dash(row.minutes_at_max, lambda minutes: f"{minutes:.0f}")),
+)
+
+
+def draw_table(rows: Sequence[Row]) -> list[str]:
+    """Return the rows as lines of text, the columns lined up."""
+    cells = _fill(rows)
+    widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
+    lined_up = [
+        "  ".join(cell.ljust(width) if not index else cell.rjust(width) for index, (cell, width) in enumerate(pairs))
+        for pairs in (list(zip(line, widths, strict=True)) for line in cells)
+    ]
+    return [lined_up[0], "─" * len(lined_up[0]), *lined_up[1:]]
+
+
+def draw_markdown(rows: Sequence[Row]) -> list[str]:
+    """Return the rows as a table in Markdown."""
+    header, *lines = _fill(rows)
+    return [_bar(header), _bar(["---", *["--:"] * (len(header) - 1)]), *map(_bar, lines)]
+
+
+def _fill(rows: Sequence[Row]) -> list[list[str]]:
+    header = ["", *(name for name, _ in COLUMNS)]
+    return [header, *([row.name, *(cell(row) for _, cell in COLUMNS)] for row in rows)]
+
+
+def _bar(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def draw_polls(row: Row) -> str:
+    """Return a row's polls by reason, in one line."""
+    shares = sorted(row.polls.items(), key=lambda item: -item[1])
+    return ", ".join(f"{reason} {count}" for reason, count in shares)
+
+
+def say_assumptions(workers: Workers, tariff: Tariff, seed: int) -> str:
+    """Say in a sentence what no arrivals tell."""
+    takes = "takes one" if workers.takes_one else "drains"
+    return (
+        f"assumed: work {workers.work}, a worker {takes}, starts {workers.start}, last poll "
+        f"{format_span(workers.last_poll)}, counts up to {format_span(workers.stale)} old, prices {tariff.name}, "
+        f"seed {seed}"
+    )
+
+
+def say_share(share: float) -> str:
+    """Return a share in percent, and never a whole one that is not."""
+    if FEW < share < 1 - SHARE_OF_ALL:
+        return "<0.01 %"
+    if SHARE_OF_ALL < share < 1 - FEW:
+        return ">99.99 %"
+    return f"{share * 100:.2f} %" if 0 < share < 1 else f"{share * 100:.0f} %"
+
+
+def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | None) -> str:
+    """Say in words what this configuration does, and what would do better."""
+    if this.late_share is None:
+        return "No message has come."
+    if not this.containers:
+        return f"Nothing is launched: {format_count(this.left, 'message')} would never be taken."
+    kept = say_share(1 - this.late_share)
+    said = f"The goal of {format_span(goal)} is kept for {'all' if not this.late_share else kept + ' of'} messages"
+    if this.left:
+        said += f", and {format_count(this.left, 'message')} would never be taken"
+    if remedy is not None:
+        said += f"; {_say_remedy(this, remedy)}"
+    said += "."
+    if bound is not None and this.container_hours > 0:
+        share = bound.container_hours / this.container_hours
+        said += f" Nobody can wait so little with less than {share * 100:.0f} % of its container-hours."
+    if this.empty and this.containers:
+        said += f" {say_share(this.empty / this.containers)} of its containers found nothing to do."
+    return said
+
+
+def _say_remedy(this: Row, remedy: Finding) -> str:
+    row = remedy.row
+    share = "all" if not row.late_share else say_share(1 - row.late_share)
+    more = row.dollars / this.dollars - 1 if this.dollars else 0.0
+    price = f"for {abs(more) * 100:.0f} % {'more' if more >= 0 else 'less'}"
+    return f"`{remedy.variant.name}` would keep it for {share}, {price}"
+
+
+def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str]) -> list[str]:
+    """Return what was explored as lines of text, the best first; * is on the frontier of cost against p99."""
+    cells = [["", "key", "wait p99", "late", "dollars", "against this"]]
+    for each in findings:
+        row = each.row
+        more = (row.dollars / this.dollars - 1) * 100 if this.dollars else 0.0
+        late = _or_dash(row.late_share, say_share)
+        wait = _or_dash(row.wait["p99"], format_span)
+        cells.append(
+            ["*" if each.is_frontier else "", each.variant.name, wait, late, f"{row.dollars:.2f}", f"{more:+.1f} %"]
+        )
+    widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return [*lines, "", f"change nothing here: {', '.join(idle)}"] if idle else lines
+
+
+def to_plain(rows: Sequence[Row], verdict: str) -> dict[str, Any]:
+    """Return the answer as plain data: seconds, dollars and numbers."""
+    return {"rows": [row.to_plain() for row in rows], "verdict": verdict}

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from moto import mock_aws
+
+from controller.cli.simulate import command as simulate
+from tests.cli.answering import serving
+from tests.config.files import LEAST
+
+BURST = ("--arrivals", "burst 40 every 30m", "--for", "1h")
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a directory with the least configuration that there is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ECSQ_CONFIG", raising=False)
+    (tmp_path / "config.yaml").write_text(LEAST)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(simulate, arguments)
+
+
+def test_json_has_a_row_for_each(directory: Path) -> None:
+    """This first, then the others, and the bound; seconds and plain numbers."""
+    result = run(*BURST, "--json")
+    document = json.loads(result.stdout)
+    rows = {row["name"]: row for row in document["rows"]}
+    assert [
+        "this",
+        "lambda",
+        "keda-default",
+        "keda-accurate",
+        "keda-eager",
+        "ecs",
+        "pipes",
+        "batch",
+        "one-task",
+        "bound",
+    ] == [*rows]
+    this = rows["this"]
+    assert 0 < this["wait"]["p50"] <= this["wait"]["p95"] <= this["wait"]["p99"] <= this["wait"]["max"]
+    assert {"late_share", "container_hours", "dollars", "empty", "killed", "containers", "launches", "run_task_calls",
+            "revisions", "peak", "polls"} <= set(this)  # fmt: skip
+    assert rows["bound"]["container_hours"] <= this["container_hours"]
+    assert "messages" in document["verdict"]
+
+
+def test_text_and_markdown(directory: Path) -> None:
+    """The table, the assumptions and the verdict, lined up or for a pull request."""
+    text, markdown = run(*BURST).stdout, run(*BURST, "--markdown").stdout
+    assert "80 messages in" in text
+    assert "assumed: work exp(1m), a worker drains, starts 30s..1m30s" in text
+    assert re.search(r"^this +\d", text, flags=re.MULTILINE)
+    assert "| this | " in markdown
+    assert all(
+        line.count("|") == markdown.count("\n| this") * 19 for line in markdown.splitlines() if line.startswith("|")
+    )
+
+
+def test_alone_there_is_nothing_beside(directory: Path) -> None:
+    """One row, and no need of what the daemon does not need."""
+    rows = json.loads(run(*BURST, "--alone", "--json").stdout)["rows"]
+    assert ["this"] == [row["name"] for row in rows]
+
+
+def test_the_same_command_gives_the_same_answer(directory: Path) -> None:
+    """At any time; another seed gives another."""
+    first, again, other = (run(*BURST, "--alone", "--json", "--seed", seed).stdout for seed in ("1", "1", "2"))
+    assert first == again
+    assert first != other
+
+
+def test_processes_change_nothing(directory: Path) -> None:
+    """Rows come in the same order from several of them."""
+    many = ("--arrivals", "burst 1000 every 1h", "--for", "3h", "--json")
+    assert run(*many, "--processes", "1").stdout == run(*many, "--processes", "2").stdout
+
+
+def test_another_configuration_is_a_row_of_its_own(directory: Path) -> None:
+    """Named as its file; promises may compare with it."""
+    (directory / "old.yaml").write_text(LEAST)
+    result = run(
+        *BURST, "--against", "old.yaml", "--json", "--expect", "cost <= 1.0 * old", "--expect", "wait_max <= old"
+    )
+    rows = {row["name"]: row for row in json.loads(result.stdout)["rows"]}
+    assert (0, rows["this"]["dollars"]) == (result.exit_code, rows["old"]["dollars"])
+
+
+def test_rows_of_two_files_of_one_name_are_told_apart(directory: Path) -> None:
+    """By their whole paths, as those are that are called like a row of ours."""
+    (directory / "other").mkdir()
+    for name in ("old.yaml", "other/old.yaml", "this.yaml"):
+        (directory / name).write_text(LEAST)
+    against = [part for name in ("old.yaml", "other/old.yaml", "this.yaml") for part in ("--against", name)]
+    rows = json.loads(run(*BURST, *against, "--json").stdout)["rows"]
+    assert ["this", "old", "other/old.yaml", "this.yaml"] == [row["name"] for row in rows[:4]]
+
+
+def test_a_broken_promise_ends_with_1(directory: Path) -> None:
+    """And says which one, and by how much."""
+    result = run(*BURST, "--alone", "--expect", "wait_p99 <= 1s", "--expect", "peak <= 1000")
+    assert 1 == result.exit_code
+    assert re.fullmatch(r"broken: wait_p99 <= 1s: it is \S+ and not 1s, \S+ % more\n", result.stderr)
+    wrong = run(*BURST, "--alone", "--expect", "cost <= 1.1 * new")
+    assert (1, True) == (wrong.exit_code, "there is no row new; there are: this" in wrong.stderr)
+
+
+def test_exploring_names_the_key_to_change(directory: Path) -> None:
+    """What it does, what changes nothing, and the edit as a diff."""
+    result = run(*BURST, "--explore")
+    assert 0 == result.exit_code, result.output
+    assert re.search(
+        r"^\*? +max_containers: \d+|change nothing here: .*max_containers", result.stdout, flags=re.MULTILINE
+    )
+    assert "--- config.yaml" in result.stdout
+
+
+def test_a_named_key_is_tried_at_its_values(directory: Path) -> None:
+    """A value that is invalid is said to be, with its place."""
+    result = run(*BURST, "--vary", "max_containers=2,3")
+    assert "max_containers: 2" in result.stdout
+    assert "max_containers: 3" in result.stdout
+    wrong = run(*BURST, "--vary", "max_containers=many")
+    assert (1, True) == (wrong.exit_code, "scalers[0].max_containers" in wrong.stderr)
+
+
+def test_pictures_need_no_network(directory: Path) -> None:
+    """One file of HTML with everything in it, and the same as PNG in light and dark."""
+    result = run(*BURST, "--html", "report.html", "--png", "pictures")
+    assert 0 == result.exit_code, result.output
+    page = (directory / "report.html").read_text()
+    assert "<script" not in page
+    assert [] == re.findall(r'(?:src|href|srcset)="(?!data:)', page)
+    assert 8 == page.count("data:image/svg+xml;base64,")
+    names = {f"{name}{theme}.png" for name in ("cost", "course", "waits", "worst") for theme in ("", "-dark")}
+    assert names == {path.name for path in (directory / "pictures").iterdir()}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (directory / "pictures").iterdir())
+
+
+def test_a_bad_trace_is_named_with_its_place(directory: Path) -> None:
+    """File, line and column."""
+    (directory / "trace.csv").write_text("time,count\n1,x\n")
+    result = run("--file", "trace.csv", "--alone")
+    assert (1, "Error: trace.csv:2:3: 'x' is no number\n") == (result.exit_code, result.stderr)
+
+
+def test_a_trace_is_simulated(directory: Path) -> None:
+    """From its first row on."""
+    (directory / "trace.csv").write_text("time,seconds\n" + "".join(f"2026-01-01T00:0{n}:00Z,30\n" for n in range(9)))
+    row = json.loads(run("--file", "trace.csv", "--alone", "--json").stdout)["rows"][0]
+    assert (0, True) == (row["left"], row["containers"] > 0)
+
+
+def test_the_history_of_a_daemon_is_simulated(directory: Path) -> None:
+    """By what its last decisions have seen."""
+    decisions = [{"at": 1e9 + 10 * n, "visible": 3 * n, "in_flight": 0} for n in range(20)]
+    status = {"scalers": [{"name": "content-ingest", "decisions": decisions}]}
+    with serving(200, json.dumps(status).encode()) as url:
+        row = json.loads(run("--status", url, "--alone", "--json").stdout)["rows"][0]
+    assert (0, True) == (row["left"], row["containers"] > 0)
+
+
+def test_what_prometheus_has_is_simulated(directory: Path) -> None:
+    """The counts of this scaler, by state."""
+    values = [[1e9 + 15 * n, str(n % 7)] for n in range(40)]
+    result = [{"metric": {"state": state}, "values": values} for state in ("visible", "in_flight")]
+    with serving(200, json.dumps({"data": {"result": result}}).encode()) as url:
+        row = json.loads(run("--prometheus", url, "--alone", "--json").stdout)["rows"][0]
+    assert (0, True) == (row["left"], row["containers"] > 0)
+
+
+def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent arrives, and its work is told by Little's law: three in flight while three a minute were done."""
+    for name, value in (("ACCESS_KEY_ID", "any"), ("SECRET_ACCESS_KEY", "any"), ("DEFAULT_REGION", "us-east-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    dimensions = [{"Name": "QueueName", "Value": "content-ingest"}]
+    metrics = ("NumberOfMessagesSent", "NumberOfMessagesDeleted", "ApproximateNumberOfMessagesNotVisible")
+    with mock_aws():
+        client = boto3.client("cloudwatch")
+        for minute in range(20, 30):
+            at = datetime.now(UTC) - timedelta(minutes=minute)
+            data = [{"MetricName": metric, "Dimensions": dimensions, "Value": 3, "Timestamp": at} for metric in metrics]
+            client.put_metric_data(Namespace="AWS/SQS", MetricData=data)
+        result = run("--cloudwatch", "1h", "--alone")
+    assert "30 messages in" in result.stdout, result.output
+    assert "work exp(1m)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "say with one of --file, --arrivals"),
+        ((*BURST, "--log", "log"), "say with one of --file, --arrivals"),
+        ((*BURST, "--alone", "--explore"), "--alone has nothing beside it"),
+        (("--arrivals", "rain"), "'rain' is no shape of arrivals"),
+        (("--arrivals", "burst 1 at 2h", "--for", "1h"), "no message arrives in that time"),
+        ((*BURST, "--scaler", "other"), "there is no scaler 'other'"),
+        ((*BURST, "--work", "soon"), "write it as 45s"),
+        ((*BURST, "--size", "300/512"), "the next larger is 512/1024"),
+        ((*BURST, "--vary", "max_containers"), "write it as KEY=VALUE"),
+        ((*BURST, "--expect", "fast"), "write it as"),
+        (("--log", "nowhere"), "cannot be read"),
+        (("--prometheus", "127.0.0.1:1"), "Prometheus does not answer"),
+    ],
+)
+def test_what_cannot_be_simulated_is_said(directory: Path, arguments: tuple[str, ...], said: str) -> None:
+    """In one line, with exit code 1 or 2."""
+    result = run(*arguments)
+    assert (True, True) == (result.exit_code in {1, 2}, said in result.stderr), result.output
+
+
+def test_without_the_extra_one_line_says_what_to_install(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And alone it does without."""
+    for module in [name for name in sys.modules if name.startswith(("numpy", "scipy", "controller.simulate.bound"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    result = run(*BURST)
+    assert 1 == result.exit_code
+    assert "the simulation needs numpy, which is not installed: python -m pip install" in result.stderr
+    assert 0 == run(*BURST, "--alone").exit_code

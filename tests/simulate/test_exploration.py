@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.config import Loaded, load
+from controller.simulate.exploration import Variant, judge, list_variants
+from controller.simulate.measures import Row
+from controller.simulate.tables import draw_findings, give_verdict, say_share
+from tests.config.files import LEAST, demand
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    path = tmp_path / "config.yaml"
+    path.write_text(LEAST)
+    return load(path)
+
+
+def row(name: str, p99: float, dollars: float, late: float = 0.0) -> Row:
+    return Row(
+        name, {"p50": 1.0, "p95": 2.0, "p99": p99, "max": p99}, late, 0, 10.0, 1.0, 1.0, dollars, containers=9, empty=0
+    )
+
+
+def variants_of(loaded: Loaded, text: str, **named: list[str]) -> dict[str, Variant]:
+    spec = loaded.spec.scalers[0]
+    return {each.name: each for each in list_variants(loaded, text, spec, named)}
+
+
+def test_each_number_is_halved_and_doubled(loaded: Loaded) -> None:
+    """As far as the configuration allows it; what is 0 stays."""
+    variants = variants_of(loaded, LEAST)
+    assert {"max_containers: 45", "max_containers: 180", "poll_interval: 5s", "poll_interval: 20s",
+            "demand.messages_per_container: 2", "demand.messages_per_container: 10", "hysteresis.dead_band: 0.1",
+            "cooldown.fall: 2m30s", "task.max_containers_per_task: 4"} <= set(variants)  # fmt: skip
+    assert "cooldown.launch: 15s" not in variants  # a slot is the least
+    assert "task.max_containers_per_task: 18" not in variants
+    assert not [name for name in variants if name.startswith("min_containers")]
+    assert 45 == variants["max_containers: 45"].spec.policy.max_containers
+    assert "max_containers: 45" in variants["max_containers: 45"].text
+
+
+def test_steps_are_scaled_whole(tmp_path: Path) -> None:
+    """Each step stays above the one before."""
+    text = demand(
+        "steps:\n  - {backlog: 1, containers: 1}\n  - {backlog: 9, containers: 2}\n  - {backlog: 90, containers: 9}"
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    variant = variants_of(load(path), text)["demand.steps: containers x 0.5"]
+    assert [1, 2, 4] == [step.containers for step in variant.spec.policy.demand.steps]  # type: ignore[union-attr]
+
+
+def test_named_values_are_tried_instead(loaded: Loaded) -> None:
+    """Of a key that is named, and no others."""
+    names = [
+        name for name in variants_of(loaded, LEAST, max_containers=["7", "9"]) if name.startswith("max_containers")
+    ]
+    assert ["max_containers: 7", "max_containers: 9"] == names
+
+
+def test_the_best_comes_first(loaded: Loaded) -> None:
+    """What costs less at the same wait, then what shortens it most for a dollar, then what is worse."""
+    variants = list(variants_of(loaded, LEAST, max_containers=["1", "2", "3", "4", "5"]).values())[-5:]
+    this = row("this", 100, 10)
+    rows = [row("a", 120, 5), row("b", 50, 20), row("c", 60, 12), row("d", 100, 9), row("e", 100, 10)]
+    findings, idle = judge(this, list(zip(variants, rows, strict=True)))
+    assert ["d", "c", "b", "a"] == [each.row.name for each in findings]
+    assert [True, True, True, False] == [each.is_better for each in findings]
+    assert all(each.is_frontier for each in findings)
+    assert [] == idle
+
+
+def test_keys_that_change_nothing_are_named(loaded: Loaded) -> None:
+    """If neither of their values does."""
+    variants = variants_of(loaded, LEAST, max_containers=["80", "70"], poll_interval=["5s"])
+    this = row("this", 100, 10)
+    tried = [(variants[name], row(name, 100, dollars)) for name, dollars in
+             (("max_containers: 80", 10), ("max_containers: 70", 10), ("poll_interval: 5s", 11))]  # fmt: skip
+    findings, idle = judge(this, tried)
+    assert (["poll_interval: 5s"], ["max_containers"]) == ([each.row.name for each in findings], idle)
+    lines = draw_findings(this, findings, idle)
+    assert "change nothing here: max_containers" == lines[-1]
+    assert any("+10.0 %" in line for line in lines)
+
+
+def test_the_verdict_says_what_would_do_better(loaded: Loaded) -> None:
+    """The goal, the remedy with its price, the bound, and what found nothing."""
+    variant = variants_of(loaded, LEAST)["max_containers: 180"]
+    this = row("this", 400, 10, late=0.004)
+    findings, _ = judge(this, [(variant, row("remedy", 100, 10.3))])
+    bound = Row("bound", {}, None, 0, 8.0, 1.0, 1.0, 7.0)
+    assert (
+        "The goal of 5m is kept for 99.60 % of messages; `max_containers: 180` would keep it for all, for 3 % more. "
+        "Nobody can wait so little with less than 80 % of its container-hours."
+    ) == give_verdict(this, 300, bound, findings[0])
+    assert "The goal of 5m is kept for all messages." == give_verdict(row("this", 1, 1), 300, None, None)
+
+
+def test_a_share_is_never_rounded_to_a_whole_that_it_is_not() -> None:
+    """One message of a hundred thousand is late, not none."""
+    assert ["0 %", "<0.01 %", "1.25 %", ">99.99 %", "100 %"] == [
+        say_share(share) for share in (0, 0.00001, 0.0125, 0.99999, 1)
+    ]

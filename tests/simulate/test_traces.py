@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from controller.simulate.traces import TraceError, read_trace
+from controller.simulate.world import Arrival
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return tmp_path / "trace.csv"
+
+
+def test_rows_arrive_at_their_time(trace: Path) -> None:
+    """Epoch and ISO 8601 with and without zone mean the same moment; rows of nothing bring nothing."""
+    trace.write_text("time,count\n0,2\n1970-01-01T00:01:00,1\n\n1970-01-01T01:02:00+01:00,3\n300,0\n")
+    assert [Arrival(0, 2), Arrival(60, 1), Arrival(120, 3)] == read_trace(trace)
+
+
+def test_rows_may_tell_the_seconds_of_work(trace: Path) -> None:
+    """Then each row is a message."""
+    trace.write_text("Time, Seconds\n0,1.5\n10,20\n")
+    assert [Arrival(0, 1, 1.5), Arrival(10, 1, 20)] == read_trace(trace)
+
+
+def test_gzip_is_read_by_its_name(tmp_path: Path) -> None:
+    """A file that ends in .gz is unpacked on the way."""
+    path = tmp_path / "trace.csv.gz"
+    path.write_bytes(gzip.compress(b"time,count\n5,7\n"))
+    assert [Arrival(5, 7)] == read_trace(path)
+
+
+def test_sums_are_spread_until_the_next_row(trace: Path) -> None:
+    """The last row's over as long as the one before it."""
+    trace.write_text("time,count\n0,2\n60,0\n120,3\n")
+    assert [15, 45, 130, 150, 170] == [arrival.at for arrival in read_trace(trace, spread=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("", ["1:1: the header must be time,count or time,seconds"]),
+        ("when,count\n1,1\n", ["1:1: the header must be time,count or time,seconds"]),
+        ("time,count\n", ["2:1: there are no arrivals"]),
+        ("time,count\n1,2,3\n", ["2:1: must have two cells, time and count, not 3"]),
+        ("time,count\nsoon,1\n", ["2:1: 'soon' is no time: write ISO 8601, or seconds since the epoch"]),
+        ("time,count\n10,1\n5,1\n", ["3:1: is earlier than line 2: sort the rows by time"]),
+        ("time,count\n10,x\n20,1.5\n30,-1\n", [
+            "2:4: 'x' is no number",
+            "3:4: 1.5 must be a whole number, 0 or more",
+            "4:4: -1 must be a whole number, 0 or more",
+        ]),
+        ("time,seconds\n10,inf\n", ["2:4: inf must be 0 or more"]),
+        ("time,count\n10,99999999\n", [" 99999999 messages are more than a simulation takes, 5000000"]),
+    ],
+)  # fmt: skip
+def test_bad_rows_are_named(trace: Path, text: str, problems: list[str]) -> None:
+    """Each with file, line and column."""
+    trace.write_text(text)
+    with pytest.raises(TraceError) as caught:
+        read_trace(trace)
+    assert [f"{trace}:{problem}" for problem in problems] == caught.value.problems
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xfa"])
+def test_a_file_that_cannot_be_read_is_named(trace: Path, content: bytes | None) -> None:
+    """Missing, or no text."""
+    if content is not None:
+        trace.write_bytes(content)
+    with pytest.raises(TraceError, match="cannot be read"):
+        read_trace(trace)
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    """Cut short, or no gzip at all."""
+    path = tmp_path / "trace.csv.gz"
+    for content in (gzip.compress(b"time,count\n5,7\n")[:12], b"time,count\n"):
+        path.write_bytes(content)
+        with pytest.raises(TraceError, match="cannot be read"):
+            read_trace(path)
