@@ -17,11 +17,10 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
     So long as no task of the scaler's is known to live, which whoever asks has to know.
     """
     return (
-        last.reason is Reason.IDLE
+        last.reason is (Reason.PAUSED if policy.paused else Reason.IDLE)
         and last.queue == queue
         and not last.backlog
         and policy.min_containers == 0
-        and not policy.paused
         and _is_settled(policy, state)
     )
 

@@ -35,6 +35,15 @@ def test_a_scaler_that_has_been_idle_rests() -> None:
     assert rests(RULES, state, decision, queue())
 
 
+def test_a_scaler_that_is_paused_rests_as_well() -> None:
+    """While there is nothing to see in its queue; one that was paused since is decided on once."""
+    paused = replace(RULES, paused=True)
+    decision, state = idle(paused)
+    assert Reason.PAUSED is decision.reason
+    assert rests(paused, state, decision, queue())
+    assert not rests(RULES, state, decision, queue())
+
+
 @pytest.mark.parametrize(
     ("counts", "rules", "changes"),
     [
@@ -62,10 +71,11 @@ def test_whatever_may_be_decided_is(counts: QueueCounts, rules, changes) -> None
     delayed=st.integers(0, 5),
     polls=st.integers(1, 12),
     later=st.floats(0.0, 1e6),
+    paused=st.booleans(),
 )
-def test_to_rest_is_to_decide_the_same(strategy, delayed, polls, later) -> None:
+def test_to_rest_is_to_decide_the_same(strategy, delayed, polls, later, *, paused) -> None:
     """Where a scaler rests, a whole decision would be the same hold and leave the same state, but for its time."""
-    rules, counts = policy(demand=strategy), QueueCounts(0, 0, delayed)
+    rules, counts = policy(demand=strategy, paused=paused), QueueCounts(0, 0, delayed)
     decision, state = idle(rules, counts, polls)
     if not rests(rules, state, decision, counts):
         return
