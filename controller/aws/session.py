@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import boto3
@@ -21,13 +21,15 @@ from controller.aws.pace import BackOff, ListingPace
 from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
-from controller.config import AwsSpec
+from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotoCredentials
     from botocore.model import OperationModel
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 # What goes wrong is raised as well, and told once, in our words; theirs come with tracebacks, and with every poll.
 for _library in ("botocore", "urllib3"):
@@ -50,6 +52,26 @@ RequestObserver = Callable[[str, str, str, float], None]
 """Is called for every request with its service, operation, outcome and seconds."""
 
 
+class Reach(Protocol):
+    """How AWS is reached; ``controller.config.AwsSpec`` says it, among other things."""
+
+    @property
+    def region(self) -> str | None:
+        """None: boto3 looks for it in its usual places."""
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """None: AWS's own endpoints, or those of variables such as AWS_ENDPOINT_URL."""
+
+    @property
+    def call_timeout(self) -> float:
+        """Seconds that one request may take."""
+
+    @property
+    def listing_rate(self) -> Rate:
+        """How fast tasks may be listed and described."""
+
+
 class TooLateError(Exception):
     """A call was about to leave after its last moment; nothing was sent."""
 
@@ -64,7 +86,7 @@ class Clients:
     Making one raises AwsError when there is no region, or when credentials cannot be read; that is then tried again.
     """
 
-    def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver, clock: Clock) -> None:
+    def __init__(self, spec: Reach, controller: str, observe: RequestObserver, clock: Clock) -> None:
         """Make none yet. No call is made any more once the clock's pauses say that the process is to stop."""
         self.clock = clock
         self._spec = spec
@@ -149,6 +171,14 @@ class Clients:
     def ecs(self) -> ECSClient:
         """Return the client that lists, describes and registers."""
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
+
+    def ssm(self) -> SSMClient:
+        """Return the client that reads a configuration's parameter."""
+        return self._client("ssm", "ssm", READ_ATTEMPTS)  # type: ignore[no-any-return]
+
+    def s3(self) -> S3Client:
+        """Return the client that reads a configuration's object."""
+        return self._client("s3", "s3", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
     def launcher(self) -> ECSClient:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""

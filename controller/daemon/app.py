@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 
 import structlog
 
-from controller.clock import Clock, machine_clock
+from controller.clock import Clock
 from controller.config import ConfigError, ScalerSpec
 from controller.core.words import format_span
 from controller.daemon import web
+from controller.daemon.alive import ALIVE_EVERY, AliveLine
 from controller.daemon.chores import Chores
 from controller.daemon.progress import Progress, longest_reconcile
-from controller.daemon.reload import ConfigurationFile, OvertakenError
+from controller.daemon.reload import KeptConfiguration, OvertakenError
 from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
-from controller.daemon.signals import ENDS, Signals
 from controller.daemon.status import Running
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
 from controller.telemetry import log
 
-WATCH_EVERY = 1.0
-"""Seconds between two looks at the configuration file."""
 REPORT_EVERY = 5.0
 """Seconds between two looks at what is to be said when it lasts."""
 STOP_WITHIN = 10.0
 """Seconds from a signal to end on that everything under way gets to finish. Twice that is promised until the exit: on a
 busy machine the signal is noticed late, and the last lines take long to be written."""
-STOP_SWITCHES = 0.0005
-"""Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
-waits ten times as long between any two of its steps while scalers are reloaded and polled."""
-_LOADED = 0
-"""Stands among the signals for a configuration that was read; no signal has this number."""
 
 
 class Controller:
     """Every scaler of a configuration, polled and served."""
 
-    def __init__(self, configuration: ConfigurationFile, clock: Clock, *, dry_run: bool) -> None:
+    def __init__(self, configuration: KeptConfiguration, clock: Clock, *, dry_run: bool) -> None:
         """Bind the port and wire everything. Raises web.CannotListenError."""
         spec = configuration.spec
         self._configuration = configuration
         self._clock = clock
         self._running = Running(VERSION, clock.now(), dry_run, configuration)
         self._services = connect(spec, clock, dry_run=dry_run)
+        configuration.kept.report_to(self._services.metrics.observe_request)
         self._progress = Progress(clock, longest_reconcile(spec.aws))
         self._schedule = Schedule(clock, self._services.polls, self._services.listers, self._progress, self._note_step)
         self._chores = Chores()
         self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}
+        self._watches = False
         bound = web.bind(spec.server)
         self.address = bound.getsockname()[:2]
         pages = web.build_application(
@@ -63,10 +53,17 @@ class Controller:
         )
         self._server = web.WebServer(pages, bound)
 
-    def start(self, *, watch: bool) -> None:
-        """Begin to serve and to poll, and with ``watch`` to look at the file; returns before that is done."""
+    def start(self, *, watch: bool, alive: bool) -> None:
+        """Begin to serve and to poll, and with ``watch`` to look at the configuration; returns before that is done.
+
+        With ``alive`` it says every minute that it runs.
+        """
+        self._watches = watch
         if watch:
-            self._chores.every(WATCH_EVERY, self._reloader.look)
+            self._chores.every(self._configuration.kept.watch_every, self._reloader.look)
+        if alive:
+            line = AliveLine(self._clock)
+            self._chores.every(ALIVE_EVERY, lambda: line.say(self._find_successes()))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.start()
@@ -90,7 +87,10 @@ class Controller:
         return not any(thread.is_alive() for thread in ending)
 
     def _begin(self) -> None:
-        self._services.metrics.note_reload(self._configuration.report.at)
+        report = self._configuration.report
+        self._services.metrics.note_reload(report.at)
+        self._services.metrics.config_last_reload_successful.set(report.error is None)
+        self._note_reading()
         if self._swap(self._configuration.spec.scalers):
             # After the scalers are there: without one, everything there is would have been observed.
             self._server.start()
@@ -102,12 +102,17 @@ class Controller:
         they may be what was mended.
         """
         self._services.renew()
+        self._configuration.kept.renew()
         for reconciler in self._reconcilers.values():
             reconciler.try_again()
         self._take(self._configuration.reload)
 
     def _reload_if_changed(self) -> None:
         self._take(self._configuration.reload_if_changed)
+
+    def _note_reading(self) -> None:
+        if self._watches:
+            self._services.metrics.config_source_last_read.set(self._configuration.read_at)
 
     def _take(self, read: Callable[[], bool]) -> None:
         """Put in force what the file says, or keep what is in force; nothing that runs is touched."""
@@ -123,11 +128,13 @@ class Controller:
             metrics.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
             return
+        finally:
+            self._note_reading()
         log.configure(self._configuration.spec.log)
         if not self._swap(self._configuration.spec.scalers):
             return
         metrics.count_reload(self._configuration.report.at)
-        _warn(self._configuration)
+        warn(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
 
     def _report_late_reload(self) -> None:
@@ -136,7 +143,7 @@ class Controller:
             self._services.metrics.config_last_reload_successful.set(0)
             structlog.get_logger().error(
                 "configuration not read yet, the last good one stays",
-                path=str(self._configuration.path),
+                path=str(self._configuration.kept.address),
                 waited=format_span(late),
             )
 
@@ -183,66 +190,22 @@ class Controller:
         missing = [reconciler.spec for reconciler in self._reconcilers.values() if not reconciler.observed]
         return [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
 
+    def _find_successes(self) -> list[tuple[float, float]]:
+        """Return when each scaler last got through, and the seconds between its polls."""
+        known = self._reconcilers.values()
+        return [(each.series.last_success, each.spec.policy.poll_interval) for each in known]
+
     def _status(self) -> Iterator[str]:
         return self._running.write(self._in_order(), self._clock.now())
 
 
-def run(path: Path, signals: Signals, *, dry_run: bool, watch: bool) -> None:
-    """Run the daemon until ``signals`` has SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
-
-    The main thread waits for signals and does nothing else, so that whatever may last delays none of them. It then ends
-    the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
-    take itself apart under a thread that still reads a file.
-    """
-    stopping = Event()
-    clock = machine_clock(stopping)
-    configuration = _load(path, clock, signals)
-    if configuration is None:
-        os._exit(0)
-    log.configure(configuration.spec.log)
-    controller = Controller(configuration, clock, dry_run=dry_run)
-    events = structlog.get_logger()
-    host, port = controller.address
-    events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
-    _warn(configuration)
-    controller.start(watch=watch)
-    while (caught := signals.get()) not in ENDS:
-        controller.reload()
-    # First of all: whatever else takes the processor then ends, and the rest of this does not wait for it.
-    stopping.set()
-    sys.setswitchinterval(STOP_SWITCHES)
-    events.info("stopping", signal=signal.Signals(caught).name)
-    finished = controller.stop()
-    events.info("stopped", finished=finished)
-    log.finish()
-    os._exit(0)
-
-
-def _load(path: Path, clock: Clock, signals: Signals) -> ConfigurationFile | None:
-    """Load the configuration; None if the process is to end before it could be read. Raises ConfigError.
-
-    In a thread, since a pipe that nobody writes to, or a mount that hangs, lets it wait for ever.
-    """
-    loading: Future[ConfigurationFile] = Future()
-
-    def read() -> None:
-        try:
-            loading.set_result(ConfigurationFile(path, clock.now))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the main thread waits to be told
-            loading.set_exception(error)
-        signals.put(_LOADED)
-
-    Thread(target=read, name="configuration", daemon=True).start()
-    asked_to_reload = False
-    while (caught := signals.get()) != _LOADED:
-        if caught in ENDS:
-            return None
-        asked_to_reload = True
-    if asked_to_reload:  # The file may have changed after it was read.
-        signals.put(signal.SIGHUP)
-    return loading.result()
-
-
-def _warn(configuration: ConfigurationFile) -> None:
+def warn(configuration: KeptConfiguration) -> None:
+    """Log what deserves a second look in a configuration that was taken."""
+    if configuration.earlier is not None:
+        structlog.get_logger().error(
+            "the newest configuration is bad, an earlier version runs: mend it",
+            version=configuration.earlier,
+            problems=(configuration.report.error or "").splitlines(),
+        )
     for warning in configuration.warnings:
         structlog.get_logger().warning("configuration", warning=str(warning))

@@ -1,0 +1,74 @@
+"""The daemon as a process: its first configuration, its signals, its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from threading import Event
+
+import structlog
+
+from controller.clock import machine_clock
+from controller.config import ServerSpec
+from controller.config.kept import Kept
+from controller.config.pins import Pins
+from controller.daemon.app import Controller, warn
+from controller.daemon.first import FirstReading
+from controller.daemon.signals import ENDS, Signals
+from controller.scaling.services import VERSION
+from controller.telemetry import log
+
+STOP_SWITCHES = 0.0005
+"""Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
+waits ten times as long between any two of its steps while scalers are reloaded and polled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a daemon runs, besides what its configuration says."""
+
+    dry_run: bool
+    """Whether it writes nothing, and says what it would have done."""
+    watch: bool
+    """Whether it takes a configuration that has changed, without being asked."""
+    alive: bool
+    """Whether it says every minute that it runs."""
+    listen: ServerSpec
+    """Where it is served until there is a configuration that says it."""
+    pins: Pins
+    """What its configuration has to agree with."""
+
+
+def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
+    """Run the daemon until ``signals`` has SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
+
+    The main thread waits for signals and does nothing else, so that whatever may last delays none of them. It then ends
+    the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
+    take itself apart under a thread that still reads a file.
+    """
+    stopping = Event()
+    clock = machine_clock(stopping)
+    configuration = FirstReading(kept, options.pins, options.listen, clock).read(signals)
+    if configuration is None:
+        log.finish()
+        os._exit(0)
+    log.configure(configuration.spec.log)
+    controller = Controller(configuration, clock, dry_run=options.dry_run)
+    events = structlog.get_logger()
+    host, port = controller.address
+    name = configuration.spec.name
+    events.info("started", version=VERSION, name=name, host=host, port=port, dry_run=options.dry_run)
+    warn(configuration)
+    controller.start(watch=options.watch, alive=options.alive)
+    while (caught := signals.get()) not in ENDS:
+        controller.reload()
+    # First of all: whatever else takes the processor then ends, and the rest of this does not wait for it.
+    stopping.set()
+    sys.setswitchinterval(STOP_SWITCHES)
+    events.info("stopping", signal=signal.Signals(caught).name)
+    finished = controller.stop()
+    events.info("stopped", finished=finished)
+    log.finish()
+    os._exit(0)
