@@ -60,7 +60,7 @@ def test_the_command_is_pid_1_itself(image: str) -> None:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_the_image_does_not_run_as_root(image: str) -> None:
-    """The last USER is a number above 0, as runAsNonRoot and EFS access points need one."""
+    """The last USER is a number above 0, as runAsNonRoot needs one."""
     user, _, group = inherited(STAGES, image, "USER")[-1].partition(":")
     assert int(user) > 0
     assert int(group) > 0
