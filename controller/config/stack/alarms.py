@@ -33,10 +33,8 @@ def build_alarms(spec: ControllerSpec) -> Resources:
     return {
         "AliveFilter": _build_filter(spec, "Alive", "1"),
         "StuckFilter": _build_filter(spec, "NotReconciling", f"$.{STUCK}"),
-        ALARMS[0]: _build_alarm(spec, "Alive", "no controller runs", silent, minutes=5, missing="breaching"),
-        ALARMS[1]: _build_alarm(
-            spec, "NotReconciling", "a scaler does not reconcile", stuck, minutes=3, missing="notBreaching"
-        ),
+        ALARMS[0]: _build_alarm(spec, "no-controller", "Alive", silent, minutes=5, missing="breaching"),
+        ALARMS[1]: _build_alarm(spec, "not-reconciling", "NotReconciling", stuck, minutes=3, missing="notBreaching"),
     }
 
 
@@ -54,13 +52,14 @@ def _build_filter(spec: ControllerSpec, metric: str, value: str) -> Resources:
 
 
 def _build_alarm(
-    spec: ControllerSpec, metric: str, what: str, judged: Resources, *, minutes: int, missing: str
+    spec: ControllerSpec, name: str, metric: str, judged: Resources, *, minutes: int, missing: str
 ) -> Resources:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Condition": "HasAlarms",
         "Properties": {
-            "AlarmDescription": f"ecs-queue-controller {spec.name}: {what}",
+            "AlarmName": f"{spec.name}-{name}",
+            "AlarmDescription": f"ecs-queue-controller {spec.name}: {name.replace('-', ' ')}",
             "Namespace": _namespace(spec),
             "MetricName": metric,
             **judged,
