@@ -40,7 +40,7 @@ def open_address(address: Address) -> Kept:
     """Return the place that an address names. Asks nothing yet."""
     if isinstance(address, Path):
         return KeptFile(address)
-    from controller.aws.kept import open_kept  # noqa: PLC0415 - boto3 takes a second, and a file needs none
+    from controller.aws.configurations import open_kept  # noqa: PLC0415 - boto3 takes a second, and a file needs none
 
     return open_kept(address, machine_clock(Event()))
 

@@ -176,7 +176,8 @@ def test_a_start_waits_for_its_configuration_and_says_so(
         in ask(port, "/readyz")[1]
     )
 
-    wanted = configuration(aws, scaler("orders", template, cluster=cluster))
+    # On the port that it waits on, as in a deployment.
+    wanted = configuration(aws, scaler("orders", template, cluster=cluster), server={"host": "127.0.0.1", "port": port})
 
     def put(document: object) -> None:
         text = document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from controller.aws.kept import CLIENT as READER
-from controller.aws.kept import open_kept
+from controller.aws.configurations import CLIENT as READER
+from controller.aws.configurations import open_kept
 from controller.cli.iam import command as iam
 from controller.clock import machine_clock
 from controller.core.address import StoredObject

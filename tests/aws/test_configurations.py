@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.aws.kept import CLIENT, open_kept
+from controller.aws.configurations import CLIENT, open_kept
 from controller.clock import machine_clock
 from controller.config.kept import CannotReadError, Kept
 from controller.config.source import MAX_BYTES
