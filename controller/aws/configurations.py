@@ -8,44 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from controller.aws.errors import AwsError, Fault, error_code
+from controller.aws.reach import OwnChain
 from controller.aws.session import Clients, RequestObserver, StoppingError
 from controller.clock import Clock
 from controller.config.kept import CannotReadError, Earlier, Kept
 from controller.config.source import MAX_BYTES
 from controller.core.address import Parameter, Remote, StoredObject
-from controller.core.decision.rate import Rate
 
 WATCH_EVERY = 30.0
 """Seconds between two looks. A parameter of the advanced tier costs 5 cents for 10,000 of them, an object 4 cents for
 100,000; one of the standard tier nothing."""
-CALL_TIMEOUT = 4.0
-"""Seconds that one request may take."""
 CLIENT = "config"
 """Whose requests these are, in the user agent: the controller's name is not known yet."""
 MAX_EARLIER = 50
 """Versions that are looked back, at most."""
 _NOT_MODIFIED = "304"
-
-
-_ANY_RATE = Rate(1.0, 1)
-"""Of listings, of which there are none."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How AWS is reached before a configuration says so: boto3's own chain decides."""
-
-    region: str | None = None
-    endpoint_url: str | None = None
-    call_timeout: float = CALL_TIMEOUT
-    listing_rate: Rate = _ANY_RATE
 
 
 def open_kept(address: Remote, clock: Clock) -> Kept:
@@ -62,7 +45,7 @@ class _Kept:
     def __init__(self, address: Remote, clock: Clock) -> None:
         self.address = address
         self._observe: RequestObserver = _ignore
-        self._clients = Clients(_Reach(), CLIENT, self._note, clock)
+        self._clients = Clients(OwnChain(), CLIENT, self._note, clock)
 
     def renew(self) -> None:
         """Read credentials anew for the next request."""

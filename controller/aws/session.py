@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -18,10 +18,10 @@ from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
 from controller.aws.outcomes import judge_request, refuse_broken
 from controller.aws.pace import BackOff, ListingPace
+from controller.aws.reach import Reach
 from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
-from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotoCredentials
@@ -50,26 +50,6 @@ RENEW_EVERY = 30.0
 
 RequestObserver = Callable[[str, str, str, float], None]
 """Is called for every request with its service, operation, outcome and seconds."""
-
-
-class Reach(Protocol):
-    """How AWS is reached; ``controller.config.AwsSpec`` says it, among other things."""
-
-    @property
-    def region(self) -> str | None:
-        """None: boto3 looks for it in its usual places."""
-
-    @property
-    def endpoint_url(self) -> str | None:
-        """None: AWS's own endpoints, or those of variables such as AWS_ENDPOINT_URL."""
-
-    @property
-    def call_timeout(self) -> float:
-        """Seconds that one request may take."""
-
-    @property
-    def listing_rate(self) -> Rate:
-        """How fast tasks may be listed and described."""
 
 
 class TooLateError(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,16 @@ class Asked:
     """Values by condition key, those that the controller's policies go by."""
 
 
+class Vault(Protocol):
+    """Knows what AWS decrypts with a key before it gives it out."""
+
+    def is_secret(self, name: str) -> bool:
+        """Say it of a parameter."""
+
+    def is_encrypted(self, bucket: str, key: str) -> bool:
+        """Say it of an object."""
+
+
 class Authorizations:
     """Says of calls to one account and region what IAM would be asked."""
 
@@ -42,17 +52,12 @@ class Authorizations:
         self,
         arns: Arns,
         find_definition: Callable[[str], Definition | None],
-        is_secret: Callable[[str], bool],
-        is_encrypted: Callable[[str, str], bool],
+        vault: Vault,
     ) -> None:
-        """Take how a task definition is found, and how to tell what AWS decrypts with a key before it gives it out.
-
-        ``is_secret`` says it of a parameter, by its name, and ``is_encrypted`` of an object, by its bucket and key.
-        """
+        """Take how a task definition is found, and who knows what is encrypted."""
         self._arns = arns
         self._find_definition = find_definition
-        self._is_secret = is_secret
-        self._is_encrypted = is_encrypted
+        self._vault = vault
         self._by_operation = {
             ("sqs", "GetQueueUrl"): self._of_queue,
             ("sqs", "GetQueueAttributes"): self._of_queue,
@@ -111,7 +116,7 @@ class Authorizations:
         name = str(entry.parameters.get("Name"))
         arn = self._arns.of("ssm", f"parameter/{name.removeprefix('/')}")
         yield Asked(f"ssm:{entry.operation}", arn)
-        if entry.parameters.get("WithDecryption") and self._is_secret(name):
+        if entry.parameters.get("WithDecryption") and self._vault.is_secret(name):
             yield self._decrypt("ssm", {"kms:EncryptionContext:PARAMETER_ARN": arn})
 
     def _of_object(self, entry: JournalEntry) -> Iterator[Asked]:
@@ -119,7 +124,7 @@ class Authorizations:
         action = "s3:GetObjectVersion" if "VersionId" in asked else "s3:GetObject"
         arn = f"arn:aws:s3:::{asked['Bucket']}/{asked['Key']}"
         yield Asked(action, arn)
-        if self._is_encrypted(asked["Bucket"], asked["Key"]):
+        if self._vault.is_encrypted(asked["Bucket"], asked["Key"]):
             yield self._decrypt("s3", {"kms:EncryptionContext:aws:s3:arn": arn})
 
     def _of_versions(self, entry: JournalEntry) -> Iterator[Asked]:

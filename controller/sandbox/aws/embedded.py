@@ -74,9 +74,7 @@ class EmbeddedAws:
         self.ecs = EcsControl(self._ecs, self._timing, self.url)
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
-        self._authorizations = Authorizations(
-            Arns(region), self._ecs.find_definition, self._moto.is_secret, self._moto.is_encrypted
-        )
+        self._authorizations = Authorizations(Arns(region), self._ecs.find_definition, self._moto)
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
 
