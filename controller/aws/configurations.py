@@ -67,8 +67,7 @@ class _Kept:
         except StoppingError as error:
             raise CannotReadError(self.address, "the process is stopping") from error
         except AwsError as error:
-            message = _explain_missing(self.address) if error.fault is Fault.MISSING else str(error)
-            raise CannotReadError(self.address, message) from error
+            raise CannotReadError(self.address, _explain(self.address, error)) from error
 
 
 class KeptParameter(_Kept):
@@ -152,9 +151,16 @@ def _name(address: Remote) -> str:
     return f'object "{address.key}" in bucket "{address.bucket}"'
 
 
-def _explain_missing(address: Remote) -> str:
-    command = "aws ssm put-parameter" if isinstance(address, Parameter) else "aws s3 cp"
-    return f"{_name(address)} does not exist: put it there ({command}), or name another with --config or ECSQ_CONFIG"
+def _explain(address: Remote, error: AwsError) -> str:
+    is_object = isinstance(address, StoredObject)
+    if error.fault is Fault.MISSING:
+        command = "aws s3 cp" if is_object else "aws ssm put-parameter"
+        return (
+            f"{_name(address)} does not exist: put it there ({command}), or name another with --config or ECSQ_CONFIG"
+        )
+    if error.fault is Fault.ACCESS_DENIED and is_object:
+        return f"{error}; S3 says the same of an object that does not exist, to whoever may not list the bucket"
+    return str(error)
 
 
 def _ignore(*_: object) -> None:

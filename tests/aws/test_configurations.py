@@ -11,6 +11,7 @@ from controller.clock import machine_clock
 from controller.config.kept import CannotReadError, Kept
 from controller.config.source import MAX_BYTES
 from controller.core.address import Parameter, Remote, StoredObject
+from controller.sandbox.aws import Disturbance
 from tests.support.aws import unique
 
 if TYPE_CHECKING:
@@ -128,3 +129,14 @@ def test_every_request_is_reported(reachable: EmbeddedAws) -> None:
     list(islice(place.read_earlier(), 1))
     expected = ["GetObject", "GetObject", "ListObjectVersions", "GetObject"]
     assert [("s3", operation, "success") for operation in expected] == told
+
+
+def test_a_denial_names_the_action_and_what_else_it_may_mean(reachable: EmbeddedAws) -> None:
+    """S3 denies an object that does not exist as well, which whoever reads the error should know."""
+    address = put_object(reachable, b"one")
+    content = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+    reachable.disturbances.add(Disturbance("s3", "GetObject", "raw", status=403, content=content))
+    with pytest.raises(
+        CannotReadError, match=r"not allowed to s3:GetObject for object .*; S3 says the same of an object"
+    ):
+        kept(address).read()
