@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,10 @@ from controller.clock import Clock
 from controller.config.kept import CannotReadError, Earlier, Kept
 from controller.config.source import MAX_BYTES
 from controller.core.address import Parameter, Remote, StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
 
 WATCH_EVERY = 30.0
 """Seconds between two looks. A parameter of the advanced tier costs 5 cents for 10,000 of them, an object 4 cents for
@@ -80,17 +84,20 @@ class KeptParameter(_Kept):
     def read(self) -> bytes:
         """Return the value as it is now. Raises CannotReadError."""
         with self._asking():
-            answer = self._clients.ssm().get_parameter(Name=self._name, WithDecryption=True)
+            answer = self._ssm().get_parameter(Name=self._name, WithDecryption=True)
             return str(answer["Parameter"]["Value"]).encode()
 
     def read_earlier(self) -> Iterator[Earlier]:
         """Yield earlier values, newest first; Parameter Store keeps a hundred of them. Raises CannotReadError."""
         with self._asking():
-            pages = self._clients.ssm().get_paginator("get_parameter_history")
+            pages = self._ssm().get_paginator("get_parameter_history")
             listed = pages.paginate(Name=self._name, WithDecryption=True)
             versions = {int(each["Version"]): str(each["Value"]) for page in listed for each in page["Parameters"]}
         for version in sorted(versions, reverse=True)[1 : MAX_EARLIER + 1]:
             yield Earlier(str(version), versions[version].encode())
+
+    def _ssm(self) -> SSMClient:
+        return self._clients.reader("ssm")  # type: ignore[no-any-return]
 
 
 class KeptObject(_Kept):
@@ -128,7 +135,7 @@ class KeptObject(_Kept):
             yield Earlier(version, content)
 
     def _get(self, **how: str) -> tuple[str, bytes]:
-        answer = self._clients.s3().get_object(
+        answer = self._s3().get_object(
             Bucket=self._object.bucket,
             Key=self._object.key,
             **how,  # type: ignore[arg-type]  # texts under the names of texts
@@ -137,8 +144,11 @@ class KeptObject(_Kept):
             # One more than a configuration may have, so that it is refused for its size and not cut.
             return answer["ETag"], body.read(MAX_BYTES + 1)
 
+    def _s3(self) -> S3Client:
+        return self._clients.reader("s3")  # type: ignore[no-any-return]
+
     def _list_earlier(self) -> Iterator[str]:
-        pages = self._clients.s3().get_paginator("list_object_versions")
+        pages = self._s3().get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._object.bucket, Prefix=self._object.key):
             for version in page.get("Versions", ()):
                 if version["Key"] == self._object.key and not version["IsLatest"]:

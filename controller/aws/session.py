@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotoCredentials
     from botocore.model import OperationModel
     from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_ssm import SSMClient
 
 # What goes wrong is raised as well, and told once, in our words; theirs come with tracebacks, and with every poll.
 for _library in ("botocore", "urllib3"):
@@ -152,13 +150,9 @@ class Clients:
         """Return the client that lists, describes and registers."""
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
-    def ssm(self) -> SSMClient:
-        """Return the client that reads a configuration's parameter."""
-        return self._client("ssm", "ssm", READ_ATTEMPTS)  # type: ignore[no-any-return]
-
-    def s3(self) -> S3Client:
-        """Return the client that reads a configuration's object."""
-        return self._client("s3", "s3", READ_ATTEMPTS)  # type: ignore[no-any-return]
+    def reader(self, service: str) -> Any:
+        """Return the client that reads a configuration from another service, ``ssm`` or ``s3``."""
+        return self._client(service, service, READ_ATTEMPTS)
 
     def launcher(self) -> ECSClient:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
