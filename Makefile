@@ -9,8 +9,8 @@ ARGS   ?=
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE  ?= ecs-queue-controller:$(VERSION)
 PUSH   ?=
-# docker or buildah, whichever is there.
-ENGINE ?= $(firstword $(foreach engine,docker buildah,$(shell command -v $(engine))))
+# docker or buildah, whichever works here.
+ENGINE ?= $(shell for engine in docker buildah; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done)
 
 .DEFAULT_GOAL := help
 
@@ -72,7 +72,7 @@ bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints,
 
 .PHONY: image
 image: ## Build the image with docker or buildah (PUSH=REGISTRY/REPOSITORY:TAG pushes it)
-	@test -n "$(ENGINE)" || { echo "make: neither docker nor buildah found; set ENGINE=/path/to/one" >&2; exit 1; }
+	@test -n "$(ENGINE)" || { echo "make: neither docker nor buildah works here; set ENGINE=/path/to/one" >&2; exit 1; }
 	$(ENGINE) build $(if $(findstring buildah,$(ENGINE)),--format docker) --tag $(or $(PUSH),$(IMAGE)) \
 	  --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
 	$(if $(PUSH),$(ENGINE) push $(PUSH))
