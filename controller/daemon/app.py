@@ -201,11 +201,5 @@ class Controller:
 
 def warn(configuration: KeptConfiguration) -> None:
     """Log what deserves a second look in a configuration that was taken."""
-    if configuration.earlier is not None:
-        structlog.get_logger().error(
-            "the newest configuration is bad, an earlier version runs: mend it",
-            version=configuration.earlier,
-            problems=(configuration.report.error or "").splitlines(),
-        )
     for warning in configuration.warnings:
         structlog.get_logger().warning("configuration", warning=str(warning))

@@ -24,6 +24,9 @@ STOP_SWITCHES = 0.0005
 """Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
 waits ten times as long between any two of its steps while scalers are reloaded and polled."""
 
+BAD_NEWEST = "the newest configuration is bad, an earlier version runs: mend it"
+"""The event of a start on an earlier version."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -60,6 +63,9 @@ def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
     host, port = controller.address
     name = configuration.spec.name
     events.info("started", version=VERSION, name=name, host=host, port=port, dry_run=options.dry_run)
+    if configuration.earlier is not None:
+        problems = (configuration.report.error or "").splitlines()
+        events.error(BAD_NEWEST, version=configuration.earlier, problems=problems)
     warn(configuration)
     controller.start(watch=options.watch, alive=options.alive)
     while (caught := signals.get()) not in ENDS:

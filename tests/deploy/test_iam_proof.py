@@ -17,6 +17,7 @@ from controller.aws.configurations import open_kept
 from controller.cli.iam import command as iam
 from controller.clock import machine_clock
 from controller.core.address import StoredObject
+from controller.daemon.process import BAD_NEWEST
 from controller.daemon.reload import KeptConfiguration
 from tests.deploy.policy import Policy, allowed, join, narrowed, pairs, unconfined
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
@@ -113,7 +114,7 @@ def run_daemon(aws: EmbeddedAws, directory: Path) -> None:
 
     with running(directory, BAD, "--config", f"ssm:{PARAMETER}", variables=variables) as daemon:
         eventually(has_seen_all, within=SOON)
-        assert daemon.events("the newest configuration is bad, an earlier version runs: mend it", version="1")
+        assert daemon.events(BAD_NEWEST, version="1")
 
 
 def read_object(aws: EmbeddedAws) -> set[Question]:
