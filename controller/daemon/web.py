@@ -32,8 +32,8 @@ class CannotListenError(Exception):
     """The configured address cannot be had."""
 
 
-def bind(spec: ServerSpec) -> socket.socket:
-    """Return a socket that listens on the configured address. Raises CannotListenError.
+def bind(spec: ServerSpec, check: str = "server.host and server.port") -> socket.socket:
+    """Return a socket that listens on an address; ``check`` is what to look at if it cannot. Raises CannotListenError.
 
     Bound before the server starts: uvicorn would end its thread with SystemExit, seen by nobody. And listening: until
     one of them does, two processes may bind the same port.
@@ -47,7 +47,7 @@ def bind(spec: ServerSpec) -> socket.socket:
     except OSError as error:
         bound.close()
         raise CannotListenError(
-            f"cannot listen on {spec.host} port {spec.port}: {error.strerror}; check server.host and server.port"
+            f"cannot listen on {spec.host} port {spec.port}: {error.strerror}; check {check}"
         ) from error
     return bound
 
@@ -87,6 +87,20 @@ def build_application(
         middleware=[Middleware(GZipMiddleware, compresslevel=COMPRESSION)],
     )
     # A redirect would lead to whatever host the request names.
+    pages.router.redirect_slashes = False
+    return pages
+
+
+def build_waiting_application(find_reason: Callable[[], str]) -> Starlette:
+    """Return what is served until there is a configuration: it lives, and is not ready for the reason given."""
+
+    def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    def readyz(_: Request) -> Response:
+        return PlainTextResponse(f"{find_reason()}\n", 503)
+
+    pages = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
     pages.router.redirect_slashes = False
     return pages
 

@@ -6,10 +6,11 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
+from controller.config.kept import KeptFile
 from controller.core.sharding import Peers, read_numbers
 from controller.daemon.app import Controller
 from controller.daemon.contact import REACHED_WITHIN, READ_WITHIN
-from controller.daemon.reload import ConfigurationFile
+from controller.daemon.reload import KeptConfiguration
 from tests.support.aws import eventually
 from tests.support.clock import ManualClock
 from tests.support.controller import NOBODY_LISTENS
@@ -44,8 +45,8 @@ def write(directory: Path, endpoint: str) -> Path:
 def served(path: Path, clock: ManualClock, peers: Peers | None) -> Iterator[Controller]:
     """Run a controller in this process; its loop looks every second at the clock, which stands still."""
     handed_in = clock.handed_in()
-    controller = Controller(ConfigurationFile(path, handed_in.now), handed_in, peers, dry_run=False)
-    controller.start(watch=True)
+    controller = Controller(KeptConfiguration(KeptFile(path), handed_in.now), handed_in, peers, dry_run=False)
+    controller.start(watch=True, alive=False)
     try:
         eventually(lambda: ask(controller, "/healthz") == WELL, within=SOON)
         yield controller
