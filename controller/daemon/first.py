@@ -1,7 +1,8 @@
 """The first reading of the configuration: a file is good or the end, and what AWS keeps is waited for.
 
 A controller that ends because its configuration is out of reach, or bad, is started again at once, and for ever. So it
-goes on trying, and says on two pages that it lives and why it is not ready.
+goes on trying, and says on two pages that it lives and why it is not ready. One that shares its work says after a while
+that it is of no use: to the others it runs, and they leave it its part.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from controller.clock import Clock
 from controller.config import ConfigError, LogSpec, ServerSpec
 from controller.config.kept import Kept
 from controller.config.pins import Pins
+from controller.core.words import format_span
 from controller.daemon import web
+from controller.daemon.contact import REACHED_WITHIN
 from controller.daemon.reload import KeptConfiguration
 from controller.daemon.signals import ENDS, Signals
 from controller.telemetry import log
@@ -33,12 +36,17 @@ _READ = 0
 class FirstReading:
     """Reads a configuration until there is a good one, or somebody asks for the end."""
 
-    def __init__(self, kept: Kept, pins: Pins, listen: ServerSpec, clock: Clock) -> None:
-        """Take where it is kept, what it has to agree with, and where the two pages are served meanwhile."""
+    def __init__(self, kept: Kept, pins: Pins, listen: ServerSpec, clock: Clock, *, shares: bool) -> None:
+        """Take where it is kept, what it has to agree with, and where the two pages are served meanwhile.
+
+        ``shares`` says whether others stand by to take over what it does not do.
+        """
         self._kept = kept
         self._pins = pins
         self._listen = listen
         self._clock = clock
+        self._shares = shares
+        self._began = clock.elapsed()
         self._hurry = Event()
         self._reason = ""
         self._server: web.WebServer | None = None
@@ -91,6 +99,10 @@ class FirstReading:
         if self._server is None:
             log.configure(LOG)
             bound = web.bind(self._listen, "--listen")
-            self._server = web.WebServer(web.build_waiting_application(lambda: self._reason), bound)
+            self._server = web.WebServer(web.build_waiting_application(self._find_cut_off, lambda: self._reason), bound)
             self._server.start()
         structlog.get_logger().error("no configuration yet, trying again", problems=problems)
+
+    def _find_cut_off(self) -> str | None:
+        waited = self._clock.elapsed() - self._began
+        return f"no configuration for {format_span(waited)}" if self._shares and waited > REACHED_WITHIN else None

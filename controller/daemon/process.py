@@ -57,7 +57,8 @@ def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
     """
     stopping = Event()
     clock = machine_clock(stopping)
-    configuration = FirstReading(kept, options.pins, options.listen, clock).read(signals)
+    first = FirstReading(kept, options.pins, options.listen, clock, shares=options.shard is not None)
+    configuration = first.read(signals)
     if configuration is None:
         log.finish()
         os._exit(0)

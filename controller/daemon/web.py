@@ -67,11 +67,6 @@ def build_application(
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return StreamingResponse(expose(registry, encode), media_type=content_type)
 
-    def healthz(_: Request) -> Response:
-        if stuck := find_stuck():
-            return PlainTextResponse(f"{stuck}\n", 503)
-        return PlainTextResponse("ok\n")
-
     def readyz(_: Request) -> Response:
         if names := missing():
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -81,7 +76,7 @@ def build_application(
     def show_status(_: Request) -> Response:
         return StreamingResponse(status(), media_type="application/json")
 
-    served = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz, "/status": show_status}
+    served = {"/metrics": metrics, "/healthz": _tell_health(find_stuck), "/readyz": readyz, "/status": show_status}
     pages = Starlette(
         routes=[Route(path, endpoint) for path, endpoint in served.items()],
         middleware=[Middleware(GZipMiddleware, compresslevel=COMPRESSION)],
@@ -91,18 +86,26 @@ def build_application(
     return pages
 
 
-def build_waiting_application(find_reason: Callable[[], str]) -> Starlette:
-    """Return what is served until there is a configuration: it lives, and is not ready for the reason given."""
-
-    def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
+def build_waiting_application(find_cut_off: Callable[[], str | None], find_reason: Callable[[], str]) -> Starlette:
+    """Return what is served until there is a configuration: whether it is of use, and why it is not ready."""
 
     def readyz(_: Request) -> Response:
         return PlainTextResponse(f"{find_reason()}\n", 503)
 
-    pages = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    pages = Starlette(routes=[Route("/healthz", _tell_health(find_cut_off)), Route("/readyz", readyz)])
     pages.router.redirect_slashes = False
     return pages
+
+
+def _tell_health(find_trouble: Callable[[], str | None]) -> Callable[[Request], Response]:
+    """Return the page that says what is wrong with the process, if anything is."""
+
+    def healthz(_: Request) -> Response:
+        if trouble := find_trouble():
+            return PlainTextResponse(f"{trouble}\n", 503)
+        return PlainTextResponse("ok\n")
+
+    return healthz
 
 
 class WebServer:

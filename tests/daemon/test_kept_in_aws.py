@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
@@ -15,9 +13,8 @@ import pytest
 import yaml
 
 from controller.config import ConfigError
-from controller.config.kept import CannotReadError, Earlier
+from controller.config.kept import CannotReadError
 from controller.config.pins import Pins
-from controller.core.address import Address, Parameter
 from controller.daemon.reload import KeptConfiguration
 from tests.config.files import LEAST
 from tests.support.aws import eventually
@@ -34,40 +31,15 @@ from tests.support.daemon import (
     launch,
     scaler,
 )
+from tests.support.shelf import Shelf
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from controller.sandbox.aws import EmbeddedAws
 
 BAD = "scalers: []"
-
-
-@dataclass
-class Shelf:
-    """A place that keeps versions of a configuration in memory, newest first, and may be out of reach."""
-
-    versions: list[str]
-    address: Address = field(default_factory=lambda: Parameter("/shelf"))
-    watch_every: float = 30.0
-    is_remote: bool = True
-    is_out_of_reach: bool = False
-
-    def read(self) -> bytes:
-        """Return the newest version."""
-        if self.is_out_of_reach:
-            raise CannotReadError(self.address, "nobody answers")
-        return self.versions[0].encode()
-
-    def read_earlier(self) -> Iterator[Earlier]:
-        """Yield the others."""
-        yield from (Earlier(str(number), text.encode()) for number, text in enumerate(self.versions) if number)
-
-    def renew(self) -> None:
-        """Need no credentials."""
-
-    def report_to(self, observe: Callable[[str, str, str, float], None]) -> None:
-        """Make no request."""
 
 
 def test_an_edit_is_taken_at_the_first_look() -> None:
