@@ -18,10 +18,10 @@ from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
 from controller.aws.outcomes import judge_request, refuse_broken
 from controller.aws.pace import BackOff, ListingPace
-from controller.aws.stages import Course, Stage, current_course, follow
+from controller.aws.reach import Reach
+from controller.aws.stages import Course, Stage, current_course, follow, note_sent
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
-from controller.config import AwsSpec
 from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Clients:
     Making one raises AwsError when there is no region, or when credentials cannot be read; that is then tried again.
     """
 
-    def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver, clock: Clock) -> None:
+    def __init__(self, spec: Reach, controller: str, observe: RequestObserver, clock: Clock) -> None:
         """Make none yet. No call is made any more once the clock's pauses say that the process is to stop."""
         self.clock = clock
         self._spec = spec
@@ -156,6 +156,10 @@ class Clients:
         """Return the client that lists, describes and registers."""
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
+    def reader(self, service: str) -> Any:
+        """Return the client that reads a configuration from another service, ``ssm`` or ``s3``."""
+        return self._client(service, service, READ_ATTEMPTS)
+
     def launcher(self) -> ECSClient:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
@@ -197,7 +201,7 @@ class Clients:
         client.meta.events.register("before-sign", lambda **_: self._credentials.prepare(session, credentials))
         client.meta.events.register("after-call", _refuse_broken)
         client.meta.events.register("request-created", self._note_start)
-        client.meta.events.register("before-send", _note_sent)
+        client.meta.events.register("before-send", note_sent)
         client.meta.events.register("response-received", self._note_end)
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
         client.meta.events.register("before-parse.ecs.DescribeTasks", read_described)
@@ -239,10 +243,6 @@ class Clients:
                 self._denial_heeded_at = now
         if is_due:
             self.renew()
-
-
-def _note_sent(**_: object) -> None:
-    current_course().stage = Stage.SENT
 
 
 def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:

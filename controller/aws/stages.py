@@ -49,3 +49,8 @@ def follow(subject: str, until: float) -> Iterator[Course]:
 def current_course() -> Course:
     """Return the course that this thread is on; outside of any block, one that nobody looks at."""
     return _course.get() or Course("AWS", float("inf"))
+
+
+def note_sent(**_: object) -> None:
+    """Note that the request of this thread's call leaves now: botocore's event ``before-send``."""
+    current_course().stage = Stage.SENT

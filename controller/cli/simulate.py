@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from controller.cli.arrivals import Source, read_arrivals
+from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
 from controller.cli.simulation import Answer, Asked, answer
-from controller.config import ConfigError, Loaded, ScalerSpec, load
+from controller.config import Loaded, ScalerSpec
 from controller.core.words import format_count, format_span
 from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
 from controller.simulate.draws import Draw, parse_draw
@@ -51,7 +52,7 @@ def command(**options: Any) -> None:
     --cloudwatch for the queue's metrics. Exactly one of --file, --arrivals, --log, --status, --prometheus and
     --cloudwatch says what arrives. What is assumed of it all is in docs/simulating.md.
     """
-    loaded = _load(options["config"])
+    loaded = load_or_exit(options["config"])
     scaler = _choose(loaded, options["scaler"])
     asked = _ask(loaded, scaler, options)
     try:
@@ -66,14 +67,6 @@ def command(**options: Any) -> None:
         ) from error
     _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
     _judge(found, options["expect"])
-
-
-def _load(path: Path) -> Loaded:
-    try:
-        return load(path)
-    except ConfigError as error:
-        say(map(str, error.problems), err=True)
-        raise SystemExit(1) from error
 
 
 def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
@@ -126,7 +119,7 @@ def _read_others(paths: Sequence[Path], scaler: str) -> dict[str, ScalerSpec]:
     others: dict[str, ScalerSpec] = {}
     for path in paths:
         is_taken = path.stem in {*others, THIS, BOUND, *NEIGHBOURS}
-        others[str(path) if is_taken else path.stem] = _find_same(_load(path), scaler)
+        others[str(path) if is_taken else path.stem] = _find_same(load_or_exit(path), scaler)
     return others
 
 

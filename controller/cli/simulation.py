@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from controller.config import ConfigError, Loaded, ScalerSpec, read_content
+from controller.cli.configuration import read_or_exit
+from controller.config import ConfigError, Loaded, ScalerSpec
 from controller.simulate.comparison import NEIGHBOURS, THIS, Candidate, compare
 from controller.simulate.edits import list_changes
 from controller.simulate.exploration import Finding, Variant, judge, list_variants
@@ -111,7 +112,7 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     misses = not asked.is_alone and bool(this.late_share)
     if not (asked.explores or asked.varied or misses):
         return [], [], None
-    text = read_content(asked.loaded.path).decode()
+    text = read_or_exit(asked.loaded.path).decode()
     try:
         variants = list_variants(asked.loaded, text, asked.scaler, asked.varied)
     except (ConfigError, ValueError) as error:
@@ -137,7 +138,7 @@ def _draw_edit(asked: Asked, chosen: Finding | None) -> list[str]:
     if chosen is None:
         return []
     path = asked.loaded.path
-    return list_changes(str(path), read_content(path).decode(), chosen.variant.text)
+    return list_changes(str(path), read_or_exit(path).decode(), chosen.variant.text)
 
 
 def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from controller.sandbox.live import View
     from controller.sandbox.load import Load
     from controller.sandbox.memory import MemoryUse
-    from controller.sandbox.messages import MessageRecords
+    from controller.sandbox.messages import MessageRecords, MessageTotals
     from controller.sandbox.runner import ContainerRunner
     from controller.sandbox.scenario import Scenario
 
@@ -204,8 +204,14 @@ class Run:
             outlived=outlived,
             keepers=self._count_keepers(tasks),
             trial=self._judge_chaos(tasks),
+            own=self._count_own(),
             siblings=count_siblings(tasks, self.runner.misfortunes) if self.scenario.has_siblings else None,
         )
+
+    def _count_own(self) -> dict[str, MessageTotals]:
+        """Return the messages of the queues that the user has made."""
+        own = set(self.records.list_queues()) - {queue.name for queue in self.scenario.queues}
+        return {name: self.records.count(name) for name in sorted(own)}
 
     def _find_outlived(self) -> tuple[str, ...]:
         """Return a sentence about each task that nobody ends.

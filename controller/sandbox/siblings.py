@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.core.copies.copies import KEEPER
+from controller.sandbox.assignments import is_worker
 from controller.sandbox.messages import Mishap
-from controller.sandbox.workers import is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -84,6 +84,11 @@ class Metrics:
             "When the configuration was last taken.",
             registry=registry,
         )
+        self.config_source_last_read = Gauge(
+            "ecsq_config_source_last_read_timestamp_seconds",
+            "When the configuration was last read where it is kept, changed or not; 0: without --watch.",
+            registry=registry,
+        )
         self.budget_containers = Gauge(
             "ecsq_budget_containers", "budget.max_containers of the configuration; 0: there is none.", registry=registry
         )
