@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from controller.sandbox.aws import METADATA
 from controller.sandbox.census import Census, take_census
 from controller.sandbox.daemon import describe_bad_end
 from controller.sandbox.invariants import count_most_live, find_overdue
 from controller.sandbox.progress import Progress, QueueProgress, format_elapsed, read_decisions, read_launches
 from controller.sandbox.scenario import CONTROLLER_CLIENT
-from controller.sandbox.siblings import KeeperTotals, count_siblings, count_tasks_ended
+from controller.sandbox.siblings import count_keepers, count_siblings
 from controller.sandbox.stage import VIEW_CLIENT, count_derived_revisions, count_messages
 from controller.sandbox.summary import QueueSummary, Summary, sum_up_queue
 from controller.sandbox.trial import Trial
@@ -202,7 +201,7 @@ class Run:
             interrupted=interrupted,
             failures=tuple(failures),
             outlived=outlived,
-            keepers=self._count_keepers(tasks),
+            keepers=count_keepers(self.aws, tasks, is_chaos=self.chaos is not None),
             trial=self._judge_chaos(tasks),
             own=self._count_own(),
             siblings=count_siblings(tasks, self.runner.misfortunes) if self.scenario.has_siblings else None,
@@ -221,16 +220,6 @@ class Run:
         if self.daemon is None:
             return ()
         return tuple(find_overdue(self.aws.ecs.tasks(), self.clock.now(), self.scenario.keeper_patience))
-
-    def _count_keepers(self, tasks: Sequence[TaskView]) -> KeeperTotals:
-        spoiled = sum(
-            number for (service, _), number in self.aws.disturbances.count_hits().items() if service == METADATA
-        )
-        return KeeperTotals(
-            ended=count_tasks_ended(tasks),
-            questions=self.aws.journal.count(METADATA, ""),
-            spoiled=spoiled if self.chaos else None,
-        )
 
     def _judge_chaos(self, tasks: Sequence[TaskView]) -> Trial | None:
         if self.chaos is None or self.watch is None:
