@@ -171,7 +171,7 @@ class Drafts:
         if k == 1:
             return draft.template.arn
         print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper_image)
-        place = Place(-spec.priority, 1)
+        place = self._registrations.line_up(spec.name, spec.priority, 1)
         try:
             while isinstance(found := self._try_to_find(spec, draft, k, print_, place), float):
                 if self._clock.now() + found > last_send or self._clock.is_stopping():
