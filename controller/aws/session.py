@@ -41,7 +41,7 @@ READ_ATTEMPTS = 2
 MAX_CONNECTIONS = 32
 """As many as there are threads that reconcile."""
 ASKED_WITHIN = 60.0
-"""Seconds after which no further call of one conversation is begun: a listing has as many calls as there are pages."""
+"""Seconds, without waiting for the listing rate, after which no further call of a conversation of many is begun."""
 LISTING = frozenset({"ListTasks", "DescribeTasks"})
 """The operations of a listing; an account has one rate for both."""
 RENEW_EVERY = 30.0
@@ -212,7 +212,8 @@ class Clients:
         if self.clock.elapsed() > course.until:
             raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
         if model.name in LISTING:
-            self._listing_pace.wait(model.name)
+            # What our own rate takes is not AWS's to answer for: a slow one would have no large cluster ever listed.
+            course.until += self._listing_pace.wait(model.name)
         self.admit(model.name)
 
     def _note_start(self, request: Any, event_name: str, **_event: object) -> None:
