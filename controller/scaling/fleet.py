@@ -180,10 +180,10 @@ class Cluster:
             with self._changing:
                 self._snapshot = self._snapshot.with_started(entered)
 
-    def count_beside(self, scalers: Collection[str]) -> int:
-        """Return the workers of all known tasks but those of these scalers."""
-        by_scaler = self._snapshot.by_scaler
-        return sum(task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks)
+    def count_beside(self, scalers: Collection[str], since: float) -> dict[str, int]:
+        """Return the workers of each known task, by ARN, but those of these scalers; none if not listed ``since``."""
+        by_scaler = self._snapshot.by_scaler if self._snapshot.listed_at >= since else {}
+        return {task.arn: task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks}
 
     def greet(self, scaler: str, families: Iterable[str]) -> None:
         """Have the history of a scaler's families read for it alone, though it may have been read for others before."""
