@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
@@ -49,6 +49,8 @@ class Look:
     began_after: float | None = None
     """A listing that begins at this moment or later; None: how tasks of these families have ended."""
     families: tuple[str, ...] = ()
+    is_wanted: Callable[[], bool] = field(default=lambda: True, compare=False)
+    """Says whether whoever waits for it still does."""
 
     def take(self, is_needed: Callable[[], bool] = lambda: True) -> None:
         """Take it, now and here. The cluster then knows what came of it, be it a failure.
@@ -175,8 +177,7 @@ class Cluster:
 
     def enter(self, tasks: Iterable[LiveTask]) -> None:
         """Enter tasks from an answer to RunTask: they live until they are described as stopped."""
-        entered = tuple(tasks)
-        if entered:
+        if entered := tuple(tasks):
             with self._changing:
                 self._snapshot = self._snapshot.with_started(entered)
 

@@ -101,13 +101,19 @@ class _Lister:
                 each.go_on()
 
     def _end_look(self) -> list[_Waiting]:
-        """Note that the look under way is over, and return whom it has served; one given up has served nobody."""
+        """Note that the look under way is over, and return who goes on: whom it has served, and who waits no more.
+
+        One that was given up has served nobody. Who waits no more is removed, and what it wanted is not asked for.
+        """
         with self._lock:
             self._is_looking = False
             self._cluster.note_late(None)
             served, self._served = self._served, []
             if self._gave_up_last:
                 self._waiting, served = [*served, *self._waiting], []
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                (self._waiting if each.look.is_wanted() else served).append(each)
             return served
 
     def _pick(self) -> Look:

@@ -207,16 +207,15 @@ class Reconciler:
     def _decide(self, target: _Target) -> Generator[Look, None, Turn]:
         """Observe and decide, after the looks at the cluster that this takes."""
         began_after = None
-        while True:
+        while not (self._services.clock.is_stopping() or self._is_retired):
             try:
                 return self._cycle.decide(target.aim, began_after)
             except LookWanted as wanted:
-                look = wanted.look
-            if self._services.clock.is_stopping() or self._is_retired:
-                raise StoppingError
+                look = replace(wanted.look, is_wanted=lambda: not self._is_retired)
             yield look
             # The same look does for the second time: what was wanted then is what is wanted.
             began_after = began_after if look.began_after is None else look.began_after
+        raise StoppingError
 
     def _launch(self, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
         spec, launcher = target.aim.spec, self._services.launcher

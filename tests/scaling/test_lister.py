@@ -172,6 +172,19 @@ def test_listings_and_histories_take_turns(waiting: Waiting) -> None:
     assert ["one", "listing", "two", "listing", "listing"] == told[:5]
 
 
+def test_what_nobody_wants_any_more_is_not_asked_for(waiting: Waiting) -> None:
+    """As when a scaler was removed that waited for its history; it goes on, and ends."""
+    is_wanted = [True]
+    waiting.ask("first")
+    waiting.begin()
+    look = Look(waiting.cluster, families=("one",), is_wanted=lambda: is_wanted[0])
+    waiting.listers.ask(look, lambda: waiting.went_on.update(["history"]))
+    is_wanted[0] = False
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "history")
+    assert [] == waiting.slow.histories
+
+
 def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
     """Each is told why, and whoever asks meanwhile is told at once; when the look ends after all, it counts."""
     waiting.ask("first")

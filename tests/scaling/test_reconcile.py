@@ -16,6 +16,7 @@ from controller.core.decision.policy import CooldownPolicy
 from controller.core.repeats import MOST_KEPT
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
+from controller.scaling.fleet import Look
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
@@ -264,6 +265,18 @@ def test_a_listing_of_the_open_window_serves_another_scaler(scene: Scene) -> Non
     scaler = scene.scaler()
     scaler.reconcile()
     assert (Reason.LAUNCH, 0) == (last(scaler).decision.reason, scene.asked().count("ListTasks"))
+
+
+def test_a_scaler_that_is_removed_while_it_waits_for_a_look_asks_for_nothing_more(scene: Scene) -> None:
+    """Neither for that look nor for its queue."""
+    scaler = Reconciler(scene.spec(), scene.services)
+    steps = scaler.reconcile(QueueCounts(5, 0, 0))
+    look = next(steps)
+    assert isinstance(look, Look)
+    assert look.is_wanted()
+    scaler.retire()
+    scene.clock.now += POLL
+    assert ([], False, []) == (list(steps), look.is_wanted(), scene.asked())
 
 
 def test_a_clock_that_is_set_back_while_a_look_is_waited_for_asks_for_few_more(scene: Scene) -> None:
