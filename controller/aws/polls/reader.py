@@ -84,8 +84,10 @@ class QueuePolls:
 
     def forget(self, queue: str) -> None:
         """Drop what is known of a queue that nobody reads any more."""
-        self._bodies.pop(queue, None)
+        body = self._bodies.pop(queue, None)
         self._queues.pop(queue, None)
+        if body is not None and isinstance(route := self._route.value, Route):
+            route.pool.forget(body)
 
     async def close(self) -> None:
         """Close the connections; nothing is read any more."""
@@ -121,7 +123,7 @@ class QueuePolls:
         """Send one request and count it."""
         clients, operation = self._clients, call.operation
         signing = await self._signing.get()
-        await route.pool.wait_for_turn()
+        await route.pool.wait_for_turn(body)
         try:
             request = call.build_request(body, signing.frozen, clients.clock.now())
             current_course().stage = Stage.SENT
