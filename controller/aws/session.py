@@ -19,7 +19,7 @@ from controller.aws.errors import AwsError, Fault, translate
 from controller.aws.outcomes import judge_request, refuse_broken
 from controller.aws.pace import BackOff, ListingPace
 from controller.aws.reach import Reach
-from controller.aws.stages import Course, Stage, current_course, follow, note_sent
+from controller.aws.stages import Course, Following, Stage, current_course, note_sent
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
 from controller.core.decision.rate import Rate
@@ -94,7 +94,7 @@ class Clients:
         names the subject, and the scaler's ``key`` to check. It is the cause of that error. Nothing else is raised but
         TooLateError and StoppingError.
         """
-        with follow(subject, self.clock.elapsed() + ASKED_WITHIN) as course:
+        with Following(subject, self.clock.elapsed() + ASKED_WITHIN) as course:
             try:
                 yield course
             except (AwsError, TooLateError, StoppingError):
