@@ -82,7 +82,9 @@ def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
 
 def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
     given = [name for name in SOURCES if options[name] is not None]
-    if len(given) != 1:
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} say what arrives: give one of them")
+    if not given:
         raise click.UsageError(f"say with one of {', '.join(f'--{name}' for name in SOURCES)} what arrives")
     if options["alone"] and (options["against"] or options["explore"] or options["vary"]):
         raise click.UsageError("--alone has nothing beside it: leave out --against, --explore and --vary")

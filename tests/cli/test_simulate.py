@@ -149,10 +149,11 @@ def test_pictures_need_no_network(directory: Path) -> None:
 
 
 def test_a_bad_trace_is_named_with_its_place(directory: Path) -> None:
-    """File, line and column."""
-    (directory / "trace.csv").write_text("time,count\n1,x\n")
+    """File, line and column, each problem on a line of its own."""
+    (directory / "trace.csv").write_text("time,count\n1,x\n2,y\n")
     result = run("--file", "trace.csv", "--alone")
-    assert (1, "Error: trace.csv:2:3: 'x' is no number\n") == (result.exit_code, result.stderr)
+    expected = "trace.csv:2:3: 'x' is no number\ntrace.csv:3:3: 'y' is no number\n"
+    assert (1, expected) == (result.exit_code, result.stderr)
 
 
 def test_a_trace_is_simulated(directory: Path) -> None:
@@ -201,7 +202,7 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
     ("arguments", "said"),
     [
         ((), "say with one of --file, --arrivals"),
-        ((*BURST, "--log", "log"), "say with one of --file, --arrivals"),
+        ((*BURST, "--log", "log"), "--arrivals and --log say what arrives: give one of them"),
         ((*BURST, "--alone", "--explore"), "--alone has nothing beside it"),
         (("--arrivals", "rain"), "'rain' is no shape of arrivals"),
         (("--arrivals", "burst 1 at 2h", "--for", "1h"), "no message arrives in that time"),
