@@ -106,7 +106,7 @@ def _beats(other: Row, row: Row) -> bool:
 
 
 def _is_same(this: Row, row: Row) -> bool:
-    return (this.wait, this.dollars, this.launches, this.polls) == (row.wait, row.dollars, row.launches, row.polls)
+    return (this.wait, this.dollars, this.launches) == (row.wait, row.dollars, row.launches)
 
 
 def _halve_and_double(spec: ScalerSpec) -> Iterator[tuple[str, list[tuple[str, str]]]]:
