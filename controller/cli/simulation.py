@@ -115,9 +115,12 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     text = read_or_exit(asked.loaded.path).decode()
     try:
         variants = list_variants(asked.loaded, text, asked.scaler, asked.varied)
-    except (ConfigError, ValueError) as error:
-        problems = map(str, error.problems) if isinstance(error, ConfigError) else [f"--vary: {error}"]
-        raise click.ClickException("\n".join(problems)) from error
+    except ConfigError as error:
+        # Their lines are those of the edited text, which nobody has.
+        problems = "; ".join(f"{problem.key}: {problem.message}" for problem in error.problems)
+        raise click.ClickException(f"--vary: {problems}") from error
+    except ValueError as error:
+        raise click.ClickException(f"--vary: {error}") from error
     if not asked.explores:
         variants = [each for each in variants if each.key in asked.varied or (misses and each.key.startswith(REMEDIES))]
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}
