@@ -117,7 +117,7 @@ class Controller:
         self._services.renew()
         self._configuration.kept.renew()
         for reconciler in self._reconcilers.values():
-            reconciler.try_again()
+            reconciler.retries.ask()
         self._take(self._configuration.reload)
 
     def _reload_if_changed(self) -> None:

@@ -80,10 +80,6 @@ class Reconciler:
         after.roster.enrol(spec, self.series)
         self.series.show_configuration(spec.policy)
         self._target = target
-        self.try_again()
-
-    def try_again(self) -> None:
-        """Let the next poll try what it would still have waited with, after a failure."""
         self.retries.ask()
 
     @property
@@ -168,11 +164,14 @@ class Reconciler:
 
         Does nothing while another reconcile of the scaler is under way, while it backs off, or once it is retired.
         """
+        return self._reconcile_once(reading, self._services.clock.elapsed())
+
+    def _reconcile_once(self, reading: QueueCounts | Exception | None, read_at: float) -> Steps:
         if self.waits or not self._lock.acquire(blocking=False):
             return None
         began, target = self._services.clock.elapsed(), self._target
         if reading is not None:
-            queue = ReadBefore(reading, began, target.aim.queue, self._services.clock.elapsed)
+            queue = ReadBefore(reading, read_at, target.aim.queue, self._services.clock.elapsed)
             target = replace(target, aim=replace(target.aim, queue=queue))
         try:
             return (yield from self._reconcile(target, began))

@@ -661,7 +661,7 @@ def test_what_was_mended_meanwhile_does_not_wait_for_a_try_that_fails(scene: Sce
         if mends:
             scaler.configure(scene.spec())
         else:
-            scaler.try_again()
+            scaler.retries.ask()
         scene.aws.disturbances.release()
         under_way.result(20)
     assert Outcome.FAILED is last(scaler).launch.outcome
