@@ -79,8 +79,10 @@ class QueuePolls:
             raise explain_missing(error, queue, route.endpoint.region) from error
 
     def renew(self) -> None:
-        """Look at the credentials with the next read, since they may have been mended."""
+        """Look at the credentials with the next read, since they may have been mended; without any there is no way."""
         self._signing.renew()
+        if self._route.value is None:
+            self._route.renew()
 
     def forget(self, queue: str) -> None:
         """Drop what is known of a queue that nobody reads any more."""
