@@ -27,6 +27,9 @@ from controller.scaling.histories import Histories
 from controller.scaling.roster import Roster
 from controller.scaling.snapshot import NEVER, Snapshot
 
+FAILURE_STANDS = 9.0
+"""Seconds after a listing that failed in which nobody tries another, however long one that succeeds would serve."""
+
 
 class Lister(Protocol):
     """Lists and describes the controller's tasks in one cluster; ``controller.aws.tasks.Tasks`` does."""
@@ -132,7 +135,7 @@ class Cluster:
     def refresh(self, began_after: float) -> None:
         """Make sure that what is known stands on a listing that began at ``began_after`` or later.
 
-        Raises LookWanted if there was none, and AwsError if one that ended then or later has failed.
+        Raises LookWanted if there was none, and AwsError if one that ended then or later, and lately, has failed.
         """
         if not self._stands_on(began_after):
             raise self._late.again() if self._late else LookWanted(Look(self, began_after))
@@ -158,8 +161,7 @@ class Cluster:
             # By its end, which may be long after its beginning: those that waited all the while need no other try.
             self._failure = (self._clock.now(), _as_told(error))
             return
-        self._failure = None
-        self.listing_took = self._clock.elapsed() - began
+        self._failure, self.listing_took = None, self._clock.elapsed() - began
         self.listing_costs = max(self.listing_took, seen.costs)
 
     def _stands_on(self, began_after: float) -> bool:
@@ -167,7 +169,7 @@ class Cluster:
         # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
         if began_after <= self._snapshot.listed_at <= now:
             return True
-        if failure is not None and began_after <= failure[0] <= now:
+        if failure is not None and max(began_after, now - FAILURE_STANDS) <= failure[0] <= now:
             raise failure[1].again()
         return False
 

@@ -13,7 +13,7 @@ from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.clusters import COUNTED_FOR, Clusters
-from controller.scaling.fleet import Cluster, LookWanted
+from controller.scaling.fleet import FAILURE_STANDS, Cluster, LookWanted
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
@@ -161,6 +161,18 @@ def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: 
     clock.now += POLL
     watch.look(clock.now)
     assert 2 == watch.listings()
+
+
+def test_a_failure_stands_for_no_longer_than_a_poll(watch: Watch, clock: ManualClock) -> None:
+    """A listing of many tasks serves for longer; whoever asks for one as old as that gets another try all the same."""
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="ClientException"))
+    watch.cluster.list_anew(START)
+    clock.now += FAILURE_STANDS
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(clock.now - 60)
+    clock.now += 1
+    watch.look(clock.now - 60)
+    assert watch.cluster.is_listed
 
 
 def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: ManualClock) -> None:
