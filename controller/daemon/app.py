@@ -170,9 +170,9 @@ class Controller:
         self._chores.restart()
 
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
-        before = reconciler.spec.policy.poll_interval
+        before = reconciler.spec
         reconciler.configure(scaler)
-        if scaler.policy.poll_interval != before:
+        if (scaler.queue, scaler.policy.poll_interval) != (before.queue, before.policy.poll_interval):
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:

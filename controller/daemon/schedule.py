@@ -63,12 +63,7 @@ class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
     def __init__(
-        self,
-        clock: Clock,
-        queues: QueuePolls,
-        listers: Listers,
-        progress: Progress,
-        on_step: Callable[[float], None],
+        self, clock: Clock, queues: QueuePolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
     ) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
@@ -111,7 +106,7 @@ class Schedule:
         self._call(self._add, reconciler, beside)
 
     def change(self, reconciler: Reconciler) -> None:
-        """Poll a scaler at its changed interval; the next poll is at most one new interval away."""
+        """Poll a scaler at its changed interval, or its changed queue; the next poll is at most an interval away."""
         self._call(self._change, reconciler)
 
     def remove(self, name: str) -> None:
@@ -131,18 +126,24 @@ class Schedule:
         self._line_up(name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name = reconciler.spec.name
+        name, queue = reconciler.spec.name, reconciler.spec.queue
         if entry := self._entries.get(name):
+            self._readers[queue] += 1
+            self._drop_reader(entry.queue)
+            entry.queue = queue
             entry.next_poll = _next_poll_of(reconciler, self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
-            self._readers[entry.queue] -= 1
-            if not self._readers[entry.queue]:
-                del self._readers[entry.queue]
-                self._queues.forget(entry.queue)
+            self._drop_reader(entry.queue)
+
+    def _drop_reader(self, queue: str) -> None:
+        self._readers[queue] -= 1
+        if not self._readers[queue]:
+            del self._readers[queue]
+            self._queues.forget(queue)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)

@@ -155,6 +155,23 @@ def test_an_interval_that_changes(
     eventually(lambda: polls(aws, changed) >= 3, within=SOON)
 
 
+def test_a_queue_that_changes(
+    aws: EmbeddedAws, cluster: str, schedule: Schedule, reconciler: Callable[..., Reconciler]
+) -> None:
+    """Its new queue is known for as long as it reads it, though another scaler that read it first is removed."""
+    changed, first = reconciler(1), reconciler(1)
+    for each in (changed, first):
+        schedule.add(each, 0)
+    eventually(lambda: first.observed and changed.observed, within=SOON)
+    changed.configure(scaler_spec(cluster, "worker", queue=first.spec.queue, name=changed.spec.name, poll_interval=1))
+    schedule.change(changed)
+    schedule.remove(first.spec.name)
+    before = polls(aws, first)
+    eventually(lambda: polls(aws, first) >= before + 3, within=SOON)
+    looked_up = aws.journal.calls("sqs", "GetQueueUrl")
+    assert 1 == sum(call.parameters["QueueName"] == first.spec.queue for call in looked_up)
+
+
 @pytest.mark.parametrize("by", [-3600.0, 86_400.0], ids=["an hour back", "a day forward"])
 def test_a_clock_that_steps(aws: EmbeddedAws, reconciler: Callable[..., Reconciler], by: float) -> None:
     """A step of the wall clock is told once, and polls go on at their pace."""
