@@ -40,8 +40,6 @@ _BEGINS_ANEW = (
 
 Wanted = Peers | LookedUp | None
 """With whom to share: with those given by number, with those that are looked up, or with nobody."""
-
-
 Share = Callable[[], object]
 """Brings the reconcilers in line with what is this controller's now; may be called from any thread."""
 

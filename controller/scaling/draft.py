@@ -24,8 +24,6 @@ from controller.telemetry.series import Series
 
 REGISTER_RATE = Rate(1.0, 20)
 """Registrations that an account may make (ECS API throttling: RegisterTaskDefinition)."""
-
-
 LOOK_AGAIN = 0.2
 """Seconds after which a scaler asks again for a revision that another one looks for or registers at that moment."""
 

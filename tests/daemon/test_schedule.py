@@ -21,6 +21,7 @@ from controller.scaling.services import connect
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import clients_of, controller_spec, scaler_spec
+from tests.support.daemon import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ def reconciler(aws: EmbeddedAws, cluster: str) -> Callable[..., Reconciler]:
 
 
 def polls(aws: EmbeddedAws, reconciler: Reconciler) -> int:
-    calls = aws.journal.calls("sqs", "GetQueueAttributes")
+    calls = aws.journal.calls("sqs", "GetQueueAttributes", client=CLIENT)
     return sum(call.parameters["QueueUrl"].endswith(f"/{reconciler.spec.name}") for call in calls)
 
 
