@@ -33,14 +33,12 @@ from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
-from controller.daemon.due import DueTimes, find_next_poll
+from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
 from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.scaling.lister import Listers
 from controller.scaling.reconcile import Reconciler
 
-FIRST_POLLS_A_SECOND = 500
-"""At a start with many scalers; a few are polled within a second."""
 TICK = 0.25
 """Seconds within which polls that are due are begun together."""
 LONGEST_SLEEP = 1.0
@@ -120,7 +118,7 @@ class Schedule:
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        first = self._clock.elapsed() + spread(name) * min(interval, 1 + beside / FIRST_POLLS_A_SECOND)
+        first = find_first_poll(interval, spread(name), self._clock.elapsed(), beside)
         self._entries[name] = _Entry(reconciler, reconciler.spec.queue, first)
         self._readers[reconciler.spec.queue] += 1
         self._line_up(name, first)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.aws.polls.reader import QueuePolls
-from controller.daemon.due import find_next_poll
+from controller.daemon.due import find_first_poll, find_next_poll
 from controller.daemon.pool import WORKERS
 from controller.daemon.progress import Progress
 from controller.daemon.schedule import Schedule
@@ -49,6 +49,16 @@ SOON = 60.0
 def test_phase(interval: float, phase: float, now: float, expected: float) -> None:
     """A poll comes at the next moment of the scaler's own phase, strictly after now: those missed are one."""
     assert expected == find_next_poll(interval, phase, now)
+
+
+@pytest.mark.parametrize(
+    ("interval", "beside", "within"),
+    [(10, 0, 1), (3600, 0, 1), (3600, 500, 2), (10, 10_000, 10), (3600, 10_000, 21), (1, 10_000, 1)],
+    ids=["alone", "alone and hourly", "hundreds", "thousands", "thousands and hourly", "thousands a second"],
+)
+def test_first_polls_come_soon_and_never_all_at_once(interval: float, beside: int, within: float) -> None:
+    """A few within a second, many spread over as long as they take, and never over more than an interval."""
+    assert [1000.0, 1000.0 + within / 2] == [find_first_poll(interval, phase, 1000.0, beside) for phase in (0.0, 0.5)]
 
 
 @given(
