@@ -77,8 +77,8 @@ class LookWanted(Exception):  # noqa: N818 - nothing is wrong
 class Cluster:
     """The tasks of one controller in one cluster. Our own launches are entered at once, without a listing.
 
-    It never asks AWS by itself: whoever needs to know more than is known is told which look to have taken. It may be
-    read by every thread; looks are taken by one at a time.
+    It never asks AWS by itself: whoever needs to know more is told which look to have taken. It may be read by every
+    thread; looks are taken by one at a time.
     """
 
     def __init__(self, tasks: Lister, clock: Clock) -> None:
