@@ -23,6 +23,7 @@ from controller.simulate.neighbours import (
     scheduled,
 )
 from controller.simulate.outcome import Account, SimulatedRun
+from controller.simulate.prices import find_spot_share
 from controller.simulate.run import Decider, Scenario, run, simulate
 from controller.simulate.tasks import Workers
 from controller.simulate.tracking import Service, never_exiting
@@ -80,6 +81,8 @@ def compare(
 
 def _judge(candidate: Candidate, scenario: Scenario, terms: Terms) -> tuple[str, Row, SimulatedRun | None]:
     done = simulate_candidate(candidate, scenario)
+    # Where its tasks run is in its own configuration, and may be the very key that differs.
+    terms = replace(terms, spot_share=find_spot_share(candidate.spec.task.run_task))
     row = measure(candidate.name, done, terms, candidate.most)
     return candidate.name, row, done if candidate.name == THIS else None
 

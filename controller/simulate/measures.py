@@ -24,7 +24,7 @@ class Terms:
     shape: Shape
     tariff: Tariff
     spot_share: float = 0.0
-    """The share of tasks that run on Spot."""
+    """The share of tasks that run on Spot: of this configuration, and in the rows of others theirs."""
 
 
 @dataclass(frozen=True, slots=True)

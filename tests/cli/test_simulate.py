@@ -107,6 +107,14 @@ def test_rows_of_two_files_of_one_name_are_told_apart(directory: Path) -> None:
     assert ["this", "old", "other/old.yaml", "this.yaml"] == [row["name"] for row in rows[:4]]
 
 
+def test_each_row_pays_for_where_its_own_tasks_run(directory: Path) -> None:
+    """What Spot would save shows beside a configuration without it."""
+    (directory / "spot.yaml").write_text(f"{LEAST}      capacity_providers: [{{provider: FARGATE_SPOT, weight: 1}}]\n")
+    rows = {row["name"]: row for row in json.loads(run(*BURST, "--against", "spot.yaml", "--json").stdout)["rows"]}
+    assert rows["this"]["container_hours"] == rows["spot"]["container_hours"]
+    assert pytest.approx(0.3 * rows["this"]["dollars"]) == rows["spot"]["dollars"]
+
+
 def test_a_broken_promise_ends_with_1(directory: Path) -> None:
     """And says which one, and by how much."""
     result = run(*BURST, "--alone", "--expect", "wait_p99 <= 1s", "--expect", "peak <= 1000")
