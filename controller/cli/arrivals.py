@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,6 @@ from controller.cli.daemon_status import base_url, fetch_status
 from controller.cli.output import say
 from controller.clock import machine_clock
 from controller.config import ControllerSpec, ScalerSpec
-from controller.config.durations import parse_argument
-from controller.core.words import DAY
 from controller.simulate.counts import (
     Count,
     Metered,
@@ -32,7 +29,7 @@ from controller.simulate.counts import (
     spread_metered,
 )
 from controller.simulate.draws import Draw, Kind
-from controller.simulate.shapes import Period, draw_shapes
+from controller.simulate.shapes import Period, draw_shapes, parse_period
 from controller.simulate.traces import TraceError, read_trace
 from controller.simulate.world import Arrival
 
@@ -65,15 +62,6 @@ class Told:
     until: float
     work: Draw
     """How long messages take: as given, else as the source tells it, else the default."""
-
-
-def parse_period(text: str) -> float:
-    """Return the seconds of a period: a duration, or days as in ``7d``. Raises ValueError."""
-    days = re.fullmatch(r"([0-9]{1,3})d", text)
-    seconds = int(days[1]) * DAY if days else parse_argument(text)
-    if not seconds:
-        raise ValueError("must be more than 0 seconds")
-    return seconds
 
 
 def read_arrivals(

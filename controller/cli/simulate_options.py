@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from controller.cli.arrivals import parse_period
 from controller.cli.sandbox import Duration
 from controller.config.durations import parse_argument
 from controller.simulate.draws import parse_draw
 from controller.simulate.expectations import parse_expectation
 from controller.simulate.prices import PRICED_ON, TARIFFS, Shape, make_shape
+from controller.simulate.shapes import parse_period
 
 DEFAULT_WORK = "exp(60s)"
 

@@ -56,12 +56,23 @@ def draw_shapes(text: str, period: Period, seed: int) -> list[Arrival]:
     return arrivals
 
 
+def parse_period(text: str) -> float:
+    """Return the seconds of a period: a duration, or days as in ``7d``. Raises ValueError."""
+    days = re.fullmatch(r"([0-9]{1,3})d", text)
+    seconds = int(days[1]) * DAY if days else parse_argument(text)
+    if not seconds:
+        raise ValueError("must be more than 0 seconds")
+    return seconds
+
+
 def _read(part: str, period: Period, source: Random) -> Iterator[Arrival]:
-    if (burst := _BURST.fullmatch(part)) is not None:
-        every = parse_argument(burst["every"]) if burst["every"] else None
-        if every == 0:
-            raise ValueError(f"{part!r}: bursts must be more than 0 seconds apart")
-        return _burst(period, int(burst["number"]), every, parse_argument(burst["at"]) if burst["at"] else 0.0)
+    if (burst := _BURST.fullmatch(part)) is not None and int(burst["number"]):
+        try:
+            every = parse_period(burst["every"]) if burst["every"] else None
+            first = parse_argument(burst["at"]) if burst["at"] else 0.0
+        except ValueError as error:
+            raise ValueError(f"{part!r}: {error}") from error
+        return _burst(period, int(burst["number"]), every, first)
     stream = _STREAM.fullmatch(part)
     if stream is None or stream["unit"] not in _UNITS or float(stream["number"]) == 0:
         raise ValueError(f"{part!r} is no shape of arrivals: {FORMS}")

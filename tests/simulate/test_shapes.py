@@ -13,6 +13,8 @@ def test_bursts_come_again_and_again() -> None:
         (arrival.at, arrival.messages) for arrival in draw_shapes("burst 500 every 2h at 10m", DAY, 1)
     ]
     assert [(0.0, 7)] == [(arrival.at, arrival.messages) for arrival in draw_shapes("burst 7", DAY, 1)]
+    daily = draw_shapes("burst 7 every 1d at 6h", Period(0.0, 3 * 86_400.0), 1)
+    assert [6 * 3600.0, 30 * 3600.0, 54 * 3600.0] == [arrival.at for arrival in daily]
 
 
 def test_a_stream_has_its_rate() -> None:
@@ -46,7 +48,8 @@ def test_more_than_a_simulation_takes_is_refused() -> None:
             draw_shapes(text, DAY, 1)
 
 
-@pytest.mark.parametrize("text", ["", "burst", "burst 5 every 0s", "poisson 3", "poisson 3/year", "poisson 0/min",
+@pytest.mark.parametrize("text", ["", "burst", "burst 0 every 1s", "burst 5 every 0s", "burst 5 every 2w",
+                                  "burst 5 at x", "poisson 3", "poisson 3/year", "poisson 0/min",
                                   "steady 3/min between 9..25:00", "rain 3/min"])  # fmt: skip
 def test_what_is_no_shape_is_refused(text: str) -> None:
     """And quoted."""
