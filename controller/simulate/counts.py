@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from controller.simulate.traces import TraceError, parse_time, require_few, spread_out
+from controller.core.moments import parse_moment
+from controller.simulate.traces import TraceError, require_few, spread_out
 from controller.simulate.world import Arrival
 
 TRUSTED = 120.0
@@ -140,6 +141,6 @@ def spread_metered(metered: Iterable[Metered], period: float) -> list[Arrival]:
 def _pick(told: Mapping[str, Any]) -> Iterator[Count]:
     at, visible, in_flight = told.get("at"), told.get("visible"), told.get("in_flight")
     if isinstance(at, str):
-        at = parse_time(at)
+        at = parse_moment(at)
     if at is not None and visible is not None and in_flight is not None:
         yield Count(float(at), float(visible), float(in_flight))

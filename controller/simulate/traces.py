@@ -7,12 +7,13 @@ import gzip
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
 from zlib import error as DamagedStream  # noqa: N812 - an exception is named as one
 
+from controller.config.durations import MAX_DURATION
+from controller.core.moments import parse_moment
 from controller.simulate.world import Arrival
 
 MAX_PROBLEMS = 20
@@ -79,18 +80,6 @@ def spread_out(counts: list[tuple[float, int]], last: float | None = None) -> li
     return arrivals
 
 
-def parse_time(text: str) -> float:
-    """Return seconds since the epoch. Raises ValueError for what is no such number, nor ISO 8601."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if not abs(seconds) <= LATEST:
-        raise ValueError("must be a number of seconds")
-    return seconds
-
-
 def _say_why(error: Exception) -> str:
     if isinstance(error, gzip.BadGzipFile):
         return "its name ends in .gz, and it is not gzipped"
@@ -138,8 +127,8 @@ def _read_row(line: int, cells: list[str], name: str, before: _Row | None) -> _R
     if len(cells) != len(HEADERS[0]):
         raise _BadCell(0, f"must have two cells, time and {name}, not {len(cells)}")
     try:
-        at = parse_time(cells[0].strip())
-    except (ValueError, OverflowError) as error:
+        at = parse_moment(cells[0].strip())
+    except ValueError as error:
         raise _BadCell(0, f"{cells[0]!r} is no time: write ISO 8601, or seconds since the epoch") from error
     if before is not None and at < before.at:
         raise _BadCell(0, f"is earlier than line {before.line}: sort the rows by time")
@@ -153,6 +142,8 @@ def _read_value(cell: str, name: str) -> float:
         raise _BadCell(1, f"{cell!r} is no number") from error
     if not (math.isfinite(value) and value >= 0) or (name == "count" and value != round(value)):
         raise _BadCell(1, f"{cell.strip()} must be {'a whole number, ' if name == 'count' else ''}0 or more")
+    if name == "seconds" and value > MAX_DURATION:
+        raise _BadCell(1, f"{cell.strip()} must be at most a year")
     return value
 
 

@@ -57,6 +57,12 @@ def test_sums_are_spread_until_the_next_row(trace: Path) -> None:
             "4:4: -1 must be a whole number, 0 or more",
         ]),
         ("time,seconds\n10,inf\n", ["2:4: inf must be 0 or more"]),
+        ("time,seconds\n10,1e300\n", ["2:4: 1e300 must be at most a year"]),
+        ("time,count\n1767571200000,1\n1e300,1\n-1,1\n", [
+            "2:1: '1767571200000' is no time: write ISO 8601, or seconds since the epoch",
+            "3:1: '1e300' is no time: write ISO 8601, or seconds since the epoch",
+            "4:1: '-1' is no time: write ISO 8601, or seconds since the epoch",
+        ]),
         ("time,count\n10,99999999\n", [" 99999999 messages are more than a simulation takes, 5000000"]),
     ],
 )  # fmt: skip

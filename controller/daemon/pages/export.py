@@ -9,30 +9,25 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.core.moments import parse_moment
 from controller.telemetry.history import LIMIT
 from controller.telemetry.marks import Mark
 from controller.telemetry.past import COUNTS, Past, Point
 
-EARLIEST, LATEST = 0.0, 253_402_300_799.0
-"""The times that anybody may mean, seconds since the epoch; the last is the end of the year 9999."""
 BAD_SINCE = "since is neither seconds since the epoch nor a time of ISO 8601, as 1764150000 or 2026-11-26T09:40:00Z"
 FORMATS = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 _COLUMNS = ("at", "time", "seconds", *(f"{name}{part}" for name in COUNTS for part in ("", "_least", "_most")))
 
 
 def read_since(text: str) -> float:
-    """Return a moment, seconds since the epoch; a time without a zone is one of UTC. Raises ValueError for others."""
-    try:
-        since = float(text)
-    except ValueError:
+    """Return the moment that an address names, seconds since the epoch. Raises ValueError, which says what to write."""
+    # In an address a plus stands for a space, so a zone that nobody has written as %2B01:00 comes with one.
+    for form in (text, "+".join(text.rsplit(" ", 1))):
         try:
-            read = datetime.fromisoformat(text)
-            since = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            raise ValueError(BAD_SINCE) from None
-    if not EARLIEST <= since <= LATEST:
-        raise ValueError(BAD_SINCE)
-    return since
+            return parse_moment(form)
+        except ValueError:
+            continue
+    raise ValueError(BAD_SINCE)
 
 
 def write_json(scaler: str, past: Past, since: float, now: float) -> str:

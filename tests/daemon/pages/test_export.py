@@ -18,23 +18,18 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("0", 0.0),
-        ("2000000580.5", 2_000_000_580.5),
-        ("2033-05-18T03:43:00Z", 2_000_000_580.0),
         ("2033-05-18T05:43:00+02:00", 2_000_000_580.0),
-        ("2033-05-18T03:43:00", 2_000_000_580.0),
-        ("2033-05-18", 1_999_987_200.0),
+        ("2033-05-18T05:43:00 02:00", 2_000_000_580.0),
+        ("2033-05-18 03:43", 2_000_000_580.0),
     ],
-    ids=["the beginning", "epoch", "UTC", "another zone", "no zone", "a day"],
+    ids=["as it is meant", "its plus read as a space", "a space between day and hour"],
 )
-def test_when(text: str, expected: float) -> None:
-    """A moment is seconds since the epoch or a time of ISO 8601; without a zone it is one of UTC."""
+def test_a_zone_needs_no_escape(text: str, expected: float) -> None:
+    """Nobody thinks of writing the plus of a zone as %2B."""
     assert expected == read_since(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "-1", "nan", "inf", "1e99", "2033-13-01", "0001-01-01T00:00:00+14:00"]
-)
+@pytest.mark.parametrize("text", ["", " ", "yesterday", "2033-05-18T05:43:00 zone"])
 def test_no_moment(text: str) -> None:
     """Anything else is refused with what to write."""
     with pytest.raises(ValueError, match="neither seconds since the epoch nor a time of ISO 8601"):
