@@ -70,11 +70,14 @@ class Past:
 
 
 def read_past(history: History, track: Track, since: float, now: float) -> Past:
-    """Return what is kept of a scaler from ``since`` on; ``now`` is seconds since the epoch."""
+    """Return what is kept of a scaler from ``since`` on; of what is to come there is nothing.
+
+    ``since`` and ``now`` are seconds since the epoch.
+    """
     epoch = track.epoch
     polls_from = max(track.began, epoch + track.polls_from / 10, now - POLLS_KEPT)
     minutes_from = min(polls_from, max(track.began, epoch + track.minutes_from * MINUTE / 10, now - DAY_KEPT))
-    polls = list(_list_polls(epoch, track, max(since, polls_from)))
+    polls = list(_list_polls(epoch, track, max(since, polls_from))) if since <= now else []
     first = max(since, minutes_from)
     minutes = list(_list_minutes(epoch, track, first, polls_from)) if first < polls_from else []
     return Past(

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from controller.config.wording import find_nearest
 from controller.core.status_lines import say_shard, say_where_else
-from controller.core.words import format_age, format_clock
+from controller.core.words import format_clock
 from controller.daemon.pages.export import FORMATS, read_since, write_csv, write_json
 from controller.daemon.pages.overview import Wanted, count_budget, count_problems, list_rows
 from controller.daemon.pages.scaler import SPANS, read_scaler
@@ -27,7 +27,12 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """The Content-Security-Policy: files of our own and nothing else, so no script or style of an odd name ever runs."""
-HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
 STATIC = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -62,7 +67,7 @@ class _Site:
         asked, now = request.query_params, self._sight.clock.now()
         page = asked.get("page", "")
         number = int(page) if page.isascii() and page.isdecimal() and len(page) < len("1000000") else 1
-        wanted = Wanted(asked.get("name", "").strip(), asked.get("state", ""), number)
+        wanted = Wanted(asked.get("name", "").strip().lower(), asked.get("state", ""), number)
         return self._render(
             request, "overview.html", now, root="", wanted=wanted, **list_rows(self._sight, wanted, now)
         )
@@ -73,7 +78,8 @@ class _Site:
         scalers = self._sight.scalers()
         if name not in scalers:
             nearest = find_nearest(name, frozenset(scalers))
-            return self._render(request, "missing.html", now, 404, root="../", asked=name, nearest=nearest)
+            root = "../" * (1 + name.count("/"))
+            return self._render(request, "missing.html", now, 404, root=root, asked=name, nearest=nearest)
         span = request.query_params.get("span", "")
         told = read_scaler(self._sight, scalers[name], span if span in SPANS else "2h", now)
         return self._render(request, "scaler.html", now, root="../", **told)
@@ -117,7 +123,6 @@ class _Site:
             "problems": count_problems(scalers),
             "budget": sight.running.configuration.spec.budget,
             "budget_used": count_budget(scalers),
-            "age": format_age,
         }
 
 

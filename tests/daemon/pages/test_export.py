@@ -74,8 +74,14 @@ def test_csv(shown: Shown) -> None:
     ]
 
 
-def test_only_what_came_since(shown: Shown) -> None:
+def test_only_what_came_since(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is older is left out, but for what still stood at that moment."""
+    monkeypatch.setattr(shown.clock, "now", NOW + 10)
     told = json.loads(shown.get(f"/history?scaler=busy&since={NOW + 5}").text)
     assert ([], []) == (told["events"], [point for point in told["points"] if point["at"] < NOW + 5])
     assert [5] == [point["backlog"] for point in told["points"]]
+
+
+def test_of_what_is_to_come_there_is_nothing(shown: Shown) -> None:
+    """Whoever asks from tomorrow on gets no point, rather than one that pretends to know."""
+    assert [] == json.loads(shown.get(f"/history?scaler=busy&since={NOW + 86_400}").text)["points"]

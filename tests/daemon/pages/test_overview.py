@@ -31,10 +31,11 @@ def names(shown: Shown, query: str = "") -> list[str]:
         ("?state=new", ["fresh"]),
         ("?name=e", ["denied", "absent", "fresh", "quiet"]),
         ("?name=e&state=trouble", ["denied", "absent"]),
+        ("?name=+Busy+", ["busy"]),
         ("?page=7", ["denied", "absent", "busy", "fresh", "quiet"]),
         ("?page=x&state=nonsense", []),
     ],
-    ids=["all", "trouble", "a state", "not observed", "part of a name", "both", "no such page", "no such state"],
+    ids=["all", "trouble", "a state", "not observed", "part of a name", "both", "as typed", "no such page", "no state"],
 )
 def test_which_rows(shown: Shown, query: str, expected: list[str]) -> None:
     """Those in trouble come first, the worst of them before the others, then all by name; a filter leaves out."""

@@ -27,6 +27,12 @@ def test_nothing_but_our_own_files(shown: Shown, path: str) -> None:
     assert [] == [part for part in policy if "unsafe" in part or "http" in part or "data:" in part]
 
 
+@pytest.mark.parametrize("path", [*PAGES, "/history?scaler=busy&format=csv", "/history", "/static/page.js"])
+def test_what_it_is_is_not_guessed(shown: Shown, path: str) -> None:
+    """A browser takes each answer for what it says it is, and none for a page that it might look like."""
+    assert "nosniff" == shown.get(path).headers["X-Content-Type-Options"]
+
+
 @each_page
 def test_no_script_or_style_in_the_page(shown: Shown, path: str) -> None:
     """Under that policy neither would work, so there is none: one script, from its file, and no handler."""
@@ -82,6 +88,13 @@ def test_a_name_that_is_near(shown: Shown) -> None:
     """A scaler that is not there is 404, with the nearest name to go on with."""
     answer = shown.get("/scalers/bussy")
     assert (404, True) == (answer.status, 'href="../scalers/busy"' in answer.text)
+
+
+def test_a_name_that_cannot_be_one(shown: Shown) -> None:
+    """A page about an address with slashes in it finds its style and its way home all the same."""
+    page = Page(shown.get("/scalers/a/b").text)
+    assert ["../../static/page.css"] == [link for link in page.attributes("link", "href") if "css" in str(link)]
+    assert "../../" in page.attributes("a", "href")
 
 
 def test_every_link_leads_to_a_page(shown: Shown) -> None:
