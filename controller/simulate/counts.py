@@ -7,8 +7,9 @@ have been done meanwhile; how many these are is in flight times the time between
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +71,8 @@ def read_log(path: Path, scaler: str) -> list[Count]:
     """Return the counts of a scaler in a daemon's log of JSON lines; other lines are passed over. Raises TraceError."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
-            found = [count for line in lines if (count := _read_line(line, scaler)) is not None]
+            read = (_read_line(line, scaler, f"{path}:{number}") for number, line in enumerate(lines, 1))
+            found = [count for count in read if count is not None]
     except OSError as error:
         raise TraceError([f"{path}: cannot be read: {error.strerror}"]) from error
     if not found:
@@ -80,23 +82,26 @@ def read_log(path: Path, scaler: str) -> list[Count]:
     return found
 
 
-def _read_line(line: str, scaler: str) -> Count | None:
+def _read_line(line: str, scaler: str, place: str) -> Count | None:
     try:
         event = json.loads(line)
     except ValueError:
         return None
     if not isinstance(event, dict) or event.get("event") != "decision" or event.get("scaler") != scaler:
         return None
-    return next(iter(_pick(event)), None)
+    return _pick(event, place)
 
 
 def read_status(status: Mapping[str, Any], scaler: str) -> list[Count]:
     """Return the counts of a scaler's decisions in ``/status``. Raises TraceError when there are none."""
-    scalers = {each.get("name"): each for each in status.get("scalers", ())}
-    if scaler not in scalers:
-        known = ", ".join(sorted(name for name in scalers if name)) or "none"
-        raise TraceError([f"that daemon runs no scaler {scaler}; it runs: {known}"])
-    counts = [count for decision in scalers[scaler].get("decisions", ()) for count in _pick(decision)]
+    try:
+        decisions = {each["name"]: each["decisions"] for each in status["scalers"]}
+        found = [_pick(decision, "/status") for decision in decisions.get(scaler, ())]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise TraceError(["what answers there is not ecsq, or another version of it"]) from error
+    if scaler not in decisions:
+        raise TraceError([f"that daemon runs no scaler {scaler}; it runs: {', '.join(sorted(decisions)) or 'none'}"])
+    counts = [count for count in found if count is not None]
     if not counts:
         raise TraceError([f"that daemon has not seen the queue of scaler {scaler} yet"])
     return counts
@@ -107,7 +112,8 @@ def read_prometheus(answer: Mapping[str, Any]) -> list[Count]:
     try:
         series = {each["metric"]["state"]: each["values"] for each in answer["data"]["result"]}
         visible, in_flight = (
-            {float(at): float(value) for at, value in series.get(state, ())} for state in ("visible", "in_flight")
+            {float(at): _read_number(value) for at, value in series.get(state, ())}
+            for state in ("visible", "in_flight")
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TraceError(["what answers there is not Prometheus, or not with ecsq_queue_messages"]) from error
@@ -138,9 +144,22 @@ def spread_metered(metered: Iterable[Metered], period: float) -> list[Arrival]:
     ]
 
 
-def _pick(told: Mapping[str, Any]) -> Iterator[Count]:
-    at, visible, in_flight = told.get("at"), told.get("visible"), told.get("in_flight")
-    if isinstance(at, str):
-        at = parse_moment(at)
-    if at is not None and visible is not None and in_flight is not None:
-        yield Count(float(at), float(visible), float(in_flight))
+def _pick(told: Mapping[str, Any], place: str) -> Count | None:
+    """Return what a decision saw of its queue; None: nothing. Raises TraceError, with the place, for no count."""
+    at, *counts = (told.get(name) for name in ("at", "visible", "in_flight"))
+    if at is None or None in counts:
+        return None
+    try:
+        return Count(parse_moment(str(at)), *map(_read_number, counts))
+    except (TypeError, ValueError) as error:
+        raise TraceError(
+            [f"{place}: at {at!r} there cannot have been {counts} messages visible and in flight"]
+        ) from error
+
+
+def _read_number(value: Any) -> float:
+    """Return a number of messages. Raises TypeError and ValueError for what is none."""
+    number = float(value)
+    if not 0 <= number < inf:
+        raise ValueError(f"{value!r} is no number of messages")
+    return number

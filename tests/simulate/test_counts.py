@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +61,26 @@ def test_a_log_is_read_for_one_scaler(tmp_path: Path) -> None:
         read_log(tmp_path / "nowhere", "a")
 
 
+@pytest.mark.parametrize(
+    "odd", [{"at": "noon"}, {"at": [1]}, {"visible": -1}, {"visible": "many"}, {"in_flight": math.nan}]
+)
+def test_an_odd_line_of_a_log_is_named(tmp_path: Path, odd: dict[str, Any]) -> None:
+    """With its number: a count that is none would become arrivals that nobody can explain."""
+    path = tmp_path / "log"
+    sound = {"event": "decision", "scaler": "a", "at": 10.0, "visible": 3, "in_flight": 1}
+    path.write_text("\n".join(map(json.dumps, (sound, sound | odd))))
+    with pytest.raises(TraceError, match=f"^{path}:2: at "):
+        read_log(path, "a")
+
+
+@pytest.mark.parametrize("status", [{}, {"scalers": 3}, {"scalers": [{"name": "a"}]},
+                                    {"scalers": [{"name": "a", "decisions": [7]}]}])  # fmt: skip
+def test_what_is_no_status_is_said(status: dict[str, Any]) -> None:
+    """Whatever else answers at that address."""
+    with pytest.raises(TraceError, match="not ecsq, or another version of it"):
+        read_status(status, "a")
+
+
 def test_status_is_read_for_one_scaler() -> None:
     """By its last decisions; one that does not run there is named with those that do."""
     decisions = [{"at": 10.0, "visible": 3, "in_flight": 1}, {"at": 20.0, "visible": None, "in_flight": None}]
@@ -79,8 +101,9 @@ def test_prometheus_is_read_by_state() -> None:
     assert [Count(10, 3, 1), Count(25, 4, 0)] == read_prometheus({"data": {"result": result}})
     with pytest.raises(TraceError, match="has no ecsq_queue_messages"):
         read_prometheus({"data": {"result": []}})
-    with pytest.raises(TraceError, match="is not Prometheus"):
-        read_prometheus({"error": "not found"})
+    for answer in ({"error": "not found"}, {"data": {"result": [{**result[0], "values": [[10, "NaN"]]}]}}):
+        with pytest.raises(TraceError, match="is not Prometheus"):
+            read_prometheus(answer)
 
 
 def test_work_is_estimated_by_littles_law() -> None:
