@@ -21,7 +21,7 @@ from controller.config import Loaded, ScalerSpec
 from controller.core.words import format_count, format_span
 from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
 from controller.simulate.draws import Draw, parse_draw
-from controller.simulate.expectations import find_broken
+from controller.simulate.expectations import Expectation, find_broken, require_limit
 from controller.simulate.measures import Terms
 from controller.simulate.prices import TARIFFS, find_spot_share
 from controller.simulate.run import Scenario
@@ -55,6 +55,7 @@ def command(**options: Any) -> None:
     loaded = load_or_exit(options["config"])
     scaler = _choose(loaded, options["scaler"])
     asked = _ask(loaded, scaler, options)
+    _require_limits(asked, options["expect"])
     try:
         found = answer(asked)
     except ModuleNotFoundError as error:
@@ -109,11 +110,19 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
         against=_read_others(options["against"], scaler.name),
         is_alone=options["alone"],
         explores=options["explore"],
-        varied=dict(options["vary"]),
+        varied=_collect(options["vary"]),
         html=options["html"],
         png=options["png"],
         processes=options["processes"] or os.cpu_count() or 1,
     )
+
+
+def _collect(variations: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """Return the values to try by their key, which may be named more than once."""
+    varied: dict[str, list[str]] = {}
+    for key, values in variations:
+        varied.setdefault(key, []).extend(values)
+    return varied
 
 
 def _read_others(paths: Sequence[Path], scaler: str) -> dict[str, ScalerSpec]:
@@ -148,6 +157,16 @@ def _find_terms(scaler: ScalerSpec, options: Mapping[str, Any]) -> Terms:
     )
 
 
+def _require_limits(asked: Asked, expectations: Sequence[Expectation]) -> None:
+    """End with 1, before anything is simulated, if a promise compares with what there will not be."""
+    names = [THIS] if asked.is_alone else [THIS, *asked.against, *NEIGHBOURS, BOUND]
+    try:
+        for each in expectations:
+            require_limit(each, names)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None:
     if as_json:
         explored = {"explored": [each.row.to_plain() for each in found.findings]} if found.findings else {}
@@ -178,7 +197,7 @@ def _fence(lines: Sequence[str], language: str, *, is_fenced: bool) -> Sequence[
     return [f"```{language}", *lines, "```"] if is_fenced else lines
 
 
-def _judge(found: Answer, expectations: Sequence[Any]) -> None:
+def _judge(found: Answer, expectations: Sequence[Expectation]) -> None:
     """End with 1 if a promise is broken, and say which one and by how much."""
     rows = {row.name: row for row in found.rows}
     try:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from controller.cli.sandbox import Duration
 from controller.config.durations import parse_argument
 from controller.simulate.draws import parse_draw
 from controller.simulate.expectations import parse_expectation
@@ -35,7 +34,7 @@ class Converted(click.ParamType[Any]):
 
 def _parse_size(text: str) -> Shape:
     cpu, slash, memory = text.partition("/")
-    if not slash or not cpu.isdigit() or not memory.isdigit():
+    if not slash or not (cpu + memory).isascii() or not (cpu.isdigit() and memory.isdigit()):
         raise ValueError("write it as CPU units and MiB: 256/512")
     return make_shape(int(cpu), int(memory))
 
@@ -47,7 +46,9 @@ def _parse_variation(text: str) -> tuple[str, list[str]]:
     return key, [value.strip() for value in values.split(",")]
 
 
+DOLLARS = click.FloatRange(min=0)
 DRAW = Converted("duration", parse_draw)
+PERIOD = Converted("period", parse_period)
 SECONDS = Converted("duration", parse_argument)
 
 OPTIONS = (
@@ -63,7 +64,7 @@ OPTIONS = (
     click.option(
         "--for",
         "lasts",
-        type=Converted("period", parse_period),
+        type=PERIOD,
         default="1d",
         show_default=True,
         metavar="PERIOD",
@@ -124,10 +125,13 @@ OPTIONS = (
         help=f"Whose prices count, as of {PRICED_ON}.",
     ),
     click.option(
-        "--price", type=(float, float), metavar="VCPU GB", help="Dollars an hour instead, of a vCPU and of a GB."
+        "--price", type=(DOLLARS, DOLLARS), metavar="VCPU GB", help="Dollars an hour instead, of a vCPU and of a GB."
     ),
     click.option(
-        "--goal", type=Duration(), help="Within which a message is to be taken.  [default: the scaler's, else 5m]"
+        "--goal",
+        type=PERIOD,
+        metavar="DURATION",
+        help="Within which a message is to be taken.  [default: the scaler's, else 5m]",
     ),
     click.option(
         "--target",

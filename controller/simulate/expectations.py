@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from controller.config.durations import parse_argument
@@ -54,6 +55,12 @@ def parse_expectation(line: str) -> Expectation:
     return Expectation(line, what, match["how"], float(match["factor"] or 1), match["than"])
 
 
+def require_limit(expectation: Expectation, names: Collection[str]) -> None:
+    """Raise ValueError unless a promise compares with a row of one of these names, or with a limit of its own."""
+    if expectation.than not in names:
+        _read_limit(expectation, names)
+
+
 def find_broken(expectation: Expectation, rows: Mapping[str, Row], this: str) -> str | None:
     """Return the sentence that says by how much a promise is broken; None: it is kept.
 
@@ -84,13 +91,23 @@ def _find_limit(expectation: Expectation, rows: Mapping[str, Row]) -> float:
         if value is None:
             raise ValueError(f"{expectation.line!r}: row {than} has no {expectation.what}")
         return value
+    return _read_limit(expectation, rows)
+
+
+def _read_limit(expectation: Expectation, names: Collection[str]) -> float:
+    """Return the number, share or duration that a promise names. Raises ValueError for what is none."""
+    than, is_wait = expectation.than, expectation.what.startswith("wait_")
     if than.endswith("%") and _NUMBER.fullmatch(than[:-1]):
         return float(than[:-1]) / 100
     if _NUMBER.fullmatch(than):
         return float(than)
-    if expectation.what.startswith("wait_"):
-        return parse_argument(than)
-    raise ValueError(f"{expectation.line!r}: there is no row {than}; there are: {', '.join(rows)}")
+    if is_wait:
+        with suppress(ValueError):
+            return parse_argument(than)
+    kind = "duration" if is_wait else "number"
+    raise ValueError(
+        f"{expectation.line!r}: {than} is no {kind}, and there is no row {than}; there are: {', '.join(names)}"
+    )
 
 
 def _say(what: str, value: float) -> str:

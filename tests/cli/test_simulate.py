@@ -139,6 +139,8 @@ def test_a_named_key_is_tried_at_its_values(directory: Path) -> None:
     result = run(*BURST, "--vary", "max_containers=2,3")
     assert "max_containers: 2" in result.stdout
     assert "max_containers: 3" in result.stdout
+    both = run(*BURST, "--vary", "max_containers=2", "--vary", "max_containers=3")
+    assert result.stdout == both.stdout
     wrong = run(*BURST, "--vary", "max_containers=many")
     assert (1, True) == (wrong.exit_code, wrong.stderr.startswith("Error: --vary: scalers[0].max_containers: must be"))
 
@@ -219,6 +221,9 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
         ((*BURST, "--size", "300/512"), "the next larger is 512/1024"),
         ((*BURST, "--vary", "max_containers"), "write it as KEY=VALUE"),
         ((*BURST, "--expect", "fast"), "write it as"),
+        ((*BURST, "--expect", "wait_max <= 5x"), "5x is no duration, and there is no row 5x; there are: this, lambda"),
+        ((*BURST, "--price", "-1", "0"), "-1.0 is not in the range"),
+        ((*BURST, "--goal", "0s"), "must be more than 0 seconds"),
         (("--log", "nowhere"), "cannot be read"),
         (("--prometheus", "127.0.0.1:1"), "Prometheus does not answer"),
     ],

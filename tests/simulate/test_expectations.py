@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.simulate.expectations import find_broken, parse_expectation
+from controller.simulate.expectations import find_broken, parse_expectation, require_limit
 from controller.simulate.measures import Row
 
 THIS = Row("this", {"p50": 10.0, "p95": 100.0, "p99": 200.0, "max": 400.0}, 0.02, 0, 5.0, 1.0, 2.0, 11.0, peak=40)
@@ -44,8 +44,17 @@ def test_what_is_no_promise_is_refused(line: str) -> None:
         parse_expectation(line)
 
 
-@pytest.mark.parametrize("line", ["cost <= 2 * new", "peak <= old"])
+@pytest.mark.parametrize("line", ["cost <= 2 * new", "wait_p99 <= new", "peak <= old"])
 def test_a_row_that_cannot_be_compared_with_is_named(line: str) -> None:
     """One that there is not, or that does not have the number."""
     with pytest.raises(ValueError, match=r"no row new; there are: this, old|row old has no peak"):
         find_broken(parse_expectation(line), ROWS, "this")
+
+
+@pytest.mark.parametrize("line", ["cost <= 5m", "wait_p99 <= 5min", "late <= new", "wait_max <= 2 * new"])
+def test_what_to_compare_with_is_known_before(line: str) -> None:
+    """Nobody waits for a simulation whose promise cannot be judged."""
+    for sound in ("cost <= 2 * old", "wait_p99 <= 5m", "late <= 1%"):
+        require_limit(parse_expectation(sound), ROWS)
+    with pytest.raises(ValueError, match="there are: this, old"):
+        require_limit(parse_expectation(line), ROWS)
