@@ -16,7 +16,9 @@ from controller.config import AwsSpec
 
 MINUTE = 60
 FINE_FOR = 15 * 86_400.0
-"""Seconds for which CloudWatch keeps data of one minute; those of five are kept for 63 days."""
+"""Seconds for which CloudWatch keeps data of one minute."""
+KEPT_FOR = 63 * 86_400.0
+"""Seconds for which it keeps those of five; of what is older it has hours alone, and gives none by five minutes."""
 COARSE = 300
 STATISTICS = {
     "NumberOfMessagesSent": "Sum",

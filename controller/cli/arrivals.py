@@ -18,6 +18,8 @@ from controller.cli.daemon_status import base_url, fetch_status
 from controller.cli.output import say
 from controller.clock import machine_clock
 from controller.config import ControllerSpec, ScalerSpec
+from controller.core.decision.policy import Busy
+from controller.core.words import DAY
 from controller.simulate.counts import (
     Count,
     Metered,
@@ -112,11 +114,13 @@ def _span(arrivals: Sequence[Arrival]) -> tuple[float, float]:
 def _read_cloudwatch(
     source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw
 ) -> Told:
-    from controller.aws.cloudwatch import read_history  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.cloudwatch import KEPT_FOR, read_history  # noqa: PLC0415 - boto3 is slow to import
     from controller.aws.errors import AwsError  # noqa: PLC0415
 
-    now = machine_clock(Event()).now()
-    since = now - parse_period(source.value)
+    now, lasts = machine_clock(Event()).now(), parse_period(source.value)
+    if lasts > KEPT_FOR:
+        raise ValueError(f"CloudWatch keeps what it has by five minutes for {KEPT_FOR / DAY:.0f} days; ask for no more")
+    since = now - lasts
     try:
         history = read_history(spec.aws, scaler.queue, since, now, now)
     except AwsError as error:
@@ -124,7 +128,9 @@ def _read_cloudwatch(
     sent, deleted, in_flight = history.values.values()
     moments = sorted({*sent, *deleted, *in_flight})
     metered = [Metered(at, sent.get(at, 0.0), deleted.get(at, 0.0), in_flight.get(at, 0.0)) for at in moments]
-    estimate = estimate_work(metered, history.period)
+    # In flight is then what nobody works on.
+    is_told = scaler.policy.busy is Busy.IN_FLIGHT
+    estimate = estimate_work(metered, history.period) if is_told else None
     drawn = work or (default if estimate is None else Draw(Kind.EXPONENTIAL, estimate))
     return Told(spread_metered(metered, history.period), since, now, drawn)
 

@@ -125,11 +125,12 @@ def read_prometheus(answer: Mapping[str, Any]) -> list[Count]:
 def estimate_work(metered: Iterable[Metered], period: float) -> float | None:
     """Return the seconds that a message takes, by Little's law: in flight times time, over what was deleted.
 
-    None: nothing was deleted.
+    None: nothing was deleted, or nothing was in flight. No work takes no time: a worker that deletes its message as it
+    takes it leaves none in flight while it works.
     """
     meters = list(metered)
-    deleted = sum(each.deleted for each in meters)
-    return sum(each.in_flight for each in meters) * period / deleted if deleted else None
+    deleted, in_flight = sum(each.deleted for each in meters), sum(each.in_flight for each in meters)
+    return in_flight * period / deleted if deleted and in_flight else None
 
 
 def spread_metered(metered: Iterable[Metered], period: float) -> list[Arrival]:

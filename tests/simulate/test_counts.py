@@ -110,7 +110,7 @@ def test_work_is_estimated_by_littles_law() -> None:
     """Four in flight for two minutes while eight were done: a minute each."""
     metered = [Metered(0, 5, 3, 4), Metered(60, 5, 5, 4)]
     assert 60 == estimate_work(metered, 60)
-    assert None is estimate_work([Metered(0, 5, 0, 4)], 60)
+    assert [None, None] == [estimate_work([seen], 60) for seen in (Metered(0, 5, 0, 4), Metered(0, 5, 5, 0))]
 
 
 def test_more_than_a_simulation_takes_is_refused() -> None:
