@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from controller.core.moments import parse_moment
@@ -48,12 +49,13 @@ def write_json(scaler: str, past: Past, since: float, now: float) -> str:
 
 
 def write_csv(past: Past) -> str:
-    """Return it as a table; what is unknown is empty."""
+    """Return it as a table, with a row for each event of the whole controller; what is unknown is empty."""
     written = io.StringIO()
     table = csv.DictWriter(written, [*_COLUMNS, "live_most", "reason", "event"], restval="", lineterminator="\r\n")
     table.writeheader()
-    for point in past.points:
-        table.writerow({name: "" if value is None else value for name, value in _list_values(point)})
+    rows = [{"at": at, "time": _write_time(at), "event": event.value} for at, event in past.events]
+    rows += [{name: value for name, value in _list_values(point) if value is not None} for point in past.points]
+    table.writerows(sorted(rows, key=itemgetter("at")))
     return written.getvalue()
 
 

@@ -65,11 +65,11 @@ def test_json(shown: Shown) -> None:
 
 
 def test_csv(shown: Shown) -> None:
-    """The same as a table, with a line of titles; what is unknown is empty."""
+    """The same as a table, with a line of titles; what is unknown is empty, and a restart is a row of its own."""
     answer = shown.get("/history?scaler=denied&format=csv")
     rows = list(csv.DictReader(answer.text.splitlines()))
     assert "text/csv; charset=utf-8" == answer.headers["Content-Type"]
-    assert [("2033-05-18T03:43:00Z", "5", "5", "failed")] == [
+    assert [("2033-05-18T03:33:00Z", "", "", "start"), ("2033-05-18T03:43:00Z", "5", "5", "failed")] == [
         (row["time"], row["backlog"], row["backlog_most"], row["event"]) for row in rows
     ]
 
