@@ -104,6 +104,8 @@ def _read_rows(path: Path, lines: TextIOWrapper) -> tuple[str, list[_Row]]:
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
+        if len(rows) >= MAX_MESSAGES:
+            raise TraceError([f"{path}:{reader.line_num}:1: more rows than a simulation takes, {MAX_MESSAGES}"])
         try:
             rows.append(_read_row(reader.line_num, cells, header[1], rows[-1] if rows else None))
         except _BadCell as bad:

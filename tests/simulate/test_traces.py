@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.simulate import traces
 from controller.simulate.traces import TraceError, read_trace
 from controller.simulate.world import Arrival
 
@@ -72,6 +73,17 @@ def test_bad_rows_are_named(trace: Path, text: str, problems: list[str]) -> None
     with pytest.raises(TraceError) as caught:
         read_trace(trace)
     assert [f"{trace}:{problem}" for problem in problems] == caught.value.problems
+
+
+@pytest.mark.parametrize("name", ["count", "seconds"])
+def test_a_file_without_end_is_refused(trace: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As soon as it has more rows than a simulation takes, before the memory is full: here three."""
+    monkeypatch.setattr(traces, "MAX_MESSAGES", 3)
+    trace.write_text(f"time,{name}\n" + "1,1\n" * 3)
+    assert 3 == len(read_trace(trace))
+    trace.write_text(f"time,{name}\n" + "1,0\n" * 5)
+    with pytest.raises(TraceError, match=f"^{trace}:5:1: more rows than a simulation takes, 3$"):
+        read_trace(trace)
 
 
 @pytest.mark.parametrize(("content", "why"), [(None, "No such file"), (b"\xff\xfe\xfa", "it is not text in UTF-8")])
