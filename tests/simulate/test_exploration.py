@@ -66,9 +66,9 @@ def test_the_best_comes_first(loaded: Loaded) -> None:
     """What costs less at the same wait, then what shortens it most for a dollar, then what is worse."""
     variants = list(variants_of(loaded, LEAST, max_containers=["1", "2", "3", "4", "5"]).values())[-5:]
     this = row("this", 100, 10)
-    rows = [row("a", 120, 5), row("b", 50, 20), row("c", 60, 12), row("d", 100, 9), row("e", 100, 10)]
+    rows = [row("a", 120, 5), row("b", 10, 13), row("c", 60, 12), row("d", 100, 9), row("e", 100, 10)]
     findings, idle = judge(this, list(zip(variants, rows, strict=True)))
-    assert ["d", "c", "b", "a"] == [each.row.name for each in findings]
+    assert ["d", "b", "c", "a"] == [each.row.name for each in findings]
     assert [True, True, True, False] == [each.is_better for each in findings]
     assert all(each.is_frontier for each in findings)
     assert [] == idle

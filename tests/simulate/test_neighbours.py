@@ -108,6 +108,7 @@ def test_filling_up_starts_one_for_each_message() -> None:
         ([4.0] * 14, 4, 4),
         ([4.0] * 15, 4, 4),  # 4 x 4 / 5, rounded up
         ([2.0] * 15, 4, 2),
+        ([3.0] * 15, 4, 3),
         ([4.6] * 15, 4, 4),  # above 90 % of the target
         ([0.0] * 15, 4, 0),
     ],
@@ -124,6 +125,18 @@ def test_every_neighbour_serves_every_message(neighbour: str) -> None:
     run = simulate_candidate(Candidate(neighbour, SPEC, neighbour), Scenario(arrivals, WORKERS, until=START + 3600))
     assert (44, 0) == (len(run.waits), run.left)
     assert all(done > taken for taken, done in zip(run.taken, run.done, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "every"),
+    [("lambda", 600), ("keda-default", 30), ("keda-accurate", 30), ("keda-eager", 30), ("batch", 10), ("ecs", 60)],
+)
+def test_each_looks_as_often_as_its_project_does(neighbour: str, every: float) -> None:
+    """While there is work; a queue in which nothing is is left out in whole looks."""
+    arrivals = [Arrival(START + minute * 60, 9) for minute in range(30)]
+    run = simulate_candidate(Candidate(neighbour, SPEC, neighbour), Scenario(arrivals, WORKERS))
+    looks = [poll.at for poll in run.polls]
+    assert {every} == {after - before for before, after in pairwise(looks)}
 
 
 def test_a_service_scales_out_once_in_its_cooldown() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
 from controller.core.record import LaunchResult, Reconciled
-from controller.telemetry.history import LIMIT, REASONS, History, Track
+from controller.telemetry.history import LIMIT, POLL, REASONS, History, Track
 from controller.telemetry.marks import Happening, Mark
-from controller.telemetry.past import Count, Past, read_past
+from controller.telemetry.past import Count, Past, list_since, read_past
 from controller.telemetry.sketch import sketch
 from tests.support.controller import SCALER, scaler_spec
 from tests.telemetry.decisions import decided
@@ -194,6 +194,16 @@ def test_all_tracks_keep_to_the_limit() -> None:
     found = read_past(history, tracks[0], 0, BEGAN + 4000)
     assert (True, True) == (found.cut, found.polls_from > BEGAN)
     assert found.polls_from == found.points[-len(tracks[0].polls) // 16].at
+
+
+def test_who_reads_holds_nobody_up(track: Track) -> None:
+    """A poll that comes while somebody reads is kept, and what is read does not change for it."""
+    for at in range(0, 60, 10):
+        track.note(seen(at, at))
+    records = list_since(track.polls, POLL, 0)
+    track.note(seen(60, 60))
+    assert [0, 10, 20, 30, 40, 50] == [backlog for _, backlog, *_ in records]
+    assert 7 == len(track.polls) // POLL.size
 
 
 def test_the_limit_is_that_of_the_promise() -> None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.aws.errors import AwsError, Fault
+from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason, ScalerState
 from controller.core.record import Reconciled
 from controller.daemon.pages.overview import Wanted, list_rows
+from controller.scaling.cycle import Turn
+from controller.scaling.observe import Observation
 from tests.support.pages import BEGAN, NOW, Page, Shown, document
 
 if TYPE_CHECKING:
@@ -58,6 +61,17 @@ def test_what_a_row_tells(shown: Shown) -> None:
     assert ("unknown", "unknown_backlog", None, None) == (absent.state, absent.reason, absent.backlog, absent.live)
     assert ("failed", "access_denied") == (rows["denied"].state, rows["denied"].reason)
     assert "is not authorized" in str(absent.wrong)
+
+
+def test_a_scaler_that_rests_after_failures(shown: Shown) -> None:
+    """Its next poll is when it tries again, and not the one in its phase, which would do nothing."""
+    scaler, problem = shown.scalers["fresh"], AwsError(Fault.ACCESS_DENIED, "denied")
+    failed = Turn(Decision(NOW, Reason.UNKNOWN_BACKLOG), Observation(problem=problem))
+    for _ in range(6):
+        scaler.retries.note(failed, 10.0, scaler.retries.asked)
+    rests = shown.sight.find_next_poll(scaler, NOW)
+    scaler.retries.ask()
+    assert (NOW + 55, True) == (rests, shown.sight.find_next_poll(scaler, NOW) <= NOW + 10)
 
 
 def test_what_runs(shown: Shown) -> None:

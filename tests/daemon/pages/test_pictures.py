@@ -66,7 +66,9 @@ def test_peaks_are_drawn_however_short() -> None:
     part = 7200 / COLUMNS
     points = [point(0, 1), point(part + 1, 50), point(part + 3, 2)]
     past = Past(points, SINCE, SINCE, SINCE, False, [])  # noqa: FBT003 - a record
-    assert 50 == draw_chart(past, SINCE, SINCE + 7200).most_backlog
+    chart = draw_chart(past, SINCE, SINCE + 7200)
+    assert (50, 50) == (chart.most_backlog, chart.most_containers)
+    assert chart.live.count("V2H") == 1
 
 
 @pytest.mark.parametrize(

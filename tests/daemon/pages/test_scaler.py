@@ -46,6 +46,13 @@ def test_the_key_that_would_move_it(shown: Shown) -> None:
     assert f"max_containers not set, default; belongs below line {line}" in squeezed
 
 
+def test_a_key_of_all_scalers_stands_at_the_top_of_the_file(shown: Shown) -> None:
+    """The budget is not looked for in the scaler."""
+    text = " ".join(re.sub(r"<[^>]+>|\s+", " ", shown.get("/scalers/denied").text).split())
+    lines = shown.path.read_text().splitlines()
+    assert f"budget.max_containers line {lines.index('  max_containers: 40') + 1}" in text
+
+
 def test_the_last_decisions_unfold(shown: Shown) -> None:
     """Each decision has its own lines, as they were then."""
     page = Page(shown.get("/scalers/busy").text)

@@ -61,11 +61,12 @@ def test_what_a_reader_asks_for_stays_text(shown: Shown, path: str) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, "/static/page.css", "/static/page.js", "/static/icon.svg"])
 def test_a_page_that_is_known_is_not_sent_again(shown: Shown, path: str) -> None:
-    """Whoever has it says so by its tag, and gets 304 without a body; another tag gets the page."""
+    """Whoever has it asks each time all the same, by its tag, and gets 304 without a body; another gets the page."""
     first = shown.get(path)
     again = shown.get(path, If_None_Match=f'"other", {first.headers["ETag"]}')
     expected = 404 if "nobody" in path else 304
     assert (expected, first.headers["ETag"]) == (again.status, again.headers["ETag"])
+    assert ["no-cache"] * 2 == [answer.headers["Cache-Control"] for answer in (first, again)]
     other = shown.get(path, If_None_Match='W/"other"')
     assert (first.status, first.text) == (other.status, other.text)
 

@@ -12,7 +12,7 @@ from controller.core.decision.explain import explain
 from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
-from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled, steps
+from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
 
 if TYPE_CHECKING:
@@ -91,6 +91,18 @@ def test_where_it_ends(rules: Policy, seen: Any, state: Any, where: str, key: st
     assert where in [step.title for step in cutting]
     step = next(step for step in cutting if step.title == where)
     assert key == (step.key.key if step.key else None)
+
+
+@pytest.mark.parametrize(("rose_at", "key"), [(NOW - 1, "cooldown.fall"), (NOW - 9999, "hysteresis.fall_after")])
+def test_what_keeps_the_level_up(rose_at: float, key: str) -> None:
+    """After a rise it is the cooldown, and later the polls in a row."""
+    rules = policy(hysteresis=hysteresis(fall_after=3))
+    state = settled(9)
+    held = replace(state, level=replace(state.level, rose_at=rose_at))
+    step = next(
+        step for step in draw(rules, queue(visible=1), fleet(running=9), state=held).steps if step.title == "level"
+    )
+    assert (9, key) == (step.number, step.key.key if step.key else None)
 
 
 def test_the_budget_cuts() -> None:
