@@ -18,6 +18,7 @@ from controller.cli.output import say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
 from controller.cli.simulation import Answer, Asked, answer
 from controller.config import Loaded, ScalerSpec
+from controller.core.decision.policy import Busy
 from controller.core.words import format_count, format_span
 from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
 from controller.simulate.draws import Draw, parse_draw
@@ -97,6 +98,7 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
     workers = Workers(
         work=told.work,
         takes_one=options["worker"] == "one",
+        deletes_first=scaler.policy.busy is Busy.RUNNING,
         start=options["start"],
         last_poll=options["last_poll"],
         stale=options["stale"],

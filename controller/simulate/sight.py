@@ -27,11 +27,11 @@ class SeenQueue:
     def read_counts(self) -> QueueCounts:
         """Return the counts as SQS shows them now."""
         world = self._world
-        if not world.workers.stale:
-            return QueueCounts(world.visible, world.in_flight, 0)
-        shown = world.now - self._ages.uniform(0, world.workers.stale)
-        _, visible, in_flight = next((each for each in reversed(world.seen) if each[0] <= shown), world.seen[0])
-        return QueueCounts(visible, in_flight, 0)
+        visible, in_flight = world.visible, world.in_flight
+        if world.workers.stale:
+            shown = world.now - self._ages.uniform(0, world.workers.stale)
+            _, visible, in_flight = next((each for each in reversed(world.seen) if each[0] <= shown), world.seen[0])
+        return QueueCounts(visible, 0 if world.workers.deletes_first else in_flight, 0)
 
 
 class SeenTasks:

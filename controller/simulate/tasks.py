@@ -16,6 +16,8 @@ class Workers:
     """How long a message takes, where its arrival does not say."""
     takes_one: bool = False
     """Whether a worker takes one message and exits, or goes on until the queue is empty."""
+    deletes_first: bool = False
+    """Whether a worker deletes its message as it takes it (``busy: running``): then SQS shows none in flight."""
     start: Draw = field(default_factory=lambda: between(30, 90))
     """From RunTask's answer until the workers of a task run."""
     unbilled: float = 10

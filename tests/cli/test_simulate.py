@@ -115,6 +115,16 @@ def test_each_row_pays_for_where_its_own_tasks_run(directory: Path) -> None:
     assert pytest.approx(0.3 * rows["this"]["dollars"]) == rows["spot"]["dollars"]
 
 
+def test_workers_that_delete_first_hide_their_work_from_the_others(directory: Path) -> None:
+    """As `busy: running` says of them: who goes by what is in flight decides otherwise."""
+    rows, steady = [], ("--arrivals", "burst 9 every 1m", "--for", "20m", "--json")
+    for busy in ("in_flight", "running"):
+        (directory / "config.yaml").write_text(f"{LEAST}    busy: {busy}\n")
+        rows.append({row["name"]: row for row in json.loads(run(*steady).stdout)["rows"]})
+    assert rows[0]["lambda"] == rows[1]["lambda"]
+    assert rows[0]["keda-default"] != rows[1]["keda-default"]
+
+
 def test_a_broken_promise_ends_with_1(directory: Path) -> None:
     """And says which one, and by how much."""
     result = run(*BURST, "--alone", "--expect", "wait_p99 <= 1s", "--expect", "peak <= 1000")

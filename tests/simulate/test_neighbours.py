@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -137,6 +138,18 @@ def test_each_looks_as_often_as_its_project_does(neighbour: str, every: float) -
     run = simulate_candidate(Candidate(neighbour, SPEC, neighbour), Scenario(arrivals, WORKERS))
     looks = [poll.at for poll in run.polls]
     assert {every} == {after - before for before, after in pairwise(looks)}
+
+
+def test_who_counts_what_is_in_flight_sees_no_hidden_work() -> None:
+    """KEDA takes the workers that run off the length of the queue, and starts more too late where work is hidden."""
+    arrivals = [Arrival(START + minute * 60, 9) for minute in range(30)]
+    seen_working, hidden = (
+        simulate_candidate(Candidate("keda-default", SPEC, "keda-default"), Scenario(arrivals, workers))
+        for workers in (WORKERS, replace(WORKERS, deletes_first=True))
+    )
+    assert max(poll.in_flight or 0 for poll in seen_working.polls) > 0
+    assert max(poll.in_flight or 0 for poll in hidden.polls) == 0
+    assert sum(hidden.waits) > 1.1 * sum(seen_working.waits)
 
 
 def test_a_service_scales_out_once_in_its_cooldown() -> None:
