@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from controller.config.problems import Finding
-from controller.core.decision.demand import UNKNOWN_START_DELAY
-from controller.core.decision.policy import DrainWithin, MessageState, Steps
+from controller.core.decision.policy import MessageState, StartWithin, Steps
+from controller.core.decision.promise import UNKNOWN_START_DELAY
 from controller.core.decision.slots import slot_numbered
 from controller.core.words import format_count, format_duration
 
@@ -110,7 +110,7 @@ def _warn_of_step_above_maximum(scaler: ScalerSpec) -> Iterator[Finding]:
 def _warn_of_uncounted_busy_containers(scaler: ScalerSpec) -> Iterator[Finding]:
     # All live containers are deducted from the level, the busy ones, too: it must count the messages that they work on.
     policy = scaler.policy
-    if not isinstance(policy.demand, DrainWithin) and MessageState.IN_FLIGHT not in policy.counted:
+    if not isinstance(policy.demand, StartWithin) and MessageState.IN_FLIGHT not in policy.counted:
         yield Finding(
             ("scalers", scaler.index, "backlog"),
             "does not count the messages in flight, but the containers that work on them are deducted from the visible "
@@ -128,9 +128,9 @@ def _warn_of_minimum(scaler: ScalerSpec) -> Iterator[Finding]:
 
 def _warn_of_short_drain(scaler: ScalerSpec) -> Iterator[Finding]:
     demand = scaler.policy.demand
-    if isinstance(demand, DrainWithin) and demand.drain_within < 2 * UNKNOWN_START_DELAY:
+    if isinstance(demand, StartWithin) and demand.start_within < 2 * UNKNOWN_START_DELAY:
         yield Finding(
-            ("scalers", scaler.index, "demand", "drain_within"),
+            ("scalers", scaler.index, "demand", "start_within"),
             f"is below two start delays ({format_duration(UNKNOWN_START_DELAY)} each until measured): "
             "most of this time passes before a worker runs",
         )

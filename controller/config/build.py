@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from controller.config.schema import GivenPace
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
@@ -12,12 +13,12 @@ from controller.core.decision.policy import (
     Busy,
     CooldownPolicy,
     DemandPolicy,
-    DrainWithin,
     HysteresisPolicy,
     MessageState,
     PerContainer,
     Policy,
     SlotPolicy,
+    StartWithin,
     Step,
     Steps,
 )
@@ -85,9 +86,12 @@ def _build_demand(demand: Demand) -> DemandPolicy:
         return Steps(tuple(Step(step.backlog, step.containers) for step in demand.steps))
     if demand.messages_per_container is not None:
         return PerContainer(demand.messages_per_container)
-    if demand.drain_within is None or demand.seconds_per_message is None:
+    if demand.start_within is None:
         raise ValueError("a demand without a strategy; rules.py refuses it before")
-    return DrainWithin(demand.drain_within, demand.seconds_per_message)
+    pace = demand.seconds_per_message
+    if isinstance(pace, GivenPace):
+        return StartWithin(demand.start_within, seconds_per_message=pace.at_first)
+    return StartWithin(demand.start_within, at_first=pace.at_first if pace else None)
 
 
 def _build_hysteresis(hysteresis: Hysteresis) -> HysteresisPolicy:

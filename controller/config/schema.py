@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from controller.config import formats
-from controller.config.durations import require_between
+from controller.config.durations import parse_seconds, require_between
 from controller.config.fields import (
+    OFF,
+    SECONDS,
     Count,
     CountOrZero,
     Duration,
@@ -23,7 +25,6 @@ from controller.config.fields import (
     ProtocolTime,
     Seconds,
     Section,
-    ShownWithOff,
     default_to,
 )
 from controller.config.task_schema import Task
@@ -87,31 +88,51 @@ class DemandStep(Section):
     """The number of containers that it asks for."""
 
 
+class FirstPace(Section):
+    """How long one message occupies a container until it was learned."""
+
+    at_first: Seconds
+    """Seconds, or a duration."""
+
+
+class GivenPace(FirstPace):
+    """How long one message occupies a container, as it is written: it is believed for ever."""
+
+
+def _read_pace(value: Any) -> Any:
+    """Return what seconds stand for, and pass a section on. Raises ValueError for what is neither."""
+    if value is None or isinstance(value, dict | FirstPace):
+        return value
+    return GivenPace.model_construct(at_first=parse_seconds(value))
+
+
 class Demand(Section):
-    """How many containers a backlog asks for: exactly one of steps, messages_per_container and drain_within."""
+    """How many containers a backlog asks for: exactly one of start_within, steps and messages_per_container."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
+                {"required": ["start_within"]},
                 {"required": ["steps"]},
                 {"required": ["messages_per_container"]},
-                {"required": ["drain_within", "seconds_per_message"]},
-            ]
+            ],
+            "dependentRequired": {"seconds_per_message": ["start_within"]},
         }
     )
 
+    start_within: Annotated[Duration, AfterValidator(require_between("1s", "168h"))] | None = None
+    """A promise: every message is taken within this time of its arrival, as far as max_containers allows."""
+    seconds_per_message: Annotated[FirstPace, BeforeValidator(_read_pace), SECONDS] | None = None
+    """How long one message occupies a container: believed if it is given in seconds, learned if it is left out, and
+    with at_first, what is assumed until it was learned. Needs start_within."""
     steps: Annotated[list[DemandStep], Field(min_length=1, max_length=1000)] | None = None
     """The highest step that the backlog reaches counts. Both numbers must rise from step to step."""
     messages_per_container: Count | None = None
     """One container for this many messages, rounded up. Use 1 for workers that take one message and exit."""
-    drain_within: Annotated[Duration, AfterValidator(require_between("1s", "168h"))] | None = None
-    """A goal: work begins on every waiting message within this time. Needs seconds_per_message."""
-    seconds_per_message: Seconds | None = None
-    """How long one message occupies a container, seconds. Needs drain_within."""
 
 
 class Hysteresis(Section):
-    """When the level follows demand. It does not apply with drain_within."""
+    """When the level follows demand. It does not apply with start_within."""
 
     activate_at: Count = 1
     """An idle scaler wakes when the backlog is at least this."""
@@ -198,7 +219,7 @@ class Scaler(Section):
     """When the level follows demand."""
     cooldown: Cooldown = Cooldown()
     """The shortest times between two moves of a scaler."""
-    breaker: Annotated[Breaker, BeforeValidator(_read_breaker), ShownWithOff()] = Breaker()
+    breaker: Annotated[Breaker, BeforeValidator(_read_breaker), OFF] = Breaker()
     """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
     task: Task
     """The tasks that are launched."""

@@ -12,7 +12,7 @@ from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Re
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
-_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "scarcity"})
+_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "need", "scarcity"})
 
 _FLEET = (
     "live",

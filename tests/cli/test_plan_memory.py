@@ -150,6 +150,7 @@ MEMORY = {
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
         "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None},
         "contradiction": None,
+        "standstill": None,
     },
     "slot_length": 3.0,
     "place": {"held_since": None, "reserved": 0, "wanted": 0},
@@ -256,8 +257,8 @@ def test_tasks_that_no_listing_shows_yet_are_known(aws: EmbeddedAws, busy: Docum
 
 def test_a_measured_start_delay_is_taken(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
     """The demand of a goal hangs on it."""
-    goal = busy | {"demand": {"drain_within": "90s", "seconds_per_message": 10}}
-    assert "take 7s to start (measured)" in warm(aws, tmp_path / "config.yaml", goal, start_delay=7.0)["demand"]
+    goal = busy | {"demand": {"start_within": "90s", "seconds_per_message": 10}}
+    assert "a start takes 7s" in warm(aws, tmp_path / "config.yaml", goal, start_delay=7.0)["work"]
 
 
 def test_other_slots_are_refused(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:

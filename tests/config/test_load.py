@@ -14,12 +14,12 @@ from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,
     CooldownPolicy,
-    DrainWithin,
     HysteresisPolicy,
     MessageState,
     PerContainer,
     Policy,
     SlotPolicy,
+    StartWithin,
     Step,
     Steps,
 )
@@ -94,9 +94,13 @@ def test_the_example_is_valid_and_without_warnings() -> None:
             Steps((Step(1, 2), Step(9, 4))),
             id="steps",
         ),
-        pytest.param("drain_within: 5m\nseconds_per_message: 60", DrainWithin(300.0, 60.0), id="drain"),
-        pytest.param("drain_within: 5m\nseconds_per_message: 0.5", DrainWithin(300.0, 0.5), id="fraction"),
-        pytest.param("drain_within: 300\nseconds_per_message: 1m30s", DrainWithin(300.0, 90.0), id="duration"),
+        pytest.param("start_within: 5m\nseconds_per_message: 60", StartWithin(300.0, 60.0), id="drain"),
+        pytest.param("start_within: 5m", StartWithin(300.0), id="nothing known"),
+        pytest.param(
+            "start_within: 5m\nseconds_per_message: {at_first: 1m}", StartWithin(300.0, None, 60.0), id="first"
+        ),
+        pytest.param("start_within: 5m\nseconds_per_message: 0.5", StartWithin(300.0, 0.5), id="fraction"),
+        pytest.param("start_within: 300\nseconds_per_message: 1m30s", StartWithin(300.0, 90.0), id="duration"),
         pytest.param("steps: null\nmessages_per_container: 1", PerContainer(1), id="null is left out"),
     ],
 )
@@ -260,7 +264,7 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
             "only 29 start",
             id="plans larger than the launch rate",
         ),
-        pytest.param(demand("drain_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
+        pytest.param(demand("start_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )
 def test_warnings(tmp_path: Path, text: str, place: str, words: str) -> None:
@@ -309,6 +313,6 @@ def test_queues_that_are_not_shared(tmp_path: Path, first: str, second: str) -> 
 
 
 def test_a_goal_counts_what_is_in_flight_by_itself(tmp_path: Path) -> None:
-    """With drain_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
-    text = demand("drain_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
+    """With start_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
+    text = demand("start_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
     assert loaded(tmp_path, text).warnings == ()

@@ -17,10 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, scarcity
-from controller.core.decision.demand import drain_demand, level_demand
+from controller.core.decision.level import find_level
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, Policy
+from controller.core.decision.policy import Policy
 from controller.core.decision.slots import Slot, open_slot
+from controller.core.decision.standstill import watch_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ def _measure(
     policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
-    asked, demand, level = _find_level(policy, queue, fleet, state.level, now)
+    state = replace(state, standstill=watch_visible(state.standstill, queue.visible, now))
+    found = find_level(policy, queue, fleet, state, now)
+    level = found.state
     state = _carry_over(policy, state, level, queue, fleet, now)
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
@@ -95,8 +98,8 @@ def _measure(
     useful = max(unclaimed, policy.min_containers - fleet.live)
     allowed = _count_allowed(state, fleet, in_doubt, now)
     numbers = Numbers(
-        asked=asked,
-        demand=demand,
+        asked=found.asked,
+        demand=found.demand,
         level=level.level,
         desired=desired,
         most=limits.find_most(policy),
@@ -115,6 +118,8 @@ def _measure(
         breaker=state.breaker,
         scarcity=state.scarcity,
         contradicted_since=busy.date_lasting(state.contradiction),
+        need=found.need,
+        overdue_since=found.overdue_since,
         granted=None,
     )
     return numbers, state
@@ -143,33 +148,6 @@ def _count_allowed(state: ScalerState, fleet: Fleet, in_doubt: int, now: float) 
         scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now),
     )
     return min((each for each in allowed if each is not None), default=None)
-
-
-def _find_level(
-    policy: Policy, queue: QueueCounts, fleet: Fleet, state: LevelState | None, now: float
-) -> tuple[int, int, LevelState]:
-    """Return what the strategy asks for, what counts of it, and the level after this poll.
-
-    ``state`` is None on a cold start. Then nothing tells for how long the backlog has asked for what it asks for, so
-    the level begins with what lives, and not above the demand: it rises and falls from there as any other.
-    """
-    most = policy.max_containers
-    if isinstance(policy.demand, DrainWithin):
-        # The goal says by itself how much is enough, and live containers are part of its sum: no level to hold.
-        asked = drain_demand(policy.demand, queue, fleet, now)
-        demand = min(asked, most)
-        return asked, demand, LevelState(level=demand, awake=demand > 0)
-    backlog = queue.backlog(policy.counted)
-    asked = level_demand(policy.demand, backlog)
-    # A fall is judged by a backlog that is a little larger than it is, so that the level does not flutter at a step.
-    asked_padded = level_demand(policy.demand, backlog * (1 + policy.hysteresis.dead_band))
-    woken = hysteresis.wake(policy, state or hysteresis.start_cold(policy, fleet.live), backlog, now)
-    demand = min(hysteresis.gate_demand(woken, asked), most)
-    padded = min(hysteresis.gate_demand(woken, asked_padded), most)
-    if state is None:
-        woken = replace(woken, level=min(fleet.live, demand))
-    level = hysteresis.move_level(policy, woken, demand, padded, now)
-    return asked, demand, hysteresis.note_waiting(level, backlog, now)
 
 
 def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, now: float) -> Reason | None:

@@ -19,6 +19,7 @@ from controller.core.decision.explain_holds import (
     explain_limits,
     explain_slot,
 )
+from controller.core.decision.explain_promise import explain_promise
 from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.verdict import summarize
@@ -46,7 +47,8 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     if queue and fleet and numbers:
         if is_contradictory(policy, queue, fleet, decision.at):
             yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since, decision.at)
-        yield "demand", explain_demand(policy, decision, queue, fleet, numbers)
+        yield from explain_promise(numbers, count_in_hand(policy, queue, fleet, decision.at), fleet)
+        yield "demand", explain_demand(policy, decision, numbers)
         yield "level", explain_level(policy, numbers, decision.at)
         yield "desired", explain_desired(policy, numbers, fleet)
         if numbers.shortfall > 0:

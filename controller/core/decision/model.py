@@ -11,8 +11,10 @@ from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.budget import BudgetUse
+from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
 from controller.core.decision.scarcity import PLENTY, Scarcity
+from controller.core.decision.standstill import Standstill
 
 
 class Reason(StrEnum):
@@ -165,6 +167,8 @@ class ScalerState:
     """Whether tasks have found no place lately."""
     contradiction: Contradiction | None = None
     """Since when workers run without a message in flight while some are visible; None: they do not."""
+    standstill: Standstill | None = None
+    """Since when the visible messages have not got fewer; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,10 @@ class Numbers:
     """Whether tasks have found no place lately."""
     contradicted_since: float | None
     """Since when workers seem to be busy without a message in flight; None: they do not, or not for long enough."""
+    need: Need | None
+    """The terms of the promise; None: another strategy asks."""
+    overdue_since: float | None
+    """Since when nothing has moved, so that a promise asks for one more; None: it does not."""
     granted: int | None
     """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
 

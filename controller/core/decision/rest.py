@@ -7,7 +7,7 @@ would come to the same hold, and leave the same state.
 from __future__ import annotations
 
 from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, Policy
+from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.scarcity import PLENTY
 
 
@@ -31,9 +31,9 @@ def _is_settled(policy: Policy, state: ScalerState) -> bool:
     level = state.level
     if level is None or level.level or level.awake or level.tail or level.waiting_since is not None:
         return False
-    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None:
+    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None or state.standstill is not None:
         return False
-    if isinstance(policy.demand, DrainWithin):  # which has no polls in a row to count
+    if isinstance(policy.demand, StartWithin):  # which has no polls in a row to count
         return True
     kept = max(policy.hysteresis.rise_after, policy.hysteresis.fall_after)
     return len(level.asked) == kept and not any(level.asked) and not any(level.asked_padded)

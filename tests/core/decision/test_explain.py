@@ -6,9 +6,10 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import BudgetUse, Holder
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, MessageState, Policy
+from controller.core.decision.policy import MessageState, Policy, StartWithin
 from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
+from controller.core.decision.standstill import Standstill
 from controller.core.decision.verdict import summarize
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
@@ -230,12 +231,37 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "demand",
-            "1 container: 1 visible x 1m of work, to be started within 5m by 0 live containers and new ones, "
-            "which take 1m to start (assumed until one was seen)",
-            policy(demand=DrainWithin(300.0, 60.0)),
+            "3 containers: 10m of work left to share out, to be taken within 5m, 4m to each new one",
+            policy(demand=StartWithin(300.0, 60.0)),
             settled(),
-            (queue(1), fleet()),
-            id="drain-within",
+            (queue(10), fleet()),
+            id="start-within",
+        ),
+        pytest.param(
+            "work",
+            "10 messages visible = 10m of work - 5m by 1 idle - 4m by 1 busy - 4m by 1 starting; "
+            "a start takes 1m, assumed until one was seen",
+            policy(demand=StartWithin(300.0, 60.0)),
+            settled(),
+            (queue(10, 1), fleet(2, 1)),
+            id="terms-of-the-promise",
+        ),
+        pytest.param(
+            "pace",
+            "unknown how long a message takes: each is given a container until that is learned",
+            policy(demand=StartWithin(300.0)),
+            settled(),
+            (queue(10), fleet()),
+            id="unknown-pace",
+        ),
+        pytest.param(
+            "demand",
+            "2 containers: one for each message, to be taken within 5m: how long one takes is not known yet; "
+            f"one more, as nothing has moved since {format_clock(NOW - 200)}",
+            policy(demand=StartWithin(300.0)),
+            settled(standstill=Standstill(NOW - 200, 1)),
+            (queue(1), fleet(1)),
+            id="standstill",
         ),
         pytest.param(
             "level",

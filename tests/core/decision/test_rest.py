@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.decision.model import Doubt, LevelState, QueueCounts, Reason
-from controller.core.decision.policy import DrainWithin, PerContainer
+from controller.core.decision.policy import PerContainer, StartWithin
 from controller.core.decision.rest import rests
 from controller.core.decision.scarcity import Scarcity
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
@@ -58,7 +58,7 @@ def test_whatever_may_be_decided_is(counts: QueueCounts, rules, changes) -> None
 
 
 @given(
-    strategy=st.sampled_from([PerContainer(1), PerContainer(100), DrainWithin(300.0, 60.0)]),
+    strategy=st.sampled_from([PerContainer(1), PerContainer(100), StartWithin(300.0, 60.0)]),
     delayed=st.integers(0, 5),
     polls=st.integers(1, 12),
     later=st.floats(0.0, 1e6),

@@ -1,0 +1,57 @@
+"""The terms of the promise's rule, each with its number, for whoever wants to see why so many are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Where it is known from how long a message takes."""
+
+    GIVEN = "given"
+    """The configuration says it."""
+    LEARNED = "learned"
+    """From the messages in flight and those that were deleted."""
+    RUNS = "runs"
+    """From how long workers ran that take one message each."""
+    AT_FIRST = "at_first"
+    """The configuration says what counts until it was learned."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a container works, as far as it is known."""
+
+    seconds: float | None = None
+    """How long a message occupies a container, seconds; None: nobody knows."""
+    source: Source = Source.UNKNOWN
+    messages: float = 0.0
+    """Of how many messages, or runs of workers, it was learned."""
+    takes_one: bool = False
+    """Whether a container takes one message and exits; else it goes on until nothing waits, as far as known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The work that waits, and who takes it on; seconds of work, unless noted."""
+
+    pace: Pace
+    start_delay: float
+    """The seconds that a start takes."""
+    waiting: float
+    """The work of all visible messages."""
+    taken_by_idle: float
+    """What running containers take on that have no message in hand."""
+    taken_by_busy: float
+    """What running containers take on beside the message that they have in hand."""
+    taken_by_starting: float
+    """What starting containers take on."""
+    share: float
+    """What each new container takes on."""
+
+    @property
+    def rest(self) -> float:
+        """What is left for new containers; 0 if the live ones take on everything."""
+        return max(0.0, self.waiting - self.taken_by_idle - self.taken_by_busy - self.taken_by_starting)
