@@ -126,11 +126,12 @@ class Cycle:
         if self.state.history_read and self._heeds_signs:
             # Not before: signs are heeded in the order of their times, and the history's are older.
             signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
-            self.state = replace(
-                self.state,
-                breaker=heed(self.state.breaker, signs, spec.policy.breaker.after),
-                scarcity=note_capacity(self.state.scarcity, of_capacity),
-            )
+            if signs or of_capacity:
+                self.state = replace(
+                    self.state,
+                    breaker=heed(self.state.breaker, signs, spec.policy.breaker.after),
+                    scarcity=note_capacity(self.state.scarcity, of_capacity),
+                )
         return seen
 
     def _notice_move(self, cluster: ClusterReader, families: tuple[str, ...]) -> None:

@@ -6,10 +6,8 @@ run for long enough, and when it ends; and for whether there is capacity once: w
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from statistics import median
 from threading import Lock
 
 from controller.config import ScalerSpec
@@ -17,11 +15,9 @@ from controller.core.copies.copies import MAX_COPIES, count_copies, family_of
 from controller.core.decision.breaker import Sign
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.scarcity import CapacitySign
+from controller.core.decision.starts import NONE_SEEN, Starts, measure_start
 from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
 from controller.telemetry.series import Series
-
-STARTS_REMEMBERED = 20
-"""Starts of a scaler whose median is its start delay."""
 
 
 @dataclass(slots=True)
@@ -30,8 +26,7 @@ class _Entry:
 
     spec: ScalerSpec
     series: Series
-    starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_REMEMBERED))
-    """Seconds from RunTask until a worker ran, of the last starts."""
+    starts: Starts = NONE_SEEN
     start_delay: float | None = None
     """Their median, seconds; as a running daemon has measured it where that was told."""
     is_told: bool = False
@@ -145,12 +140,12 @@ class Roster:
 
     def _count_start(self, known: LiveTask | None, task: LiveTask | StoppedTask) -> None:
         """Count a start that was not known before; a task may start and stop between two listings."""
-        entry, took = self._entries.get(task.scaler), task.start.took(task.created_at)
-        if entry is None or took is None or (known and known.start.at is not None):
+        entry, took = self._entries.get(task.scaler), measure_start(known, task)
+        if entry is None or took is None:
             return
-        entry.starts.append(took)
+        entry.starts = entry.starts.add(took)
         if not entry.is_told:
-            entry.start_delay = median(entry.starts)
+            entry.start_delay = entry.starts.delay
         # A task that ran before this process began to look was counted by the process before.
         if known is not None:
             entry.series.count_start(took)

@@ -1,0 +1,120 @@
+"""The outcome of a simulation: what became of every message and task, and what was decided at each poll."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from typing import NamedTuple, Self
+
+from controller.core.copies.packing import Plan
+from controller.core.decision.model import Decision
+from controller.simulate.tasks import Task
+
+
+class Poll(NamedTuple):
+    """One decision in the numbers that pictures and tables need; None is unknown."""
+
+    at: float
+    reason: str
+    visible: int | None
+    """As the poll saw them, as the rest."""
+    in_flight: int | None
+    running: int | None
+    starting: int | None
+    desired: int | None
+    launch: int
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Return the numbers of a decision."""
+        queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+        return cls(
+            decision.at,
+            decision.reason.value,
+            queue.visible if queue else None,
+            queue.in_flight if queue else None,
+            fleet.running if fleet else None,
+            len(fleet.starting) if fleet else None,
+            numbers.desired if numbers else None,
+            decision.launch,
+        )
+
+
+class Launched(NamedTuple):
+    """One launch."""
+
+    at: float
+    plan: Plan
+
+
+@dataclass(slots=True)
+class Account:
+    """What whoever decides has done, as it does it."""
+
+    polls: list[Poll] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    launches: list[Launched] = field(default_factory=list)
+
+    def enter(self, poll: Poll) -> None:
+        """Enter a decision."""
+        self.polls.append(poll)
+        self.reasons[poll.reason] += 1
+
+    def count_rests(self, decision: Decision, polls: int) -> None:
+        """Count polls that came to the same as a decision, one after the other, without a line each."""
+        self.reasons[decision.reason.value] += polls
+
+    def enter_launch(self, at: float, plan: Plan) -> None:
+        """Enter a launch."""
+        self.launches.append(Launched(at, plan))
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRun:
+    """What became of one world. Times are seconds since the epoch; nan is never."""
+
+    began_at: float
+    ended_at: float
+    sent: Sequence[float]
+    """By message: when it was sent."""
+    taken: Sequence[float]
+    """By message: when a worker first took it; nan: none did."""
+    done: Sequence[float]
+    """By message: when its work was done."""
+    tasks: Sequence[Task]
+    """In the order of their launch. One that did not end within the time has ``inf`` for its end."""
+    polls: Sequence[Poll]
+    """Every decision that was taken; of the polls of a quiet queue only the first."""
+    reasons: Counter[str]
+    """How many polls came to each reason, those of a quiet queue included."""
+    launches: Sequence[Launched]
+
+    @property
+    def waits(self) -> list[float]:
+        """How long each message waited for a worker, seconds; those that none took are left out."""
+        return [taken - sent for sent, taken in zip(self.sent, self.taken, strict=True) if not isnan(taken)]
+
+    @property
+    def left(self) -> int:
+        """Messages that no worker took."""
+        return sum(map(isnan, self.taken))
+
+    @property
+    def containers(self) -> int:
+        """Worker containers that were launched."""
+        return sum(task.containers for task in self.tasks)
+
+    @property
+    def peak(self) -> int:
+        """The most worker containers whose tasks lived at one time, from RunTask's answer to the task's end."""
+        changes = sorted(
+            [(task.created_at, task.containers) for task in self.tasks]
+            + [(task.ended_at, -task.containers) for task in self.tasks]
+        )
+        live = most = 0
+        for _, change in changes:
+            live += change
+            most = max(most, live)
+        return most
