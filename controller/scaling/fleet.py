@@ -22,6 +22,7 @@ from controller.core.decision.ledger import (
     enter_draining,
     enter_started,
 )
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
@@ -163,6 +164,10 @@ class Cluster:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
         return self.roster.take_signs(scaler)
 
+    def take_left(self, scaler: str) -> list[Left]:
+        """Return the scaler's containers that have left since this was last asked, in the order of their times."""
+        return self.roster.take_left(scaler)
+
     def take_capacity_signs(self, scaler: str) -> list[CapacitySign]:
         """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""
         return self.roster.take_capacity_signs(scaler)
@@ -170,9 +175,10 @@ class Cluster:
     def _merge(self, listed_at: float, seen: Round) -> None:
         with self._changing:
             before = self._snapshot.ledger
-            after, stopped = enter_descriptions(before, seen.tasks, seen.missing, self._clock.now())
+            now = self._clock.now()
+            after, stopped = enter_descriptions(before, seen.tasks, seen.missing, now)
             self._snapshot = _Snapshot.of(listed_at, after)
-            self.roster.note(before, after, stopped)
+            self.roster.note(before, after, stopped, now)
 
 
 class Clusters:

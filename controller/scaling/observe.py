@@ -12,6 +12,7 @@ from controller.config import ScalerSpec
 from controller.core.copies.copies import list_families
 from controller.core.decision.breaker import Sign
 from controller.core.decision.busy import is_quiet
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 
@@ -66,6 +67,9 @@ class ClusterReader(Protocol):
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
+
+    def take_left(self, scaler: str) -> list[Left]:
+        """Return the scaler's containers that have left since this was last asked, in the order of their times."""
 
     def take_capacity_signs(self, scaler: str) -> list[CapacitySign]:
         """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""

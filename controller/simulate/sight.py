@@ -8,7 +8,9 @@ from math import inf, isnan
 from random import Random
 
 from controller.core.decision.breaker import Sign
+from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger, count_fleet, enter_descriptions, enter_started
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, measure_start
@@ -43,6 +45,7 @@ class SeenTasks:
         self._listed_at = -inf
         self._ledger: Ledger = {}
         self._starts = NONE_SEEN
+        self._left: list[Left] = []
         self._fleet: Fleet | None = None
         """The fleet that stands on listing and ledger as they are; None: they have changed since it was asked for."""
 
@@ -74,6 +77,7 @@ class SeenTasks:
         self._world.changed.clear()
         before = self._ledger
         self._ledger, stopped = enter_descriptions(before, described, (), self._world.now)
+        self._left += [left for _, left in find_left(before, self._ledger, stopped, self._world.now)]
         self._fleet = None
         live = (self._ledger[each.arn] for each in described if each.arn in self._ledger)
         self._note_starts(before, (*live, *stopped))
@@ -100,6 +104,11 @@ class SeenTasks:
     def take_signs(self, _scaler: str) -> list[Sign]:
         """Return the signs for the breaker: none, since no task of this world fails."""
         return []
+
+    def take_left(self, _scaler: str) -> list[Left]:
+        """Return the containers that have left since this was last asked."""
+        left, self._left = self._left, []
+        return left
 
     def take_capacity_signs(self, _scaler: str) -> list[CapacitySign]:
         """Return the signs of a lack of capacity: none, since each task of this world finds a place."""

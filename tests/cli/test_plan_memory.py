@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from time import time
@@ -15,6 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli import daemon_status, main
+from controller.core.decision.model import ScalerState
 from controller.core.words import format_clock
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, run_tasks, send_messages
 from tests.support.controller import NOBODY_LISTENS
@@ -151,6 +153,8 @@ MEMORY = {
         "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None},
         "contradiction": None,
         "standstill": None,
+        "sightings": asdict(ScalerState().sightings) | {"seen": []},
+        "lessons": asdict(ScalerState().lessons) | {"minutes": [], "pending": []},
     },
     "slot_length": 3.0,
     "place": {"held_since": None, "reserved": 0, "wanted": 0},

@@ -14,12 +14,16 @@ grant, ``settle``. A decision launches, or holds for one reason of a closed set.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, scarcity
+from controller.core.decision.lessons import Left, note_ends, note_look
 from controller.core.decision.level import find_level
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import Policy
+from controller.core.decision.pace import see_workers, tell_pace
+from controller.core.decision.policy import Policy, StartWithin
+from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
 
@@ -51,7 +55,7 @@ def propose(policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, stat
         backlog = busy.count_alone(policy, queue)
         return Proposal(Decision(at=now, reason=Reason.UNKNOWN_FLEET, queue=queue, backlog=backlog), state)
     counts = busy.count_in_hand(policy, queue, fleet, now)
-    numbers, state = _measure(policy, counts, fleet, state, now)
+    numbers, state = _measure(policy, counts, fleet, _look(policy, state, counts, fleet, now), now)
     reason = _hold(policy, fleet, numbers, state, now) or Reason.LAUNCH
     return Proposal(Decision(now, reason, queue, fleet, counts.backlog(policy.counted), numbers), state)
 
@@ -81,19 +85,29 @@ def remember_launch(state: ScalerState, decision: Decision, *, started: bool, do
     return replace(state, launched_at=launched_at, doubts=doubts)
 
 
+def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
+    """Return the state after it was seen that containers have left, in the order of their times."""
+    if not left:
+        return state
+    containers = sum(each.containers for each in left)
+    return replace(state, sightings=note_left(state.sightings, containers), lessons=note_ends(state.lessons, left))
+
+
 def _measure(
     policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
-    state = replace(state, standstill=watch_visible(state.standstill, queue.visible, now))
-    found = find_level(policy, queue, fleet, state, now)
+    # Of the messages in flight those of containers that have left since are done by now, and nobody's.
+    left = count_left_since(state.sightings, queue.in_flight)
+    own = replace(queue, in_flight=queue.in_flight - left)
+    found = find_level(policy, queue, own, fleet, state, now)
     level = found.state
     state = _carry_over(policy, state, level, queue, fleet, now)
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
     in_doubt = sum(doubt.containers for doubt in state.doubts)
     room = policy.max_containers - fleet.live - fleet.held - in_doubt
-    unclaimed = limits.count_unclaimed(queue, fleet)
+    unclaimed = limits.count_unclaimed(own, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)
     allowed = _count_allowed(state, fleet, in_doubt, now)
@@ -108,6 +122,7 @@ def _measure(
         shortfall=shortfall,
         in_doubt=in_doubt,
         room=room,
+        left=left,
         unclaimed=unclaimed,
         useful=useful,
         allowed=allowed,
@@ -123,6 +138,19 @@ def _measure(
         granted=None,
     )
     return numbers, state
+
+
+def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, now: float) -> ScalerState:
+    """Return the state with what this look tells of counts and workers. In flight is what is in hand."""
+    lessons = state.lessons
+    if isinstance(policy.demand, StartWithin):
+        lessons = note_look(lessons, see_workers(lessons, tell_pace(policy.demand, lessons), queue, fleet, now), now)
+    return replace(
+        state,
+        standstill=watch_visible(state.standstill, queue.visible, now),
+        sightings=note_running(state.sightings, fleet.running, now),
+        lessons=lessons,
+    )
 
 
 def _carry_over(

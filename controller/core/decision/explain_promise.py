@@ -18,8 +18,8 @@ def explain_asked(goal: StartWithin, need: Need, numbers: Numbers, now: float) -
     promise = format_span(goal.start_within)
     if need.pace.seconds is None:
         why = f"one for each message, to be taken within {promise}: how long one takes is not known yet"
-    elif need.pace.takes_one:
-        why = f"one for each message, to be taken within {promise}, as each takes one and exits"
+    elif need.takes_one:
+        why = f"one for each message, to be taken within {promise}, {_say_why_one(need)}"
     else:
         why = (
             f"{format_span(need.rest)} of work left to share out, to be taken within {promise}, "
@@ -57,7 +57,7 @@ def _explain_pace(pace: Pace) -> str:
 
 def _explain_terms(need: Need, queue: QueueCounts, fleet: Fleet) -> str | None:
     """Say what waits, and who takes it on; None while each message is given a container."""
-    if need.pace.seconds is None or need.pace.takes_one:
+    if need.takes_one:
         return None
     busy = min(queue.in_flight, fleet.running)
     terms = (
@@ -71,6 +71,12 @@ def _explain_terms(need: Need, queue: QueueCounts, fleet: Fleet) -> str | None:
         f"{format_count(queue.visible, 'message')} visible = {format_span(need.waiting)} of work{taken}; "
         f"a start takes {format_span(need.start_delay)}{measured}"
     )
+
+
+def _say_why_one(need: Need) -> str:
+    if need.pace.takes_one:
+        return "as a container takes one and exits"
+    return "as a container would hardly take a second one in this time"
 
 
 def _say_seconds(seconds: float) -> str:

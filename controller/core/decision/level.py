@@ -13,7 +13,7 @@ from controller.core.decision.model import Fleet, LevelState, QueueCounts, Scale
 from controller.core.decision.need import Need
 from controller.core.decision.pace import tell_pace
 from controller.core.decision.policy import PerContainer, Policy, StartWithin, Steps
-from controller.core.decision.promise import count_asked, find_patience, measure_need
+from controller.core.decision.promise import count_asked, find_patience, find_time, measure_need
 from controller.core.decision.standstill import find_overdue
 
 
@@ -32,19 +32,24 @@ class Level:
     """Since when nothing has moved, for so long that one more is asked for; None: something has."""
 
 
-def find_level(policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float) -> Level:
-    """Return what the strategy asks for at this poll, and the level after it. In flight is what is in hand."""
+def find_level(
+    policy: Policy, queue: QueueCounts, own: QueueCounts, fleet: Fleet, state: ScalerState, now: float
+) -> Level:
+    """Return what the strategy asks for at this poll, and the level after it. In flight is what is in hand.
+
+    ``own`` are the same counts without the messages in flight that were those of containers which have left since.
+    """
     if isinstance(policy.demand, StartWithin):
-        return _keep_promise(policy, policy.demand, queue, fleet, state, now)
+        return _keep_promise(policy, policy.demand, own, fleet, state, now)
     return _follow_demand(policy, policy.demand, queue, fleet, state.level, now)
 
 
 def _keep_promise(
     policy: Policy, goal: StartWithin, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
 ) -> Level:
-    need = measure_need(goal, tell_pace(goal), queue, fleet, now)
+    need = measure_need(find_time(policy, goal), tell_pace(goal, state.lessons), queue, fleet, now)
     asked = count_asked(need, queue, fleet)
-    overdue_since = find_overdue(state.standstill, state.launched_at, find_patience(goal, need), now)
+    overdue_since = find_overdue(state.standstill, state.launched_at, find_patience(need), now)
     if overdue_since is not None:
         asked = max(asked, fleet.live + 1)
     demand = min(asked, policy.max_containers)

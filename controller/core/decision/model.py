@@ -11,9 +11,11 @@ from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.budget import BudgetUse
+from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
 from controller.core.decision.scarcity import PLENTY, Scarcity
+from controller.core.decision.sightings import NOTHING_SEEN, Sightings
 from controller.core.decision.standstill import Standstill
 
 
@@ -169,6 +171,10 @@ class ScalerState:
     """Since when workers run without a message in flight while some are visible; None: they do not."""
     standstill: Standstill | None = None
     """Since when the visible messages have not got fewer; None: there are none."""
+    sightings: Sightings = NOTHING_SEEN
+    """How many containers ran in the last minute, and have left; it tells how old the counts are."""
+    lessons: Lessons = NOTHING_LEARNED
+    """What was learned of how workers work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,8 @@ class Numbers:
     """The containers that calls of unknown outcome may yet start."""
     room: int
     """max - live - held by tasks that are not gone yet - in doubt: the containers that the hard limit still allows."""
+    left: int
+    """Messages in flight of containers that have left since they were counted."""
     unclaimed: int
     """Visible messages that no live container is about to take."""
     useful: int

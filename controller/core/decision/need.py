@@ -29,8 +29,8 @@ class Pace:
     source: Source = Source.UNKNOWN
     messages: float = 0.0
     """Of how many messages, or runs of workers, it was learned."""
-    takes_one: bool = False
-    """Whether a container takes one message and exits; else it goes on until nothing waits, as far as known."""
+    takes_one: bool | None = None
+    """Whether a container takes one message and exits, or goes on until nothing waits; None: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,12 @@ class Need:
     """The work that waits, and who takes it on; seconds of work, unless noted."""
 
     pace: Pace
+    promise: float
+    """The time that is left for it: the promise without that in which nobody decides."""
     start_delay: float
     """The seconds that a start takes."""
+    takes_one: bool
+    """Whether each container is asked for one message."""
     waiting: float
     """The work of all visible messages."""
     taken_by_idle: float

@@ -5,7 +5,7 @@ The work that waits, less what the live containers take on until the promise is 
     need  = visible x S - idle x own(T) - busy x ahead - sum over starting of own(T - what is left of D)
     asked = live + need / own(T - D), rounded up
 
-    T  the promise                                    S  the seconds that a message occupies a container
+    T  the promise, less a poll and half a slot       S  the seconds that a message occupies a container
     D  the seconds that a start takes, their median
     own(t) = max(t, D, S)     what a free container takes on within t;   S alone if it takes one message and exits
     ahead  = max(T - S, 0)    what one takes on beside its message;      0 if it takes one message and exits
@@ -23,21 +23,31 @@ from math import ceil
 
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.need import Need, Pace
-from controller.core.decision.policy import StartWithin
+from controller.core.decision.policy import Policy, StartWithin
+from controller.core.decision.slots import slot_length
 
 UNKNOWN_START_DELAY = 60.0
 """Seconds from RunTask until a worker runs that count until a start was measured."""
 
 
-def measure_need(goal: StartWithin, pace: Pace, queue: QueueCounts, fleet: Fleet, now: float) -> Need:
-    """Return the work that waits, and who takes it on.
+def find_time(policy: Policy, goal: StartWithin) -> float:
+    """Return T: the promise without the time in which nobody decides, seconds; of a short promise, half of it."""
+    undecided = policy.poll_interval + slot_length(policy.slots) / 2
+    return max(goal.start_within - undecided, goal.start_within / 2)
+
+
+def measure_need(promise: float, pace: Pace, queue: QueueCounts, fleet: Fleet, now: float) -> Need:
+    """Return the work that waits, and who takes it on within ``promise`` seconds.
 
     ``queue.in_flight`` are messages of live containers, as far as that is known.
     """
-    promise = goal.start_within
     delay = fleet.start_delay if fleet.start_delay is not None else UNKNOWN_START_DELAY
     # While nobody knows how long a message takes, each needs a container, whatever number stands for its length.
-    message, takes_one = (1.0, True) if pace.seconds is None else (pace.seconds, pace.takes_one)
+    message = 1.0 if pace.seconds is None else pace.seconds
+    takes_one = pace.seconds is None or pace.takes_one
+    if takes_one is None:
+        # Who would take hardly two until the promise is due is asked for one, until it is known that it goes on.
+        takes_one = max(promise - delay, delay) < 2 * message
 
     def own(span: float) -> float:
         return message if takes_one else max(span, delay, message)
@@ -47,6 +57,8 @@ def measure_need(goal: StartWithin, pace: Pace, queue: QueueCounts, fleet: Fleet
     left = [min(delay, max(0.0, delay - (now - born))) for born in fleet.starting]
     return Need(
         pace=pace,
+        promise=promise,
+        takes_one=takes_one,
         start_delay=delay,
         waiting=queue.visible * message,
         taken_by_idle=(fleet.running - busy) * own(promise),
@@ -62,9 +74,9 @@ def count_asked(need: Need, queue: QueueCounts, fleet: Fleet) -> int:
     return max(fleet.live + extra, 1 if queue.visible else 0)
 
 
-def find_patience(goal: StartWithin, need: Need) -> float:
+def find_patience(need: Need) -> float:
     """Return for how many seconds nothing may move before one container more is asked for: half of what a start leaves.
 
     Of a promise that is hardly longer than a start, half a start.
     """
-    return max(goal.start_within - need.start_delay, need.start_delay) / 2
+    return max(need.promise - need.start_delay, need.start_delay) / 2

@@ -26,12 +26,19 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
     )
 
 
+def _is_quiet(state: ScalerState) -> bool:
+    """Say whether nothing is watched of messages that wait and of workers that come and go."""
+    lessons = state.lessons
+    watches = state.standstill is not None or state.sightings.seen or lessons.looked_at is not None or lessons.pending
+    return not watches
+
+
 def _is_settled(policy: Policy, state: ScalerState) -> bool:
     """Say whether nothing of the state would move, or be forgotten, at a poll that asks for nothing."""
     level = state.level
     if level is None or level.level or level.awake or level.tail or level.waiting_since is not None:
         return False
-    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None or state.standstill is not None:
+    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None or not _is_quiet(state):
         return False
     if isinstance(policy.demand, StartWithin):  # which has no polls in a row to count
         return True

@@ -100,6 +100,7 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             shortfall=4,
             in_doubt=1,
             room=3,
+            left=0,
             unclaimed=11,
             useful=11,
             allowed=None,
@@ -229,8 +230,8 @@ def test_what_starts_is_not_launched_again_at_every_poll() -> None:
     ],
 )
 def test_start_within_launches_what_the_goal_needs(counts, alive, expected: int) -> None:
-    """D_w = 300 s, S = 60 s, D = 60 s: 240 s of work for each new container."""
-    rules = policy(demand=StartWithin(start_within=300.0, seconds_per_message=60.0), max_containers=90)
+    """T = 325 s less 25 s in which nobody decides, S = 60 s, D = 60 s: 240 s of work for each new container."""
+    rules = policy(demand=StartWithin(start_within=325.0, seconds_per_message=60.0), max_containers=90)
     decision, _ = decide(rules, counts, alive, settled(), NOW)
     assert expected == decision.launch
 
@@ -238,7 +239,7 @@ def test_start_within_launches_what_the_goal_needs(counts, alive, expected: int)
 def test_start_within_is_no_level_to_hold() -> None:
     """Hysteresis is skipped: no activation, no slow rise, no slow fall, no level from before a restart."""
     rules = policy(
-        demand=StartWithin(start_within=300.0, seconds_per_message=60.0),
+        demand=StartWithin(start_within=325.0, seconds_per_message=60.0),
         hysteresis=hysteresis(activate_at=100, rise_after=9, fall_after=9),
     )
     burst, state = decide(rules, queue(8), fleet(), ScalerState(), NOW)

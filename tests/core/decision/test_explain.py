@@ -231,8 +231,8 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "demand",
-            "3 containers: 10m of work left to share out, to be taken within 5m, 4m to each new one",
-            policy(demand=StartWithin(300.0, 60.0)),
+            "3 containers: 10m of work left to share out, to be taken within 5m25s, 4m to each new one",
+            policy(demand=StartWithin(325.0, 60.0)),
             settled(),
             (queue(10), fleet()),
             id="start-within",
@@ -241,7 +241,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
             "work",
             "10 messages visible = 10m of work - 5m by 1 idle - 4m by 1 busy - 4m by 1 starting; "
             "a start takes 1m, assumed until one was seen",
-            policy(demand=StartWithin(300.0, 60.0)),
+            policy(demand=StartWithin(325.0, 60.0)),
             settled(),
             (queue(10, 1), fleet(2, 1)),
             id="terms-of-the-promise",

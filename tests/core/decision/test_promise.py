@@ -7,22 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
 from controller.core.decision.model import Fleet, QueueCounts, Reason
 from controller.core.decision.need import Pace, Source
 from controller.core.decision.pace import tell_pace
 from controller.core.decision.policy import StartWithin
-from controller.core.decision.promise import count_asked, measure_need
+from controller.core.decision.promise import count_asked, find_time, measure_need
 from controller.core.decision.standstill import Standstill
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
 GOAL = StartWithin(start_within=300.0, seconds_per_message=60.0)
-PACE = Pace(60.0, Source.GIVEN)
+PACE = Pace(60.0, Source.GIVEN, takes_one=False)
 
 
 def ask(counts: QueueCounts, alive: Fleet, goal: StartWithin = GOAL, pace: Pace = PACE) -> int:
-    """Return the containers that a promise asks for."""
-    return count_asked(measure_need(goal, pace, counts, alive, NOW), counts, alive)
+    """Return the containers that a promise asks for, with all of its time."""
+    return count_asked(measure_need(goal.start_within, pace, counts, alive, NOW), counts, alive)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_each_message_gets_a_container(pace: Pace, counts, alive, containers: in
 )
 def test_what_was_launched_is_enough_at_the_next_look(seconds: float, visible: int, containers: int) -> None:
     """Those that start are worth what they were launched for, however long a message takes."""
-    pace = Pace(seconds, Source.GIVEN)
+    pace = Pace(seconds, Source.GIVEN, takes_one=False)
     assert containers == ask(queue(visible), fleet(), pace=pace)
     assert containers == ask(queue(visible), fleet(starting=containers, listed_at=NOW - 30), pace=pace)
 
@@ -93,6 +94,34 @@ def test_a_start_delay_near_the_promise_multiplies_nothing(delay: float) -> None
     """1,000 messages of 1 s and a promise of 2 min need some ten containers, and not a thousand."""
     asked = ask(queue(1000), fleet(start_delay=delay), StartWithin(120.0, 1.0), Pace(1.0, Source.GIVEN))
     assert 4 <= asked <= 10
+
+
+@pytest.mark.parametrize(
+    ("promise", "seconds"),
+    [(300.0, 275.0), (3600.0, 3575.0), (50.0, 25.0), (10.0, 5.0)],
+    ids=["5m", "1h", "50s", "10s"],
+)
+def test_nobody_decides_for_a_poll_and_half_a_slot(promise: float, seconds: float) -> None:
+    """That time is not counted on; of a short promise half is left."""
+    assert seconds == find_time(policy(), StartWithin(promise))
+
+
+@pytest.mark.parametrize(("seconds", "containers"), [(100.0, 3), (130.0, 6)], ids=["two-and-more", "hardly-two"])
+def test_who_would_hardly_take_a_second_message_is_asked_for_one(seconds: float, containers: int) -> None:
+    """Until it is known whether a container goes on: 6 messages, and 240 s from its start on."""
+    assert containers == ask(queue(6), fleet(), pace=Pace(seconds, Source.GIVEN))
+    assert 3 + (seconds > 100) == ask(queue(6), fleet(), pace=Pace(seconds, Source.GIVEN, takes_one=False))
+
+
+def test_what_was_learned_counts_before_what_is_assumed() -> None:
+    """By Little's law first, then by the runs of workers that take one message."""
+    goal, messages, runs = (
+        StartWithin(300.0, None, 5.0),
+        Lessons(work=600.0, deleted=20.0),
+        Lessons(ends=3.0, runs=60.0),
+    )
+    assert Pace(30.0, Source.LEARNED, 20.0) == tell_pace(goal, messages)
+    assert Pace(20.0, Source.RUNS, 3.0, takes_one=True) == tell_pace(goal, runs)
 
 
 def test_a_start_from_the_future_is_a_start_of_now() -> None:
@@ -112,11 +141,15 @@ def test_a_start_from_the_future_is_a_start_of_now() -> None:
 )
 def test_a_pace_that_is_given_is_believed(goal: StartWithin, pace: Pace) -> None:
     """What is written counts before what is assumed at first; without either it is unknown, and never 0."""
-    assert pace == tell_pace(goal)
+    assert pace == tell_pace(goal, NOTHING_LEARNED)
 
 
 PACES = st.builds(
-    Pace, st.none() | st.floats(1e-3, 1e6), st.just(Source.LEARNED), st.floats(0, 1e6), takes_one=st.booleans()
+    Pace,
+    st.none() | st.floats(1e-3, 1e6),
+    st.just(Source.LEARNED),
+    st.floats(0, 1e6),
+    st.sampled_from([None, False, True]),
 )
 SEEN = st.builds(QueueCounts, st.integers(0, 10**6), st.integers(0, 10**6), st.just(0))
 FLEETS = st.builds(
@@ -148,16 +181,15 @@ def test_a_longer_promise_never_asks_for_more(pace, counts, alive, promise, long
 @given(pace=PACES, counts=SEEN, alive=FLEETS, promise=PROMISES)
 def test_what_is_asked_for_is_a_number_and_not_less_than_what_lives(pace, counts, alive, promise) -> None:
     """For every input, and at least 1 while something waits."""
-    goal = StartWithin(promise)
-    need = measure_need(goal, pace, counts, alive, NOW)
+    need = measure_need(promise, pace, counts, alive, NOW)
     assert 0 < need.share < inf
     assert max(alive.live, min(1, counts.visible)) <= count_asked(need, counts, alive)
 
 
 @pytest.mark.parametrize(
     ("since", "launched_at", "launch"),
-    [(NOW - 119, None, 0), (NOW - 120, None, 1), (NOW - 500, NOW - 119, 0), (NOW - 500, NOW - 120, 1)],
-    ids=["not-yet", "half-of-240s", "launched-since", "launched-long-ago"],
+    [(NOW - 107, None, 0), (NOW - 108, None, 1), (NOW - 500, NOW - 107, 0), (NOW - 500, NOW - 108, 1)],
+    ids=["not-yet", "half-of-215s", "launched-since", "launched-long-ago"],
 )
 def test_where_nothing_moves_one_more_is_launched(since: float, launched_at: float | None, launch: int) -> None:
     """Messages wait, they do not get fewer, and nothing was launched for half of T - D: the rule must be wrong."""
