@@ -65,6 +65,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         policy=Policy(
             slots=slots,
             demand=_build_demand(scaler.demand),
+            is_fifo=scaler.queue.endswith(".fifo"),
             counted=frozenset(MessageState(state) for state in scaler.backlog),
             busy=Busy(scaler.busy),
             poll_interval=interval,

@@ -12,7 +12,9 @@ from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Re
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
-_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "need", "scarcity"})
+_NUMBERS = tuple(
+    name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "following", "need", "scarcity"}
+)
 
 _FLEET = (
     "live",
@@ -113,6 +115,8 @@ def record(done: Reconciled) -> dict[str, Any]:
         "breaker_cause": _show(numbers.breaker.cause) if numbers else None,
         "no_capacity_until": numbers.scarcity.until if numbers else None,
         "no_capacity_cause": _show(numbers.scarcity.cause) if numbers else None,
+        "found_nothing_since": numbers.following.since if numbers else None,
+        "found_nothing_until": numbers.following.until if numbers else None,
         "budget": asdict(decision.budget) if decision.budget else None,
         "launch": decision.launch,
         "slot": decision.slot,

@@ -154,6 +154,7 @@ MEMORY = {
         "contradiction": None,
         "standstill": None,
         "sightings": asdict(ScalerState().sightings) | {"seen": []},
+        "following": asdict(ScalerState().following),
         "lessons": asdict(ScalerState().lessons) | {"minutes": [], "pending": []},
     },
     "slot_length": 3.0,

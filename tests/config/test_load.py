@@ -51,6 +51,7 @@ def test_defaults(tmp_path: Path) -> None:
                 policy=Policy(
                     slots=SlotPolicy("ecsq", "content-ingest", consistency_window=5.0, call_timeout=5.0),
                     demand=PerContainer(5),
+                    is_fifo=False,
                     counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
                     busy=Busy.IN_FLIGHT,
                     poll_interval=10.0,

@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, scarcity
+from controller.core.decision import breaker, busy, cooldown, following, hysteresis, limits, scarcity
+from controller.core.decision.following import Workers, follow, note_empty
 from controller.core.decision.lessons import Left, note_ends, note_look
 from controller.core.decision.level import find_level
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
@@ -90,7 +91,13 @@ def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
     if not left:
         return state
     containers = sum(each.containers for each in left)
-    return replace(state, sightings=note_left(state.sightings, containers), lessons=note_ends(state.lessons, left))
+    found = state.following
+    for each in left:
+        if each.ran_for is not None:
+            found = note_empty(found, each.at, each.ran_for, each.containers)
+    return replace(
+        state, sightings=note_left(state.sightings, containers), lessons=note_ends(state.lessons, left), following=found
+    )
 
 
 def _measure(
@@ -111,6 +118,9 @@ def _measure(
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)
     allowed = _count_allowed(state, fleet, in_doubt, now)
+    returned = state.lessons.returned
+    followed = following.count_followed(state.following, now, is_fifo=policy.is_fifo) if returned is None else 1
+    beyond = useful if followed is None else max(followed - in_doubt, policy.min_containers) - fleet.live
     numbers = Numbers(
         asked=found.asked,
         demand=found.demand,
@@ -126,7 +136,10 @@ def _measure(
         unclaimed=unclaimed,
         useful=useful,
         allowed=allowed,
-        wanted=max(0, min(shortfall, room, useful, useful if allowed is None else allowed)),
+        followed=followed,
+        following=state.following,
+        returned=returned,
+        wanted=max(0, min(shortfall, room, useful, beyond, useful if allowed is None else allowed)),
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
@@ -145,9 +158,17 @@ def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, 
     lessons = state.lessons
     if isinstance(policy.demand, StartWithin):
         lessons = note_look(lessons, see_workers(lessons, tell_pace(policy.demand, lessons), queue, fleet, now), now)
+    workers = Workers(
+        busy=min(queue.in_flight, fleet.running),
+        running=fleet.running,
+        live=fleet.live,
+        newest_began=max(fleet.began, default=None),
+        visible=queue.visible,
+    )
     return replace(
         state,
         standstill=watch_visible(state.standstill, queue.visible, now),
+        following=follow(state.following, workers, now, is_fifo=policy.is_fifo),
         sightings=note_running(state.sightings, fleet.running, now),
         lessons=lessons,
     )
@@ -193,6 +214,8 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
         return Reason.NOTHING_WAITING
     if numbers.allowed == 0:
         return Reason.BACKING_OFF
+    if numbers.wanted <= 0:
+        return Reason.FOUND_NOTHING
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN
     return None

@@ -35,6 +35,8 @@ WAITED_BEFORE = 30.0
 """Seconds before an end for which messages must have been visible: a worker may wait that long for one."""
 SURE_AFTER = OLDEST + 10.0
 """Seconds after an end for which messages must stay visible."""
+TENS = 20
+"""Containers that exit while nothing is deleted, from which on their work is said to come back."""
 LONGEST_GAP = 3600.0
 """Seconds between two looks beyond which it is not known what happened meanwhile."""
 
@@ -85,6 +87,8 @@ class Lessons:
     """Seconds that they ran, together."""
     stays: float = 0.0
     """Containers that stayed while messages waited."""
+    fruitless: int = 0
+    """Containers that exited since a message was last deleted, as far as the deleted ones are known."""
 
     @property
     def seconds(self) -> float | None:
@@ -95,6 +99,11 @@ class Lessons:
     def seconds_a_run(self) -> float | None:
         """How long a container runs that takes one message, seconds; None: too little is known."""
         return self.runs / self.ends if self.takes_one and self.runs > 0 else None
+
+    @property
+    def returned(self) -> int | None:
+        """Containers that exited while nothing was deleted, where they are so many that it is no chance; else None."""
+        return self.fruitless if self.fruitless >= TENS else None
 
     @property
     def takes_one(self) -> bool | None:
@@ -160,7 +169,8 @@ def note_deleted(lessons: Lessons, deleted: Mapping[float, float]) -> Lessons:
     messages = lessons.deleted + sum(deleted.values())
     kept = min(1.0, REMEMBERED / messages) if messages else 1.0
     waits = tuple(minute for minute in lessons.minutes if minute.at not in deleted)
-    return replace(lessons, work=work * kept, deleted=messages * kept, minutes=waits)
+    fruitless = 0 if any(deleted.values()) else lessons.fruitless + sum(minute.ended for minute in counted)
+    return replace(lessons, work=work * kept, deleted=messages * kept, minutes=waits, fruitless=fruitless)
 
 
 def _note_work(lessons: Lessons, now: float) -> Lessons:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.budget import BudgetUse
+from controller.core.decision.following import FREE, Following
 from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     AT_MAX = "at_max"
     NOTHING_WAITING = "nothing_waiting"
     BACKING_OFF = "backing_off"
+    FOUND_NOTHING = "found_nothing"
     BUDGET = "budget"
     PAUSED = "paused"
     UNKNOWN_BACKLOG = "unknown_backlog"
@@ -175,6 +177,8 @@ class ScalerState:
     """How many containers ran in the last minute, and have left; it tells how old the counts are."""
     lessons: Lessons = NOTHING_LEARNED
     """What was learned of how workers work."""
+    following: Following = FREE
+    """Whether more workers have found messages lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +213,15 @@ class Numbers:
     """The containers that have a use: one for each unclaimed message, or what the minimum lacks, if that is more."""
     allowed: int | None
     """Containers that failing tasks and a lack of capacity let pass: none at first, then 1 as a probe. None: any."""
+    followed: int | None
+    """Containers that may live, as far as others have found messages; None: any number."""
+    following: Following
+    """Whether more workers have found messages lately."""
+    returned: int | None
+    """Containers that ended while nothing was deleted, if that holds launches back; None: it does not."""
     wanted: int
-    """The least of shortfall, room, useful and allowed: what the budget is asked for. 0: nothing is launched."""
+    """The least of shortfall, room, useful and allowed, and of what is followed beyond those that live: what the
+    budget is asked for. 0: nothing is launched."""
     waiting_since: float | None
     """Since when a backlog has waited with the level at 0; None: none waits so."""
     launch_cooldown_until: float | None

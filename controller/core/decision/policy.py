@@ -125,6 +125,8 @@ class Policy:
 
     slots: SlotPolicy
     demand: DemandPolicy
+    is_fifo: bool
+    """Whether the queue hands a group of messages out one after the other."""
     counted: frozenset[MessageState]
     """The message states that count as backlog; ``visible`` is always among them."""
     busy: Busy

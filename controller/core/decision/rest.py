@@ -6,6 +6,7 @@ would come to the same hold, and leave the same state.
 
 from __future__ import annotations
 
+from controller.core.decision.following import FREE
 from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.scarcity import PLENTY
@@ -29,8 +30,8 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
 def _is_quiet(state: ScalerState) -> bool:
     """Say whether nothing is watched of messages that wait and of workers that come and go."""
     lessons = state.lessons
-    watches = state.standstill is not None or state.sightings.seen or lessons.looked_at is not None or lessons.pending
-    return not watches
+    is_watched = state.standstill is not None or bool(state.sightings.seen) or state.following != FREE
+    return not is_watched and lessons.looked_at is None and not lessons.pending
 
 
 def _is_settled(policy: Policy, state: ScalerState) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from controller.core.decision.breaker import CLOSED
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.explain import explain
+from controller.core.decision.following import Following
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import MessageState, StartWithin
 from controller.core.decision.scarcity import PLENTY
@@ -20,8 +21,8 @@ LISTED_BEFORE = fleet(listed_at=START + 5)
 def test_the_reasons_are_a_closed_set() -> None:
     """They are label values and words of the documentation."""
     words = (
-        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off budget paused unknown_backlog "
-        "unknown_fleet broken"
+        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing budget paused "
+        "unknown_backlog unknown_fleet broken"
     )
     assert [reason.value for reason in Reason] == words.split()
 
@@ -104,6 +105,9 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             unclaimed=11,
             useful=11,
             allowed=None,
+            followed=None,
+            following=Following(visible=12, still_since=NOW, full_at=NOW, width=1),
+            returned=None,
             wanted=3,
             waiting_since=None,
             launch_cooldown_until=NOW - 70,

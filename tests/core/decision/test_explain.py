@@ -5,6 +5,7 @@ import pytest
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import BudgetUse, Holder
 from controller.core.decision.explain import explain
+from controller.core.decision.following import Following
 from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
 from controller.core.decision.policy import MessageState, Policy, StartWithin
 from controller.core.decision.scarcity import HOLD, Scarcity
@@ -69,6 +70,16 @@ ONE_LINERS = {
         decided(policy(), settled(breaker=TRIPPED), queue(2), fleet()),
         "hold: 2 containers short, but its tasks keep failing: CannotPullContainerError "
         "(2 messages, 0 live of 2 desired)",
+    ),
+    Reason.FOUND_NOTHING: (
+        decided(
+            policy(),
+            settled(following=Following(1, 9, NOW - 300, fruitless=2, since=NOW - 200, until=NOW + 60)),
+            queue(9, 1),
+            fleet(1),
+        ),
+        f"hold: 9 containers short, but more workers found nothing since {format_clock(NOW - 200)}; "
+        f"next try at {format_clock(NOW + 60)} (10 messages, 1 live of 10 desired)",
     ),
     Reason.BUDGET: (
         decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),

@@ -58,6 +58,7 @@ def policies(draw: st.DrawFn) -> Policy:
     return Policy(
         slots=SLOTS,
         demand=draw(LEVEL_STRATEGIES | GOALS),
+        is_fifo=draw(st.booleans()),
         counted=frozenset({MessageState.VISIBLE}) | draw(st.frozensets(st.sampled_from(MessageState))),
         busy=draw(st.sampled_from(Busy)),
         poll_interval=draw(st.sampled_from([1.0, 5.0, 10.0, 30.0, 60.0])),
