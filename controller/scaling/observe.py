@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -22,6 +22,21 @@ class QueueReader(Protocol):
 
     def read_counts(self) -> QueueCounts:
         """Return the queue's counts. Raises AwsError."""
+
+
+class DeletedReader(Protocol):
+    """Knows how many messages of one queue were deleted; ``controller.scaling.deletions.Mailbox`` does."""
+
+    def take(self) -> Mapping[float, float]:
+        """Return the messages deleted, by the beginning of each minute, that were told since this was last asked."""
+
+
+class NothingTold:
+    """Knows nothing, where CloudWatch is not asked."""
+
+    def take(self) -> Mapping[float, float]:
+        """Return nothing."""
+        return {}
 
 
 class ReadBefore:

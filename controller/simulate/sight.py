@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf, isnan
 from random import Random
@@ -17,6 +17,12 @@ from controller.core.decision.starts import NONE_SEEN, measure_start
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 from controller.simulate.tasks import Task
 from controller.simulate.world import World
+
+MINUTE = 60.0
+DELETED_EVERY = 300.0
+"""Seconds between two questions for the deleted messages."""
+DELETED_AFTER = 180.0
+"""Seconds after which a minute is told."""
 
 
 class SeenQueue:
@@ -34,6 +40,29 @@ class SeenQueue:
         shown = world.now - self._ages.uniform(0, world.workers.stale)
         _, visible, in_flight = next((each for each in reversed(world.seen) if each[0] <= shown), world.seen[0])
         return QueueCounts(visible, in_flight, 0)
+
+
+class SeenDeleted:
+    """The deleted messages of each minute as CloudWatch tells them: every five minutes, those of three minutes ago."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked_at = world.now
+        self._told_until = world.now // MINUTE * MINUTE
+
+    def take(self) -> Mapping[float, float]:
+        """Return what was told since this was last asked; a minute without a message is told as one of 0."""
+        now = self._world.now
+        if now - self._asked_at < DELETED_EVERY:
+            return {}
+        self._asked_at = now
+        since, until = self._told_until, (now - DELETED_AFTER) // MINUTE * MINUTE
+        self._told_until = max(since, until)
+        told = {since + MINUTE * number: 0.0 for number in range(round((until - since) / MINUTE))}
+        for done in self._world.done:
+            if since <= done < until:
+                told[done // MINUTE * MINUTE] += 1
+        return told
 
 
 class SeenTasks:

@@ -14,12 +14,12 @@ grant, ``settle``. A decision launches, or holds for one reason of a closed set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.core.decision import breaker, busy, cooldown, following, hysteresis, limits, scarcity
 from controller.core.decision.following import Workers, follow, note_empty
-from controller.core.decision.lessons import Left, note_ends, note_look
+from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
 from controller.core.decision.level import find_level
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.pace import see_workers, tell_pace
@@ -98,6 +98,11 @@ def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
     return replace(
         state, sightings=note_left(state.sightings, containers), lessons=note_ends(state.lessons, left), following=found
     )
+
+
+def heed_deleted(state: ScalerState, deleted: Mapping[float, float]) -> ScalerState:
+    """Return the state after it was told how many messages were deleted, by the beginning of each minute."""
+    return replace(state, lessons=note_deleted(state.lessons, deleted)) if deleted else state
 
 
 def _measure(

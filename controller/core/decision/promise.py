@@ -26,6 +26,8 @@ from controller.core.decision.need import Need, Pace
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.slots import slot_length
 
+HARDLY_MORE = 1.2
+"""Messages that a container takes until the promise is due, below which it makes no difference that it may go on."""
 UNKNOWN_START_DELAY = 60.0
 """Seconds from RunTask until a worker runs that count until a start was measured."""
 
@@ -46,8 +48,8 @@ def measure_need(promise: float, pace: Pace, queue: QueueCounts, fleet: Fleet, n
     message = 1.0 if pace.seconds is None else pace.seconds
     takes_one = pace.seconds is None or pace.takes_one
     if takes_one is None:
-        # Who would take hardly two until the promise is due is asked for one, until it is known that it goes on.
-        takes_one = max(promise - delay, delay) < 2 * message
+        # Who would take hardly more than one until the promise is due is asked for one, until it is known to go on.
+        takes_one = max(promise - delay, delay) < HARDLY_MORE * message
 
     def own(span: float) -> float:
         return message if takes_one else max(span, delay, message)
