@@ -51,7 +51,7 @@ def _build_aws(aws: Aws) -> AwsSpec:
     if "call_timeout" not in aws.model_fields_set:
         timeout = min(timeout, MAX_CALL_WINDOWS * aws.consistency_window)
     rate = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
-    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, rate)
+    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, rate, aws.cloudwatch == "auto")
 
 
 def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:

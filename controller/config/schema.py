@@ -33,6 +33,11 @@ from controller.config.wording import describe
 MAX_SCALERS = 2000
 
 
+def _read_off(value: Any) -> Any:
+    """Return ``off`` for what YAML 1.1 makes of it."""
+    return "off" if value is False else value
+
+
 class LaunchRate(Section):
     """How fast all scalers together may start tasks. AWS's own limit is per account and region."""
 
@@ -57,6 +62,9 @@ class Aws(Section):
     """T: how long a whole RunTask call may take, at most 2 L. If left out: 5s, or 2 L if that is less."""
     launch_rate: LaunchRate = LaunchRate()
     """How fast all scalers together may start tasks."""
+    cloudwatch: Annotated[Literal["auto", "off"], BeforeValidator(_read_off)] = "auto"
+    """auto: every 5 minutes CloudWatch is asked how many messages of busy queues were deleted, where
+    seconds_per_message is to be learned. off: never."""
 
 
 class Server(Section):

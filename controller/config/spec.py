@@ -30,6 +30,8 @@ class AwsSpec:
     """T: how long a whole RunTask call may take, seconds; at most 2 L."""
     launch_rate: Rate
     """How fast all scalers together may start tasks."""
+    asks_cloudwatch: bool = True
+    """Whether CloudWatch is asked how many messages were deleted."""
 
 
 @dataclass(frozen=True, slots=True)

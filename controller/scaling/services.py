@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import version
 
 from controller.aws.attendants import Attendants
+from controller.aws.cloudwatch import DeletedMessages
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
@@ -21,6 +22,7 @@ from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.scaling.budget import SharedBudget
 from controller.scaling.cycle import Aim
+from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster, Clusters
 from controller.scaling.launch import Launcher
 from controller.scaling.observe import QueueReader
@@ -42,12 +44,14 @@ class Services:
     budget: SharedBudget
     metrics: Metrics
     clock: Clock
+    deletions: Deletions
+    """What scalers are told of their deleted messages."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
-        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec))
+        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec), self.deletions.box_of(spec.name))
 
     def cluster_of(self, spec: ScalerSpec) -> Cluster:
         """Return the cluster that a scaler works in."""
@@ -75,5 +79,6 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         budget=SharedBudget(),
         metrics=metrics,
         clock=clock,
+        deletions=Deletions(DeletedMessages(clients).ask if spec.aws.asks_cloudwatch else None, clock.now),
         renew=renew,
     )

@@ -1,4 +1,4 @@
-"""The promise, tried in the simulated world: arrivals of several shapes, both kinds of workers, counts fresh and old."""
+"""The promise, tried in the simulated world: arrivals of several shapes, both kinds of workers, new and old counts."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.budget import BudgetUse
+from controller.core.decision.contradiction import Contradiction
 from controller.core.decision.following import FREE, Following
 from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
 from controller.core.decision.need import Need
@@ -135,20 +136,6 @@ class Doubt:
     containers: int
     last_sent_at: float
     """When the call last left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Counts that cannot all be true of workers that keep a message in flight while they work on it."""
-
-    since: float
-    """The first look that saw it."""
-    seen_at: float
-    """The last one."""
-    looks: int
-    """How many, all in a row."""
-    visible: int
-    """Visible messages at the first."""
 
 
 @dataclass(frozen=True, slots=True)
