@@ -265,6 +265,17 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
             "only 29 start",
             id="plans larger than the launch rate",
         ),
+        pytest.param(
+            demand("start_within: 5m\nseconds_per_message: 6m"), "6:28", "above start_within (5m)", id="long messages"
+        ),
+        pytest.param(
+            demand("start_within: 5m") + "    hysteresis: {activate_at: 5}\n", "9:31", "no effect", id="hysteresis"
+        ),
+        pytest.param(demand("start_within: 5m") + "    cooldown: {fall: 9m}\n", "9:22", "no effect", id="fall"),
+        pytest.param(
+            demand("start_within: 5m") + "    backlog: [visible, delayed]\n", "9:5", "delayed messages", id="delayed"
+        ),
+        pytest.param(demand("start_within: 5m") + "      packing: dense\n", "9:16", "the slowest", id="dense"),
         pytest.param(demand("start_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )

@@ -20,7 +20,7 @@ from controller.core.decision.explain_holds import (
     explain_limits,
     explain_slot,
 )
-from controller.core.decision.explain_promise import explain_promise
+from controller.core.decision.explain_promise import explain_lateness, explain_promise
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.verdict import summarize
@@ -50,6 +50,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since, decision.at)
         yield from explain_promise(numbers, count_in_hand(policy, queue, fleet, decision.at), fleet)
         yield "demand", explain_demand(policy, decision, numbers)
+        yield from explain_lateness(policy, numbers)
         yield "level", explain_level(policy, numbers, decision.at)
         yield "desired", explain_desired(policy, numbers, fleet)
         if numbers.shortfall > 0:

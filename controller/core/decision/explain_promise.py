@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.core.decision.model import Fleet, Numbers, QueueCounts
 from controller.core.decision.need import Need, Pace, Source
-from controller.core.decision.policy import StartWithin
+from controller.core.decision.policy import Policy, StartWithin
 from controller.core.words import format_clock, format_count, format_span
 
 SHORT = 10.0
@@ -27,6 +27,19 @@ def explain_asked(goal: StartWithin, need: Need, numbers: Numbers, now: float) -
         )
     since = numbers.overdue_since
     return f"{why}; one more, as nothing has moved since {format_clock(since, now)}" if since else why
+
+
+def explain_lateness(policy: Policy, numbers: Numbers) -> Iterator[tuple[str, str]]:
+    """Yield how late the last message is taken, where max_containers does not allow what a promise needs."""
+    goal, most = policy.demand, policy.max_containers
+    if numbers.need is None or not isinstance(goal, StartWithin) or numbers.asked <= most:
+        return
+    late = numbers.need.late(most, goal.start_within)
+    when = "may be taken late" if late is None else f"is taken about {format_span(late)} late"
+    if late == 0:
+        when = "is taken in time all the same"
+    needs = f"needs {format_count(numbers.asked, 'container')}, max_containers {most}"
+    yield "promise", f"{needs}: the last message {when}"
 
 
 def explain_promise(numbers: Numbers, queue: QueueCounts, fleet: Fleet) -> Iterator[tuple[str, str]]:

@@ -55,6 +55,15 @@ class Need:
     share: float
     """What each new container takes on."""
 
+    def late(self, most: int, promise: float) -> float | None:
+        """Return how many seconds after ``promise`` the last message that waits now is taken by ``most`` containers.
+
+        About that many: as if all began to work once a start is over. None: nobody knows how long a message takes.
+        """
+        if self.pace.seconds is None:
+            return None
+        return max(0.0, self.start_delay + max(0.0, self.waiting / most - self.pace.seconds) - promise)
+
     @property
     def rest(self) -> float:
         """What is left for new containers; 0 if the live ones take on everything."""

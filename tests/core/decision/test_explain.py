@@ -258,6 +258,22 @@ def test_a_launch_is_explained_step_by_step() -> None:
             id="terms-of-the-promise",
         ),
         pytest.param(
+            "promise",
+            "needs 34 containers, max_containers 10: the last message is taken about 7m53s late",
+            policy(demand=StartWithin(325.0, 60.0)),
+            settled(),
+            (queue(133), fleet()),
+            id="late",
+        ),
+        pytest.param(
+            "promise",
+            "needs 133 containers, max_containers 10: the last message may be taken late",
+            policy(demand=StartWithin(325.0)),
+            settled(),
+            (queue(133), fleet()),
+            id="late-and-unknown",
+        ),
+        pytest.param(
             "pace",
             "unknown how long a message takes: each is given a container until that is learned",
             policy(demand=StartWithin(300.0)),
