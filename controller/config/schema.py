@@ -148,7 +148,7 @@ class Hysteresis(Section):
     """It also wakes when any backlog has waited this long, and then asks for at least 1 until the backlog is 0."""
     rise_after: Annotated[int, Field(ge=1, le=1000)] = 1
     """Polls in a row that must ask for more; the level rises to the lowest of them."""
-    fall_after: Annotated[int, Field(ge=1, le=1000)] = 3
+    fall_after: Annotated[int, Field(ge=1, le=1000)] = 1
     """Polls in a row that must ask for less; the level falls to the highest of them."""
     dead_band: Annotated[float, Field(ge=0, le=10)] = 0.2
     """The level falls only to what backlog x (1 + dead_band) asks for."""
@@ -160,7 +160,7 @@ class Cooldown(Section):
     launch: Duration = default_to("30s")
     """From one launching decision to the next; at least a slot (6 consistency_window). If left out: 30s, or a slot
     if that is longer."""
-    fall: Duration = default_to("5m")
+    fall: Duration = default_to("0s")
     """From the last rise of the level to its next fall."""
 
 

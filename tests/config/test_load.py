@@ -58,9 +58,9 @@ def test_defaults(tmp_path: Path) -> None:
                     min_containers=0,
                     max_containers=90,
                     hysteresis=HysteresisPolicy(
-                        activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2
+                        activate_at=1, activate_within=300.0, rise_after=1, fall_after=1, dead_band=0.2
                     ),
-                    cooldown=CooldownPolicy(launch=30.0, fall=300.0),
+                    cooldown=CooldownPolicy(launch=30.0, fall=0.0),
                     breaker=BreakerPolicy(after=5, within=60.0),
                     paused=False,
                 ),
