@@ -23,6 +23,7 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.task import StoppedTask
 from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
+from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Clusters
 from controller.scaling.launch import Enter, Launcher
 from controller.scaling.reconcile import Reconciler
@@ -98,6 +99,7 @@ class Process:
             budget=SharedBudget(),
             metrics=METRICS,
             clock=clock,
+            deletions=Deletions(None, clock.now),
             renew=lambda: None,
         )
         self.reconciler = Reconciler(spec, services)
