@@ -1,7 +1,6 @@
-"""The records that the rules speak in: an observation, the memory of a scaler, a decision.
+"""The records that the rules speak in: an observation, the memory of a scaler, a decision. All are immutable.
 
-Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers. All
-records are immutable.
+Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers.
 """
 
 from __future__ import annotations
@@ -201,7 +200,7 @@ class Numbers:
     allowed: int | None
     """Containers that failing tasks and a lack of capacity let pass: none at first, then 1 as a probe. None: any."""
     followed: int | None
-    """Containers that may live, as far as others have found messages; None: any number."""
+    """Containers that may live, as far as others found messages; None: any number."""
     following: Following
     """Whether more workers have found messages lately."""
     returned: int | None
