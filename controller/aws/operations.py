@@ -13,6 +13,7 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ecs", "DescribeTaskDefinition"): ("taskDefinition",),
     ("ecs", "ListTaskDefinitions"): ("taskDefinitionArns",),
     ("ecs", "RegisterTaskDefinition"): ("taskDefinition",),
+    ("cloudwatch", "GetMetricData"): ("MetricDataResults",),
     ("ecs", "RunTask"): ("tasks", "failures"),
 }
 """By service and operation: the members of an answer, empty or not. Nothing else is ever asked."""

@@ -156,6 +156,10 @@ class Clients:
         """Return the client that lists, describes and registers."""
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
+    def cloudwatch(self) -> Any:
+        """Return the client that reads metrics."""
+        return self._client("cloudwatch", "cloudwatch", READ_ATTEMPTS)
+
     def launcher(self) -> ECSClient:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]

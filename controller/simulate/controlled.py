@@ -15,7 +15,7 @@ from controller.core.record import LaunchResult
 from controller.scaling.cycle import Aim, BudgetOfAll, Cycle
 from controller.simulate.outcome import Account, Poll
 from controller.simulate.prices import Shape
-from controller.simulate.sight import SeenQueue, SeenTasks
+from controller.simulate.sight import SeenDeleted, SeenQueue, SeenTasks
 from controller.simulate.world import World
 
 Watch = Callable[[Decision], None]
@@ -69,7 +69,7 @@ class Controlled:
         self._account = account
         self._shape = shape
         self._tasks = SeenTasks(world, spec.name)
-        self._aim = Aim(spec, SeenQueue(world, seed), self._tasks)
+        self._aim = Aim(spec, SeenQueue(world, seed), self._tasks, SeenDeleted(world))
         self._cycle = Cycle(budget, lambda: world.now)
         self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
         self._next_poll: float | None = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.core.decision.model import Fleet, Reason
+from controller.core.decision.policy import StartWithin
 from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
 from controller.telemetry.series import Series
@@ -86,6 +87,11 @@ def _read_breaker(series: Series) -> Values:
     return (series.numbers.breaker.open_until or 0) if series.numbers else 0
 
 
+def _read_promise(series: Series) -> Values:
+    demand = series.policy.demand if series.policy else None
+    return demand.start_within if isinstance(demand, StartWithin) else None
+
+
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
     Family("containers", "Live worker containers.", "state", _read_containers),
@@ -133,6 +139,18 @@ GAUGES = (
         "When the oldest live task was created; absent if none lives.",
         None,
         _read_oldest,
+    ),
+    Family(
+        "promise_seconds",
+        "start_within of the configuration; absent with another strategy.",
+        None,
+        _read_promise,
+    ),
+    Family(
+        "seconds_per_message",
+        "How long a message occupies a container, as given or learned; absent as long as nobody knows.",
+        None,
+        lambda series: series.numbers.need.pace.seconds if series.numbers and series.numbers.need else None,
     ),
     Family(
         "budget_held_containers",

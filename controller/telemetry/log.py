@@ -45,6 +45,15 @@ def configure(spec: LogSpec) -> None:
     threading.excepthook = _report_thread
 
 
+def report_unlearned(problem: str) -> None:
+    """Log that CloudWatch could not be asked how many messages were deleted; everything else goes on."""
+    structlog.get_logger().warning(
+        "how long messages take is not learned",
+        problem=problem,
+        do="allow cloudwatch:GetMetricData, set demand.seconds_per_message, or say aws.cloudwatch: off",
+    )
+
+
 def finish() -> None:
     """Give the last lines a moment to be written."""
     LINES.drain(SAID_WITHIN)

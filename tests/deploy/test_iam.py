@@ -38,6 +38,7 @@ def queue(name: str) -> str:
 NEEDED = {
     "find the queue": ("sqs:GetQueueUrl", queue("content-ingest"), {}),
     "count the queue": ("sqs:GetQueueAttributes", queue("content-ingest"), {}),
+    "learn how long messages take": ("cloudwatch:GetMetricData", "*", {}),
     "list the cluster": ("ecs:ListTasks", "*", CLUSTER),
     "describe its tasks": ("ecs:DescribeTasks", task("default"), CLUSTER),
     "list the other controllers": ("ecs:ListTasks", "*", CLUSTER),
@@ -120,7 +121,7 @@ def operations_called() -> Iterator[str]:
     session = botocore.session.get_session()
     methods = {
         xform_name(operation): f"{service}:{operation}"
-        for service in ("sqs", "ecs")
+        for service in ("cloudwatch", "sqs", "ecs")
         for operation in session.get_service_model(service).operation_names
     }
     for source in (ROOT / "controller" / "aws").rglob("*.py"):
@@ -143,6 +144,7 @@ def test_only_what_iam_cannot_confine_is_unconfined() -> None:
     """These have neither a resource type nor a condition key in the Service Authorization Reference."""
     loose = {action for name in IDENTITY_POLICIES for action in unconfined(read_json(f"iam/{name}"))}
     assert {
+        "cloudwatch:GetMetricData",
         "ecs:DescribeTaskDefinition",
         "ecs:ListTaskDefinitions",
         "ecr:GetAuthorizationToken",

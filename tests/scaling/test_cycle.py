@@ -10,6 +10,7 @@ import pytest
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import Sign
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import slot_numbered
@@ -76,6 +77,9 @@ class World:
     def take_signs(self, _scaler: str) -> list[Sign]:
         signs, self.ended_before = self.ended_before, []
         return signs
+
+    def take_left(self, _scaler: str) -> list[Left]:
+        return []
 
     def take_capacity_signs(self, _scaler: str) -> list[CapacitySign]:
         return []

@@ -16,6 +16,7 @@ from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
@@ -28,6 +29,7 @@ from tests.telemetry.decisions import NOW, decided
 
 PROMTOOL = shutil.which("promtool")
 POLICY = scaler_spec("main", "worker").policy
+PROMISING = scaler_spec("main", "worker", demand=StartWithin(300.0, 60.0)).policy
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
@@ -45,6 +47,8 @@ GAUGES = {
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},
+    "promise_seconds": {"scaler"},
+    "seconds_per_message": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
     "scalers_configured": set(),
@@ -109,7 +113,7 @@ def labelled(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     return {labels: value for (sample, labels), value in samples(metrics).items() if sample == name}
 
 
-def fill(series: Series) -> None:
+def fill(series: Series, rules: Policy = POLICY) -> None:
     """Show everything that a scaler can show."""
     fleet = Fleet(
         listed_at=2e9,
@@ -123,15 +127,15 @@ def fill(series: Series) -> None:
         ended=9,
         ended_tasks=1,
     )
-    series.show_configuration(POLICY)
+    series.show_configuration(rules)
     series.show_budget(2)
-    series.show_reconcile(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
+    series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
     series.count_start(12.0)
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
     """Every documented metric is there with its type and labels, and no other."""
-    fill(series)
+    fill(series, PROMISING)
     found: dict[str, dict[str, set[str]]] = {"gauge": {}, "counter": {}, "histogram": {}}
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -314,6 +318,16 @@ def test_cooldowns(metrics: Metrics, series: Series) -> None:
     expected = (warm.numbers.launch_cooldown_until or 0, warm.numbers.fall_cooldown_until or 0)
     found = labelled(metrics, "cooldown_until_timestamp_seconds")
     assert expected == (found["launch",], found["fall",])
+
+
+def test_what_a_scaler_promises_and_how_long_a_message_takes(metrics: Metrics, series: Series) -> None:
+    """Neither is there with another strategy."""
+    series.show_configuration(PROMISING)
+    series.show_reconcile(Reconciled(SCALER, decided(PROMISING, *BUSY)), 0.01)
+    assert (300, 60) == (labelled(metrics, "promise_seconds")[()], labelled(metrics, "seconds_per_message")[()])
+    series.show_configuration(POLICY)
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
+    assert ({}, {}) == (labelled(metrics, "promise_seconds"), labelled(metrics, "seconds_per_message"))
 
 
 def test_what_a_scaler_takes_of_the_budget(metrics: Metrics, series: Series) -> None:
