@@ -20,6 +20,7 @@ from controller.aws.errors import translate
 from controller.aws.session import Clients
 from controller.aws.stages import Stage
 from controller.config import AwsSpec
+from controller.core.decision.past import PastMinute
 
 MINUTE = 60
 FINE_FOR = 15 * 86_400.0
@@ -75,6 +76,17 @@ class QueueMetrics:
         empty = dict.fromkeys(map(float, range(int(since), int(until), MINUTE)), 0.0)
         return {queue: empty | points for queue, points in zip(queues, told, strict=True) if points}
 
+    def ask_past(self, queues: Sequence[str], since: float, until: float) -> dict[str, dict[float, PastMinute]]:
+        """Return what was in flight in queues and deleted from them, by the beginning of each minute with either.
+
+        Queues and times are as above. Raises AwsError.
+        """
+        with self._clients.asking("the past of queues in CloudWatch", None):
+            asked = [(queue, metric) for queue in queues for metric in (Metric.IN_FLIGHT, Metric.DELETED)]
+            told = read_series(self._clients.cloudwatch(), asked, since, until, MINUTE)
+        pairs = zip(told[::2], told[1::2], strict=True)
+        return {queue: _join(*pair) for queue, pair in zip(queues, pairs, strict=True)}
+
 
 def read_history(spec: AwsSpec, queue: str, since: float, until: float, now: float) -> QueueHistory:
     """Return the history of a queue, given as a name, URL or ARN, between two times, seconds since the epoch.
@@ -114,6 +126,11 @@ def read_series(
                 times = [moment.timestamp() for moment in series["Timestamps"]]
                 found[int(series["Id"][1:])] |= zip(times, map(float, series["Values"]), strict=True)
     return found
+
+
+def _join(in_flight: Points, deleted: Points) -> dict[float, PastMinute]:
+    moments = [at for at in in_flight.keys() | deleted if in_flight.get(at) or deleted.get(at)]
+    return {at: PastMinute(in_flight.get(at, 0.0), deleted.get(at, 0.0)) for at in moments}
 
 
 def _build_query(index: int, queue: str, metric: Metric, period: int) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "seconds_per_message": need.pace.seconds if need else None,
         "pace_source": need.pace.source.value if need else None,
         "pace_messages": need.pace.messages if need else None,
+        "pace_error": need.pace.error if need else None,
         "takes_one": need.pace.takes_one if need else None,
         "found_nothing_since": numbers.following.since if numbers else None,
         "found_nothing_until": numbers.following.until if numbers else None,

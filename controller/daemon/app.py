@@ -21,7 +21,7 @@ from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running
-from controller.scaling.deletions import ASK_EVERY, ask_for
+from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
 from controller.telemetry import log
@@ -70,6 +70,7 @@ class Controller:
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.every(ASK_EVERY, lambda: ask_for(self._services.deletions, self._reconcilers.values()))
+        self._chores.every(LOOK_EVERY, lambda: read_back_for(self._services.deletions, self._reconcilers.values()))
         self._chores.start()
         # Here, and not with the scalers: who is told to stop before they are there finds it running.
         self._schedule.start()

@@ -19,7 +19,7 @@ from typing import Protocol
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import CLOSED, heed
 from controller.core.decision.budget import BudgetUse
-from controller.core.decision.decide import heed_deleted, heed_left, propose, remember_launch, settle
+from controller.core.decision.decide import heed_deleted, heed_left, heed_past, propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
 from controller.core.decision.scarcity import note_capacity
@@ -143,6 +143,7 @@ class Cycle:
         self._notice_move(spec, cluster)
         seen = observe(spec, aim.queue, cluster, began_after)
         self.state = heed_deleted(heed_left(self.state, cluster.take_left(spec.name)), aim.deleted.take())
+        self.state = heed_past(self.state, aim.deleted.take_past(), spec.policy.max_containers)
         if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
             seen = recall(spec, seen, cluster)
             self.state = replace(self.state, history_read=seen.problem is None)

@@ -1,6 +1,8 @@
 """Deletions: CloudWatch is asked for the deleted messages of busy scalers, and each scaler takes what it was told.
 
-Idle scalers are not asked for: only one that learns, and has work in minutes of which nothing was told yet.
+Idle scalers are not asked for: only one that learns, and has work in minutes of which nothing was told yet. When it
+begins to learn, it is told once of the three hours before, idle or not: so what was learned survives a restart, and
+counts for the first burst after it.
 """
 
 from __future__ import annotations
@@ -8,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.decision.model import ScalerState
-from controller.core.decision.policy import StartWithin
+from controller.core.decision.past import PastMinute
+from controller.core.decision.policy import Busy, StartWithin
 from controller.telemetry import log
 
 ASK_EVERY = 300.0
@@ -23,9 +26,21 @@ TOLD_AFTER = 180.0
 LONGEST = 3600.0
 """Seconds that a question goes back, at most."""
 MINUTE = 60.0
+PAST = 3 * 3600.0
+"""Seconds before it begins to learn that a scaler is told of."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks for scalers that have just begun: few have polled by then."""
+Told = TypeVar("Told")
 
-Ask = Callable[[Sequence[str], float, float], Mapping[str, Mapping[float, float]]]
-"""Returns the deleted messages of queues between two times, by the minute; ``QueueMetrics.ask_deleted`` does."""
+
+class CloudWatch(Protocol):
+    """Who is asked; ``controller.aws.cloudwatch.QueueMetrics`` is one. What both return is by the minute."""
+
+    def ask_deleted(self, queues: Sequence[str], since: float, until: float) -> Mapping[str, Mapping[float, float]]:
+        """Return the deleted messages of queues between two times. Raises AwsError."""
+
+    def ask_past(self, queues: Sequence[str], since: float, until: float) -> Mapping[str, Mapping[float, PastMinute]]:
+        """Return what was in flight in queues and deleted from them between two times. Raises AwsError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,13 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._told: dict[float, float] = {}
+        self._past: Mapping[float, PastMinute] | None = None
         self._lock = Lock()
+
+    @property
+    def has_past(self) -> bool:
+        """Whether a past waits to be taken."""
+        return self._past is not None
 
     def put(self, told: Mapping[float, float]) -> None:
         """Keep what was told, until it is taken."""
@@ -68,17 +89,29 @@ class Mailbox:
             told, self._told = self._told, {}
         return told
 
+    def put_past(self, past: Mapping[float, PastMinute]) -> None:
+        """Keep what was read back, until it is taken."""
+        with self._lock:
+            self._past = past
+
+    def take_past(self) -> Mapping[float, PastMinute] | None:
+        """Return what was read back of the hours before the first look, once; None: nothing was."""
+        with self._lock:
+            past, self._past = self._past, None
+        return past
+
 
 class Deletions:
     """The mailboxes of all scalers, and who fills them."""
 
-    def __init__(self, ask: Ask | None, now: Callable[[], float]) -> None:
-        """``ask`` is None where CloudWatch is not to be asked. ``now`` gives seconds since the epoch."""
-        self._ask = ask
+    def __init__(self, cloudwatch: CloudWatch | None, now: Callable[[], float]) -> None:
+        """``cloudwatch`` is None where it is not to be asked. ``now`` gives seconds since the epoch."""
+        self._cloudwatch = cloudwatch
         self._now = now
         self._boxes: dict[str, Mailbox] = {}
         self._lock = Lock()
-        self._failed = False
+        self._failed_at: float | None = None
+        """When it has last failed; None: it works."""
 
     def box_of(self, scaler: str) -> Mailbox:
         """Return the mailbox of a scaler."""
@@ -93,21 +126,47 @@ class Deletions:
         until = (self._now() - TOLD_AFTER) // MINUTE * MINUTE
         oldest = until - LONGEST
         waiting = [each for each in scalers if any(oldest <= minute < until for minute in each.minutes)]
-        if self._ask is None or not waiting:
+        if self._cloudwatch is None or not waiting:
             return
         since = max(oldest, min(min(each.minutes) for each in waiting))
-        try:
-            told = self._ask(sorted({each.queue for each in waiting}), since, until)
-        except AwsError as error:
-            if not self._failed:
-                log.report_unlearned(str(error))
-            self._failed = True
-            return
-        self._failed = False
+        told = self._ask(self._cloudwatch.ask_deleted, {each.queue for each in waiting}, since, until)
         for each in waiting:
             # Only of minutes that it has seen itself: those before would be messages without their work.
             seen = {minute: count for minute, count in told.get(each.queue, {}).items() if minute >= min(each.minutes)}
             self.box_of(each.scaler).put(seen)
+
+    def read_back(self, newcomers: Sequence[ScalerSpec]) -> None:
+        """Ask for the last hours of scalers that have just begun to learn; one call for all of them."""
+        now = self._now()
+        waiting = [spec for spec in newcomers if not self.box_of(spec.name).has_past]
+        if self._cloudwatch is None or not waiting or self._rests(now):
+            return
+        until = (now - TOLD_AFTER) // MINUTE * MINUTE
+        told = self._ask(self._cloudwatch.ask_past, {spec.queue for spec in waiting}, until - PAST, until)
+        for spec in waiting if self._failed_at is None else ():
+            self.box_of(spec.name).put_past(told.get(spec.queue, {}))
+
+    def _rests(self, now: float) -> bool:
+        """Say whether it has just failed: then whoever waits may as well wait for the next question."""
+        return self._failed_at is not None and 0 <= now - self._failed_at < ASK_EVERY
+
+    def _ask(
+        self,
+        ask: Callable[[Sequence[str], float, float], Mapping[str, Mapping[float, Told]]],
+        queues: Iterable[str],
+        since: float,
+        until: float,
+    ) -> Mapping[str, Mapping[float, Told]]:
+        """Ask, and return what was told; nothing after a failure, which is logged once until it works again."""
+        try:
+            told = ask(sorted(queues), since, until)
+        except AwsError as error:
+            if self._failed_at is None:
+                log.report_unlearned(str(error))
+            self._failed_at = self._now()
+            return {}
+        self._failed_at = None
+        return told
 
 
 def ask_for(deletions: Deletions, learners: Iterable[Learner]) -> None:
@@ -115,9 +174,23 @@ def ask_for(deletions: Deletions, learners: Iterable[Learner]) -> None:
     deletions.refresh([waiting for each in learners if (waiting := find_waiting(each.spec, each.state)) is not None])
 
 
+def read_back_for(deletions: Deletions, learners: Iterable[Learner]) -> None:
+    """Ask for the past of those that have just begun to learn."""
+    deletions.read_back([each.spec for each in learners if _lacks_past(each.spec, each.state)])
+
+
 def find_waiting(spec: ScalerSpec, state: ScalerState) -> Waiting | None:
     """Return what a scaler waits to be told; None: nothing, or it has nothing to learn."""
-    demand, minutes = spec.policy.demand, state.lessons.minutes
-    if not minutes or not isinstance(demand, StartWithin) or demand.seconds_per_message is not None:
-        return None
-    return Waiting(spec.name, spec.queue, tuple(minute.at for minute in minutes))
+    minutes = state.lessons.minutes
+    return Waiting(spec.name, spec.queue, tuple(minute.at for minute in minutes)) if minutes and _learns(spec) else None
+
+
+def _learns(spec: ScalerSpec) -> bool:
+    demand = spec.policy.demand
+    return isinstance(demand, StartWithin) and demand.seconds_per_message is None
+
+
+def _lacks_past(spec: ScalerSpec, state: ScalerState) -> bool:
+    """Say whether the past can tell what was not learned yet: only where messages in flight are those in hand."""
+    lessons = state.lessons
+    return _learns(spec) and not lessons.has_past and not lessons.deleted and spec.policy.busy is Busy.IN_FLIGHT

@@ -14,6 +14,7 @@ from controller.core.decision.breaker import Sign
 from controller.core.decision.busy import is_quiet
 from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
+from controller.core.decision.past import PastMinute
 from controller.core.decision.scarcity import CapacitySign
 
 READING_SERVES = 1.0
@@ -33,6 +34,9 @@ class DeletedReader(Protocol):
     def take(self) -> Mapping[float, float]:
         """Return the messages deleted, by the beginning of each minute, that were told since this was last asked."""
 
+    def take_past(self) -> Mapping[float, PastMinute] | None:
+        """Return what was read back of the hours before the first look, once; None: nothing was."""
+
 
 class NothingTold:
     """Knows nothing, where CloudWatch is not asked."""
@@ -40,6 +44,9 @@ class NothingTold:
     def take(self) -> Mapping[float, float]:
         """Return nothing."""
         return {}
+
+    def take_past(self) -> None:
+        """Return nothing."""
 
 
 class ReadBefore:

@@ -111,6 +111,6 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         clock=clock,
         line=line,
         look_for_peers=partial(PeerLook, clients),
-        deletions=Deletions(QueueMetrics(clients).ask_deleted if spec.aws.asks_cloudwatch else None, clock.now),
+        deletions=Deletions(QueueMetrics(clients) if spec.aws.asks_cloudwatch else None, clock.now),
         renew=renew,
     )

@@ -61,6 +61,9 @@ class SeenDeleted:
         minutes = (since + MINUTE * number for number in range(round((until - since) / MINUTE)))
         return {minute: float(self._world.done_in[minute]) for minute in minutes}
 
+    def take_past(self) -> None:
+        """Return nothing: before this world there was none."""
+
 
 class SeenTasks:
     """The scaler's tasks by listings and by the answers to its launches, in the ledger of the daemon."""

@@ -69,3 +69,21 @@ def test_many_queues_take_a_call_for_each_five_hundred(aws: EmbeddedAws) -> None
     aws.journal.clear()
     QueueMetrics(clients_of(aws)).ask_deleted([f"queue-{number}" for number in range(MOST_QUERIES + 1)], 0, 60)
     assert 2 == len(aws.journal.calls(service="monitoring"))
+
+
+def test_the_past_of_a_queue_is_what_was_in_flight_and_deleted(aws: EmbeddedAws) -> None:
+    """By the minute, those with neither left out; in flight as polls were told."""
+    queue, idle = create_queue(aws), create_queue(aws)
+    since = this_minute()
+    send_messages(aws, queue.url, 3)
+    sqs = aws.client("sqs")
+    received = sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=2, VisibilityTimeout=60)["Messages"]
+    for each in (queue, idle):
+        sqs.get_queue_attributes(QueueUrl=each.url, AttributeNames=["All"])
+    sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=received[0]["ReceiptHandle"])
+    aws.queue_metrics.delay = -120.0
+    told = QueueMetrics(clients_of(aws)).ask_past([queue.arn, idle.name], since - 60, since + 120)
+    aws.queue_metrics.delay = 120.0
+    assert {} == told[idle.name]
+    minutes = told[queue.arn].values()
+    assert (1, len(received)) == (sum(each.deleted for each in minutes), max(each.in_flight for each in minutes))

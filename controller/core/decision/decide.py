@@ -23,6 +23,7 @@ from controller.core.decision.lessons import Left, note_deleted, note_ends, note
 from controller.core.decision.level import find_level
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.pace import see_workers, tell_pace
+from controller.core.decision.past import PastMinute, note_past
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
@@ -103,6 +104,11 @@ def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
 def heed_deleted(state: ScalerState, deleted: Mapping[float, float]) -> ScalerState:
     """Return the state after it was told how many messages were deleted, by the beginning of each minute."""
     return replace(state, lessons=note_deleted(state.lessons, deleted)) if deleted else state
+
+
+def heed_past(state: ScalerState, past: Mapping[float, PastMinute] | None, most: int) -> ScalerState:
+    """Return the state after what CloudWatch has of the hours before was read back; None: nothing was."""
+    return state if past is None else replace(state, lessons=note_past(state.lessons, past, most))
 
 
 def _measure(

@@ -46,13 +46,13 @@ def explain_promise(numbers: Numbers, queue: QueueCounts, fleet: Fleet) -> Itera
     """Yield the lines that stand before the demand; none where another strategy asks."""
     if numbers.need is None:
         return
-    yield "pace", _explain_pace(numbers.need.pace)
+    yield "pace", explain_pace(numbers.need.pace)
     if (terms := _explain_terms(numbers.need, queue, fleet)) is not None:
         yield "work", terms
 
 
-def _explain_pace(pace: Pace) -> str:
-    """Say how long a message takes, and from where that is known."""
+def explain_pace(pace: Pace) -> str:
+    """Say how long a message takes, from where that is known, and how sure it is."""
     if pace.seconds is None:
         return "unknown how long a message takes: each is given a container until that is learned"
     what = f"{_say_seconds(pace.seconds)} a message"
@@ -65,7 +65,8 @@ def _explain_pace(pace: Pace) -> str:
         case Source.RUNS:
             return f"{what}, learned from {round(pace.messages)} runs{kind}"
         case _:
-            return f"{what}, learned from {round(pace.messages)} messages{kind}"
+            sure = f", {pace.error:.0%} of it for chance" if pace.error else ""
+            return f"{what}, learned from {round(pace.messages)} messages{sure}{kind}"
 
 
 def _explain_terms(need: Need, queue: QueueCounts, fleet: Fleet) -> str | None:

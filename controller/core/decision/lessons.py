@@ -91,16 +91,24 @@ class Lessons:
     fruitless: int = 0
     """Containers that exited since a message was last deleted, as far as the deleted ones are known."""
 
+    has_past: bool = False
+    """Whether what CloudWatch had of the hours before the first look was taken in."""
+
     @property
     def seconds(self) -> float | None:
         """Seconds of work a message; None: too little is known. Work of which nothing was seen is not 0.
 
-        More than the mean, by its standard error if durations scatter as exponential ones do: from few messages a mean
-        is easily half of the truth, and the promise goes before the cost.
+        More than the mean, by its standard error: from few messages a mean is easily half of the truth, and the promise
+        goes before the cost.
         """
         if self.deleted < ENOUGH_MESSAGES or self.work <= 0:
             return None
-        return self.work / self.deleted * (1 + 1 / sqrt(self.deleted))
+        return self.work / self.deleted * (1 + self.error)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the seconds a message, as a share of them, if durations scatter as exponential ones."""
+        return 1 / sqrt(self.deleted) if self.deleted else 1.0
 
     @property
     def seconds_a_run(self) -> float | None:
@@ -174,10 +182,15 @@ def note_deleted(lessons: Lessons, deleted: Mapping[float, float]) -> Lessons:
     counted = [minute for minute in lessons.minutes if minute.at in deleted]
     work = lessons.work + sum(minute.work for minute in counted)
     messages = lessons.deleted + sum(deleted.values())
-    kept = min(1.0, REMEMBERED / messages) if messages else 1.0
+    kept = find_kept(messages)
     waits = tuple(minute for minute in lessons.minutes if minute.at not in deleted)
     fruitless = 0 if any(deleted.values()) else lessons.fruitless + sum(minute.ended for minute in counted)
     return replace(lessons, work=work * kept, deleted=messages * kept, minutes=waits, fruitless=fruitless)
+
+
+def find_kept(messages: float) -> float:
+    """Return the share of what was learned that is not forgotten."""
+    return min(1.0, REMEMBERED / messages) if messages else 1.0
 
 
 def _note_work(lessons: Lessons, now: float) -> Lessons:

@@ -31,6 +31,8 @@ class Pace:
     """Of how many messages, or runs of workers, it was learned."""
     takes_one: bool | None = None
     """Whether a container takes one message and exits, or goes on until nothing waits; None: nobody knows."""
+    error: float | None = None
+    """The part of the seconds that was added for chance, the standard error of what was learned; None: none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.core.decision.lessons import LONGER, Lessons, Look
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.need import Pace, Source
@@ -13,7 +15,8 @@ def tell_pace(goal: StartWithin, lessons: Lessons) -> Pace:
     if goal.seconds_per_message is not None:
         return _of(goal.seconds_per_message, Source.GIVEN, lessons, 0.0)
     if lessons.seconds is not None:
-        return _of(lessons.seconds, Source.LEARNED, lessons, lessons.deleted)
+        learned = _of(lessons.seconds, Source.LEARNED, lessons, lessons.deleted)
+        return replace(learned, error=lessons.error / (1 + lessons.error))
     if lessons.seconds_a_run is not None:
         return _of(lessons.seconds_a_run, Source.RUNS, lessons, lessons.ends)
     if goal.at_first is not None:

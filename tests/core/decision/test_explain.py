@@ -5,8 +5,10 @@ import pytest
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import BudgetUse, Division, Holder
 from controller.core.decision.explain import explain
+from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.following import Following
 from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
+from controller.core.decision.need import Pace, Source
 from controller.core.decision.policy import MessageState, Policy, StartWithin
 from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
@@ -463,3 +465,22 @@ def test_no_line_says_what_aws_says_as_it_came() -> None:
     said = lines(policy(), state, queue(1), fleet())["breaker"]
     assert r"x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b" in said
     assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (
+            Pace(34.0, Source.LEARNED, 120.0, error=0.083),
+            "learned from 120 messages, 8% of it for chance",
+        ),
+        (
+            Pace(34.0, Source.RUNS, 5.0, takes_one=True),
+            "learned from 5 runs; a container takes one and exits",
+        ),
+        (Pace(34.0, Source.GIVEN), "as configured"),
+    ],
+)
+def test_how_long_a_message_takes_comes_with_how_sure_that_is(pace: Pace, said: str) -> None:
+    """From where it is known, from how much, and what was added for chance."""
+    assert f"34s a message, {said}" == explain_pace(pace)

@@ -120,7 +120,9 @@ def test_what_was_learned_counts_before_what_is_assumed() -> None:
         Lessons(work=600.0, deleted=20.0),
         Lessons(ends=3.0, runs=60.0),
     )
-    assert Pace(messages.seconds, Source.LEARNED, 20.0) == tell_pace(goal, messages)
+    chance = 1 - 30.0 / (messages.seconds or 0)
+    assert replace(tell_pace(goal, messages), error=None) == Pace(messages.seconds, Source.LEARNED, 20.0)
+    assert chance == pytest.approx(tell_pace(goal, messages).error)
     assert Pace(20.0, Source.RUNS, 3.0, takes_one=True) == tell_pace(goal, runs)
 
 

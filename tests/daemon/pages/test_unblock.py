@@ -101,7 +101,19 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             [("time", None), ("key", "hysteresis.activate_at")],
         ),
     ],
-    ids=["idle", "launch", "cooldown", "rising", "at max", "paused", "braked", "comes back", "failing", "top step", "asleep"],
+    ids=[
+        "idle",
+        "launch",
+        "cooldown",
+        "rising",
+        "at max",
+        "paused",
+        "braked",
+        "comes back",
+        "failing",
+        "top step",
+        "asleep",
+    ],
 )
 def test_what_unblocks(
     rules: Any, seen: Any, state: ScalerState | None, reason: Reason, expected: list[tuple[str, str | None]]
