@@ -1,4 +1,4 @@
-"""CloudWatch: what it knows of queues, by the minute or by five: messages sent, deleted and in flight.
+"""CloudWatch: what it knows of queues, by the minute or by five.
 
 Metrics are billed by the series that is asked for: the daemon asks for none that it does not need, and ``ecsq
 simulate --cloudwatch`` once for all that it shows. Where nothing happened in a period there may be no point.
@@ -38,9 +38,10 @@ class Metric(StrEnum):
     SENT = "NumberOfMessagesSent"
     DELETED = "NumberOfMessagesDeleted"
     IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+    OLDEST = "ApproximateAgeOfOldestMessage"
 
 
-_STATISTICS = {Metric.SENT: "Sum", Metric.DELETED: "Sum", Metric.IN_FLIGHT: "Average"}
+_STATISTICS = {Metric.SENT: "Sum", Metric.DELETED: "Sum", Metric.IN_FLIGHT: "Average", Metric.OLDEST: "Maximum"}
 _OF_HISTORY = (Metric.SENT, Metric.DELETED, Metric.IN_FLIGHT)
 
 Points = Mapping[float, float]
@@ -75,6 +76,16 @@ class QueueMetrics:
             told = read_series(self._clients.cloudwatch(), asked, since, until, MINUTE)
         empty = dict.fromkeys(map(float, range(int(since), int(until), MINUTE)), 0.0)
         return {queue: empty | points for queue, points in zip(queues, told, strict=True) if points}
+
+    def ask_oldest(self, queues: Sequence[str], since: float, until: float) -> dict[str, Points]:
+        """Return the greatest age of a message in queues, seconds, by the beginning of each minute that has a point.
+
+        Queues and times are as above. Raises AwsError.
+        """
+        with self._clients.asking("the oldest messages in CloudWatch", None):
+            asked = [(queue, Metric.OLDEST) for queue in queues]
+            told = read_series(self._clients.cloudwatch(), asked, since, until, MINUTE)
+        return dict(zip(queues, told, strict=True))
 
     def ask_past(self, queues: Sequence[str], since: float, until: float) -> dict[str, dict[float, PastMinute]]:
         """Return what was in flight in queues and deleted from them, by the beginning of each minute with either.

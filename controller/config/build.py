@@ -26,7 +26,8 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
 
 if TYPE_CHECKING:
-    from controller.config.schema import Aws, Configuration, Cooldown, Demand, Hysteresis, Scaler
+    from controller.config.aws_schema import Aws
+    from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
 
@@ -52,8 +53,16 @@ def _build_aws(aws: Aws) -> AwsSpec:
         timeout = min(timeout, MAX_CALL_WINDOWS * aws.consistency_window)
     launches = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
     listings = Rate(aws.listing_rate.calls_per_second, aws.listing_rate.burst)
-    asks = aws.cloudwatch == "auto"
-    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, launches, listings, asks)
+    return AwsSpec(
+        aws.region,
+        aws.endpoint_url,
+        aws.consistency_window,
+        timeout,
+        launches,
+        listings,
+        asks_cloudwatch=aws.cloudwatch == "auto",
+        asks_message_age=aws.message_age,
+    )
 
 
 def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:

@@ -16,10 +16,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.problems import Finding, KeyPath
 from controller.config.regions import find_other_regions
-from controller.config.schema import Aws, Scaler
+from controller.config.schema import Scaler
 from controller.config.task_rules import check_task
 from controller.config.wording import quote
 from controller.core.decision.policy import MAX_CALL_WINDOWS

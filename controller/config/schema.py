@@ -1,7 +1,8 @@
 """The keys of the configuration, and what each may be. Rules about several keys are in rules.py.
 
-To add a key, or to check one key alone, give the key a type here, or in task_schema.py if it belongs to ``task``. Its
-default stands here and nowhere else. The docstring under a field is its description in the JSON Schema.
+To add a key, or to check one key alone, give the key a type here, or in task_schema.py or aws_schema.py if it belongs
+to ``task`` or ``aws``. Its default stands there and nowhere else. The docstring under a field is its description in the
+JSON Schema.
 
 Types are strict: no value is converted, except that durations become seconds.
 """
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from controller.config import formats
+from controller.config.aws_schema import Aws
 from controller.config.durations import parse_seconds, require_between
 from controller.config.fields import (
     OFF,
@@ -22,7 +24,6 @@ from controller.config.fields import (
     Duration,
     Name,
     PollInterval,
-    ProtocolTime,
     Seconds,
     Section,
     default_to,
@@ -31,52 +32,6 @@ from controller.config.task_schema import Task
 from controller.config.wording import describe
 
 MAX_SCALERS = 10_000
-
-
-def _read_off(value: Any) -> Any:
-    """Return ``off`` for what YAML 1.1 makes of it."""
-    return "off" if value is False else value
-
-
-class LaunchRate(Section):
-    """How fast all scalers together may start tasks. AWS's own limit is per account and region."""
-
-    # The defaults are what Fargate lets an account start in a region (AWS Fargate quotas).
-    tasks_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
-    """Tasks a second in the long run."""
-    burst: Annotated[int, Field(ge=10, le=10_000)] = 100
-    """Tasks at once; at least 10, which is one call."""
-
-
-class ListingRate(Section):
-    """How fast ListTasks and DescribeTasks may be called. AWS's own limit is per account and region."""
-
-    # The defaults are an account's (request throttling for the Amazon ECS API, "cluster resource read actions").
-    calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
-    """Calls a second in the long run."""
-    burst: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Calls at once."""
-
-
-class Aws(Section):
-    """How AWS is reached, and what is assumed about it."""
-
-    region: Annotated[str, Field(pattern=formats.REGION)] | None = None
-    """The AWS region; null: boto3's own chain (variables, profile, instance)."""
-    endpoint_url: Annotated[str, Field(pattern=formats.ENDPOINT)] | None = None
-    """Another endpoint for every AWS call; null: AWS's own."""
-    consistency_window: ProtocolTime = default_to("5s")
-    """L: how long ECS may take to list a task that it has started. A slot is 6 L. Change it only while every
-    controller of this name is stopped."""
-    call_timeout: ProtocolTime = default_to("5s")
-    """T: how long a whole RunTask call may take, at most 2 L. If left out: 5s, or 2 L if that is less."""
-    launch_rate: LaunchRate = LaunchRate()
-    """How fast all scalers together may start tasks."""
-    listing_rate: ListingRate = ListingRate()
-    """How fast the live tasks may be listed and described, over all clusters."""
-    cloudwatch: Annotated[Literal["auto", "off"], BeforeValidator(_read_off)] = "auto"
-    """auto: every 5 minutes CloudWatch is asked how many messages of busy queues were deleted, where
-    seconds_per_message is to be learned. off: never."""
 
 
 class Server(Section):

@@ -21,6 +21,7 @@ from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running
+from controller.scaling import ages
 from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
@@ -71,6 +72,7 @@ class Controller:
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.every(ASK_EVERY, lambda: ask_for(self._services.deletions, self._reconcilers.values()))
         self._chores.every(LOOK_EVERY, lambda: read_back_for(self._services.deletions, self._reconcilers.values()))
+        self._chores.every(ages.ASK_EVERY, lambda: self._services.ages.refresh(self._reconcilers.values()))
         self._chores.start()
         # Here, and not with the scalers: who is told to stop before they are there finds it running.
         self._schedule.start()

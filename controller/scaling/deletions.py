@@ -10,27 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.decision.model import ScalerState
 from controller.core.decision.past import PastMinute
 from controller.core.decision.policy import Busy, StartWithin
-from controller.telemetry import log
+from controller.scaling.questions import Questions
 
 ASK_EVERY = 300.0
 """Seconds between two questions."""
-TOLD_AFTER = 180.0
-"""Seconds after which SQS has reported a minute to CloudWatch."""
 LONGEST = 3600.0
 """Seconds that a question goes back, at most."""
-MINUTE = 60.0
 PAST = 3 * 3600.0
 """Seconds before it begins to learn that a scaler is told of."""
 LOOK_EVERY = 2.0
 """Seconds between two looks for scalers that have just begun: few have polled by then."""
-Told = TypeVar("Told")
+DO = "allow cloudwatch:GetMetricData, set demand.seconds_per_message, or say aws.cloudwatch: off"
 
 
 class CloudWatch(Protocol):
@@ -108,10 +104,9 @@ class Deletions:
         """``cloudwatch`` is None where it is not to be asked. ``now`` gives seconds since the epoch."""
         self._cloudwatch = cloudwatch
         self._now = now
+        self._questions = Questions("how long messages take is not learned", DO, now)
         self._boxes: dict[str, Mailbox] = {}
         self._lock = Lock()
-        self._failed_at: float | None = None
-        """When it has last failed; None: it works."""
 
     def box_of(self, scaler: str) -> Mailbox:
         """Return the mailbox of a scaler."""
@@ -123,13 +118,13 @@ class Deletions:
 
         A failure is logged once until it works again; whoever waits goes on waiting.
         """
-        until = (self._now() - TOLD_AFTER) // MINUTE * MINUTE
+        until = self._questions.find_told()
         oldest = until - LONGEST
         waiting = [each for each in scalers if any(oldest <= minute < until for minute in each.minutes)]
         if self._cloudwatch is None or not waiting:
             return
         since = max(oldest, min(min(each.minutes) for each in waiting))
-        told = self._ask(self._cloudwatch.ask_deleted, {each.queue for each in waiting}, since, until)
+        told = self._questions.ask(self._cloudwatch.ask_deleted, (each.queue for each in waiting), since) or {}
         for each in waiting:
             # Only of minutes that it has seen itself: those before would be messages without their work.
             seen = {minute: count for minute, count in told.get(each.queue, {}).items() if minute >= min(each.minutes)}
@@ -137,36 +132,20 @@ class Deletions:
 
     def read_back(self, newcomers: Sequence[ScalerSpec]) -> None:
         """Ask for the last hours of scalers that have just begun to learn; one call for all of them."""
-        now = self._now()
         waiting = [spec for spec in newcomers if not self.box_of(spec.name).has_past]
-        if self._cloudwatch is None or not waiting or self._rests(now):
+        if self._cloudwatch is None or not waiting or self._rests():
             return
-        until = (now - TOLD_AFTER) // MINUTE * MINUTE
-        told = self._ask(self._cloudwatch.ask_past, {spec.queue for spec in waiting}, until - PAST, until)
-        for spec in waiting if self._failed_at is None else ():
+        since = self._questions.find_told() - PAST
+        told = self._questions.ask(self._cloudwatch.ask_past, (spec.queue for spec in waiting), since)
+        if told is None:
+            return
+        for spec in waiting:
             self.box_of(spec.name).put_past(told.get(spec.queue, {}))
 
-    def _rests(self, now: float) -> bool:
+    def _rests(self) -> bool:
         """Say whether it has just failed: then whoever waits may as well wait for the next question."""
-        return self._failed_at is not None and 0 <= now - self._failed_at < ASK_EVERY
-
-    def _ask(
-        self,
-        ask: Callable[[Sequence[str], float, float], Mapping[str, Mapping[float, Told]]],
-        queues: Iterable[str],
-        since: float,
-        until: float,
-    ) -> Mapping[str, Mapping[float, Told]]:
-        """Ask, and return what was told; nothing after a failure, which is logged once until it works again."""
-        try:
-            told = ask(sorted(queues), since, until)
-        except AwsError as error:
-            if self._failed_at is None:
-                log.report_unlearned(str(error))
-            self._failed_at = self._now()
-            return {}
-        self._failed_at = None
-        return told
+        failed_at = self._questions.failed_at
+        return failed_at is not None and 0 <= self._now() - failed_at < ASK_EVERY
 
 
 def ask_for(deletions: Deletions, learners: Iterable[Learner]) -> None:

@@ -21,6 +21,7 @@ from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.slots import WINDOWS_PER_SLOT
+from controller.scaling.ages import Ages
 from controller.scaling.budget import SharedBudget
 from controller.scaling.calls import Calls
 from controller.scaling.clusters import Clusters
@@ -60,6 +61,8 @@ class Services:
     """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
     deletions: Deletions
     """What scalers are told of their deleted messages."""
+    ages: Ages
+    """What is told of their oldest ones."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
@@ -93,7 +96,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     line = Line(spec.aws.launch_rate, clock)
     calls = Calls(partial(run_task, clients), spec.name, line, clock)
     attendants = Attendants(clients)
-    polls = QueuePolls(clients)
+    polls, cloudwatch = QueuePolls(clients), QueueMetrics(clients)
 
     def renew() -> None:
         clients.renew()
@@ -111,6 +114,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         clock=clock,
         line=line,
         look_for_peers=partial(PeerLook, clients),
-        deletions=Deletions(QueueMetrics(clients) if spec.aws.asks_cloudwatch else None, clock.now),
+        deletions=Deletions(cloudwatch if spec.aws.asks_cloudwatch else None, clock.now),
+        ages=Ages(cloudwatch if spec.aws.asks_message_age else None, clock.now),
         renew=renew,
     )

@@ -92,6 +92,10 @@ def _read_promise(series: Series) -> Values:
     return demand.start_within if isinstance(demand, StartWithin) else None
 
 
+def _read_minutes(series: Series) -> Values:
+    return None if _read_promise(series) is None else _read_counts(series.promise_minutes, ("yes", "no"))
+
+
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
     Family("containers", "Live worker containers.", "state", _read_containers),
@@ -153,6 +157,24 @@ GAUGES = (
         lambda series: series.numbers.need.pace.seconds if series.numbers and series.numbers.need else None,
     ),
     Family(
+        "learned_messages",
+        "Messages, or runs of workers, of which was learned how long one takes; 0: it was not learned.",
+        None,
+        lambda series: series.numbers.need.pace.messages if series.numbers and series.numbers.need else None,
+    ),
+    Family(
+        "returned_containers",
+        "Containers that ended while no message was deleted, once they are too many for chance; else 0.",
+        None,
+        lambda series: (series.numbers.returned or 0) if series.numbers else None,
+    ),
+    Family(
+        "oldest_message_age_seconds",
+        "Age of the queue's oldest message as CloudWatch told it last; absent without work or aws.message_age.",
+        None,
+        lambda series: series.oldest_message_age,
+    ),
+    Family(
         "budget_held_containers",
         "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
         None,
@@ -179,6 +201,13 @@ COUNTERS = (
         lambda series: _read_counts(series.decisions, _REASONS),
     ),
     Family("containers_launched", "Worker containers launched.", None, lambda series: series.containers_launched),
+    Family(
+        "containers_empty",
+        "Worker containers that seem to have ended without a message: an estimate.",
+        None,
+        lambda series: series.numbers.ended_empty if series.numbers else 0,
+    ),
+    Family("promise_minutes", "Minutes with work, by whether the promise was kept.", "kept", _read_minutes),
     Family("tasks_launched", "Tasks launched.", None, lambda series: series.tasks_launched),
     Family(
         "tasks_stopped",

@@ -45,13 +45,9 @@ def configure(spec: LogSpec) -> None:
     threading.excepthook = _report_thread
 
 
-def report_unlearned(problem: str) -> None:
-    """Log that CloudWatch could not be asked how many messages were deleted; everything else goes on."""
-    structlog.get_logger().warning(
-        "how long messages take is not learned",
-        problem=problem,
-        do="allow cloudwatch:GetMetricData, set demand.seconds_per_message, or say aws.cloudwatch: off",
-    )
+def report_unasked(missed: str, problem: str, do: str) -> None:
+    """Log that CloudWatch could not be asked, what is not known now, and what helps; everything else goes on."""
+    structlog.get_logger().warning(missed, problem=problem, do=do)
 
 
 def finish() -> None:

@@ -87,3 +87,16 @@ def test_the_past_of_a_queue_is_what_was_in_flight_and_deleted(aws: EmbeddedAws)
     assert {} == told[idle.name]
     minutes = told[queue.arn].values()
     assert (1, len(received)) == (sum(each.deleted for each in minutes), max(each.in_flight for each in minutes))
+
+
+def test_the_oldest_message_of_each_queue(aws: EmbeddedAws) -> None:
+    """Of a minute in which nothing was left it is 0, and of a queue that CloudWatch does not know nothing is told."""
+    queue = create_queue(aws)
+    since = this_minute()
+    send_messages(aws, queue.url, 1)
+    aws.queue_metrics.delay = -120.0
+    told = QueueMetrics(clients_of(aws)).ask_oldest([queue.url, "unknown"], since, since + 120)
+    aws.queue_metrics.delay = 120.0
+    assert {} == told["unknown"]
+    assert all(0 <= age < 60 for age in told[queue.url].values())
+    assert since in told[queue.url]

@@ -370,3 +370,14 @@ def test_garbage_is_collected_again_after_a_load(tmp_path: Path, text: str) -> N
     with suppress(ConfigError):
         loaded(tmp_path, text)
     assert gc.isenabled()
+
+
+def test_cloudwatch_is_asked_for_what_the_configuration_says(tmp_path: Path) -> None:
+    """By default for the deleted messages, and not for the oldest ones."""
+    path = tmp_path / "config.yaml"
+    asked = {}
+    for keys in ("", "aws: {cloudwatch: off, message_age: true}\n"):
+        path.write_text(keys + LEAST)
+        aws = load(path).spec.aws
+        asked[keys] = aws.asks_cloudwatch, aws.asks_message_age
+    assert [(True, False), (False, True)] == list(asked.values())

@@ -15,6 +15,7 @@ from controller.aws.errors import Fault
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
+from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.task import StopOutcome
@@ -49,6 +50,9 @@ GAUGES = {
     "scaler_paused": {"scaler"},
     "promise_seconds": {"scaler"},
     "seconds_per_message": {"scaler"},
+    "learned_messages": {"scaler"},
+    "returned_containers": {"scaler"},
+    "oldest_message_age_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
     "scalers_configured": set(),
@@ -66,6 +70,8 @@ COUNTERS = {
     "reconciles": {"scaler", "outcome"},
     "decisions": {"scaler", "reason"},
     "containers_launched": {"scaler"},
+    "containers_empty": {"scaler"},
+    "promise_minutes": {"scaler", "kept"},
     "tasks_launched": {"scaler"},
     "tasks_stopped": {"scaler", "outcome"},
     "launch_failures": {"scaler", "reason"},
@@ -131,6 +137,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
     series.show_budget(2)
     series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
     series.count_start(12.0)
+    series.show_age(12.0)
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
@@ -328,6 +335,27 @@ def test_what_a_scaler_promises_and_how_long_a_message_takes(metrics: Metrics, s
     series.show_configuration(POLICY)
     series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
     assert ({}, {}) == (labelled(metrics, "promise_seconds"), labelled(metrics, "seconds_per_message"))
+
+
+def test_minutes_in_which_the_promise_was_kept(metrics: Metrics, series: Series) -> None:
+    """Both kinds are there from the start, and neither with another strategy."""
+    series.show_configuration(PROMISING)
+    assert {("no",): 0, ("yes",): 0} == labelled(metrics, "promise_minutes_total")
+    series.count_promise(kept=True)
+    series.show_age(12.0)
+    assert {("no",): 0, ("yes",): 1} == labelled(metrics, "promise_minutes_total")
+    assert 12 == labelled(metrics, "oldest_message_age_seconds")[()]
+    series.show_configuration(POLICY)
+    assert {} == labelled(metrics, "promise_minutes_total")
+
+
+def test_containers_that_come_back(metrics: Metrics, series: Series) -> None:
+    """Those that seem to have found nothing, and those whose work is not deleted once they are too many for chance."""
+    for fruitless, expected in ((TENS - 1, 0), (TENS, TENS)):
+        known = ScalerState(lessons=Lessons(fruitless=fruitless), ended_empty=3)
+        series.show_reconcile(Reconciled(SCALER, decided(PROMISING, *BUSY, state=known)), 0.01)
+        assert expected == labelled(metrics, "returned_containers")[()]
+    assert 3 == labelled(metrics, "containers_empty_total")[()]
 
 
 def test_what_a_scaler_takes_of_the_budget(metrics: Metrics, series: Series) -> None:

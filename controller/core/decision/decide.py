@@ -97,7 +97,11 @@ def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
         if each.ran_for is not None:
             found = note_empty(found, each.at, each.ran_for, each.containers)
     return replace(
-        state, sightings=note_left(state.sightings, containers), lessons=note_ends(state.lessons, left), following=found
+        state,
+        sightings=note_left(state.sightings, containers),
+        lessons=note_ends(state.lessons, left),
+        following=found,
+        ended_empty=state.ended_empty + found.empty - state.following.empty,
     )
 
 
@@ -150,6 +154,7 @@ def _measure(
         followed=followed,
         following=state.following,
         returned=returned,
+        ended_empty=state.ended_empty,
         wanted=max(0, min(shortfall, room, useful, beyond, useful if allowed is None else allowed)),
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),

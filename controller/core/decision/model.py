@@ -165,6 +165,8 @@ class ScalerState:
     """What was learned of how workers work."""
     following: Following = FREE
     """Whether more workers have found messages lately."""
+    ended_empty: int = 0
+    """Containers that seem to have ended without a message since the process began: an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,8 @@ class Numbers:
     """Whether more workers have found messages lately."""
     returned: int | None
     """Containers that ended while nothing was deleted, if that holds launches back; None: it does not."""
+    ended_empty: int
+    """Containers that seem to have ended without a message since the process began: an estimate."""
     wanted: int
     """The least of shortfall, room, useful and allowed, and of what is followed beyond those that live: what the
     budget is asked for. 0: nothing is launched."""

@@ -154,3 +154,11 @@ def test_the_brake_outranks_the_guard() -> None:
     state = replace(settled(), following=braked)
     decision, _ = decide(policy(), queue(9, 1), fleet(1), state, NOW)
     assert (Reason.FOUND_NOTHING, 0) == (decision.reason, decision.launch)
+
+
+def test_containers_that_found_nothing_are_counted() -> None:
+    """Those during whose run others were always idle; not those that exited by order, or ran when all were busy."""
+    state = replace(ScalerState(), following=Following(full_at=NOW - 30))
+    left = [Left(NOW, 2, 20.0), Left(NOW, 4, 40.0), Left(NOW, 8, None)]
+    after = heed_left(heed_left(state, left), [Left(NOW, 1, 5.0)])
+    assert 3 == after.ended_empty
