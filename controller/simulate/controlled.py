@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, inf
 
 from controller.config import ScalerSpec
@@ -69,11 +70,15 @@ class Controlled:
         self._account = account
         self._shape = shape
         self._tasks = SeenTasks(world, spec.name)
-        self._aim = Aim(spec, SeenQueue(world, seed), self._tasks, SeenDeleted(world))
+        self._aim = Aim(spec, SeenQueue(world, seed), self._tasks)
         self._cycle = Cycle(budget, lambda: world.now)
         self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
         self._next_poll: float | None = None
         """None: it has not polled yet."""
+
+    def tell_deleted(self) -> None:
+        """Let it be told from now on how many messages were deleted, as CloudWatch tells it."""
+        self._aim = replace(self._aim, deleted=SeenDeleted(self._world))
 
     def look(self) -> float:
         """Take one turn at the world's time, and return when to take the next; inf: never."""
