@@ -27,7 +27,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """The looks of the last minute at which containers ran, the newest last."""
+    """The looks of the last minute, from the first at which containers ran, the newest last."""
 
     seen: tuple[Sighting, ...] = ()
     left: int = 0
@@ -45,9 +45,10 @@ def note_left(sightings: Sightings, containers: int) -> Sightings:
 def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
     """Return the sightings after a look at ``now``."""
     kept = [each for each in sightings.seen if 0 <= now - each.at <= OLDEST]
-    if running:
+    if running or kept:
         kept.append(Sighting(now, running, sightings.left))
-    return Sightings(tuple(kept), sightings.left) if kept else NOTHING_SEEN
+    # Once none has run for that long, there is nothing to tell the age by.
+    return Sightings(tuple(kept), sightings.left) if any(seen.running for seen in kept) else NOTHING_SEEN
 
 
 def count_left_since(sightings: Sightings, in_flight: int) -> int:

@@ -108,6 +108,7 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             followed=None,
             following=Following(visible=12, still_since=NOW, full_at=NOW, width=1),
             returned=None,
+            ended_empty=0,
             wanted=3,
             waiting_since=None,
             launch_cooldown_until=NOW - 70,

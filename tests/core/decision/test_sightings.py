@@ -27,6 +27,8 @@ def seen(*looks: tuple[float, int, int]):
         pytest.param([(50, 2, 0), (20, 30, 0), (0, 10, 20)], 2, 20, id="counted-before-they-took-one"),
         pytest.param([(50, 3, 0), (0, 3, 3)], 9, 0, id="somebody-else-has-them"),
         pytest.param([(70, 8, 0), (0, 3, 5)], 8, 0, id="longer-ago-than-counts-are-old"),
+        pytest.param([(20, 8, 0), (0, 0, 8)], 0, 0, id="all-have-left-and-the-counts-know"),
+        pytest.param([(20, 8, 0), (0, 0, 8)], 8, 8, id="all-have-left-and-the-counts-do-not"),
         pytest.param([], 5, 0, id="nothing-ran"),
     ],
 )
