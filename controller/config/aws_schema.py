@@ -52,8 +52,8 @@ class Aws(Section):
     listing_rate: ListingRate = ListingRate()
     """How fast the live tasks may be listed and described, over all clusters."""
     cloudwatch: Annotated[Literal["auto", "off"], BeforeValidator(_read_off)] = "auto"
-    """auto: every 5 minutes CloudWatch is asked how many messages of busy queues were deleted, where
-    seconds_per_message is to be learned. off: never."""
+    """auto: every 5 minutes CloudWatch is asked how many messages of busy queues with start_within were deleted, to
+    learn how long one takes. off: never."""
     message_age: bool = False
     """Every minute CloudWatch is asked how old the oldest message of each queue with work is. It shows whether promises
     are kept, and costs about $0.43 a month for a queue that always has work."""

@@ -71,7 +71,7 @@ class FirstPace(Section):
 
 
 class GivenPace(FirstPace):
-    """How long one message occupies a container, as it is written: it is believed for ever."""
+    """How long one message occupies a container, as it is written: believed unless it is seen to be longer."""
 
 
 def _read_pace(value: Any) -> Any:

@@ -26,7 +26,7 @@ PAST = 3 * 3600.0
 """Seconds before it begins to learn that a scaler is told of."""
 LOOK_EVERY = 2.0
 """Seconds between two looks for scalers that have just begun: few have polled by then."""
-DO = "allow cloudwatch:GetMetricData, set demand.seconds_per_message, or say aws.cloudwatch: off"
+DO = "allow cloudwatch:GetMetricData, or set demand.seconds_per_message and say aws.cloudwatch: off"
 
 
 class CloudWatch(Protocol):
@@ -161,15 +161,14 @@ def read_back_for(deletions: Deletions, learners: Iterable[Learner]) -> None:
 def find_waiting(spec: ScalerSpec, state: ScalerState) -> Waiting | None:
     """Return what a scaler waits to be told; None: nothing, or it has nothing to learn."""
     minutes = state.lessons.minutes
-    return Waiting(spec.name, spec.queue, tuple(minute.at for minute in minutes)) if minutes and _learns(spec) else None
-
-
-def _learns(spec: ScalerSpec) -> bool:
-    demand = spec.policy.demand
-    return isinstance(demand, StartWithin) and demand.seconds_per_message is None
+    if not minutes or not isinstance(spec.policy.demand, StartWithin):
+        return None
+    return Waiting(spec.name, spec.queue, tuple(minute.at for minute in minutes))
 
 
 def _lacks_past(spec: ScalerSpec, state: ScalerState) -> bool:
     """Say whether the past can tell what was not learned yet: only where messages in flight are those in hand."""
     lessons = state.lessons
-    return _learns(spec) and not lessons.has_past and not lessons.deleted and spec.policy.busy is Busy.IN_FLIGHT
+    if lessons.has_past or lessons.deleted or spec.policy.busy is not Busy.IN_FLIGHT:
+        return False
+    return isinstance(spec.policy.demand, StartWithin)

@@ -155,6 +155,7 @@ MEMORY = {
         "standstill": None,
         "sightings": asdict(ScalerState().sightings) | {"seen": []},
         "following": asdict(ScalerState().following),
+        "ended_empty": 0,
         "lessons": asdict(ScalerState().lessons) | {"minutes": [], "pending": []},
     },
     "slot_length": 3.0,

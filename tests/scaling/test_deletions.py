@@ -101,7 +101,7 @@ def learner(name: str, demand: DemandPolicy, state: ScalerState) -> Learner:
 
 
 def test_only_who_learns_and_had_work_is_asked_for() -> None:
-    """Not an idle one, one that was told how long a message takes, or one with another strategy."""
+    """Not an idle one, or one with another strategy; what is given may be wrong."""
     cloudwatch = CloudWatch()
     worked = ScalerState(lessons=Lessons(minutes=(Minute(MINUTE, 60.0),)))
     ask_for(
@@ -114,7 +114,7 @@ def test_only_who_learns_and_had_work_is_asked_for() -> None:
             learner("follows", PerContainer(1), worked),
         ],
     )
-    assert [("assumes", "learns")] == [queues for queues, _, _ in cloudwatch.asked]
+    assert [("assumes", "knows", "learns")] == [queues for queues, _, _ in cloudwatch.asked]
 
 
 def test_who_begins_to_learn_is_told_of_the_hours_before_once() -> None:
@@ -125,7 +125,6 @@ def test_who_begins_to_learn_is_told_of_the_hours_before_once() -> None:
     learners = [
         learner("new", StartWithin(300.0), ScalerState()),
         learner("told", StartWithin(300.0), begun),
-        learner("knows", StartWithin(300.0, 60.0), ScalerState()),
         learner("follows", PerContainer(1), ScalerState()),
     ]
     read_back_for(deletions, learners)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.core.decision.policy import StartWithin
-from tests.simulate.promises import PROMISE, TRIALS, Trial, find_p99, keep
+from tests.simulate.promises import PROMISE, START, TRIALS, Trial, find_p99, keep
 
 ALLOWANCE = 1.05
 
@@ -28,3 +28,12 @@ def test_it_is_kept_with_a_pace_that_is_given(trial: Trial) -> None:
 def test_the_maximum_holds_whatever_is_promised(trial: Trial) -> None:
     """No promise goes beyond max_containers."""
     assert keep(trial, StartWithin(PROMISE), max_containers=7).peak <= 7
+
+
+@pytest.mark.parametrize("trial", [each for each in TRIALS if each.shape == "bursts" and each.stale][::2], ids=str)
+def test_half_of_the_truth_makes_it_late_until_it_is_seen(trial: Trial) -> None:
+    """A pace that is given is not believed any more once messages take longer: from half an hour on it is kept."""
+    run = keep(trial, StartWithin(PROMISE, 22.5))
+    later = sorted(wait for sent, wait in zip(run.sent, run.waits, strict=True) if sent > START + 1800)
+    assert 0 == run.left
+    assert later[int(0.99 * len(later))] <= ALLOWANCE * PROMISE

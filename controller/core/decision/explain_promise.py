@@ -66,7 +66,10 @@ def explain_pace(pace: Pace) -> str:
             return f"{what}, learned from {round(pace.messages)} runs{kind}"
         case _:
             sure = f", {pace.error:.0%} of it for chance" if pace.error else ""
-            return f"{what}, learned from {round(pace.messages)} messages{sure}{kind}"
+            longer = (
+                f", longer than the {_say_seconds(pace.given)} that are configured" if pace.given is not None else ""
+            )
+            return f"{what}, learned from {round(pace.messages)} messages{sure}{longer}{kind}"
 
 
 def _explain_terms(need: Need, queue: QueueCounts, fleet: Fleet) -> str | None:

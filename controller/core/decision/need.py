@@ -33,6 +33,8 @@ class Pace:
     """Whether a container takes one message and exits, or goes on until nothing waits; None: nobody knows."""
     error: float | None = None
     """The part of the seconds that was added for chance, the standard error of what was learned; None: none was."""
+    given: float | None = None
+    """What the configuration gives, where messages were seen to take longer; None: nothing, or it counts."""
 
 
 @dataclass(frozen=True, slots=True)

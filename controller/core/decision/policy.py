@@ -60,7 +60,7 @@ class StartWithin:
     start_within: float
     """The time within which it is taken, seconds."""
     seconds_per_message: float | None = None
-    """How long one message occupies a container, seconds, which is believed; None: it is learned."""
+    """How long one message occupies a container, seconds: believed unless it is seen to be longer; None: learned."""
     at_first: float | None = None
     """The same, until it was learned; None: nothing is known at first."""
 

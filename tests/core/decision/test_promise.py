@@ -207,3 +207,15 @@ def test_messages_that_get_fewer_are_no_standstill() -> None:
     decision, after = decide(rules, queue(2, 1), fleet(running=1), state, NOW)
     _, emptied = decide(rules, queue(0, 1), fleet(running=1), after, NOW + 10)
     assert (Reason.SATISFIED, Standstill(NOW, 2), None) == (decision.reason, after.standstill, emptied.standstill)
+
+
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [(60.0, Source.GIVEN), (28.0, Source.GIVEN), (20.0, Source.LEARNED)],
+    ids=["longer", "shorter-by-chance", "shorter"],
+)
+def test_what_is_given_is_believed_unless_messages_take_longer(given: float, source: Source) -> None:
+    """A hundred of 30 s on the average: the standard error is a tenth of it."""
+    pace = tell_pace(StartWithin(300.0, given), Lessons(work=3000.0, deleted=100.0))
+    assert source is pace.source
+    assert (pace.seconds, pace.given) == ((given, None) if source is Source.GIVEN else (pytest.approx(33.0), given))
