@@ -65,6 +65,7 @@ soak: setup ## Break the controller for ten minutes, a second one beside it (ARG
 .PHONY: bench
 bench: setup ## Measure requests, CPU and memory; prints, asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.bench_promise
 
 .PHONY: bench-scale
 bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints, asserts nothing

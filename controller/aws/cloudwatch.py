@@ -1,18 +1,26 @@
-"""CloudWatch: what was sent to a queue, deleted from it and in flight in it, by period."""
+"""CloudWatch: what it knows of queues, by the minute or by five.
+
+Metrics are billed by the series that is asked for: the daemon asks for none that it does not need, and ``ecsq
+simulate --cloudwatch`` once for all that it shows. Where nothing happened in a period there may be no point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from controller.aws.errors import translate
+from controller.aws.session import Clients
 from controller.aws.stages import Stage
 from controller.config import AwsSpec
+from controller.core.decision.past import PastMinute
 
 MINUTE = 60
 FINE_FOR = 15 * 86_400.0
@@ -20,14 +28,26 @@ FINE_FOR = 15 * 86_400.0
 KEPT_FOR = 63 * 86_400.0
 """Seconds for which it keeps those of five; of what is older it has hours alone, and gives none by five minutes."""
 COARSE = 300
-STATISTICS = {
-    "NumberOfMessagesSent": "Sum",
-    "NumberOfMessagesDeleted": "Sum",
-    "ApproximateNumberOfMessagesNotVisible": "Average",
-}
-"""The metrics that are read, each with its statistic."""
+MOST_QUERIES = 500
+"""Series that one GetMetricData call may ask for (CloudWatch API reference)."""
 _ATTEMPTS = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30)
 """GetMetricData is throttled by account; botocore waits twice as long each time."""
+
+
+class Metric(StrEnum):
+    """A metric of a queue, by its name in the namespace AWS/SQS."""
+
+    SENT = "NumberOfMessagesSent"
+    DELETED = "NumberOfMessagesDeleted"
+    IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+    OLDEST = "ApproximateAgeOfOldestMessage"
+
+
+_STATISTICS = {Metric.SENT: "Sum", Metric.DELETED: "Sum", Metric.IN_FLIGHT: "Average", Metric.OLDEST: "Maximum"}
+_OF_HISTORY = (Metric.SENT, Metric.DELETED, Metric.IN_FLIGHT)
+
+Points = Mapping[float, float]
+"""Values by the beginning of their period, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +56,49 @@ class QueueHistory:
 
     period: int
     """Seconds of each datapoint."""
-    values: Mapping[str, Mapping[float, float]]
-    """By metric, by the beginning of the period; where nothing happened there may be none."""
+    values: Mapping[Metric, Points]
+    """Where nothing happened there may be none."""
+
+
+class QueueMetrics:
+    """Asks for the metrics of many queues at once, with the daemon's client."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def ask_deleted(self, queues: Sequence[str], since: float, until: float) -> dict[str, Points]:
+        """Return the deleted messages of queues, given as names, URLs or ARNs, by the beginning of each minute.
+
+        ``since`` and ``until`` are seconds since the epoch, whole minutes, the latter not included. A minute without a
+        point is one without a message. A queue of which there is no point at all is left out: CloudWatch does not know
+        it, as it does not know those of other accounts. Raises AwsError.
+        """
+        with self._clients.asking("the deleted messages in CloudWatch", None):
+            asked = [(queue, Metric.DELETED) for queue in queues]
+            told = read_series(self._clients.reader("cloudwatch"), asked, since, until, MINUTE)
+        empty = dict.fromkeys(map(float, range(int(since), int(until), MINUTE)), 0.0)
+        return {queue: empty | points for queue, points in zip(queues, told, strict=True) if points}
+
+    def ask_oldest(self, queues: Sequence[str], since: float, until: float) -> dict[str, Points]:
+        """Return the greatest age of a message in queues, seconds, by the beginning of each minute that has a point.
+
+        Queues and times are as above. Raises AwsError.
+        """
+        with self._clients.asking("the oldest messages in CloudWatch", None):
+            asked = [(queue, Metric.OLDEST) for queue in queues]
+            told = read_series(self._clients.reader("cloudwatch"), asked, since, until, MINUTE)
+        return dict(zip(queues, told, strict=True))
+
+    def ask_past(self, queues: Sequence[str], since: float, until: float) -> dict[str, dict[float, PastMinute]]:
+        """Return what was in flight in queues and deleted from them, by the beginning of each minute with either.
+
+        Queues and times are as above. Raises AwsError.
+        """
+        with self._clients.asking("the past of queues in CloudWatch", None):
+            asked = [(queue, metric) for queue in queues for metric in (Metric.IN_FLIGHT, Metric.DELETED)]
+            told = read_series(self._clients.reader("cloudwatch"), asked, since, until, MINUTE)
+        pairs = zip(told[::2], told[1::2], strict=True)
+        return {queue: _join(*pair) for queue, pair in zip(queues, pairs, strict=True)}
 
 
 def read_history(spec: AwsSpec, queue: str, since: float, until: float, now: float) -> QueueHistory:
@@ -47,40 +108,49 @@ def read_history(spec: AwsSpec, queue: str, since: float, until: float, now: flo
     Raises AwsError.
     """
     period = MINUTE if now - since <= FINE_FOR else COARSE
-    name = queue.rstrip("/").replace(":", "/").rpartition("/")[2]
-    queries = [_ask(f"m{index}", metric, name, period) for index, metric in enumerate(STATISTICS)]
-    values: dict[str, dict[float, float]] = {metric: {} for metric in STATISTICS}
     try:
-        for metric, at, value in _read_pages(spec, queries, since - since % period, until):
-            values[metric][at] = value
+        client = boto3.session.Session(region_name=spec.region).client(
+            "cloudwatch", endpoint_url=spec.endpoint_url, config=_ATTEMPTS
+        )
+        asked = [(queue, metric) for metric in _OF_HISTORY]
+        values = read_series(client, asked, since - since % period, until, period)
     except Exception as error:
-        raise translate(error, f'CloudWatch, for queue "{name}"', "queue", Stage.SENT) from error
-    return QueueHistory(period, values)
+        raise translate(error, f'CloudWatch, for queue "{_name_of(queue)}"', "queue", Stage.SENT) from error
+    return QueueHistory(period, dict(zip(_OF_HISTORY, values, strict=True)))
 
 
-def _read_pages(
-    spec: AwsSpec, queries: list[dict[str, Any]], since: float, until: float
-) -> Iterator[tuple[str, float, float]]:
-    client = boto3.session.Session(region_name=spec.region).client(
-        "cloudwatch", endpoint_url=spec.endpoint_url, config=_ATTEMPTS
-    )
-    pages = client.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries,
-        StartTime=datetime.fromtimestamp(since, UTC),
-        EndTime=datetime.fromtimestamp(until, UTC),
-        ScanBy="TimestampAscending",
-    )
-    for page in pages:
-        for series in page["MetricDataResults"]:
-            for moment, value in zip(series["Timestamps"], series["Values"], strict=True):
-                yield series["Label"], moment.timestamp(), value
+def read_series(
+    client: Any, asked: Sequence[tuple[str, Metric]], since: float, until: float, period: int
+) -> list[dict[float, float]]:
+    """Return the points of each queue's metric that is asked for, in that order; all pages of as few calls as may be.
+
+    Raises what boto3 raises.
+    """
+    found: list[dict[float, float]] = [{} for _ in asked]
+    pages = client.get_paginator("get_metric_data")
+    for begin in range(0, len(asked), MOST_QUERIES):
+        queries = [
+            _build_query(begin + index, queue, metric, period)
+            for index, (queue, metric) in enumerate(asked[begin : begin + MOST_QUERIES])
+        ]
+        span = {"StartTime": datetime.fromtimestamp(since, UTC), "EndTime": datetime.fromtimestamp(until, UTC)}
+        for page in pages.paginate(MetricDataQueries=queries, **span):
+            for series in page["MetricDataResults"]:
+                times = [moment.timestamp() for moment in series["Timestamps"]]
+                found[int(series["Id"][1:])] |= zip(times, map(float, series["Values"]), strict=True)
+    return found
 
 
-def _ask(number: str, metric: str, queue: str, period: int) -> dict[str, Any]:
-    dimensions = [{"Name": "QueueName", "Value": queue}]
-    measured = {"Namespace": "AWS/SQS", "MetricName": metric, "Dimensions": dimensions}
-    return {
-        "Id": number,
-        "Label": metric,
-        "MetricStat": {"Metric": measured, "Period": period, "Stat": STATISTICS[metric]},
-    }
+def _join(in_flight: Points, deleted: Points) -> dict[float, PastMinute]:
+    moments = [at for at in in_flight.keys() | deleted if in_flight.get(at) or deleted.get(at)]
+    return {at: PastMinute(in_flight.get(at, 0.0), deleted.get(at, 0.0)) for at in moments}
+
+
+def _build_query(index: int, queue: str, metric: Metric, period: int) -> dict[str, Any]:
+    dimensions = [{"Name": "QueueName", "Value": _name_of(queue)}]
+    measured = {"Namespace": "AWS/SQS", "MetricName": metric.value, "Dimensions": dimensions}
+    return {"Id": f"q{index}", "MetricStat": {"Metric": measured, "Period": period, "Stat": _STATISTICS[metric]}}
+
+
+def _name_of(queue: str) -> str:
+    return re.split("[:/]", queue.rstrip("/"))[-1]

@@ -13,6 +13,7 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ecs", "DescribeTaskDefinition"): ("taskDefinition",),
     ("ecs", "ListTaskDefinitions"): ("taskDefinitionArns",),
     ("ecs", "RegisterTaskDefinition"): ("taskDefinition",),
+    ("cloudwatch", "GetMetricData"): ("MetricDataResults",),
     ("ecs", "RunTask"): ("tasks", "failures"),
     ("ssm", "GetParameter"): ("Parameter",),
     ("ssm", "GetParameterHistory"): ("Parameters",),

@@ -157,7 +157,7 @@ class Clients:
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
     def reader(self, service: str) -> Any:
-        """Return the client that reads a configuration from another service, ``ssm`` or ``s3``."""
+        """Return the client that reads from another service: a configuration from ``ssm`` or ``s3``, or metrics."""
         return self._client(service, service, READ_ATTEMPTS)
 
     def launcher(self) -> ECSClient:

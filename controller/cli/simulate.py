@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from controller.cli.output import say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
 from controller.cli.simulation import Answer, Asked, answer
 from controller.config import Loaded, ScalerSpec
-from controller.core.decision.policy import Busy
+from controller.core.decision.policy import Busy, StartWithin
 from controller.core.words import format_count, format_span
 from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
 from controller.simulate.draws import Draw, parse_draw
@@ -106,7 +106,15 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
     return Asked(
         loaded=loaded,
         scaler=scaler,
-        scenario=Scenario(told.arrivals, workers, options["seed"], told.since, told.until, options["size"]),
+        scenario=Scenario(
+            told.arrivals,
+            workers,
+            options["seed"],
+            told.since,
+            told.until,
+            options["size"],
+            tells_deleted=loaded.spec.aws.asks_cloudwatch,
+        ),
         terms=_find_terms(scaler, options),
         target=options["target"],
         against=_read_others(options["against"], scaler.name),
@@ -144,19 +152,18 @@ def _find_same(other: Loaded, name: str) -> ScalerSpec:
 
 
 def _default_work(scaler: ScalerSpec) -> Draw:
-    seconds = getattr(scaler.policy.demand, "seconds_per_message", None)
+    demand = scaler.policy.demand
+    seconds = demand.seconds_per_message or demand.at_first if isinstance(demand, StartWithin) else None
     return parse_draw(DEFAULT_WORK if not seconds else f"exp({max(1, round(seconds))}s)")
 
 
 def _find_terms(scaler: ScalerSpec, options: Mapping[str, Any]) -> Terms:
-    # However the strategy calls its goal.
-    own = [getattr(scaler.policy.demand, each.name) for each in fields(scaler.policy.demand) if "within" in each.name]
+    demand = scaler.policy.demand
+    own = demand.start_within if isinstance(demand, StartWithin) else DEFAULT_GOAL
     tariff = TARIFFS[options["arch"]]
     if options["price"]:
         tariff = replace(tariff, name="as given", vcpu=options["price"][0], gb=options["price"][1])
-    return Terms(
-        options["goal"] or next(iter(own), DEFAULT_GOAL), options["size"], tariff, find_spot_share(scaler.task.run_task)
-    )
+    return Terms(options["goal"] or own, options["size"], tariff, find_spot_share(scaler.task.run_task))
 
 
 def _require_limits(asked: Asked, expectations: Sequence[Expectation]) -> None:

@@ -9,8 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 from controller.config.problems import Finding
-from controller.core.decision.demand import UNKNOWN_START_DELAY
-from controller.core.decision.policy import DrainWithin, MessageState, Steps
+from controller.config.schema import Cooldown, Hysteresis
+from controller.core.copies.packing import Packing
+from controller.core.decision.policy import MessageState, StartWithin, Steps
+from controller.core.decision.promise import UNKNOWN_START_DELAY
 from controller.core.decision.slots import slot_numbered
 from controller.core.words import format_count, format_duration
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from controller.config.spec import AwsSpec, ControllerSpec, ScalerSpec
+
+_IGNORED = "has no effect with start_within; remove it"
 
 
 def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
@@ -30,7 +34,10 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
         yield from _warn_of_step_above_maximum(scaler)
         yield from _warn_of_uncounted_busy_containers(scaler)
         yield from _warn_of_minimum(scaler)
-        yield from _warn_of_short_drain(scaler)
+        yield from _warn_of_short_promise(scaler)
+        yield from _warn_of_long_messages(scaler)
+        yield from _warn_of_ignored_keys(scaler)
+        yield from _warn_of_dense_packing(scaler)
 
 
 def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
@@ -100,7 +107,7 @@ def _warn_of_step_above_maximum(scaler: ScalerSpec) -> Iterator[Finding]:
 def _warn_of_uncounted_busy_containers(scaler: ScalerSpec) -> Iterator[Finding]:
     # All live containers are deducted from the level, the busy ones, too: it must count the messages that they work on.
     policy = scaler.policy
-    if not isinstance(policy.demand, DrainWithin) and MessageState.IN_FLIGHT not in policy.counted:
+    if not isinstance(policy.demand, StartWithin) and MessageState.IN_FLIGHT not in policy.counted:
         yield Finding(
             ("scalers", scaler.index, "backlog"),
             "does not count the messages in flight, but the containers that work on them are deducted from the visible "
@@ -112,15 +119,49 @@ def _warn_of_minimum(scaler: ScalerSpec) -> Iterator[Finding]:
     if scaler.policy.min_containers > 0:
         yield Finding(
             ("scalers", scaler.index, "min_containers"),
-            "is above 0: workers that exit on an empty queue are replaced for ever",
+            "is above 0: workers that exit on an empty queue are replaced for ever, which may cost more than the work",
         )
 
 
-def _warn_of_short_drain(scaler: ScalerSpec) -> Iterator[Finding]:
+def _warn_of_short_promise(scaler: ScalerSpec) -> Iterator[Finding]:
     demand = scaler.policy.demand
-    if isinstance(demand, DrainWithin) and demand.drain_within < 2 * UNKNOWN_START_DELAY:
+    if isinstance(demand, StartWithin) and demand.start_within < 2 * UNKNOWN_START_DELAY:
         yield Finding(
-            ("scalers", scaler.index, "demand", "drain_within"),
+            ("scalers", scaler.index, "demand", "start_within"),
             f"is below two start delays ({format_duration(UNKNOWN_START_DELAY)} each until measured): "
             "most of this time passes before a worker runs",
+        )
+
+
+def _warn_of_long_messages(scaler: ScalerSpec) -> Iterator[Finding]:
+    demand = scaler.policy.demand
+    if not isinstance(demand, StartWithin) or demand.seconds_per_message is None:
+        return
+    if demand.seconds_per_message > demand.start_within:
+        yield Finding(
+            ("scalers", scaler.index, "demand", "seconds_per_message"),
+            f"is above start_within ({format_duration(demand.start_within)}): no worker takes a second message in this "
+            "time, so each message is given a container of its own",
+        )
+
+
+def _warn_of_ignored_keys(scaler: ScalerSpec) -> Iterator[Finding]:
+    if not isinstance(scaler.policy.demand, StartWithin):
+        return
+    rules, cooldown, usual = scaler.policy.hysteresis, scaler.policy.cooldown, Hysteresis()
+    for key in ("activate_at", "rise_after", "fall_after", "dead_band"):
+        if getattr(rules, key) != getattr(usual, key):
+            yield Finding(("scalers", scaler.index, "hysteresis", key), _IGNORED)
+    if cooldown.fall != Cooldown().fall:
+        yield Finding(("scalers", scaler.index, "cooldown", "fall"), _IGNORED)
+    if MessageState.DELAYED in scaler.policy.counted:
+        yield Finding(("scalers", scaler.index, "backlog"), f"{_IGNORED}: delayed messages are none yet to be taken")
+
+
+def _warn_of_dense_packing(scaler: ScalerSpec) -> Iterator[Finding]:
+    if isinstance(scaler.policy.demand, StartWithin) and scaler.packing.packing is Packing.DENSE:
+        yield Finding(
+            ("scalers", scaler.index, "task", "packing"),
+            "dense: all copies of a task are paid until the slowest has ended, which is twice as much for nine copies "
+            "that take one message each of unequal length; spread is cheaper unless all take equally long",
         )

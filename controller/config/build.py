@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from controller.config.schema import GivenPace
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
@@ -12,12 +13,12 @@ from controller.core.decision.policy import (
     Busy,
     CooldownPolicy,
     DemandPolicy,
-    DrainWithin,
     HysteresisPolicy,
     MessageState,
     PerContainer,
     Policy,
     SlotPolicy,
+    StartWithin,
     Step,
     Steps,
 )
@@ -25,7 +26,8 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
 
 if TYPE_CHECKING:
-    from controller.config.schema import Aws, Configuration, Cooldown, Demand, Hysteresis, Scaler
+    from controller.config.aws_schema import Aws
+    from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
 
@@ -51,7 +53,16 @@ def _build_aws(aws: Aws) -> AwsSpec:
         timeout = min(timeout, MAX_CALL_WINDOWS * aws.consistency_window)
     launches = Rate(aws.launch_rate.tasks_per_second, aws.launch_rate.burst)
     listings = Rate(aws.listing_rate.calls_per_second, aws.listing_rate.burst)
-    return AwsSpec(aws.region, aws.endpoint_url, aws.consistency_window, timeout, launches, listings)
+    return AwsSpec(
+        aws.region,
+        aws.endpoint_url,
+        aws.consistency_window,
+        timeout,
+        launches,
+        listings,
+        asks_cloudwatch=aws.cloudwatch == "auto",
+        asks_message_age=aws.message_age,
+    )
 
 
 def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
@@ -65,6 +76,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         policy=Policy(
             slots=slots,
             demand=_build_demand(scaler.demand),
+            is_fifo=scaler.queue.endswith(".fifo"),
             counted=frozenset(MessageState(state) for state in scaler.backlog),
             busy=Busy(scaler.busy),
             poll_interval=interval,
@@ -86,9 +98,12 @@ def _build_demand(demand: Demand) -> DemandPolicy:
         return Steps(tuple(Step(step.backlog, step.containers) for step in demand.steps))
     if demand.messages_per_container is not None:
         return PerContainer(demand.messages_per_container)
-    if demand.drain_within is None or demand.seconds_per_message is None:
+    if demand.start_within is None:
         raise ValueError("a demand without a strategy; rules.py refuses it before")
-    return DrainWithin(demand.drain_within, demand.seconds_per_message)
+    pace = demand.seconds_per_message
+    if isinstance(pace, GivenPace):
+        return StartWithin(demand.start_within, seconds_per_message=pace.at_first)
+    return StartWithin(demand.start_within, at_first=pace.at_first if pace else None)
 
 
 def _build_hysteresis(hysteresis: Hysteresis) -> HysteresisPolicy:

@@ -5,6 +5,7 @@ A duration, a count, a name, or something of AWS's own that has a format: what a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -27,6 +28,7 @@ class Section(BaseModel):
 
 
 _DURATION_TEXT = {"type": "string", "pattern": PATTERN}
+_SECONDS_FORMS: tuple[JsonSchemaValue, ...] = ({"type": "number", "exclusiveMinimum": 0}, _DURATION_TEXT)
 
 Duration = Annotated[
     float,
@@ -36,7 +38,7 @@ Duration = Annotated[
 Seconds = Annotated[
     float,
     BeforeValidator(parse_seconds),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_TEXT]}),
+    WithJsonSchema({"anyOf": list(_SECONDS_FORMS)}),
 ]
 PollInterval = Annotated[Duration, AfterValidator(require_between("1s", "1h"))]
 ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"))]
@@ -56,12 +58,18 @@ def default_to(value: Any) -> Any:
     return Field(default=value)
 
 
-class ShownWithOff:
-    """Shows in the JSON Schema that a section may be ``off`` instead.
+@dataclass(frozen=True, eq=False)  # Compared by identity: what it shows cannot be hashed.
+class ShownOr:
+    """Shows in the JSON Schema what may stand in the place of a section."""
 
-    Editors that read YAML 1.1 take an unquoted ``off`` for false, so false is shown as well.
-    """
+    others: tuple[JsonSchemaValue, ...]
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Return the section's schema, or ``off``."""
-        return {"anyOf": [handler(schema), {"enum": ["off", False]}]}
+        """Return the section's schema, or one of the others."""
+        return {"anyOf": [handler(schema), *self.others]}
+
+
+OFF = ShownOr(({"enum": ["off", False]},))
+"""``off``. Editors that read YAML 1.1 take an unquoted ``off`` for false, so false is shown as well."""
+SECONDS = ShownOr(_SECONDS_FORMS)
+"""Seconds, fractions allowed, or a duration."""

@@ -16,10 +16,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.problems import Finding, KeyPath
 from controller.config.regions import find_other_regions
-from controller.config.schema import Aws, Scaler
+from controller.config.schema import Scaler
 from controller.config.task_rules import check_task
 from controller.config.wording import quote
 from controller.core.decision.policy import MAX_CALL_WINDOWS
@@ -29,7 +30,7 @@ from controller.core.words import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STRATEGIES = ("steps", "messages_per_container", "drain_within")
+_STRATEGIES = ("start_within", "steps", "messages_per_container")
 
 
 def find_contradictions(data: Any) -> Iterator[Finding]:
@@ -117,10 +118,8 @@ def _check_demand(demand: dict[str, Any] | None, path: KeyPath) -> Iterator[Find
     paced = demand.get("seconds_per_message") is not None
     if not chosen and not paced:
         yield Finding(path, f"has no strategy: set one of {', '.join(_STRATEGIES)}")
-    if "drain_within" in chosen and not paced:
-        yield Finding((*path, "drain_within"), "needs seconds_per_message: set it, too")
-    if paced and "drain_within" not in chosen:
-        message = "has no effect without drain_within: set that, too, or remove this key"
+    if paced and "start_within" not in chosen:
+        message = "has no effect without start_within: set that, too, or remove this key"
         yield Finding((*path, "seconds_per_message"), message)
     yield from _check_steps(get(demand, list, "steps") or [], (*path, "steps"))
 

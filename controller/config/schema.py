@@ -1,7 +1,8 @@
 """The keys of the configuration, and what each may be. Rules about several keys are in rules.py.
 
-To add a key, or to check one key alone, give the key a type here, or in task_schema.py if it belongs to ``task``. Its
-default stands here and nowhere else. The docstring under a field is its description in the JSON Schema.
+To add a key, or to check one key alone, give the key a type here, or in task_schema.py or aws_schema.py if it belongs
+to ``task`` or ``aws``. Its default stands there and nowhere else. The docstring under a field is its description in the
+JSON Schema.
 
 Types are strict: no value is converted, except that durations become seconds.
 """
@@ -13,61 +14,24 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from controller.config import formats
-from controller.config.durations import require_between
+from controller.config.aws_schema import Aws
+from controller.config.durations import parse_seconds, require_between
 from controller.config.fields import (
+    OFF,
+    SECONDS,
     Count,
     CountOrZero,
     Duration,
     Name,
     PollInterval,
-    ProtocolTime,
     Seconds,
     Section,
-    ShownWithOff,
     default_to,
 )
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
 MAX_SCALERS = 10_000
-
-
-class LaunchRate(Section):
-    """How fast all scalers together may start tasks. AWS's own limit is per account and region."""
-
-    # The defaults are what Fargate lets an account start in a region (AWS Fargate quotas).
-    tasks_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
-    """Tasks a second in the long run."""
-    burst: Annotated[int, Field(ge=10, le=10_000)] = 100
-    """Tasks at once; at least 10, which is one call."""
-
-
-class ListingRate(Section):
-    """How fast ListTasks and DescribeTasks may be called. AWS's own limit is per account and region."""
-
-    # The defaults are an account's (request throttling for the Amazon ECS API, "cluster resource read actions").
-    calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
-    """Calls a second in the long run."""
-    burst: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Calls at once."""
-
-
-class Aws(Section):
-    """How AWS is reached, and what is assumed about it."""
-
-    region: Annotated[str, Field(pattern=formats.REGION)] | None = None
-    """The AWS region; null: boto3's own chain (variables, profile, instance)."""
-    endpoint_url: Annotated[str, Field(pattern=formats.ENDPOINT)] | None = None
-    """Another endpoint for every AWS call; null: AWS's own."""
-    consistency_window: ProtocolTime = default_to("5s")
-    """L: how long ECS may take to list a task that it has started. A slot is 6 L. Change it only while every
-    controller of this name is stopped."""
-    call_timeout: ProtocolTime = default_to("5s")
-    """T: how long a whole RunTask call may take, at most 2 L. If left out: 5s, or 2 L if that is less."""
-    launch_rate: LaunchRate = LaunchRate()
-    """How fast all scalers together may start tasks."""
-    listing_rate: ListingRate = ListingRate()
-    """How fast the live tasks may be listed and described, over all clusters."""
 
 
 class Server(Section):
@@ -99,31 +63,51 @@ class DemandStep(Section):
     """The number of containers that it asks for."""
 
 
+class FirstPace(Section):
+    """How long one message occupies a container until it was learned."""
+
+    at_first: Seconds
+    """Seconds, or a duration."""
+
+
+class GivenPace(FirstPace):
+    """How long one message occupies a container, as it is written: believed unless it is seen to be longer."""
+
+
+def _read_pace(value: Any) -> Any:
+    """Return what seconds stand for, and pass a section on. Raises ValueError for what is neither."""
+    if value is None or isinstance(value, dict | FirstPace):
+        return value
+    return GivenPace.model_construct(at_first=parse_seconds(value))
+
+
 class Demand(Section):
-    """How many containers a backlog asks for: exactly one of steps, messages_per_container and drain_within."""
+    """How many containers a backlog asks for: exactly one of start_within, steps and messages_per_container."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
+                {"required": ["start_within"]},
                 {"required": ["steps"]},
                 {"required": ["messages_per_container"]},
-                {"required": ["drain_within", "seconds_per_message"]},
-            ]
+            ],
+            "dependentRequired": {"seconds_per_message": ["start_within"]},
         }
     )
 
+    start_within: Annotated[Duration, AfterValidator(require_between("1s", "168h"))] | None = None
+    """A promise: every message is taken within this time of its arrival, as far as max_containers allows."""
+    seconds_per_message: Annotated[FirstPace, BeforeValidator(_read_pace), SECONDS] | None = None
+    """How long one message occupies a container: believed if it is given in seconds, learned if it is left out, and
+    with at_first, what is assumed until it was learned. Needs start_within."""
     steps: Annotated[list[DemandStep], Field(min_length=1, max_length=1000)] | None = None
     """The highest step that the backlog reaches counts. Both numbers must rise from step to step."""
     messages_per_container: Count | None = None
     """One container for this many messages, rounded up. Use 1 for workers that take one message and exit."""
-    drain_within: Annotated[Duration, AfterValidator(require_between("1s", "168h"))] | None = None
-    """A goal: work begins on every waiting message within this time. Needs seconds_per_message."""
-    seconds_per_message: Seconds | None = None
-    """How long one message occupies a container, seconds. Needs drain_within."""
 
 
 class Hysteresis(Section):
-    """When the level follows demand. It does not apply with drain_within."""
+    """When the level follows demand. It does not apply with start_within."""
 
     activate_at: Count = 1
     """An idle scaler wakes when the backlog is at least this."""
@@ -131,7 +115,7 @@ class Hysteresis(Section):
     """It also wakes when any backlog has waited this long, and then asks for at least 1 until the backlog is 0."""
     rise_after: Annotated[int, Field(ge=1, le=1000)] = 1
     """Polls in a row that must ask for more; the level rises to the lowest of them."""
-    fall_after: Annotated[int, Field(ge=1, le=1000)] = 3
+    fall_after: Annotated[int, Field(ge=1, le=1000)] = 1
     """Polls in a row that must ask for less; the level falls to the highest of them."""
     dead_band: Annotated[float, Field(ge=0, le=10)] = 0.2
     """The level falls only to what backlog x (1 + dead_band) asks for."""
@@ -143,7 +127,7 @@ class Cooldown(Section):
     launch: Duration = default_to("30s")
     """From one launching decision to the next; at least a slot (6 consistency_window). If left out: 30s, or a slot
     if that is longer."""
-    fall: Duration = default_to("5m")
+    fall: Duration = default_to("0s")
     """From the last rise of the level to its next fall."""
 
 
@@ -210,7 +194,7 @@ class Scaler(Section):
     """When the level follows demand."""
     cooldown: Cooldown = Cooldown()
     """The shortest times between two moves of a scaler."""
-    breaker: Annotated[Breaker, BeforeValidator(_read_breaker), ShownWithOff()] = Breaker()
+    breaker: Annotated[Breaker, BeforeValidator(_read_breaker), OFF] = Breaker()
     """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
     task: Task
     """The tasks that are launched."""

@@ -32,6 +32,10 @@ class AwsSpec:
     """How fast all scalers together may start tasks."""
     listing_rate: Rate
     """How fast ListTasks and DescribeTasks may be called."""
+    asks_cloudwatch: bool = True
+    """Whether CloudWatch is asked how many messages were deleted."""
+    asks_message_age: bool = False
+    """Whether CloudWatch is asked how old the oldest messages are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+RENAMED = {"drain_within": "start_within"}
+"""The keys of earlier versions, and what has taken their place."""
+
+
 @dataclass(slots=True)
 class Spelling:
     """Corrects the misspelt keys of a document, and collects what it has corrected."""
@@ -73,7 +77,7 @@ class Spelling:
         if value.keys() <= known:
             return meant
         for key in islice((key for key in value if key not in known), MAX_PROBLEMS - len(self.findings)):
-            name = find_nearest(key, known)
+            name = _find_successor(key, known) or find_nearest(key, known)
             if name is not None and name not in value and name not in meant.values():
                 meant[key] = name
                 self._guessed.add((*path, name))
@@ -83,7 +87,14 @@ class Spelling:
 
 def describe_unknown_key(key: str, known: frozenset[str]) -> str:
     """Say that a section has no such key, and which it has."""
-    return f"is not a known key; {suggest(key, known)}"
+    successor = _find_successor(key, known)
+    return f"is not a known key; {suggest(key, known)}" if successor is None else f"has become {successor}: write that"
+
+
+def _find_successor(key: str, known: frozenset[str]) -> str | None:
+    """Return the key of a section that has taken the place of one of an earlier version; None: none has."""
+    successor = RENAMED.get(key)
+    return successor if successor in known else None
 
 
 @cache

@@ -12,7 +12,9 @@ from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Re
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
-_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "scarcity"})
+_NUMBERS = tuple(
+    name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "following", "need", "scarcity"}
+)
 
 _FLEET = (
     "live",
@@ -97,6 +99,7 @@ def record(done: Reconciled) -> dict[str, Any]:
     """Return the record as plain data; None is unknown, times are seconds since the epoch."""
     decision, launch = done.decision, done.launch
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
+    need = numbers.need if numbers else None
     return {
         "scaler": done.scaler,
         "at": decision.at,
@@ -113,6 +116,13 @@ def record(done: Reconciled) -> dict[str, Any]:
         "breaker_cause": _show(numbers.breaker.cause) if numbers else None,
         "no_capacity_until": numbers.scarcity.until if numbers else None,
         "no_capacity_cause": _show(numbers.scarcity.cause) if numbers else None,
+        "seconds_per_message": need.pace.seconds if need else None,
+        "pace_source": need.pace.source.value if need else None,
+        "pace_messages": need.pace.messages if need else None,
+        "pace_error": need.pace.error if need else None,
+        "takes_one": need.pace.takes_one if need else None,
+        "found_nothing_since": numbers.following.since if numbers else None,
+        "found_nothing_until": numbers.following.until if numbers else None,
         "budget": asdict(decision.budget) if decision.budget else None,
         "launch": decision.launch,
         "slot": decision.slot,

@@ -22,6 +22,8 @@ from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running
+from controller.scaling import ages
+from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
 from controller.telemetry import log
@@ -77,6 +79,9 @@ class Controller:
             self._chores.every(ALIVE_EVERY, lambda: line.say(self._find_successes()))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
+        self._chores.every(ASK_EVERY, lambda: ask_for(self._services.deletions, self._reconcilers.values()))
+        self._chores.every(LOOK_EVERY, lambda: read_back_for(self._services.deletions, self._reconcilers.values()))
+        self._chores.every(ages.ASK_EVERY, lambda: self._services.ages.refresh(self._reconcilers.values()))
         self._chores.start()
         # Here, and not with the scalers: who is told to stop before they are there finds it running.
         self._schedule.start()

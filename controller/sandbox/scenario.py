@@ -60,21 +60,13 @@ DRAIN = QueueScenario(
     work_seconds=(1.0, 3.0),
     burst_sizes=((14, 18), (1, 1), (26, 32)),
     scaler={
-        "demand": {
-            "steps": [
-                {"backlog": 1, "containers": 1},
-                {"backlog": 4, "containers": 2},
-                {"backlog": 10, "containers": 6},
-                {"backlog": 20, "containers": 10},
-            ]
-        },
+        # What a message takes is assumed: until CloudWatch can tell, a run of a minute is over.
+        "demand": {"start_within": "15s", "seconds_per_message": {"at_first": 2}},
         "max_containers": 10,
-        # A burst of one message does not wake the scaler at once: it shows how a late tail is served.
-        "hysteresis": {"activate_at": 2, "activate_within": "4s"},
     },
     limits={"max_tasks_per_launch": 4, "max_containers_per_task": 4},
 )
-"""A queue whose workers take messages until it is empty; its demand has steps."""
+"""A queue whose workers take messages until it is empty; its demand is a promise."""
 
 SINGLE = QueueScenario(
     name="single",
@@ -157,8 +149,8 @@ def _build_scaler(queue: QueueScenario, scenario: Scenario) -> dict[str, Any]:
     return {
         "name": queue.name,
         "queue": queue.name,
-        # The shortest that is allowed, and a fall soon enough to be seen between two bursts.
-        "cooldown": {"launch": format_duration(scenario.slot), "fall": format_duration(2 * scenario.slot)},
+        # The shortest that is allowed.
+        "cooldown": {"launch": format_duration(scenario.slot)},
         **queue.scaler,
         "task": {
             "cluster": CLUSTER,

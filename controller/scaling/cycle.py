@@ -13,19 +13,28 @@ Queue, cluster, budget, launcher and clock are handed in, so that a world of ano
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import CLOSED, heed
 from controller.core.decision.budget import BudgetUse
-from controller.core.decision.decide import propose, remember_launch, settle
+from controller.core.decision.decide import heed_deleted, heed_left, heed_past, propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
 from controller.core.decision.scarcity import note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.record import LaunchResult
-from controller.scaling.observe import ClusterReader, Observation, QueueReader, families_of, observe, recall
+from controller.scaling.observe import (
+    ClusterReader,
+    DeletedReader,
+    NothingTold,
+    Observation,
+    QueueReader,
+    families_of,
+    observe,
+    recall,
+)
 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
@@ -63,6 +72,7 @@ class Aim:
     spec: ScalerSpec
     queue: QueueReader
     cluster: ClusterReader
+    deleted: DeletedReader = field(default_factory=NothingTold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,8 @@ class Cycle:
         spec, cluster = aim.spec, aim.cluster
         self._notice_move(spec, cluster)
         seen = observe(spec, aim.queue, cluster, began_after)
+        self.state = heed_deleted(heed_left(self.state, cluster.take_left(spec.name)), aim.deleted.take())
+        self.state = heed_past(self.state, aim.deleted.take_past(), spec.policy.max_containers)
         if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
             seen = recall(spec, seen, cluster)
             self.state = replace(self.state, history_read=seen.problem is None)

@@ -20,6 +20,7 @@ from controller.core.decision.ledger import (
     enter_draining,
     enter_listed,
 )
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
@@ -232,6 +233,10 @@ class Cluster:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
         return self.roster.take_signs(scaler)
 
+    def take_left(self, scaler: str) -> list[Left]:
+        """Return the scaler's containers that have left since this was last asked, in the order of their times."""
+        return self.roster.take_left(scaler)
+
     def take_capacity_signs(self, scaler: str) -> list[CapacitySign]:
         """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""
         return self.roster.take_capacity_signs(scaler)
@@ -239,9 +244,10 @@ class Cluster:
     def _merge(self, listed_at: float, seen: Round) -> None:
         with self._changing:
             before = self._snapshot.ledger
+            now = self._clock.now()
             listed = enter_listed(before, seen.spared, listed_at)
-            after, stopped = enter_descriptions(listed, seen.tasks, seen.missing, self._clock.now())
-            self.roster.note(before, after, stopped)
+            after, stopped = enter_descriptions(listed, seen.tasks, seen.missing, now)
+            self.roster.note(before, after, stopped, now)
             self._snapshot = Snapshot.of(listed_at, after)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -12,7 +12,9 @@ from controller.config import ScalerSpec
 from controller.core.copies.copies import list_families
 from controller.core.decision.breaker import Sign
 from controller.core.decision.busy import is_quiet
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
+from controller.core.decision.past import PastMinute
 from controller.core.decision.scarcity import CapacitySign
 
 READING_SERVES = 1.0
@@ -24,6 +26,27 @@ class QueueReader(Protocol):
 
     def read_counts(self) -> QueueCounts:
         """Return the queue's counts. Raises AwsError."""
+
+
+class DeletedReader(Protocol):
+    """Knows how many messages of one queue were deleted; ``controller.scaling.deletions.Mailbox`` does."""
+
+    def take(self) -> Mapping[float, float]:
+        """Return the messages deleted, by the beginning of each minute, that were told since this was last asked."""
+
+    def take_past(self) -> Mapping[float, PastMinute] | None:
+        """Return what was read back of the hours before the first look, once; None: nothing was."""
+
+
+class NothingTold:
+    """Knows nothing, where CloudWatch is not asked."""
+
+    def take(self) -> Mapping[float, float]:
+        """Return nothing."""
+        return {}
+
+    def take_past(self) -> None:
+        """Return nothing."""
 
 
 class ReadBefore:
@@ -76,6 +99,9 @@ class ClusterReader(Protocol):
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
+
+    def take_left(self, scaler: str) -> list[Left]:
+        """Return the scaler's containers that have left since this was last asked, in the order of their times."""
 
     def take_capacity_signs(self, scaler: str) -> list[CapacitySign]:
         """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""

@@ -13,11 +13,16 @@ from threading import Lock
 from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_COPIES, count_copies, family_of
 from controller.core.decision.breaker import Sign
+from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger
+from controller.core.decision.lessons import Left
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, Starts, measure_start
 from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
 from controller.telemetry.series import Series
+
+LEFT_KEPT = 1000
+"""Tasks whose containers have left, that are kept until the scaler asks; one that is at rest does not."""
 
 
 @dataclass(slots=True)
@@ -35,6 +40,8 @@ class _Entry:
     """By task: its newest evidence for the breaker, until the scaler asks."""
     capacity_signs: dict[str, CapacitySign] = field(default_factory=dict)
     """By task: whether it found a place, until the scaler asks."""
+    left: list[Left] = field(default_factory=list)
+    """Containers that have left, until the scaler asks."""
     proven: set[str] = field(default_factory=set)
     """The live tasks that were evidence because they run."""
 
@@ -108,10 +115,22 @@ class Roster:
         entry = self._entries.get(scaler)
         return entry.start_delay if entry else None
 
-    def note(self, before: Ledger, after: Ledger, stopped: tuple[StoppedTask, ...]) -> None:
+    def take_left(self, scaler: str) -> list[Left]:
+        """Return the scaler's containers that have left since this was last asked, in the order of their times."""
+        with self._lock:
+            entry = self._entries.get(scaler)
+            if entry is None or not entry.left:
+                return []
+            left, entry.left = entry.left, []
+        return left
+
+    def note(self, before: Ledger, after: Ledger, stopped: tuple[StoppedTask, ...], now: float) -> None:
         """Take in what a round of descriptions has changed: starts and stops are counted, signs are kept."""
         with self._lock:
             self._keep_signs(before, after, stopped)
+            for scaler, left in find_left(before, after, stopped, now):
+                if entry := self._entries.get(scaler):
+                    entry.left = [*entry.left, left][-LEFT_KEPT:]
             for gone in stopped:
                 if entry := self._entries.get(gone.scaler):
                     entry.series.count_stop(gone.outcome)

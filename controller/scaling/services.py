@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import version
 
 from controller.aws.attendants import Attendants
+from controller.aws.cloudwatch import QueueMetrics
 from controller.aws.definitions import Definitions
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
@@ -20,10 +21,12 @@ from controller.aws.tasks import Tasks
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.slots import WINDOWS_PER_SLOT
+from controller.scaling.ages import Ages
 from controller.scaling.budget import SharedBudget
 from controller.scaling.calls import Calls
 from controller.scaling.clusters import Clusters
 from controller.scaling.cycle import Aim
+from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher
 from controller.scaling.line import Line
@@ -56,12 +59,16 @@ class Services:
     """For the rate at which all scalers together start tasks."""
     look_for_peers: Callable[[str], PeerLook]
     """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
+    deletions: Deletions
+    """What scalers are told of their deleted messages."""
+    ages: Ages
+    """What is told of their oldest ones."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
-        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec))
+        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec), self.deletions.box_of(spec.name))
 
     def configure(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
         """Share the budget, and the memory for what happened lately, among so many scalers."""
@@ -89,7 +96,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     line = Line(spec.aws.launch_rate, clock)
     calls = Calls(partial(run_task, clients), spec.name, line, clock)
     attendants = Attendants(clients)
-    polls = QueuePolls(clients)
+    polls, cloudwatch = QueuePolls(clients), QueueMetrics(clients)
 
     def renew() -> None:
         clients.renew()
@@ -109,5 +116,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         clock=clock,
         line=line,
         look_for_peers=partial(PeerLook, clients),
+        deletions=Deletions(cloudwatch if spec.aws.asks_cloudwatch else None, clock.now),
+        ages=Ages(cloudwatch if spec.aws.asks_message_age else None, clock.now),
         renew=renew,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, inf
 
 from controller.config import ScalerSpec
@@ -15,7 +16,7 @@ from controller.core.record import LaunchResult
 from controller.scaling.cycle import Aim, BudgetOfAll, Cycle
 from controller.simulate.outcome import Account, Poll
 from controller.simulate.prices import Shape
-from controller.simulate.sight import SeenQueue, SeenTasks
+from controller.simulate.sight import SeenDeleted, SeenQueue, SeenTasks
 from controller.simulate.world import World
 
 Watch = Callable[[Decision], None]
@@ -74,6 +75,10 @@ class Controlled:
         self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
         self._next_poll: float | None = None
         """None: it has not polled yet."""
+
+    def tell_deleted(self) -> None:
+        """Let it be told from now on how many messages were deleted, as CloudWatch tells it."""
+        self._aim = replace(self._aim, deleted=SeenDeleted(self._world))
 
     def look(self) -> float:
         """Take one turn at the world's time, and return when to take the next; inf: never."""

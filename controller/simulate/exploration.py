@@ -15,6 +15,8 @@ from controller.simulate.measures import Row
 
 NUMBERS = frozenset({"hysteresis.dead_band"})
 """Keys whose value is a plain number, and no duration, although it has a fraction."""
+WRITTEN = {"at_first": "seconds_per_message.at_first"}
+"""Members of a policy that the file has under another name."""
 WORSE = 2
 """From this rank on a variant is worse."""
 SAME = 0.005
@@ -121,7 +123,7 @@ def _halve_and_double(spec: ScalerSpec) -> Iterator[tuple[str, list[tuple[str, s
     found |= {name: getattr(policy, name) for name in ("min_containers", "max_containers")}
     for group in ("demand", "hysteresis", "cooldown", "breaker"):
         record = getattr(policy, group)
-        found |= {f"{group}.{each.name}": getattr(record, each.name) for each in fields(record)}
+        found |= {f"{group}.{WRITTEN.get(each.name, each.name)}": getattr(record, each.name) for each in fields(record)}
     found |= {f"task.{name}": getattr(packing, name) for name in ("max_tasks_per_launch", "max_containers_per_task")}
     for key, value in found.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and value:

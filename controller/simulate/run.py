@@ -33,6 +33,8 @@ class Scenario:
 
     shape: Shape = DEFAULT_SHAPE
     """The size of a task with one worker: it says how many fit into one, and what is rounded up."""
+    tells_deleted: bool = True
+    """Whether CloudWatch is asked how many messages were deleted, for whoever learns."""
 
     def build_world(self) -> World:
         """Return the world at its beginning."""
@@ -66,6 +68,8 @@ def simulate(
     """
     world, account = scenario.build_world(), Account()
     decider = Controlled(spec, scenario.shape, world, account, scenario.seed, BudgetOfOne(budget))
+    if scenario.tells_deleted:
+        decider.tell_deleted()
     decider.watch = watch
     decider.skips_quiet = skips_quiet
     if first_poll is not None:

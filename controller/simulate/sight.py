@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf
 from random import Random
 
 from controller.core.decision.breaker import Sign
+from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger, count_fleet, enter_descriptions, enter_started
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, measure_start
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 from controller.simulate.tasks import Task
 from controller.simulate.world import World
+
+MINUTE = 60.0
+DELETED_EVERY = 300.0
+"""Seconds between two questions for the deleted messages."""
+DELETED_AFTER = 180.0
+"""Seconds after which a minute is told."""
 
 
 class SeenQueue:
@@ -34,6 +42,29 @@ class SeenQueue:
         return QueueCounts(visible, 0 if world.workers.deletes_first else in_flight, 0)
 
 
+class SeenDeleted:
+    """The deleted messages of each minute as CloudWatch tells them: every five minutes, those of three minutes ago."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked_at = world.now
+        self._told_until = world.now // MINUTE * MINUTE
+
+    def take(self) -> Mapping[float, float]:
+        """Return what was told since this was last asked; a minute without a message is told as one of 0."""
+        now = self._world.now
+        if now - self._asked_at < DELETED_EVERY:
+            return {}
+        self._asked_at = now
+        since, until = self._told_until, (now - DELETED_AFTER) // MINUTE * MINUTE
+        self._told_until = max(since, until)
+        minutes = (since + MINUTE * number for number in range(round((until - since) / MINUTE)))
+        return {minute: float(self._world.done_in[minute]) for minute in minutes}
+
+    def take_past(self) -> None:
+        """Return nothing: before this world there was none."""
+
+
 class SeenTasks:
     """The scaler's tasks by listings and by the answers to its launches, in the ledger of the daemon."""
 
@@ -43,6 +74,7 @@ class SeenTasks:
         self._listed_at = -inf
         self._ledger: Ledger = {}
         self._starts = NONE_SEEN
+        self._left: list[Left] = []
         self._fleet: Fleet | None = None
         """The fleet that stands on listing and ledger as they are; None: they have changed since it was asked for."""
 
@@ -79,6 +111,7 @@ class SeenTasks:
         self._world.changed.clear()
         before = self._ledger
         self._ledger, stopped = enter_descriptions(before, described, (), self._world.now)
+        self._left += [left for _, left in find_left(before, self._ledger, stopped, self._world.now)]
         self._fleet = None
         live = (self._ledger[each.arn] for each in described if each.arn in self._ledger)
         self._note_starts(before, (*live, *stopped))
@@ -105,6 +138,11 @@ class SeenTasks:
     def take_signs(self, _scaler: str) -> list[Sign]:
         """Return the signs for the breaker: none, since no task of this world fails."""
         return []
+
+    def take_left(self, _scaler: str) -> list[Left]:
+        """Return the containers that have left since this was last asked."""
+        left, self._left = self._left, []
+        return left
 
     def take_capacity_signs(self, _scaler: str) -> list[CapacitySign]:
         """Return the signs of a lack of capacity: none, since each task of this world finds a place."""

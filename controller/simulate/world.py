@@ -15,7 +15,7 @@ work and the n-th task the same start, whoever decides, so that what differs bet
 from __future__ import annotations
 
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import count
@@ -51,6 +51,8 @@ class World:
         self.in_flight = 0
         self.sent, self.taken, self.done = array("d"), array("d"), array("d")
         """By message: when it was sent, first taken and done; nan: not yet."""
+        self.done_in = Counter[float]()
+        """Messages done, by the beginning of the minute."""
         self.work = array("d")
         """By message: how long its work takes, seconds."""
         self.seen = deque[tuple[float, int, int]]()
@@ -189,6 +191,7 @@ class World:
         if worker.message != message:
             return  # The worker was killed meanwhile.
         self.done[message] = self.now
+        self.done_in[self.now // 60 * 60] += 1
         self.in_flight -= 1
         worker.message = None
         if self.workers.takes_one or worker.is_leaving:

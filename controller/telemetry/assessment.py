@@ -39,6 +39,7 @@ HOLDS: Mapping[Reason, Hold] = {
     Reason.AT_MAX: Hold.NOT_TRIED,
     Reason.NOTHING_WAITING: Hold.NOT_TRIED,
     Reason.BACKING_OFF: Hold.NOT_TRIED,
+    Reason.FOUND_NOTHING: Hold.NOT_TRIED,
     Reason.BUDGET: Hold.NOT_TRIED,
     Reason.LAUNCH: Hold.ABOUT_TO_TRY,
     Reason.SLOT: Hold.ABOUT_TO_TRY,

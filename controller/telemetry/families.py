@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.core.decision.model import Fleet, Reason
+from controller.core.decision.policy import StartWithin
 from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
 from controller.telemetry.series import Series
@@ -86,6 +87,15 @@ def _read_breaker(series: Series) -> Values:
     return (series.numbers.breaker.open_until or 0) if series.numbers else 0
 
 
+def _read_promise(series: Series) -> Values:
+    demand = series.policy.demand if series.policy else None
+    return demand.start_within if isinstance(demand, StartWithin) else None
+
+
+def _read_minutes(series: Series) -> Values:
+    return None if _read_promise(series) is None else _read_counts(series.promise_minutes, ("yes", "no"))
+
+
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
     Family("containers", "Live worker containers.", "state", _read_containers),
@@ -135,6 +145,36 @@ GAUGES = (
         _read_oldest,
     ),
     Family(
+        "promise_seconds",
+        "start_within of the configuration; absent with another strategy.",
+        None,
+        _read_promise,
+    ),
+    Family(
+        "seconds_per_message",
+        "How long a message occupies a container, as given or learned; absent as long as nobody knows.",
+        None,
+        lambda series: series.numbers.need.pace.seconds if series.numbers and series.numbers.need else None,
+    ),
+    Family(
+        "learned_messages",
+        "Messages, or runs of workers, of which was learned how long one takes; 0: it was not learned.",
+        None,
+        lambda series: series.numbers.need.pace.messages if series.numbers and series.numbers.need else None,
+    ),
+    Family(
+        "returned_containers",
+        "Containers that ended while no message was deleted, once they are too many for chance; else 0.",
+        None,
+        lambda series: (series.numbers.returned or 0) if series.numbers else None,
+    ),
+    Family(
+        "oldest_message_age_seconds",
+        "Age of the queue's oldest message as CloudWatch told it last; absent without work or aws.message_age.",
+        None,
+        lambda series: series.oldest_message_age,
+    ),
+    Family(
         "budget_held_containers",
         "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
         None,
@@ -161,6 +201,13 @@ COUNTERS = (
         lambda series: _read_counts(series.decisions, _REASONS),
     ),
     Family("containers_launched", "Worker containers launched.", None, lambda series: series.containers_launched),
+    Family(
+        "containers_empty",
+        "Worker containers that seem to have ended without a message: an estimate.",
+        None,
+        lambda series: series.numbers.ended_empty if series.numbers else 0,
+    ),
+    Family("promise_minutes", "Minutes with work, by whether the promise was kept.", "kept", _read_minutes),
     Family("tasks_launched", "Tasks launched.", None, lambda series: series.tasks_launched),
     Family(
         "tasks_stopped",

@@ -45,6 +45,11 @@ def configure(spec: LogSpec) -> None:
     threading.excepthook = _report_thread
 
 
+def report_unasked(missed: str, problem: str, do: str) -> None:
+    """Log that CloudWatch could not be asked, what is not known now, and what helps; everything else goes on."""
+    structlog.get_logger().warning(missed, problem=problem, do=do)
+
+
 def finish() -> None:
     """Give the last lines a moment to be written."""
     LINES.drain(SAID_WITHIN)

@@ -66,6 +66,10 @@ class Series:
         self.containers_launched = 0
         self.tasks_launched = 0
         self.registrations = 0
+        self.oldest_message_age: float | None = None
+        """Seconds, as CloudWatch told it last; None: nothing waits to be told, or nobody asks."""
+        self.promise_minutes: Counter[str] = Counter()
+        """By whether the promise was kept: yes or no."""
         self.starts: Starts | None = None
         """None: none was seen."""
         self._board = board
@@ -109,6 +113,14 @@ class Series:
     def count_registration(self) -> None:
         """Count a derived revision."""
         self.registrations += 1
+
+    def show_age(self, seconds: float | None) -> None:
+        """Show how old the oldest message was; None: nobody knows any more."""
+        self.oldest_message_age = seconds
+
+    def count_promise(self, *, kept: bool) -> None:
+        """Count a minute with work, in which the promise was kept or not."""
+        self.promise_minutes["yes" if kept else "no"] += 1
 
     def forget(self) -> None:
         """Remove every series of the scaler, unless a new scaler of that name has them by now."""

@@ -53,7 +53,7 @@ def test_warnings(directory: Path) -> None:
     result = run()
     expected = (
         "config.yaml:9:21: warning: scalers[0].min_containers: "
-        "is above 0: workers that exit on an empty queue are replaced for ever\n"
+        "is above 0: workers that exit on an empty queue are replaced for ever, which may cost more than the work\n"
     )
     assert (0, "config.yaml: valid, 1 scaler\n", expected) == (result.exit_code, result.stdout, result.stderr)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from time import time
@@ -15,6 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli import daemon_status, main
+from controller.core.decision.model import ScalerState
 from controller.core.words import format_clock
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, run_tasks, send_messages
 from tests.support.controller import NOBODY_LISTENS
@@ -150,6 +152,11 @@ MEMORY = {
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
         "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None},
         "contradiction": None,
+        "standstill": None,
+        "sightings": asdict(ScalerState().sightings) | {"seen": []},
+        "following": asdict(ScalerState().following),
+        "ended_empty": 0,
+        "lessons": asdict(ScalerState().lessons) | {"minutes": [], "pending": []},
     },
     "slot_length": 3.0,
     "place": {"held_since": None, "reserved": 0, "wanted": 0},
@@ -256,8 +263,8 @@ def test_tasks_that_no_listing_shows_yet_are_known(aws: EmbeddedAws, busy: Docum
 
 def test_a_measured_start_delay_is_taken(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:
     """The demand of a goal hangs on it."""
-    goal = busy | {"demand": {"drain_within": "90s", "seconds_per_message": 10}}
-    assert "take 7s to start (measured)" in warm(aws, tmp_path / "config.yaml", goal, start_delay=7.0)["demand"]
+    goal = busy | {"demand": {"start_within": "90s", "seconds_per_message": 10}}
+    assert "a start takes 7s" in warm(aws, tmp_path / "config.yaml", goal, start_delay=7.0)["work"]
 
 
 def test_other_slots_are_refused(aws: EmbeddedAws, busy: Document, tmp_path: Path) -> None:

@@ -262,3 +262,31 @@ def test_without_the_extra_one_line_says_what_to_install(directory: Path, monkey
     assert 1 == result.exit_code
     assert "the simulation needs numpy, which is not installed: python -m pip install" in result.stderr
     assert 0 == run(*BURST, "--alone").exit_code
+
+
+HOURLY = ("--arrivals", "burst 100 every 30m", "--for", "6h", "--alone", "--json")
+
+
+def promise(directory: Path, *, pace: str = "", top: str = "") -> dict[str, float]:
+    """Return the row of a scaler that promises five minutes."""
+    text = LEAST.replace("messages_per_container: 5", f"start_within: 5m{pace}")
+    assert text != LEAST
+    (directory / "config.yaml").write_text(top + text)
+    return json.loads(run(*HOURLY).stdout)["rows"][0]  # type: ignore[no-any-return]
+
+
+def test_a_promise_is_simulated_as_it_learns(directory: Path) -> None:
+    """The goal is its own; whoever is told how long a message takes, or learns it, needs fewer containers."""
+    given = promise(directory, pace="\n      seconds_per_message: 1m")
+    learned = promise(directory)
+    unlearned = promise(directory, top="aws: {cloudwatch: off}\n")
+    assert 0 == max(row["late_share"] for row in (given, learned, unlearned))
+    assert given["containers"] < learned["containers"] < unlearned["containers"]
+
+
+def test_what_counts_at_first_is_the_work_too(directory: Path) -> None:
+    """As one that is given is; and --explore knows where it stands in the file."""
+    promise(directory, pace="\n      seconds_per_message: {at_first: 2m}")
+    assert "work exp(2m)" in run(*BURST, "--alone").stdout
+    explored = json.loads(run(*BURST, "--explore", "--json").stdout)["explored"]
+    assert "demand.seconds_per_message.at_first: 4m" in [row["name"] for row in explored]

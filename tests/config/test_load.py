@@ -18,12 +18,12 @@ from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,
     CooldownPolicy,
-    DrainWithin,
     HysteresisPolicy,
     MessageState,
     PerContainer,
     Policy,
     SlotPolicy,
+    StartWithin,
     Step,
     Steps,
 )
@@ -62,15 +62,16 @@ def test_defaults(tmp_path: Path) -> None:
                 policy=Policy(
                     slots=SlotPolicy("ecsq", "content-ingest", consistency_window=5.0, call_timeout=5.0),
                     demand=PerContainer(5),
+                    is_fifo=False,
                     counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
                     busy=Busy.IN_FLIGHT,
                     poll_interval=10.0,
                     min_containers=0,
                     max_containers=90,
                     hysteresis=HysteresisPolicy(
-                        activate_at=1, activate_within=300.0, rise_after=1, fall_after=3, dead_band=0.2
+                        activate_at=1, activate_within=300.0, rise_after=1, fall_after=1, dead_band=0.2
                     ),
-                    cooldown=CooldownPolicy(launch=30.0, fall=300.0),
+                    cooldown=CooldownPolicy(launch=30.0, fall=0.0),
                     breaker=BreakerPolicy(after=5, within=60.0),
                     paused=False,
                 ),
@@ -105,9 +106,13 @@ def test_the_example_is_valid_and_without_warnings() -> None:
             Steps((Step(1, 2), Step(9, 4))),
             id="steps",
         ),
-        pytest.param("drain_within: 5m\nseconds_per_message: 60", DrainWithin(300.0, 60.0), id="drain"),
-        pytest.param("drain_within: 5m\nseconds_per_message: 0.5", DrainWithin(300.0, 0.5), id="fraction"),
-        pytest.param("drain_within: 300\nseconds_per_message: 1m30s", DrainWithin(300.0, 90.0), id="duration"),
+        pytest.param("start_within: 5m\nseconds_per_message: 60", StartWithin(300.0, 60.0), id="drain"),
+        pytest.param("start_within: 5m", StartWithin(300.0), id="nothing known"),
+        pytest.param(
+            "start_within: 5m\nseconds_per_message: {at_first: 1m}", StartWithin(300.0, None, 60.0), id="first"
+        ),
+        pytest.param("start_within: 5m\nseconds_per_message: 0.5", StartWithin(300.0, 0.5), id="fraction"),
+        pytest.param("start_within: 300\nseconds_per_message: 1m30s", StartWithin(300.0, 90.0), id="duration"),
         pytest.param("steps: null\nmessages_per_container: 1", PerContainer(1), id="null is left out"),
     ],
 )
@@ -270,7 +275,18 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
             "only 29 start",
             id="plans larger than the launch rate",
         ),
-        pytest.param(demand("drain_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
+        pytest.param(
+            demand("start_within: 5m\nseconds_per_message: 6m"), "6:28", "above start_within (5m)", id="long messages"
+        ),
+        pytest.param(
+            demand("start_within: 5m") + "    hysteresis: {activate_at: 5}\n", "9:31", "no effect", id="hysteresis"
+        ),
+        pytest.param(demand("start_within: 5m") + "    cooldown: {fall: 9m}\n", "9:22", "no effect", id="fall"),
+        pytest.param(
+            demand("start_within: 5m") + "    backlog: [visible, delayed]\n", "9:5", "delayed messages", id="delayed"
+        ),
+        pytest.param(demand("start_within: 5m") + "      packing: dense\n", "9:16", "the slowest", id="dense"),
+        pytest.param(demand("start_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )
 def test_warnings(tmp_path: Path, text: str, place: str, words: str) -> None:
@@ -319,8 +335,8 @@ def test_queues_that_are_not_shared(tmp_path: Path, first: str, second: str) -> 
 
 
 def test_a_goal_counts_what_is_in_flight_by_itself(tmp_path: Path) -> None:
-    """With drain_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
-    text = demand("drain_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
+    """With start_within, in_flight may be left out without a warning: the backlog's states do not matter there."""
+    text = demand("start_within: 5m\nseconds_per_message: 60").replace("    task:", "    backlog: [visible]\n    task:")
     assert loaded(tmp_path, text).warnings == ()
 
 
@@ -354,3 +370,14 @@ def test_garbage_is_collected_again_after_a_load(tmp_path: Path, text: str) -> N
     with suppress(ConfigError):
         loaded(tmp_path, text)
     assert gc.isenabled()
+
+
+def test_cloudwatch_is_asked_for_what_the_configuration_says(tmp_path: Path) -> None:
+    """By default for the deleted messages, and not for the oldest ones."""
+    path = tmp_path / "config.yaml"
+    asked = {}
+    for keys in ("", "aws: {cloudwatch: off, message_age: true}\n"):
+        path.write_text(keys + LEAST)
+        aws = load(path).spec.aws
+        asked[keys] = aws.asks_cloudwatch, aws.asks_message_age
+    assert [(True, False), (False, True)] == list(asked.values())

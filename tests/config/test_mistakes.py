@@ -68,9 +68,14 @@ MISSPELT = [
         id="the strategy",
     ),
     pytest.param(
-        demand("drain_within: 5m\nsecond_per_message: 60"),
+        demand("start_within: 5m\nsecond_per_message: 60"),
         ["6:7: scalers[0].demand.second_per_message: is not a known key; did you mean seconds_per_message?"],
         id="what a strategy needs beside it",
+    ),
+    pytest.param(
+        demand("drain_within: 5m\nseconds_per_message: 60"),
+        ["5:7: scalers[0].demand.drain_within: has become start_within: write that"],
+        id="a key of an earlier version",
     ),
     pytest.param(
         LEAST.replace("subnets:", "subnet:"),
@@ -343,7 +348,7 @@ RULES = [
     ),
     pytest.param(
         LEAST.replace("\n      messages_per_container: 5", " {}"),
-        ["4:5: scalers[0].demand: has no strategy: set one of steps, messages_per_container, drain_within"],
+        ["4:5: scalers[0].demand: has no strategy: set one of start_within, steps, messages_per_container"],
         id="no strategy",
     ),
     pytest.param(
@@ -352,15 +357,20 @@ RULES = [
         id="two strategies",
     ),
     pytest.param(
-        demand("drain_within: 5m"),
-        ["5:21: scalers[0].demand.drain_within: needs seconds_per_message: set it, too"],
-        id="a goal without a pace",
+        demand("start_within: 5m\nseconds_per_message: soon"),
+        [f"6:28: scalers[0].demand.seconds_per_message: is not a duration: {DURATION}"],
+        id="a pace that is no time",
+    ),
+    pytest.param(
+        demand("start_within: 5m\nseconds_per_message: {at_frist: 60}"),
+        ["6:29: scalers[0].demand.seconds_per_message.at_frist: is not a known key; did you mean at_first?"],
+        id="a misspelt start of a pace",
     ),
     pytest.param(
         demand("messages_per_container: 1\nseconds_per_message: 5"),
         [
             "6:28: scalers[0].demand.seconds_per_message: "
-            "has no effect without drain_within: set that, too, or remove this key"
+            "has no effect without start_within: set that, too, or remove this key"
         ],
         id="a pace without a goal",
     ),

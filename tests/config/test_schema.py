@@ -72,7 +72,9 @@ def test_valid(text: str) -> None:
         pytest.param(scaler("busy: runing"), "$.scalers[0].busy", id="busy"),
         pytest.param(scaler("breaker: on"), "$.scalers[0].breaker", id="on"),
         pytest.param(scaler("breaker: {aftr: 3}"), "$.scalers[0].breaker", id="unknown key of a breaker"),
-        pytest.param(demand("drain_within: 5m"), "$.scalers[0].demand", id="half a strategy"),
+        pytest.param(
+            demand("steps: [{backlog: 1, containers: 1}]\nseconds_per_message: 5"), "$.scalers[0].demand", id="half"
+        ),
         pytest.param(
             demand("steps: [{backlog: 1, containers: 1}]\nmessages_per_container: 1"), "$.scalers[0].demand", id="2"
         ),

@@ -33,7 +33,7 @@ def operations_called() -> Iterator[str]:
     session = botocore.session.get_session()
     methods = {
         xform_name(operation): f"{service}:{operation}"
-        for service in ("sqs", "ecs", "ssm", "s3")
+        for service in ("cloudwatch", "sqs", "ecs", "ssm", "s3")
         for operation in session.get_service_model(service).operation_names
     }
     for source in (ROOT / "controller" / "aws").rglob("*.py"):
@@ -56,6 +56,7 @@ def test_only_what_iam_cannot_confine_is_unconfined() -> None:
     """These have neither a resource type nor a condition key in the Service Authorization Reference."""
     loose = {action for name in IDENTITY_POLICIES for action in unconfined(read_json(f"iam/{name}"))}
     assert {
+        "cloudwatch:GetMetricData",
         "ecs:DescribeTaskDefinition",
         "ecs:ListTaskDefinitions",
         "ecr:GetAuthorizationToken",

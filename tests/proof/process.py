@@ -23,9 +23,11 @@ from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Decision, QueueCounts
 from controller.core.decision.rate import Rate
 from controller.core.decision.task import StoppedTask
+from controller.scaling.ages import Ages
 from controller.scaling.budget import SharedBudget
 from controller.scaling.calls import Calls, Enter, FindObjection
 from controller.scaling.clusters import Clusters
+from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher, Launching
 from controller.scaling.line import Line
@@ -111,6 +113,8 @@ class Process:
             clock=clock,
             line=line,
             look_for_peers=LOOKS,
+            deletions=Deletions(None, clock.now),
+            ages=Ages(None, clock.now),
             renew=lambda: None,
         )
         self.reconciler = Whole(spec, self._services)

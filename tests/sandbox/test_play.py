@@ -30,7 +30,9 @@ from controller.sandbox.play import Options, play
 from controller.sandbox.scenario import DRAIN, Scenario
 from controller.sandbox.summary import render
 
-drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2), limits={limits})
+steps = [dict(backlog=1, containers=1), dict(backlog=4, containers=2)]
+scaler = dict(demand=dict(steps=steps), max_containers=10)
+drain = replace(DRAIN, burst_sizes=((6, 6),), work_seconds=(0.05, 0.2), limits={limits}, scaler=scaler)
 scenario = Scenario(queues=(drain,), start_delay=(0.0, 0.1), {scenario})
 if {mute}:
     # The task metadata endpoint only answers errors.

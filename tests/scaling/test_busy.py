@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from controller.core.decision.busy import LASTS
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Reason
-from controller.core.decision.policy import Busy, DrainWithin, PerContainer
+from controller.core.decision.policy import Busy, PerContainer, StartWithin
 from controller.core.words import format_clock
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TOLD = "counts contradict each other"
 STRATEGIES = pytest.mark.parametrize(
     "demand",
-    [PerContainer(1), steps((1, 5), (6, 15)), DrainWithin(300.0, 600.0)],
+    [PerContainer(1), steps((1, 5), (6, 15)), StartWithin(300.0, 600.0)],
     ids=["per container", "steps", "drain within"],
 )
 

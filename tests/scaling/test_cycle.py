@@ -10,7 +10,10 @@ import pytest
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import Sign
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.past import PastMinute
+from controller.core.decision.policy import StartWithin
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import slot_numbered
 from controller.core.record import LaunchResult
@@ -76,6 +79,9 @@ class World:
     def take_signs(self, _scaler: str) -> list[Sign]:
         signs, self.ended_before = self.ended_before, []
         return signs
+
+    def take_left(self, _scaler: str) -> list[Left]:
+        return []
 
     def take_capacity_signs(self, _scaler: str) -> list[CapacitySign]:
         return []
@@ -246,3 +252,31 @@ def test_a_launch_in_doubt_counts_until_it_is_settled() -> None:
     numbers = cycle.decide(aim).decision.numbers
     assert numbers is not None
     assert (4, 6) == (numbers.in_doubt, numbers.room)
+
+
+class ReadBack:
+    """Tells once of an hour with three messages in flight and six deleted a minute."""
+
+    def __init__(self) -> None:
+        self.past: dict[float, PastMinute] | None = {60.0 * minute: PastMinute(3, 6) for minute in range(60)}
+
+    def take(self) -> dict[float, float]:
+        return {}
+
+    def take_past(self) -> dict[float, PastMinute] | None:
+        past, self.past = self.past, None
+        return past
+
+
+def test_what_was_learned_before_this_process_counts_at_its_first_look() -> None:
+    """A burst right after a restart is shared out by what a message takes, and not given a container each."""
+    told, unknown = (
+        replace(aim_at(World(visible=40), demand=StartWithin(300.0), max_containers=100), **changes)
+        for changes in ({"deleted": ReadBack()}, {})
+    )
+    asked = []
+    for aim in (told, unknown):
+        decision = cycle_in(aim.queue).decide(aim).decision  # type: ignore[arg-type]  # the queue is the world
+        assert decision.numbers is not None
+        asked.append(decision.numbers.asked)
+    assert [6, 40] == asked

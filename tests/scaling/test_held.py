@@ -79,7 +79,8 @@ def test_tasks_whose_workers_have_ended_fill_the_maximum_until_they_are_gone(sce
     gone, _ = live(scene)
     scene.aws.ecs.exit_container(gone.arn, "web", 0)
     launches = scene.let_pass(60, scaler)
-    assert [k] == [each.launch.containers for each in launches if each.launch]
+    # None of those before has taken a message in all this time, so no more than one beside a first is tried.
+    assert [min(k, 2)] == [each.launch.containers for each in launches if each.launch]
 
 
 def test_ended_tasks_are_shown_beside_workers_that_live(scene: Scene) -> None:

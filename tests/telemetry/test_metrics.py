@@ -15,7 +15,9 @@ from controller.aws.errors import Fault
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
+from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
@@ -28,6 +30,7 @@ from tests.telemetry.decisions import NOW, decided
 
 PROMTOOL = shutil.which("promtool")
 POLICY = scaler_spec("main", "worker").policy
+PROMISING = scaler_spec("main", "worker", demand=StartWithin(300.0, 60.0)).policy
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
@@ -45,6 +48,11 @@ GAUGES = {
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},
+    "promise_seconds": {"scaler"},
+    "seconds_per_message": {"scaler"},
+    "learned_messages": {"scaler"},
+    "returned_containers": {"scaler"},
+    "oldest_message_age_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
     "scalers_configured": set(),
@@ -63,6 +71,8 @@ COUNTERS = {
     "reconciles": {"scaler", "outcome"},
     "decisions": {"scaler", "reason"},
     "containers_launched": {"scaler"},
+    "containers_empty": {"scaler"},
+    "promise_minutes": {"scaler", "kept"},
     "tasks_launched": {"scaler"},
     "tasks_stopped": {"scaler", "outcome"},
     "launch_failures": {"scaler", "reason"},
@@ -110,7 +120,7 @@ def labelled(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     return {labels: value for (sample, labels), value in samples(metrics).items() if sample == name}
 
 
-def fill(series: Series) -> None:
+def fill(series: Series, rules: Policy = POLICY) -> None:
     """Show everything that a scaler can show."""
     fleet = Fleet(
         listed_at=2e9,
@@ -124,15 +134,16 @@ def fill(series: Series) -> None:
         ended=9,
         ended_tasks=1,
     )
-    series.show_configuration(POLICY)
+    series.show_configuration(rules)
     series.show_budget(2)
-    series.show_reconcile(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
+    series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
     series.count_start(12.0)
+    series.show_age(12.0)
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
     """Every documented metric is there with its type and labels, and no other."""
-    fill(series)
+    fill(series, PROMISING)
     found: dict[str, dict[str, set[str]]] = {"gauge": {}, "counter": {}, "histogram": {}}
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -315,6 +326,37 @@ def test_cooldowns(metrics: Metrics, series: Series) -> None:
     expected = (warm.numbers.launch_cooldown_until or 0, warm.numbers.fall_cooldown_until or 0)
     found = labelled(metrics, "cooldown_until_timestamp_seconds")
     assert expected == (found["launch",], found["fall",])
+
+
+def test_what_a_scaler_promises_and_how_long_a_message_takes(metrics: Metrics, series: Series) -> None:
+    """Neither is there with another strategy."""
+    series.show_configuration(PROMISING)
+    series.show_reconcile(Reconciled(SCALER, decided(PROMISING, *BUSY)), 0.01)
+    assert (300, 60) == (labelled(metrics, "promise_seconds")[()], labelled(metrics, "seconds_per_message")[()])
+    series.show_configuration(POLICY)
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
+    assert ({}, {}) == (labelled(metrics, "promise_seconds"), labelled(metrics, "seconds_per_message"))
+
+
+def test_minutes_in_which_the_promise_was_kept(metrics: Metrics, series: Series) -> None:
+    """Both kinds are there from the start, and neither with another strategy."""
+    series.show_configuration(PROMISING)
+    assert {("no",): 0, ("yes",): 0} == labelled(metrics, "promise_minutes_total")
+    series.count_promise(kept=True)
+    series.show_age(12.0)
+    assert {("no",): 0, ("yes",): 1} == labelled(metrics, "promise_minutes_total")
+    assert 12 == labelled(metrics, "oldest_message_age_seconds")[()]
+    series.show_configuration(POLICY)
+    assert {} == labelled(metrics, "promise_minutes_total")
+
+
+def test_containers_that_come_back(metrics: Metrics, series: Series) -> None:
+    """Those that seem to have found nothing, and those whose work is not deleted once they are too many for chance."""
+    for fruitless, expected in ((TENS - 1, 0), (TENS, TENS)):
+        known = ScalerState(lessons=Lessons(fruitless=fruitless), ended_empty=3)
+        series.show_reconcile(Reconciled(SCALER, decided(PROMISING, *BUSY, state=known)), 0.01)
+        assert expected == labelled(metrics, "returned_containers")[()]
+    assert 3 == labelled(metrics, "containers_empty_total")[()]
 
 
 def test_what_a_scaler_takes_of_the_budget(metrics: Metrics, series: Series) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from controller.config.stack.arns import Account, cluster_name, is_url
 from controller.core.address import Parameter, Remote, StoredObject
 from controller.core.copies.copies import family_of
+from controller.core.decision.policy import StartWithin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -56,6 +57,7 @@ def list_rights(
         clusters[cluster_name(shared_in)] = None
     rights = [
         *_read_queues(spec, account),
+        *_read_metrics(spec),
         *read_tasks(account, clusters),
         *_read_definitions(spec),
         *_register_copies(spec, account),
@@ -78,6 +80,13 @@ def _read_queues(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
         yield Rights("ReadQueues", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes"), named)
     if only_counted:
         yield Rights("CountQueues", ("sqs:GetQueueAttributes",), only_counted)
+
+
+def _read_metrics(spec: ControllerSpec) -> Iterator[Rights]:
+    """Allow what CloudWatch counts of queues to be read, which has neither a resource type nor a condition key."""
+    learns = any(isinstance(scaler.policy.demand, StartWithin) for scaler in spec.scalers)
+    if spec.aws.asks_message_age or (spec.aws.asks_cloudwatch and learns):
+        yield Rights("LearnFromDeletedMessages", ("cloudwatch:GetMetricData",), (ANYTHING,))
 
 
 def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.core.decision.model import Contradiction, Fleet, QueueCounts
+from controller.core.decision.contradiction import Contradiction
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.words import format_clock, format_count
 

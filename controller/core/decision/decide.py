@@ -14,13 +14,20 @@ grant, ``settle``. A decision launches, or holds for one reason of a closed set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, scarcity
-from controller.core.decision.demand import drain_demand, level_demand
+from controller.core.decision import breaker, busy, cooldown, following, hysteresis, limits, scarcity
+from controller.core.decision.following import Workers, follow, note_empty
+from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
+from controller.core.decision.level import find_level
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, Policy
+from controller.core.decision.pace import see_workers, tell_pace
+from controller.core.decision.past import PastMinute, note_past
+from controller.core.decision.policy import Policy, StartWithin
+from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
+from controller.core.decision.standstill import watch_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def propose(policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, stat
         backlog = busy.count_alone(policy, queue)
         return Proposal(Decision(at=now, reason=Reason.UNKNOWN_FLEET, queue=queue, backlog=backlog), state)
     counts = busy.count_in_hand(policy, queue, fleet, now)
-    numbers, state = _measure(policy, counts, fleet, state, now)
+    numbers, state = _measure(policy, counts, fleet, _look(policy, state, counts, fleet, now), now)
     reason = _hold(policy, fleet, numbers, state, now) or Reason.LAUNCH
     return Proposal(Decision(now, reason, queue, fleet, counts.backlog(policy.counted), numbers), state)
 
@@ -80,23 +87,58 @@ def remember_launch(state: ScalerState, decision: Decision, *, started: bool, do
     return replace(state, launched_at=launched_at, doubts=doubts)
 
 
+def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
+    """Return the state after it was seen that containers have left, in the order of their times."""
+    if not left:
+        return state
+    containers = sum(each.containers for each in left)
+    found = state.following
+    for each in left:
+        if each.ran_for is not None:
+            found = note_empty(found, each.at, each.ran_for, each.containers)
+    return replace(
+        state,
+        sightings=note_left(state.sightings, containers),
+        lessons=note_ends(state.lessons, left),
+        following=found,
+        ended_empty=state.ended_empty + found.empty - state.following.empty,
+    )
+
+
+def heed_deleted(state: ScalerState, deleted: Mapping[float, float]) -> ScalerState:
+    """Return the state after it was told how many messages were deleted, by the beginning of each minute."""
+    return replace(state, lessons=note_deleted(state.lessons, deleted)) if deleted else state
+
+
+def heed_past(state: ScalerState, past: Mapping[float, PastMinute] | None, most: int) -> ScalerState:
+    """Return the state after what CloudWatch has of the hours before was read back; None: nothing was."""
+    return state if past is None else replace(state, lessons=note_past(state.lessons, past, most))
+
+
 def _measure(
     policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float
 ) -> tuple[Numbers, ScalerState]:
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
-    asked, demand, level = _find_level(policy, queue, fleet, state.level, now)
+    # Of the messages in flight those of containers that have left since are done by now, and nobody's.
+    left = count_left_since(state.sightings, queue.in_flight)
+    own = replace(queue, in_flight=queue.in_flight - left)
+    found = find_level(policy, queue, own, fleet, state, now)
+    level = found.state
     state = _carry_over(policy, state, level, queue, fleet, now)
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
     shortfall = desired - fleet.live
     in_doubt = sum(doubt.containers for doubt in state.doubts)
     room = policy.max_containers - fleet.live - fleet.held - in_doubt
-    unclaimed = limits.count_unclaimed(queue, fleet)
+    unclaimed = limits.count_unclaimed(own, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)
     allowed = _count_allowed(state, fleet, in_doubt, now)
+    returned = state.lessons.returned
+    followed = following.count_followed(state.following, now, is_fifo=policy.is_fifo) if returned is None else 1
+    beyond = useful if followed is None else max(followed - in_doubt, policy.min_containers) - fleet.live
     numbers = Numbers(
-        asked=asked,
-        demand=demand,
+        asked=found.asked,
+        demand=found.demand,
         level=level.level,
         desired=desired,
         most=limits.find_most(policy),
@@ -105,19 +147,47 @@ def _measure(
         shortfall=shortfall,
         in_doubt=in_doubt,
         room=room,
+        left=left,
         unclaimed=unclaimed,
         useful=useful,
         allowed=allowed,
-        wanted=max(0, min(shortfall, room, useful, useful if allowed is None else allowed)),
+        followed=followed,
+        following=state.following,
+        returned=returned,
+        ended_empty=state.ended_empty,
+        wanted=max(0, min(shortfall, room, useful, beyond, useful if allowed is None else allowed)),
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
         breaker=state.breaker,
         scarcity=state.scarcity,
         contradicted_since=busy.date_lasting(state.contradiction),
+        need=found.need,
+        overdue_since=found.overdue_since,
         granted=None,
     )
     return numbers, state
+
+
+def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, now: float) -> ScalerState:
+    """Return the state with what this look tells of counts and workers. In flight is what is in hand."""
+    lessons = state.lessons
+    if isinstance(policy.demand, StartWithin):
+        lessons = note_look(lessons, see_workers(lessons, tell_pace(policy.demand, lessons), queue, fleet, now), now)
+    workers = Workers(
+        busy=min(queue.in_flight, fleet.running),
+        running=fleet.running,
+        live=fleet.live,
+        newest_began=max(fleet.began, default=None),
+        visible=queue.visible,
+    )
+    return replace(
+        state,
+        standstill=watch_visible(state.standstill, queue.visible, now),
+        following=follow(state.following, workers, now, is_fifo=policy.is_fifo),
+        sightings=note_running(state.sightings, fleet.running, now),
+        lessons=lessons,
+    )
 
 
 def _carry_over(
@@ -145,33 +215,6 @@ def _count_allowed(state: ScalerState, fleet: Fleet, in_doubt: int, now: float) 
     return min((each for each in allowed if each is not None), default=None)
 
 
-def _find_level(
-    policy: Policy, queue: QueueCounts, fleet: Fleet, state: LevelState | None, now: float
-) -> tuple[int, int, LevelState]:
-    """Return what the strategy asks for, what counts of it, and the level after this poll.
-
-    ``state`` is None on a cold start. Then nothing tells for how long the backlog has asked for what it asks for, so
-    the level begins with what lives, and not above the demand: it rises and falls from there as any other.
-    """
-    most = policy.max_containers
-    if isinstance(policy.demand, DrainWithin):
-        # The goal says by itself how much is enough, and live containers are part of its sum: no level to hold.
-        asked = drain_demand(policy.demand, queue, fleet, now)
-        demand = min(asked, most)
-        return asked, demand, LevelState(level=demand, awake=demand > 0)
-    backlog = queue.backlog(policy.counted)
-    asked = level_demand(policy.demand, backlog)
-    # A fall is judged by a backlog that is a little larger than it is, so that the level does not flutter at a step.
-    asked_padded = level_demand(policy.demand, backlog * (1 + policy.hysteresis.dead_band))
-    woken = hysteresis.wake(policy, state or hysteresis.start_cold(policy, fleet.live), backlog, now)
-    demand = min(hysteresis.gate_demand(woken, asked), most)
-    padded = min(hysteresis.gate_demand(woken, asked_padded), most)
-    if state is None:
-        woken = replace(woken, level=min(fleet.live, demand))
-    level = hysteresis.move_level(policy, woken, demand, padded, now)
-    return asked, demand, hysteresis.note_waiting(level, backlog, now)
-
-
 def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, now: float) -> Reason | None:
     """Return why the scaler holds; None if only the budget and the slot may still speak against a launch.
 
@@ -187,6 +230,8 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
         return Reason.NOTHING_WAITING
     if numbers.allowed == 0:
         return Reason.BACKING_OFF
+    if numbers.wanted <= 0:
+        return Reason.FOUND_NOTHING
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN
     return None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from controller.core.decision.busy import count_in_hand, explain_contradiction, is_contradictory
 from controller.core.decision.explain_capacity import count_tried, explain_capacity
 from controller.core.decision.explain_demand import explain_demand, explain_desired, explain_level
+from controller.core.decision.explain_following import explain_following
 from controller.core.decision.explain_held import explain_held
 from controller.core.decision.explain_holds import (
     explain_breaker,
@@ -19,7 +20,8 @@ from controller.core.decision.explain_holds import (
     explain_limits,
     explain_slot,
 )
-from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
+from controller.core.decision.explain_promise import explain_lateness, explain_promise
+from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.verdict import summarize
 from controller.core.printable import show
@@ -46,7 +48,9 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     if queue and fleet and numbers:
         if is_contradictory(policy, queue, fleet, decision.at):
             yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since, decision.at)
-        yield "demand", explain_demand(policy, decision, queue, fleet, numbers)
+        yield from explain_promise(numbers, count_in_hand(policy, queue, fleet, decision.at), fleet)
+        yield "demand", explain_demand(policy, decision, numbers)
+        yield from explain_lateness(policy, numbers)
         yield "level", explain_level(policy, numbers, decision.at)
         yield "desired", explain_desired(policy, numbers, fleet)
         if numbers.shortfall > 0:
@@ -54,13 +58,20 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "cooldown", explain_cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
             yield "breaker", explain_breaker(policy, numbers, fleet, decision.at)
-        if count_tried(numbers, fleet, decision.at) is not None:
-            yield "capacity", explain_capacity(numbers, fleet, decision.at)
+        yield from _explain_tries(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", explain_budget(numbers, decision.budget)
         if decision.slot is not None or decision.look_again_at is not None:
             yield "slot", explain_slot(policy, decision)
     yield "decision", summarize(decision)
+
+
+def _explain_tries(numbers: Numbers, fleet: Fleet, now: float) -> Iterator[Line]:
+    """Yield what holds launches back until one more has shown that it finds a message, or a place."""
+    if numbers.followed is not None:
+        yield "followed", explain_following(numbers.following, numbers.returned, now)
+    if count_tried(numbers, fleet, now) is not None:
+        yield "capacity", explain_capacity(numbers, fleet, now)
 
 
 def _explain_queue(policy: Policy, queue: QueueCounts | None, fleet: Fleet | None, now: float) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from controller.core.decision.demand import UNKNOWN_START_DELAY
-from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts
-from controller.core.decision.policy import DrainWithin, PerContainer, Policy, Steps
+from controller.core.decision.explain_promise import explain_asked
+from controller.core.decision.model import Decision, Fleet, Numbers
+from controller.core.decision.policy import PerContainer, Policy, StartWithin, Steps
 from controller.core.words import format_clock, format_count, format_span
 
 
-def explain_demand(policy: Policy, decision: Decision, queue: QueueCounts, fleet: Fleet, numbers: Numbers) -> str:
+def explain_demand(policy: Policy, decision: Decision, numbers: Numbers) -> str:
     """Say how many containers the strategy asks for, why, and what counts of it."""
     asked, backlog = format_count(numbers.asked, "container"), decision.backlog or 0
     match policy.demand:
@@ -17,8 +17,8 @@ def explain_demand(policy: Policy, decision: Decision, queue: QueueCounts, fleet
             why = f"the step at {format_count(max(reached), 'message')}" if reached else "no step is reached"
         case PerContainer(messages_per_container):
             why = f"one for every {format_count(messages_per_container, 'message')} of {backlog}"
-        case DrainWithin() as goal:
-            why = _explain_drain(goal, queue, fleet)
+        case StartWithin() as goal:
+            why = explain_asked(goal, numbers.need, numbers, decision.at) if numbers.need else "unknown"
     return f"{asked}: {why}{_explain_gate(policy, numbers, decision.at)}"
 
 
@@ -37,20 +37,10 @@ def _explain_gate(policy: Policy, numbers: Numbers, now: float) -> str:
     return f"; but it sleeps until there are {format_count(rules.activate_at, 'message')}{late}"
 
 
-def _explain_drain(goal: DrainWithin, queue: QueueCounts, fleet: Fleet) -> str:
-    measured = "measured" if fleet.start_delay is not None else "assumed until one was seen"
-    delay = fleet.start_delay if fleet.start_delay is not None else UNKNOWN_START_DELAY
-    return (
-        f"{queue.visible} visible x {format_span(goal.seconds_per_message)} of work, to be started within "
-        f"{format_span(goal.drain_within)} by {format_count(fleet.live, 'live container')} and new ones, "
-        f"which take {format_span(delay)} to start ({measured})"
-    )
-
-
 def explain_level(policy: Policy, numbers: Numbers, now: float) -> str:
     """Say what the level is, and when it follows the demand."""
-    if isinstance(policy.demand, DrainWithin):
-        return f"{numbers.level}: the demand itself: hysteresis does not apply with drain_within"
+    if isinstance(policy.demand, StartWithin):
+        return f"{numbers.level}: the demand itself: hysteresis does not apply with start_within"
     if numbers.demand > numbers.level:
         return f"{numbers.level}: it rises {_say_when(policy.hysteresis.rise_after, numbers.rising_polls, 'more')}"
     if numbers.demand == numbers.level:

@@ -48,12 +48,13 @@ def gate_demand(state: LevelState, asked: int) -> int:
 def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now: float) -> LevelState:
     """Return the state after a poll that asks for ``demand``, or with the dead band for ``padded``.
 
-    A look between two polls (less than half an interval after the last) changes nothing: rises and falls are counted
-    in polls.
+    A look between two polls (less than half an interval after the last) is none of those that are counted; but a rise
+    that no second poll has to agree to waits for none.
     """
-    if state.polled_at is not None and 0 <= now - state.polled_at < policy.poll_interval / 2:
-        return state
     rules = policy.hysteresis
+    if state.polled_at is not None and 0 <= now - state.polled_at < policy.poll_interval / 2:
+        rises = rules.rise_after == 1 and demand > state.level
+        return replace(state, level=demand, rose_at=now) if rises else state
     kept = max(rules.rise_after, rules.fall_after)
     asked = (*state.asked, demand)[-kept:]
     asked_padded = (*state.asked_padded, padded)[-kept:]

@@ -23,7 +23,8 @@ def keep_pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) ->
 def count_unclaimed(queue: QueueCounts, fleet: Fleet) -> int:
     """Return how many visible messages no live container is about to take.
 
-    A container that starts will take one; so will one that lives while nothing is in flight for it.
+    A container that starts will take one; so will one that lives while nothing is in flight for it. ``queue.in_flight``
+    are messages of live containers, as far as that is known.
     """
     about_to_take = max(len(fleet.starting), fleet.live - queue.in_flight)
     return max(0, queue.visible - about_to_take)

@@ -1,7 +1,6 @@
-"""The records that the rules speak in: an observation, the memory of a scaler, a decision.
+"""The records that the rules speak in: an observation, the memory of a scaler, a decision. All are immutable.
 
-Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers. All
-records are immutable.
+Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers.
 """
 
 from __future__ import annotations
@@ -11,8 +10,14 @@ from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.budget import BudgetUse
+from controller.core.decision.contradiction import Contradiction
+from controller.core.decision.following import FREE, Following
+from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
+from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
 from controller.core.decision.scarcity import PLENTY, Scarcity
+from controller.core.decision.sightings import NOTHING_SEEN, Sightings
+from controller.core.decision.standstill import Standstill
 
 
 class Reason(StrEnum):
@@ -27,6 +32,7 @@ class Reason(StrEnum):
     AT_MAX = "at_max"
     NOTHING_WAITING = "nothing_waiting"
     BACKING_OFF = "backing_off"
+    FOUND_NOTHING = "found_nothing"
     BUDGET = "budget"
     PAUSED = "paused"
     UNKNOWN_BACKLOG = "unknown_backlog"
@@ -132,20 +138,6 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Counts that cannot all be true of workers that keep a message in flight while they work on it."""
-
-    since: float
-    """The first look that saw it."""
-    seen_at: float
-    """The last one."""
-    looks: int
-    """How many, all in a row."""
-    visible: int
-    """Visible messages at the first."""
-
-
-@dataclass(frozen=True, slots=True)
 class ScalerState:
     """The memory of a scaler from one reconcile to the next; none of it outlives the process."""
 
@@ -165,6 +157,16 @@ class ScalerState:
     """Whether tasks have found no place lately."""
     contradiction: Contradiction | None = None
     """Since when workers run without a message in flight while some are visible; None: they do not."""
+    standstill: Standstill | None = None
+    """Since when the visible messages have not got fewer; None: there are none."""
+    sightings: Sightings = NOTHING_SEEN
+    """How many containers ran in the last minute, and have left; it tells how old the counts are."""
+    lessons: Lessons = NOTHING_LEARNED
+    """What was learned of how workers work."""
+    following: Following = FREE
+    """Whether more workers have found messages lately."""
+    ended_empty: int = 0
+    """Containers that seem to have ended without a message since the process began: an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +193,25 @@ class Numbers:
     """The containers that calls of unknown outcome may yet start."""
     room: int
     """max - live - held by tasks that are not gone yet - in doubt: the containers that the hard limit still allows."""
+    left: int
+    """Messages in flight of containers that have left since they were counted."""
     unclaimed: int
     """Visible messages that no live container is about to take."""
     useful: int
     """The containers that have a use: one for each unclaimed message, or what the minimum lacks, if that is more."""
     allowed: int | None
     """Containers that failing tasks and a lack of capacity let pass: none at first, then 1 as a probe. None: any."""
+    followed: int | None
+    """Containers that may live, as far as others found messages; None: any number."""
+    following: Following
+    """Whether more workers have found messages lately."""
+    returned: int | None
+    """Containers that ended while nothing was deleted, if that holds launches back; None: it does not."""
+    ended_empty: int
+    """Containers that seem to have ended without a message since the process began: an estimate."""
     wanted: int
-    """The least of shortfall, room, useful and allowed: what the budget is asked for. 0: nothing is launched."""
+    """The least of shortfall, room, useful and allowed, and of what is followed beyond those that live: what the
+    budget is asked for. 0: nothing is launched."""
     waiting_since: float | None
     """Since when a backlog has waited with the level at 0; None: none waits so."""
     launch_cooldown_until: float | None
@@ -211,6 +224,10 @@ class Numbers:
     """Whether tasks have found no place lately."""
     contradicted_since: float | None
     """Since when workers seem to be busy without a message in flight; None: they do not, or not for long enough."""
+    need: Need | None
+    """The terms of the promise; None: another strategy asks."""
+    overdue_since: float | None
+    """Since when nothing has moved, so that a promise asks for one more; None: it does not."""
     granted: int | None
     """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
 

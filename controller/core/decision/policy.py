@@ -54,16 +54,18 @@ class PerContainer:
 
 
 @dataclass(frozen=True, slots=True)
-class DrainWithin:
-    """Demand that lets work begin on every waiting message within a given time."""
+class StartWithin:
+    """A promise: every message is taken within a given time of its arrival."""
 
-    drain_within: float
-    """The time within which it begins, seconds."""
-    seconds_per_message: float
-    """How long one message occupies a container, seconds."""
+    start_within: float
+    """The time within which it is taken, seconds."""
+    seconds_per_message: float | None = None
+    """How long one message occupies a container, seconds: believed unless it is seen to be longer; None: learned."""
+    at_first: float | None = None
+    """The same, until it was learned; None: nothing is known at first."""
 
 
-DemandPolicy = Steps | PerContainer | DrainWithin
+DemandPolicy = Steps | PerContainer | StartWithin
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Policy:
 
     slots: SlotPolicy
     demand: DemandPolicy
+    is_fifo: bool
+    """Whether the queue hands a group of messages out one after the other."""
     counted: frozenset[MessageState]
     """The message states that count as backlog; ``visible`` is always among them."""
     busy: Busy

@@ -6,8 +6,9 @@ would come to the same hold, and leave the same state.
 
 from __future__ import annotations
 
+from controller.core.decision.following import FREE
 from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, Policy
+from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.scarcity import PLENTY
 
 
@@ -25,14 +26,21 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
     )
 
 
+def _is_quiet(state: ScalerState) -> bool:
+    """Say whether nothing is watched of messages that wait and of workers that come and go."""
+    lessons = state.lessons
+    is_watched = state.standstill is not None or bool(state.sightings.seen) or state.following != FREE
+    return not is_watched and lessons.looked_at is None and not lessons.pending
+
+
 def _is_settled(policy: Policy, state: ScalerState) -> bool:
     """Say whether nothing of the state would move, or be forgotten, at a poll that asks for nothing."""
     level = state.level
     if level is None or level.level or level.awake or level.tail or level.waiting_since is not None:
         return False
-    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None:
+    if state.doubts or state.scarcity != PLENTY or state.contradiction is not None or not _is_quiet(state):
         return False
-    if isinstance(policy.demand, DrainWithin):  # which has no polls in a row to count
+    if isinstance(policy.demand, StartWithin):  # which has no polls in a row to count
         return True
     kept = max(policy.hysteresis.rise_after, policy.hysteresis.fall_after)
     return len(level.asked) == kept and not any(level.asked) and not any(level.asked_padded)

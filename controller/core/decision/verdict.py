@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.explain_capacity import count_tried, explain_trial
+from controller.core.decision.explain_following import explain_following
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, QueueCounts, Reason
 from controller.core.words import as_clause, format_count
 
@@ -32,6 +33,7 @@ _VERDICTS = {
     Reason.NOTHING_WAITING: "hold: {missing} short, but live containers are about to take every visible message",
     Reason.PAUSED: "hold: paused in the configuration",
     Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing{cause}",
+    Reason.FOUND_NOTHING: "hold: {missing} short, but {found}",
     Reason.BUDGET: "hold: {missing} short, but {budget}",
 }
 
@@ -108,6 +110,7 @@ def _say_cause(decision: Decision, queue: QueueCounts, numbers: Numbers, fleet: 
         waiting=_say_not_counted(queue),
         held=format_count(fleet.held, "container"),
         cause=f": {as_clause(numbers.breaker.cause)}" if numbers.breaker.cause else "",
+        found=explain_following(numbers.following, numbers.returned, decision.at),
         trial=explain_trial(numbers, fleet, decision.at),
         budget=say_budget(decision.budget, HOLDERS_IN_A_LINE) if decision.budget else "the budget leaves none",
     )

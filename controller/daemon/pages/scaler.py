@@ -8,6 +8,8 @@ from typing import Any
 from controller.config import Place
 from controller.core.condition import TROUBLE, judge
 from controller.core.decision.explain import explain
+from controller.core.decision.explain_promise import explain_pace
+from controller.core.decision.need import Pace
 from controller.core.record import Reconciled, record, tell
 from controller.core.status_lines import draw_head, draw_scaler
 from controller.core.words import format_age, format_clock, format_span
@@ -59,7 +61,7 @@ def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict
         **_draw_past(sight, scaler, span, now),
         "tasks": [_describe_task(task, _find_sizes(seen["decisions"]), now) for task in seen["tasks"]],
         "decisions": [_unfold(scaler, done, now) for done in reversed(list(scaler.decisions))],
-        "learned": _list_learned(scaler, last),
+        "learned": _list_learned(last),
         "lines": _write_lines(sight, seen, now),
     }
 
@@ -152,11 +154,17 @@ def _unfold(scaler: Reconciler, done: Reconciled, now: float) -> Decided:
     )
 
 
-def _list_learned(scaler: Reconciler, last: Reconciled | None) -> list[tuple[str, str]]:
+def _list_learned(last: Reconciled | None) -> list[tuple[str, str]]:
     fleet = last.decision.fleet if last else None
     delay = fleet.start_delay if fleet else None
     learned = [("start delay", "none seen yet" if delay is None else f"{format_span(delay)}, the median of its starts")]
-    # Some strategies go by it, and not all of these are told.
-    seconds: float | None = getattr(scaler.spec.policy.demand, "seconds_per_message", None)
-    told = "not told by the configuration" if seconds is None else f"{format_span(seconds)}, as configured"
-    return [*learned, ("seconds per message", told)]
+    need = last.decision.numbers.need if last and last.decision.numbers else None
+    if need is None:
+        return learned
+    return [*learned, ("seconds per message", explain_pace(need.pace)), ("workers", _say_kind(need.pace))]
+
+
+def _say_kind(pace: Pace) -> str:
+    if pace.takes_one is None:
+        return "not known yet whether one takes one message and exits, or goes on until nothing waits"
+    return "each takes one message and exits" if pace.takes_one else "each goes on until nothing waits"

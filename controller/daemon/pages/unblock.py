@@ -97,6 +97,10 @@ def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_k
         yield from _find_failing(numbers, decision.at, find_key)
     if reason is Reason.IDLE and decision.backlog:
         yield Way(By.KEY, "Fewer messages that wake it", find_key("hysteresis.activate_at"))
+    if numbers.returned is not None:
+        yield Way(
+            By.PERSON, "Messages come back and are paid for again: the log of the worker tells why none is deleted"
+        )
     if is_all_there_may_be(decision):
         yield Way(By.TIME, "As soon as workers exit, others follow them")
         asks_for_less = numbers.most < policy.max_containers
@@ -121,6 +125,12 @@ def _find_time(decision: Decision, numbers: Numbers, policy: Policy) -> Way | No
         case Reason.IDLE if decision.backlog and numbers.waiting_since is not None:
             until = numbers.waiting_since + policy.hysteresis.activate_within
             return _wait(until, now, "what waits is served, however little it is")
+        case Reason.FOUND_NOTHING if numbers.following.until is not None:
+            return _wait(
+                numbers.following.until, now, "one more worker is tried; and as soon as more messages are taken"
+            )
+        case Reason.FOUND_NOTHING:
+            return Way(By.TIME, "As soon as it is seen what those that were launched last have found")
     return None
 
 

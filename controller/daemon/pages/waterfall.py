@@ -110,6 +110,10 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
     yield _Part("room", max(0, done["room"]), left, room, "max_containers")
     left = min(left, max(0, done["useful"]))
     yield _Part("unclaimed", done["unclaimed"], left, unclaimed, None)
+    if done["followed"] is not None:
+        more = max(0, done["followed"] - done["in_doubt"] - done["live"])
+        left = min(left, more)
+        yield _Part("followed", more, left, lines.get("followed", "as far as others have found messages"), None)
     if done["allowed"] is not None:
         left = min(left, done["allowed"])
         about = "breaker" if "breaker" in lines else "capacity"

@@ -17,6 +17,7 @@ from controller.sandbox.aws.disturbances import AT_THE_SOCKET, MALFORMED, WITHOU
 from controller.sandbox.aws.ecs import Ecs
 from controller.sandbox.aws.journal import Journal, JournalEntry
 from controller.sandbox.aws.moto_services import MotoServices
+from controller.sandbox.aws.queue_metrics import QueueMetrics
 from controller.sandbox.aws.queues import Queues
 from controller.sandbox.aws.rates import Rates
 from controller.sandbox.aws.server import Delivery, HttpServer
@@ -77,6 +78,7 @@ class EmbeddedAws:
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
         self._authorizations = Authorizations(Arns(region), self._ecs.find_definition, self._moto)
+        self.queue_metrics = QueueMetrics(clock)
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
 
@@ -106,6 +108,7 @@ class EmbeddedAws:
         self.sqs.counts_lag = 0.0
         self._ecs.reset()
         self.sqs.reset()
+        self.queue_metrics.reset()
         self.journal.clear()
 
     def __enter__(self) -> Self:
@@ -173,7 +176,11 @@ class EmbeddedAws:
         if request.service == METADATA:
             return self._ecs.answer_metadata(request.path)
         if request.service == "sqs":
-            return self.sqs.answer(request)
+            answer = self.sqs.answer(request)
+            self.queue_metrics.note(request, answer)
+            return answer
+        if request.service == "monitoring":
+            return self.queue_metrics.answer(request)
         return self._moto.answer(request)
 
     def _refuse(self, request: Request) -> ApiError | None:

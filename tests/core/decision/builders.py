@@ -45,6 +45,7 @@ def policy(**changes: Any) -> Policy:
     base = Policy(
         slots=SLOTS,
         demand=PerContainer(1),
+        is_fifo=False,
         counted=frozenset({MessageState.VISIBLE, MessageState.IN_FLIGHT}),
         busy=Busy.IN_FLIGHT,
         poll_interval=10.0,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from controller.core.decision.busy import LASTS, LOOKS, TAKES_WITHIN, count_in_hand, is_quiet, watch_counts
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import Busy, DrainWithin, MessageState, PerContainer, Policy
+from controller.core.decision.policy import Busy, MessageState, PerContainer, Policy, StartWithin
 from controller.core.words import format_clock
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
@@ -54,7 +54,7 @@ def test_no_message_is_counted_twice_and_no_worker_is_forgotten(
 
 @pytest.mark.parametrize(
     "demand",
-    [PerContainer(1), steps((1, 5), (6, 15)), DrainWithin(300.0, 600.0)],
+    [PerContainer(1), steps((1, 5), (6, 15)), StartWithin(300.0, 600.0)],
     ids=["per container", "steps", "drain within"],
 )
 def test_busy_workers_do_not_keep_new_messages_waiting(demand) -> None:

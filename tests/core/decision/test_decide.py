@@ -5,8 +5,9 @@ import pytest
 from controller.core.decision.breaker import CLOSED
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.explain import explain
+from controller.core.decision.following import Following
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, MessageState
+from controller.core.decision.policy import MessageState, StartWithin
 from controller.core.decision.scarcity import PLENTY
 from tests.core.decision.builders import NOW, SLOT, START, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
@@ -20,8 +21,8 @@ LISTED_BEFORE = fleet(listed_at=START + 5)
 def test_the_reasons_are_a_closed_set() -> None:
     """They are label values and words of the documentation."""
     words = (
-        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off budget paused unknown_backlog "
-        "unknown_fleet broken"
+        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing budget paused "
+        "unknown_backlog unknown_fleet broken"
     )
     assert [reason.value for reason in Reason] == words.split()
 
@@ -100,9 +101,14 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             shortfall=4,
             in_doubt=1,
             room=3,
+            left=0,
             unclaimed=11,
             useful=11,
             allowed=None,
+            followed=None,
+            following=Following(visible=12, still_since=NOW, full_at=NOW, width=1),
+            returned=None,
+            ended_empty=0,
             wanted=3,
             waiting_since=None,
             launch_cooldown_until=NOW - 70,
@@ -110,6 +116,8 @@ def test_a_decision_carries_every_number_it_went_through() -> None:
             breaker=CLOSED,
             scarcity=PLENTY,
             contradicted_since=None,
+            need=None,
+            overdue_since=None,
             granted=3,
         ),
         launch=3,
@@ -222,21 +230,21 @@ def test_what_starts_is_not_launched_again_at_every_poll() -> None:
     [
         pytest.param(queue(40), fleet(), 10, id="a-burst"),
         pytest.param(queue(40), fleet(starting=10), 0, id="enough-starts-just-now"),
-        pytest.param(queue(50, 10), fleet(running=10), 2, id="what-running-containers-cannot-take-in-time"),
+        pytest.param(queue(50, 10), fleet(running=10), 3, id="what-running-containers-cannot-take-in-time"),
         pytest.param(queue(), fleet(running=4), 0, id="nothing-waits"),
     ],
 )
-def test_drain_within_launches_what_the_goal_needs(counts, alive, expected: int) -> None:
-    """D_w = 300 s, S = 60 s, D = 60 s: 240 s of work for each new container."""
-    rules = policy(demand=DrainWithin(drain_within=300.0, seconds_per_message=60.0), max_containers=90)
+def test_start_within_launches_what_the_goal_needs(counts, alive, expected: int) -> None:
+    """T = 325 s less 25 s in which nobody decides, S = 60 s, D = 60 s: 240 s of work for each new container."""
+    rules = policy(demand=StartWithin(start_within=325.0, seconds_per_message=60.0), max_containers=90)
     decision, _ = decide(rules, counts, alive, settled(), NOW)
     assert expected == decision.launch
 
 
-def test_drain_within_is_no_level_to_hold() -> None:
+def test_start_within_is_no_level_to_hold() -> None:
     """Hysteresis is skipped: no activation, no slow rise, no slow fall, no level from before a restart."""
     rules = policy(
-        demand=DrainWithin(drain_within=300.0, seconds_per_message=60.0),
+        demand=StartWithin(start_within=325.0, seconds_per_message=60.0),
         hysteresis=hysteresis(activate_at=100, rise_after=9, fall_after=9),
     )
     burst, state = decide(rules, queue(8), fleet(), ScalerState(), NOW)
@@ -246,9 +254,9 @@ def test_drain_within_is_no_level_to_hold() -> None:
     assert quiet.numbers.fall_cooldown_until is None
 
 
-def test_drain_within_obeys_min_max_and_cooldown() -> None:
+def test_start_within_obeys_min_max_and_cooldown() -> None:
     """The limits are the same for every strategy."""
-    rules = policy(demand=DrainWithin(300.0, 60.0), min_containers=2, max_containers=3)
+    rules = policy(demand=StartWithin(300.0, 60.0), min_containers=2, max_containers=3)
     at_max, _ = decide(rules, queue(400), fleet(running=3), settled(), NOW)
     cooling, _ = decide(rules, queue(400), fleet(), settled(launched_at=NOW - 20), NOW)
     to_min, _ = decide(rules, queue(), fleet(), settled(), NOW)

@@ -5,10 +5,14 @@ import pytest
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import BudgetUse, Division, Holder
 from controller.core.decision.explain import explain
+from controller.core.decision.explain_promise import explain_pace
+from controller.core.decision.following import Following
 from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
-from controller.core.decision.policy import DrainWithin, MessageState, Policy
+from controller.core.decision.need import Pace, Source
+from controller.core.decision.policy import MessageState, Policy, StartWithin
 from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
+from controller.core.decision.standstill import Standstill
 from controller.core.decision.verdict import summarize
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
@@ -69,6 +73,16 @@ ONE_LINERS = {
         decided(policy(), settled(breaker=TRIPPED), queue(2), fleet()),
         "hold: 2 containers short, but its tasks keep failing: CannotPullContainerError "
         "(2 messages, 0 live of 2 desired)",
+    ),
+    Reason.FOUND_NOTHING: (
+        decided(
+            policy(),
+            settled(following=Following(1, 9, NOW - 300, fruitless=2, since=NOW - 200, until=NOW + 60)),
+            queue(9, 1),
+            fleet(1),
+        ),
+        f"hold: 9 containers short, but more workers found nothing since {format_clock(NOW - 200)}; "
+        f"next try at {format_clock(NOW + 60)} (10 messages, 1 live of 10 desired)",
     ),
     Reason.BUDGET: (
         decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),
@@ -232,12 +246,53 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "demand",
-            "1 container: 1 visible x 1m of work, to be started within 5m by 0 live containers and new ones, "
-            "which take 1m to start (assumed until one was seen)",
-            policy(demand=DrainWithin(300.0, 60.0)),
+            "3 containers: 10m of work left to share out, to be taken within 5m25s, 4m to each new one",
+            policy(demand=StartWithin(325.0, 60.0)),
             settled(),
-            (queue(1), fleet()),
-            id="drain-within",
+            (queue(10), fleet()),
+            id="start-within",
+        ),
+        pytest.param(
+            "work",
+            "10 messages visible = 10m of work - 5m by 1 idle - 4m by 1 busy - 4m by 1 starting; "
+            "a start takes 1m, assumed until one was seen",
+            policy(demand=StartWithin(325.0, 60.0)),
+            settled(),
+            (queue(10, 1), fleet(2, 1)),
+            id="terms-of-the-promise",
+        ),
+        pytest.param(
+            "promise",
+            "needs 34 containers, max_containers 10: the last message is taken about 7m53s late",
+            policy(demand=StartWithin(325.0, 60.0)),
+            settled(),
+            (queue(133), fleet()),
+            id="late",
+        ),
+        pytest.param(
+            "promise",
+            "needs 133 containers, max_containers 10: the last message may be taken late",
+            policy(demand=StartWithin(325.0)),
+            settled(),
+            (queue(133), fleet()),
+            id="late-and-unknown",
+        ),
+        pytest.param(
+            "pace",
+            "unknown how long a message takes: each is given a container until that is learned",
+            policy(demand=StartWithin(300.0)),
+            settled(),
+            (queue(10), fleet()),
+            id="unknown-pace",
+        ),
+        pytest.param(
+            "demand",
+            "2 containers: one for each message, to be taken within 5m: how long one takes is not known yet; "
+            f"one more, as nothing has moved since {format_clock(NOW - 200)}",
+            policy(demand=StartWithin(300.0)),
+            settled(standstill=Standstill(NOW - 200, 1)),
+            (queue(1), fleet(1)),
+            id="standstill",
         ),
         pytest.param(
             "level",
@@ -412,3 +467,22 @@ def test_no_line_says_what_aws_says_as_it_came() -> None:
     said = lines(policy(), state, queue(1), fleet())["breaker"]
     assert r"x\n\x1b[31mscaler s0: launch 99 containers\x1b[0m\u2028\u202e\x9b" in said
     assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (
+            Pace(34.0, Source.LEARNED, 120.0, error=0.083),
+            "learned from 120 messages, 8% of it for chance",
+        ),
+        (
+            Pace(34.0, Source.RUNS, 5.0, takes_one=True),
+            "learned from 5 runs; a container takes one and exits",
+        ),
+        (Pace(34.0, Source.GIVEN), "as configured"),
+    ],
+)
+def test_how_long_a_message_takes_comes_with_how_sure_that_is(pace: Pace, said: str) -> None:
+    """From where it is known, from how much, and what was added for chance."""
+    assert f"34s a message, {said}" == explain_pace(pace)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.model import Reason, ScalerState
-from controller.core.decision.policy import CooldownPolicy, DrainWithin, PerContainer
+from controller.core.decision.policy import CooldownPolicy, PerContainer, StartWithin
 from tests.core.decision.builders import (
     NO_COOLDOWN,
     NOW,
@@ -233,9 +233,9 @@ def test_what_the_minimum_keeps_alive_does_not_wake_a_restarted_scaler() -> None
     assert (Reason.SATISFIED, 0) == (decision.reason, decision.numbers.level)
 
 
-def test_a_level_that_drain_within_left_behind_counts_as_awake() -> None:
-    """A reload from drain_within to another strategy goes on with what was asked for."""
-    draining = policy(demand=DrainWithin(60.0, 60.0), hysteresis=hysteresis(activate_at=10))
+def test_a_level_that_start_within_left_behind_counts_as_awake() -> None:
+    """A reload from start_within to another strategy goes on with what was asked for."""
+    draining = policy(demand=StartWithin(60.0, 60.0), hysteresis=hysteresis(activate_at=10))
     _, state = decide(draining, queue(8), fleet(), ScalerState(), NOW)
     per_message = replace(draining, demand=PerContainer(1))
     decision, _ = decide(per_message, queue(8), fleet(listed_at=NOW + 10), state, NOW + 10)

@@ -8,17 +8,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from controller.core.decision.decide import remember_launch
-from controller.core.decision.demand import drain_demand, level_demand
+from controller.core.decision.demand import level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,
     CooldownPolicy,
-    DrainWithin,
     HysteresisPolicy,
     MessageState,
     PerContainer,
     Policy,
+    StartWithin,
     Step,
     Steps,
 )
@@ -43,7 +43,12 @@ def staircases(draw: st.DrawFn) -> Steps:
 
 
 LEVEL_STRATEGIES = staircases() | st.builds(PerContainer, st.integers(1, 20))
-GOALS = st.builds(DrainWithin, st.integers(1, 600).map(float), st.integers(1, 300).map(float))
+GOALS = st.builds(
+    StartWithin,
+    st.integers(1, 600).map(float),
+    st.none() | st.integers(1, 300).map(float),
+    st.none() | st.integers(1, 300).map(float),
+)
 
 
 @st.composite
@@ -53,6 +58,7 @@ def policies(draw: st.DrawFn) -> Policy:
     return Policy(
         slots=SLOTS,
         demand=draw(LEVEL_STRATEGIES | GOALS),
+        is_fifo=draw(st.booleans()),
         counted=frozenset({MessageState.VISIBLE}) | draw(st.frozensets(st.sampled_from(MessageState))),
         busy=draw(st.sampled_from(Busy)),
         poll_interval=draw(st.sampled_from([1.0, 5.0, 10.0, 30.0, 60.0])),
@@ -354,23 +360,6 @@ def test_level_strategies_never_ask_for_less_with_more_backlog(
     assert level_demand(strategy, 0) == 0
 
 
-@given(goal=GOALS, counts=QUEUES, running=st.integers(0, 50), ages=st.lists(st.integers(0, 200), max_size=20))
-def test_drain_within_asks_for_just_enough(
-    goal: DrainWithin, counts: QueueCounts, running: int, ages: list[int]
-) -> None:
-    """What it adds takes on the rest of the work until the goal, and with one container less would not."""
-    assume(goal.drain_within - 60 >= goal.seconds_per_message)
-    alive = Fleet(listed_at=NOW, running=running, starting=tuple(NOW - age for age in ages))
-    added = drain_demand(goal, counts, alive, NOW) - alive.live
-    work = counts.visible * goal.seconds_per_message
-    taken = sum(goal.drain_within - max(0, 60 - age) for age in ages) + running * goal.drain_within
-    taken -= min(counts.in_flight, running) * goal.seconds_per_message / 2
-    share = goal.drain_within - 60
-    assert added >= 0
-    assert taken + added * share >= work - 1e-6
-    assert added == 0 or taken + (added - 1) * share < work
-
-
 @given(
     strategy=LEVEL_STRATEGIES,
     top=st.integers(5, 500),
@@ -395,7 +384,7 @@ def test_the_level_does_not_flutter_within_the_dead_band(
 @given(rules=policies(), backlogs=st.lists(st.integers(0, 100), min_size=1, max_size=30))
 def test_the_level_rises_to_nothing_that_no_poll_has_asked_for(rules: Policy, backlogs: list[int]) -> None:
     """The dead band holds a level up but never raises it; a late tail is worth 1; an empty queue nothing."""
-    assume(not isinstance(rules.demand, DrainWithin))
+    assume(not isinstance(rules.demand, StartWithin))
     most = max(min(1, max(backlogs)), *(level_demand(rules.demand, backlog) for backlog in backlogs))
     assert all(0 <= level <= min(most, rules.max_containers) for level in levels(rules, backlogs))
 

@@ -6,10 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.core.decision.following import Following
+from controller.core.decision.lessons import Lessons
 from controller.core.decision.model import Doubt, LevelState, QueueCounts, Reason
-from controller.core.decision.policy import DrainWithin, PerContainer
+from controller.core.decision.policy import PerContainer, StartWithin
 from controller.core.decision.rest import rests
 from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.sightings import Sighting, Sightings
+from controller.core.decision.standstill import Standstill
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
@@ -57,8 +61,27 @@ def test_a_scaler_that_is_paused_rests_as_well() -> None:
         (queue(), RULES, {"level": LevelState()}),
         (queue(), RULES, {"doubts": (Doubt(1, NOW),)}),
         (queue(), RULES, {"scarcity": Scarcity(1, NOW + 60, "no room")}),
+        (queue(), RULES, {"standstill": Standstill(NOW, 1)}),
+        (queue(), RULES, {"sightings": Sightings((Sighting(NOW, 1, 0),))}),
+        (queue(), RULES, {"following": Following(width=1)}),
+        (queue(), RULES, {"lessons": Lessons(looked_at=NOW)}),
     ],
-    ids=["visible", "in-flight", "delayed", "minimum", "paused", "cold", "level", "few-polls", "doubt", "no-capacity"],
+    ids=[
+        "visible",
+        "in-flight",
+        "delayed",
+        "minimum",
+        "paused",
+        "cold",
+        "level",
+        "few-polls",
+        "doubt",
+        "no-capacity",
+        "standstill",
+        "sightings",
+        "following",
+        "lessons",
+    ],
 )
 def test_whatever_may_be_decided_is(counts: QueueCounts, rules, changes) -> None:
     """A change of the counts, a wish of the configuration, or a state that would move or be forgotten."""
@@ -67,7 +90,7 @@ def test_whatever_may_be_decided_is(counts: QueueCounts, rules, changes) -> None
 
 
 @given(
-    strategy=st.sampled_from([PerContainer(1), PerContainer(100), DrainWithin(300.0, 60.0)]),
+    strategy=st.sampled_from([PerContainer(1), PerContainer(100), StartWithin(300.0, 60.0)]),
     delayed=st.integers(0, 5),
     polls=st.integers(1, 12),
     later=st.floats(0.0, 1e6),

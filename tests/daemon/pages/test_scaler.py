@@ -9,10 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from tests.support.pages import Page
+from controller.core.decision.lessons import Lessons
+from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.daemon.pages.scaler import read_scaler
+from tests.support.pages import NOW, Page, Shown, document
 
 if TYPE_CHECKING:
-    from tests.support.pages import Shown
+    from pathlib import Path
 
 each_scaler = pytest.mark.parametrize("name", ["quiet", "busy", "denied", "absent", "fresh"])
 
@@ -59,3 +62,18 @@ def test_the_last_decisions_unfold(shown: Shown) -> None:
     unfolded = [name for name in page.texts if name.startswith("decision-")]
     assert 1 == len(unfolded)
     assert "5 messages of backlog = 3 visible + 2 in flight" in page.texts[unfolded[0]]
+
+
+def test_what_was_learned_is_told(tmp_path: Path) -> None:
+    """How long a message takes, from how many, and how sure that is; until then that nobody knows."""
+    shown = Shown(tmp_path, document("learns", "new", scaler_demand={"start_within": "5m"}))
+    fleet, queue = Fleet(listed_at=NOW, running=2, running_tasks=2), QueueCounts(visible=3, in_flight=2, delayed=0)
+    shown.show("learns", queue, fleet, state=ScalerState(lessons=Lessons(work=3000.0, deleted=100.0)))
+    shown.show("new", queue, fleet, state=ScalerState())
+    learned, unknown = (
+        dict(read_scaler(shown.sight, scaler, "2h", NOW)["learned"]) for scaler in shown.scalers.values()
+    )
+    shown.server.start()
+    shown.server.stop()
+    assert "33s a message, learned from 100 messages, 9% of it for chance" == learned["seconds per message"]
+    assert unknown["seconds per message"].startswith("unknown how long a message takes")

@@ -9,6 +9,8 @@ import pytest
 
 from controller.config import Place
 from controller.core.decision.breaker import Breaker
+from controller.core.decision.following import Following
+from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
 from controller.core.record import LaunchResult, Reconciled, describe_breakage
 from controller.core.words import format_clock
@@ -65,6 +67,20 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         (replace(EASY, paused=True), (queue(visible=4), fleet()), None, Reason.PAUSED, [("key", "paused")]),
         (
             EASY,
+            (queue(visible=4, in_flight=1), fleet(running=1)),
+            replace(settled(5), following=Following(width=1, visible=4, still_since=NOW - 200, until=NOW + 60)),
+            Reason.FOUND_NOTHING,
+            [("time", None)],
+        ),
+        (
+            EASY,
+            (queue(visible=4, in_flight=1), fleet(running=1)),
+            replace(settled(5), lessons=Lessons(fruitless=TENS)),
+            Reason.FOUND_NOTHING,
+            [("time", None), ("person", None)],
+        ),
+        (
+            EASY,
             (queue(visible=4), fleet()),
             FAILING,
             Reason.BACKING_OFF,
@@ -85,7 +101,19 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             [("time", None), ("key", "hysteresis.activate_at")],
         ),
     ],
-    ids=["idle", "launch", "cooldown", "rising", "at max", "paused", "failing", "top step", "asleep"],
+    ids=[
+        "idle",
+        "launch",
+        "cooldown",
+        "rising",
+        "at max",
+        "paused",
+        "braked",
+        "comes back",
+        "failing",
+        "top step",
+        "asleep",
+    ],
 )
 def test_what_unblocks(
     rules: Any, seen: Any, state: ScalerState | None, reason: Reason, expected: list[tuple[str, str | None]]

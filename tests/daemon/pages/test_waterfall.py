@@ -9,6 +9,7 @@ import pytest
 
 from controller.config import Place
 from controller.core.decision.explain import explain
+from controller.core.decision.following import Following
 from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
@@ -45,6 +46,14 @@ def shape(drawn: Waterfall) -> list[tuple[str, int, int, bool]]:
 
 
 EASY = policy(cooldown=NO_COOLDOWN)
+
+
+def test_a_queue_that_more_workers_cannot_drain() -> None:
+    """Its own step leaves nothing, and says when one more is tried."""
+    braked = Following(width=1, visible=4, still_since=NOW - 200, since=NOW - 60, until=NOW + 60)
+    drawn = draw(EASY, queue(visible=4, in_flight=1), fleet(running=1), state=replace(settled(5), following=braked))
+    assert ("followed", 0, 0, True) == shape(drawn)[8]
+    assert "more workers found nothing" in drawn.steps[8].text
 
 
 def test_a_launch() -> None:

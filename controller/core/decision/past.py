@@ -1,0 +1,42 @@
+"""The past: what was learned of a scaler's workers before this process began, read back from CloudWatch.
+
+It is Little's law again, over the three hours before the first look: the messages in flight are those of containers, up
+to as many as there may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from controller.core.decision.lessons import MINUTE, Lessons, find_kept
+
+ENOUGH_SAMPLES = 10
+"""Minutes with messages in flight from which on a past tells something: CloudWatch has one look a minute, which may
+well miss short work."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastMinute:
+    """What CloudWatch has of a minute before this process looked."""
+
+    in_flight: float
+    """Messages in flight, on average."""
+    deleted: float
+    """Messages deleted."""
+
+
+def note_past(lessons: Lessons, past: Mapping[float, PastMinute], most: int) -> Lessons:
+    """Return the lessons after the hours before the first look were read back, by the beginning of each minute.
+
+    How many containers ran then nobody knows any more; of more than ``most`` messages in flight, others had the rest.
+    """
+    lessons = replace(lessons, has_past=True)
+    if sum(minute.in_flight > 0 for minute in past.values()) < ENOUGH_SAMPLES:
+        return lessons
+    work = deleted = 0.0
+    for _, minute in sorted(past.items()):
+        messages = deleted + minute.deleted
+        kept = find_kept(messages)
+        work, deleted = (work + min(minute.in_flight, most) * MINUTE) * kept, messages * kept
+    return replace(lessons, work=work + lessons.work, deleted=deleted + lessons.deleted)
