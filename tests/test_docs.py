@@ -17,6 +17,7 @@ from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.cli import COMMANDS, main
 from controller.config import json_schema, load
+from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Outcome, Reason
 from controller.daemon.reload import NEEDS_RESTART
 from controller.telemetry.assessment import HOLDS, Hold
@@ -210,8 +211,8 @@ def test_every_metric_is_described() -> None:
 
 @pytest.mark.parametrize(
     ("title", "values"),
-    [("Reasons", Reason), ("Outcomes", Outcome), ("Launch failures", Fault)],
-    ids=["reasons", "outcomes", "launch failures"],
+    [("Reasons", Reason), ("Outcomes", Outcome), ("Launch failures", Fault), ("The queue doctor", Ailment)],
+    ids=["reasons", "outcomes", "launch failures", "findings"],
 )
 def test_every_word_of_a_closed_set_is_explained(title: str, values: type[StrEnum]) -> None:
     """Whoever meets a reason, an outcome or a failure at night finds what it means."""

@@ -17,6 +17,7 @@ from controller.aws.queue import Queue
 from controller.aws.run_task import run_task
 from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
+from controller.aws.traits import TraitsKnown
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.slots import WINDOWS_PER_SLOT
@@ -89,14 +90,15 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     line = Line(spec.aws.launch_rate, clock)
     calls = Calls(partial(run_task, clients), spec.name, line, clock)
     attendants = Attendants(clients)
-    polls = QueuePolls(clients)
+    traits = TraitsKnown(clock)
+    polls = QueuePolls(clients, traits)
 
     def renew() -> None:
         clients.renew()
         polls.renew()
 
     return Services(
-        queue=partial(Queue, clients),
+        queue=partial(Queue, clients, traits=traits),
         polls=polls,
         clusters=Clusters(lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock)),
         listers=Listers(clock),

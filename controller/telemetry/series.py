@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from controller.core.decision.doctor import Checkup
 from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
+from controller.core.decision.runs import NONE_SEEN, Runs
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.assessment import assess
@@ -68,6 +70,9 @@ class Series:
         self.registrations = 0
         self.starts: Starts | None = None
         """None: none was seen."""
+        self.runs: Runs = NONE_SEEN
+        self.checkup: Checkup | None = None
+        """What the queue doctor saw last; None: it has not looked yet."""
         self._board = board
         self._launches_fail = False
         board.series[scaler] = self
@@ -97,6 +102,10 @@ class Series:
         """Count a task that became RUNNING so many seconds after RunTask."""
         self.starts = self.starts or Starts()
         self.starts.observe(seconds)
+
+    def note_run(self, seconds: float) -> None:
+        """Note that the workers of a task have worked for so many seconds."""
+        self.runs = self.runs.add(seconds)
 
     def count_stop(self, outcome: StopOutcome) -> None:
         """Count a task that has ended."""

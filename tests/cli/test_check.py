@@ -1,15 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli.check import command as check
 from controller.cli.schema import command as schema
 from controller.config import json_schema
 from tests.config.files import LEAST, scaler
+from tests.support import daemon
+from tests.support.aws import create_queue, register_template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.sandbox.aws import EmbeddedAws
 
 
 @pytest.fixture
@@ -92,3 +102,39 @@ def test_wrong_usage(directory: Path) -> None:
 def test_schema() -> None:
     """``ecsq schema`` prints the JSON Schema."""
     assert json_schema() == json.loads(CliRunner().invoke(schema).stdout)
+
+
+@pytest.fixture
+def checked(aws: EmbeddedAws, cluster: str, directory: Path) -> Callable[..., Result]:
+    """Run ``ecsq check --online`` on one scaler of the queue ``orders``."""
+
+    def check_online(**members: Any) -> Result:
+        wanted = daemon.configuration(aws, daemon.scaler("orders", "order-worker", cluster=cluster, **members))
+        (directory / "config.yaml").write_text(yaml.safe_dump(wanted, sort_keys=False))
+        return run("--online")
+
+    return check_online
+
+
+def test_online_what_cannot_work(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """A queue and a template that do not exist are told with the place of the scaler, and the exit code is 1."""
+    register_template(aws, "order-worker")
+    result = checked()
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert re.fullmatch(
+        r'config\.yaml:\d+:\d+: scalers\[0\]: queue "orders" does not exist in us-east-1; check scalers\[0\]\.queue\n',
+        result.stderr,
+    )
+
+
+def test_online_what_the_doctor_finds(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """A finding is a warning at the queue's place, told once, and nothing is written to AWS."""
+    register_template(aws, "order-worker")
+    create_queue(aws, "orders")
+    result = checked()
+    assert (0, "config.yaml: valid, 1 scaler\n") == (result.exit_code, result.stdout)
+    found = [line.partition(": warning: ")[2] for line in result.stderr.splitlines()]
+    comes_back = "a message that no worker can do comes back until it expires, after 4d"
+    assert [f"scalers[0].queue: has no dead-letter queue: {comes_back}; give it a RedrivePolicy"] == found
+    asked = {call.operation for call in aws.journal.calls(client=daemon.CLIENT)}
+    assert {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTaskDefinition"} >= asked
