@@ -14,5 +14,6 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ecs", "ListTaskDefinitions"): ("taskDefinitionArns",),
     ("ecs", "RegisterTaskDefinition"): ("taskDefinition",),
     ("ecs", "RunTask"): ("tasks", "failures"),
+    ("eventbridge", "PutEvents"): ("Entries",),
 }
 """By service and operation: the members of an answer, empty or not. Nothing else is ever asked."""

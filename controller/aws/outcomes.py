@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.parsers import ResponseParserError
 
 from controller.aws.errors import classify_answer
 from controller.aws.faults import Fault
 from controller.aws.operations import ANSWERS
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 REQUEST_OUTCOMES = ("success", "throttled", "client_error", "server_error", "network_error")
 _OUTCOME_OF_FAULT = {Fault.THROTTLED: "throttled", Fault.SERVER_ERROR: "server_error"}
@@ -22,6 +25,11 @@ def refuse_broken(service: str, operation: str, parsed: Mapping[str, Any]) -> No
     """
     if missing := _find_missing(service, operation, parsed):
         raise ResponseParserError(f"it lacks {', '.join(missing)}")
+
+
+def refuse_broken_call(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
+    """Refuse what a call of a client has brought, as ``refuse_broken`` does."""
+    refuse_broken(model.service_model.service_id.hyphenize(), model.name, parsed)
 
 
 def _find_missing(service: str, operation: str, answer: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from controller.aws.bounded import bound_answers
 from controller.aws.credentials import Credentials
 from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
-from controller.aws.outcomes import judge_request, refuse_broken
+from controller.aws.outcomes import judge_request, refuse_broken_call
 from controller.aws.pace import BackOff, ListingPace
 from controller.aws.stages import Course, Stage, current_course, follow
 from controller.aws.unknown import note_unknown
@@ -160,6 +160,10 @@ class Clients:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
 
+    def events(self) -> Any:
+        """Return the client that tells of changes; its caller decides what is sent again."""
+        return self._client("events", "events", attempts=1)
+
     def _client(self, role: str, service: str, attempts: int) -> Any:
         session = self._credentials.session()
         if self._is_stale(role, session):
@@ -195,7 +199,7 @@ class Clients:
         credentials = session.get_credentials()
         client.meta.events.register("before-call", self._check)
         client.meta.events.register("before-sign", lambda **_: self._credentials.prepare(session, credentials))
-        client.meta.events.register("after-call", _refuse_broken)
+        client.meta.events.register("after-call", refuse_broken_call)
         client.meta.events.register("request-created", self._note_start)
         client.meta.events.register("before-send", _note_sent)
         client.meta.events.register("response-received", self._note_end)
@@ -243,7 +247,3 @@ class Clients:
 
 def _note_sent(**_: object) -> None:
     current_course().stage = Stage.SENT
-
-
-def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
-    refuse_broken(model.service_model.service_name, model.name, parsed)

@@ -10,9 +10,12 @@ import structlog
 
 from controller.clock import Clock
 from controller.config import ConfigError, ScalerSpec
+from controller.core.envelopes import Sender
+from controller.core.notices import watch_configuration
 from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.chores import Chores
+from controller.daemon.outlets import Outlets
 from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.site import add_pages
 from controller.daemon.progress import Progress, longest_reconcile
@@ -48,6 +51,9 @@ class Controller:
         self._sharing = Lock()
         self._progress = Progress(clock, longest_reconcile(spec.aws))
         self._schedule = Schedule(clock, self._services.polls, self._services.listers, self._progress, self._note_step)
+        self._outlets = Outlets(self._services, Sender(spec.name, VERSION))
+        self._refused: str | None = None
+        """The problems of the last edit of the configuration; None: it was taken."""
         self._chores = Chores()
         self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}
@@ -80,7 +86,7 @@ class Controller:
     def stop(self) -> bool:
         """Begin nothing more, and let the calls in flight finish; False if something did not end within STOP_WITHIN."""
         deadline = self._clock.elapsed() + STOP_WITHIN
-        ends = (self._schedule.stop, self._server.stop, self._chores.stop)
+        ends = (self._schedule.stop, self._server.stop, self._chores.stop, self._outlets.stop)
         ending = [Thread(target=end, daemon=True) for end in ends]
         for thread in ending:
             thread.start()
@@ -90,6 +96,7 @@ class Controller:
 
     def _begin(self) -> None:
         self._services.metrics.note_reload(self._configuration.report.at)
+        self._tell_others()
         if self._shard is not None:
             self._shard.begin(self._share)
         if self._share():
@@ -125,13 +132,26 @@ class Controller:
         except ConfigError as error:
             self._services.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
+            self._note_problems(str(error))
             return
         log.configure(self._configuration.spec.log)
+        self._tell_others()
+        self._note_problems(None)
         if not self._share():
             return
         self._services.count_reload(self._configuration.report.at)
         report_warnings(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
+
+    def _tell_others(self) -> None:
+        """Tell of changes whom the configuration names. A dry run tells nobody: it writes nothing."""
+        if not self._running.dry_run:
+            self._outlets.configure(self._configuration.spec.events)
+
+    def _note_problems(self, problems: str | None) -> None:
+        notice, self._refused = watch_configuration(self._refused, problems, self._clock.now()), problems
+        if notice is not None:
+            self._services.metrics.tell(notice)
 
     def _report_late_reload(self) -> None:
         late = self._reloader.find_late()

@@ -85,6 +85,7 @@ class Rounds:
             last = chart.seen.get(finding.ailment)
             if last is None or now - last >= TELL_AGAIN:
                 events.report_finding(scaler.spec.name, finding)
+                series.tell(finding, self._clock.now())
             chart.seen[finding.ailment] = now
 
     async def _read_dead_letters(self, chart: _Chart, traits: QueueTraits) -> None:

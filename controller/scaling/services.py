@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
+from controller.aws.event_bus import put_event
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.peers import PeerLook
@@ -57,6 +59,8 @@ class Services:
     """For the rate at which all scalers together start tasks."""
     look_for_peers: Callable[[str], PeerLook]
     """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
+    put_event: Callable[[str, Mapping[str, Any]], None]
+    """Puts a CloudEvent on an EventBridge bus. Raises AwsError."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
@@ -109,5 +113,6 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         clock=clock,
         line=line,
         look_for_peers=partial(PeerLook, clients),
+        put_event=partial(put_event, clients),
         renew=renew,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import structlog
 
 from controller.core.decision.busy import explain_contradiction
-from controller.core.decision.doctor import Finding
+from controller.core.decision.doctor import COSTS_WORK, Finding
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import Reconciled, record
 from controller.core.repeats import say_lasting
@@ -58,10 +58,10 @@ def report_template(scaler: str, warnings: Iterable[str]) -> None:
 
 
 def report_finding(scaler: str, finding: Finding) -> None:
-    """Log what the queue doctor has found."""
-    structlog.get_logger().warning(
-        "queue", scaler=scaler, finding=finding.ailment.value, text=f"the queue {finding.text}"
-    )
+    """Log what the queue doctor has found: a warning if it costs work."""
+    log, text = structlog.get_logger(), f"the queue {finding.text}"
+    say = log.warning if finding.ailment in COSTS_WORK else log.info
+    say("queue", scaler=scaler, finding=finding.ailment.value, text=text)
 
 
 class Contradictions:

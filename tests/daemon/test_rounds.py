@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.core.decision.doctor import Ailment
+from controller.core.notices import Kind, Notice
 from controller.daemon.rounds import AFTER_REFUSAL, EVERY, Rounds
 from controller.sandbox.aws import Disturbance
 from controller.scaling.reconcile import Reconciler
@@ -133,3 +134,17 @@ def test_a_dead_letter_queue_that_cannot_be_read_is_unknown(
         visited.poll()
         passed += 1
     assert visits == passed
+
+
+def test_only_what_costs_work_is_told_to_others(visited: Visited) -> None:
+    """Advice stands in the log and on the page; for very many queues it would be a storm."""
+    notices = list[Notice]()
+    visited.services.metrics.listen(notices.append)
+    queue = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": visited.dead.arn, "maxReceiveCount": 1})}
+    visited.aws.client("sqs").set_queue_attributes(QueueUrl=visited.queue.url, Attributes=queue)
+    visited.scaler.series.note_run(31.0)
+    with capture_logs() as logged:
+        visited.poll()
+    levels = {each["finding"]: each["log_level"] for each in logged if each["event"] == "queue"}
+    assert {"visibility_too_short": "warning", "single_receive": "info"} == levels
+    assert [(Kind.QUEUE_FINDING, "visibility_too_short")] == [(notice.kind, notice.reason) for notice in notices]

@@ -33,6 +33,10 @@ class Ailment(StrEnum):
     DEAD_LETTERS_GROW = "dead_letters_grow"
 
 
+COSTS_WORK = frozenset({Ailment.VISIBILITY_TOO_SHORT, Ailment.RETENTION_TOO_SHORT, Ailment.DEAD_LETTERS_GROW})
+"""What loses messages or does them twice now; the rest is advice, which would come for each of very many queues."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueTraits:
     """How a queue is set up, as SQS tells it; None is unknown."""
