@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from controller.aws.operations import ANSWERS
+from controller.aws.operations import ANSWERS, BY_COMMANDS
 from controller.core.words import format_span
 
 CREDENTIALS = frozenset(
@@ -51,8 +51,10 @@ _ACTION = re.compile(
 _PRINCIPAL = re.compile(r"(?:(?P<role>assumed-role)|(?P<user>user))/(?P<name>[^/\s]+)")
 _BY_THE_ROLE = re.compile(r"^[.,\s]*(because no identity-based policy allows\b.*)?$", re.IGNORECASE)
 """The end of a denial that a policy of the role's own would lift; any other end names another policy."""
-_ACTIONS = {f"{service}:{operation}".lower(): f"{service}:{operation}" for service, operation in ANSWERS}
-_SERVICES = {operation: service for service, operation in ANSWERS}
+_PREFIXES = {"eventbridge": "events", "service-quotas": "servicequotas"}
+"""What IAM calls a service, where it is not what botocore does."""
+_SERVICES = {operation: _PREFIXES.get(service, service) for service, operation in (*ANSWERS, *BY_COMMANDS)}
+_ACTIONS = {f"{service}:{operation}".lower(): f"{service}:{operation}" for operation, service in _SERVICES.items()}
 
 
 def is_about_clock(code: str, message: str) -> bool:
@@ -113,7 +115,9 @@ def _say_denied(subject: str, action: str) -> str:
 
 def _add_to(who: str, action: str, resource: str | None) -> str:
     what = "" if resource is None else f" for {resource.rstrip('.,')}"
-    return f"add {action}{what} to the policy of {who}, as deploy/iam/task-role.json has it"
+    # What only some configurations and commands need is not in the example.
+    example = ", as deploy/iam/task-role.json has it" if action.startswith(("ecs:", "sqs:", "iam:")) else ""
+    return f"add {action}{what} to the policy of {who}{example}"
 
 
 def _name_principal(arn: str | None) -> str:

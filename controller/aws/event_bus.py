@@ -28,6 +28,6 @@ def put_event(clients: Clients, bus: str, event: Mapping[str, Any]) -> None:
         "Detail": json.dumps(event),
     }
     with clients.asking(subject, None):
-        (answer,) = clients.events().put_events(Entries=[entry])["Entries"]
+        (answer,) = clients.other("events", attempts=1).put_events(Entries=[entry])["Entries"]
         if code := answer.get("ErrorCode"):
             raise AwsError(Fault.SERVER_ERROR, f"{subject}: {read_text(code)}: {answer.get('ErrorMessage')}")

@@ -16,4 +16,9 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ecs", "RunTask"): ("tasks", "failures"),
     ("eventbridge", "PutEvents"): ("Entries",),
 }
-"""By service and operation: the members of an answer, empty or not. Nothing else is ever asked."""
+"""By service and operation: the members of an answer, empty or not. A daemon asks for nothing else."""
+BY_COMMANDS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("service-quotas", "GetServiceQuota"): ("Quota",),
+    ("ec2", "DescribeSubnets"): ("Subnets",),
+}
+"""What commands ask for beside that."""

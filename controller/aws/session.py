@@ -160,9 +160,9 @@ class Clients:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
 
-    def events(self) -> Any:
-        """Return the client that tells of changes; its caller decides what is sent again."""
-        return self._client("events", "events", attempts=1)
+    def other(self, service: str, attempts: int) -> Any:
+        """Return the client of a service that is asked for little; a call is sent so often at most."""
+        return self._client(service, service, attempts)
 
     def _client(self, role: str, service: str, attempts: int) -> Any:
         session = self._credentials.session()

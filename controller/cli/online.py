@@ -8,6 +8,7 @@ from threading import Event
 
 from controller.clock import machine_clock
 from controller.config import Loaded, Problem
+from controller.scaling.account import judge_account
 from controller.scaling.preview import Preview, preview
 from controller.scaling.services import connect
 
@@ -31,7 +32,9 @@ def examine(loaded: Loaded) -> Found:
         for each in previews
         if each.done.problem
     ]
-    return Found(tuple(problems), tuple(warning for each in previews for warning in _warn(loaded, each)))
+    warnings = [warning for each in previews for warning in _warn(loaded, each)]
+    warnings += [loaded.locate(key, text) for key, text in judge_account(spec, previews, services)]
+    return Found(tuple(problems), tuple(warnings))
 
 
 def _warn(loaded: Loaded, seen: Preview) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from controller.aws.account import count_free_addresses, read_quota
 from controller.aws.attendants import Attendants
 from controller.aws.definitions import Definitions
 from controller.aws.event_bus import put_event
@@ -61,6 +62,10 @@ class Services:
     """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
     put_event: Callable[[str, Mapping[str, Any]], None]
     """Puts a CloudEvent on an EventBridge bus. Raises AwsError."""
+    read_quota: Callable[[str], float]
+    """Returns how many vCPUs of FARGATE or FARGATE_SPOT the account may run. Raises AwsError."""
+    count_free_addresses: Callable[[Collection[str]], dict[str, int]]
+    """Returns the free addresses of each of some subnets. Raises AwsError."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
@@ -114,5 +119,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         line=line,
         look_for_peers=partial(PeerLook, clients),
         put_event=partial(put_event, clients),
+        read_quota=partial(read_quota, clients),
+        count_free_addresses=partial(count_free_addresses, clients),
         renew=renew,
     )

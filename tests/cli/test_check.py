@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from controller.cli.check import command as check
 from controller.cli.schema import command as schema
 from controller.config import json_schema
+from controller.sandbox.aws import Disturbance
 from tests.config.files import LEAST, scaler
 from tests.support import daemon
 from tests.support.aws import create_queue, register_template
@@ -137,4 +138,37 @@ def test_online_what_the_doctor_finds(aws: EmbeddedAws, checked: Callable[..., R
     comes_back = "a message that no worker can do comes back until it expires, after 4d"
     assert [f"scalers[0].queue: has no dead-letter queue: {comes_back}; give it a RedrivePolicy"] == found
     asked = {call.operation for call in aws.journal.calls(client=daemon.CLIENT)}
-    assert {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTaskDefinition"} >= asked
+    account = {"GetServiceQuota", "DescribeSubnets"}
+    assert {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTaskDefinition"} | account == asked
+
+
+def test_online_what_the_account_does_not_allow(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """The vCPUs and the addresses of the maximum are held against what there is; the daemon never asks for either."""
+    register_template(aws, "order-worker", cpu="1024", memory="2048")
+    create_queue(aws, "orders")
+    aws.account.vcpus = 19.0
+    aws.account.addresses["subnet-0a1b2c3d"] = 4
+    found = checked(max_containers=20, task_max_containers_per_task=1).stderr
+    assert (
+        "scalers: take 20 vCPU of FARGATE at the maximum, and the account's quota is 19, for all that runs in it: "
+        "ask for more in Service Quotas, or lower max_containers\n"
+    ) in found
+    assert (
+        "scalers[0].task.subnets: have 4 free addresses, and scaler orders may start 20 more tasks, each with one: "
+        "add subnets, or lower max_containers\n"
+    ) in found
+
+
+def test_online_what_nobody_may_ask(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """What the account allows is unknown to who may not read it; that is a warning, and nothing else changes."""
+    register_template(aws, "order-worker")
+    create_queue(aws, "orders")
+    denied = Disturbance("servicequotas", "*", "error", status=403, code="AccessDeniedException", times=None)
+    aws.disturbances.add(denied, Disturbance("ec2", "*", "error", times=None))
+    result = checked()
+    assert 0 == result.exit_code
+    assert (
+        "warning: scalers: were not held against the account: not allowed to servicequotas:GetServiceQuota for the "
+        "quota of vCPUs of FARGATE: add servicequotas:GetServiceQuota to the policy of the task role ("
+    ) in result.stderr
+    assert "warning: scalers[0].task.subnets: were not counted: the subnets subnet-0a1b2c3d: " in result.stderr

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from controller.clock import machine_clock
+from controller.sandbox.aws.account import Account
 from controller.sandbox.aws.control import EcsControl
 from controller.sandbox.aws.disturbances import AT_THE_SOCKET, MALFORMED, WITHOUT_WORK, Disturbance, Disturbances
 from controller.sandbox.aws.ecs import Ecs
@@ -74,6 +75,7 @@ class EmbeddedAws:
         self.services = ServiceTasks(self._ecs, self.ecs)
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
+        self.account = Account()
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
 
@@ -99,6 +101,7 @@ class EmbeddedAws:
         self.sqs.counts_lag = 0.0
         self._ecs.reset()
         self.sqs.reset()
+        self.account.reset()
         self.journal.clear()
 
     def __enter__(self) -> Self:
@@ -167,7 +170,7 @@ class EmbeddedAws:
             return self._ecs.answer_metadata(request.path)
         if request.service == "sqs":
             return self.sqs.answer(request)
-        return self._moto.answer(request)
+        return self.account.answer(request) or self._moto.answer(request)
 
     def _refuse(self, request: Request) -> ApiError | None:
         if not request.service:
