@@ -148,6 +148,8 @@ class Outlets:
 
     def _open(self, index: int, spec: EventSpec) -> Outlet:
         target, events = "webhook" if spec.bus is None else "eventbridge", self._services.metrics.events
+        if spec.variable is not None and not os.environ.get(spec.variable):
+            structlog.get_logger().warning("events are lost", to=f"events[{index}]", why=_not_set(spec.variable))
         send = self._send_to_bus(spec.bus) if spec.bus is not None else self._send_to_webhook(spec)
         count = {outcome: events.labels(target, outcome) for outcome in ("sent", "dropped")}
         return Outlet(
@@ -168,10 +170,14 @@ class Outlets:
 
         def send(notice: Notice, identity: str) -> None:
             if not url:
-                raise UnsentError(f"the variable {spec.variable} of the environment is not set", passes=False)
+                raise UnsentError(_not_set(spec.variable), passes=False)
             if spec.format is EventFormat.SLACK:
                 post(url, "application/json", write_slack(notice, self._sender))
             else:
                 post(url, "application/cloudevents+json", write_event(notice, self._sender, identity))
 
         return send
+
+
+def _not_set(variable: str | None) -> str:
+    return f"the variable {variable} of the environment is not set"

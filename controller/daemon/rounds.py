@@ -15,11 +15,14 @@ from controller.aws.session import StoppingError
 from controller.clock import Clock
 from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLetters, QueueTraits, examine
 from controller.core.decision.model import QueueCounts
+from controller.core.decision.slots import spread
 from controller.scaling.reconcile import Reconciler
 from controller.telemetry import events
 
 EVERY = 300.0
 """Seconds from one visit of a scaler to the next."""
+FIRST_VISITS_A_SECOND = 50
+"""At a start with many scalers; each may read a dead-letter queue."""
 AFTER_REFUSAL = 3600.0
 """Seconds for which a dead-letter queue is left alone whose reading takes a person to mend."""
 TELL_AGAIN = 3600.0
@@ -30,7 +33,7 @@ TELL_AGAIN = 3600.0
 class _Chart:
     """What is remembered of one scaler's queue."""
 
-    next_visit: float = float("-inf")
+    next_visit: float
     next_reading: float = float("-inf")
     target: str | None = None
     """The dead-letter queue that the readings are of."""
@@ -51,7 +54,8 @@ class Rounds:
 
     def visit(self, scaler: Reconciler, counts: QueueCounts) -> None:
         """Examine a scaler's queue, which has just been seen to hold so much, if that is due; returns at once."""
-        chart, now = self._charts.setdefault(scaler.spec.name, _Chart()), self._clock.elapsed()
+        now = self._clock.elapsed()
+        chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
         traits = self._polls.traits.find(scaler.spec.queue)
         if now < chart.next_visit or traits is None:
             return
@@ -59,6 +63,12 @@ class Rounds:
         visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, traits, counts))
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
+
+    def _open(self, scaler: str, now: float) -> _Chart:
+        """Return the chart of a scaler that is new; with very many, their first visits are spread over one period."""
+        beside = len(self._charts) / FIRST_VISITS_A_SECOND
+        chart = self._charts[scaler] = _Chart(next_visit=now + spread(scaler) * min(EVERY, beside))
+        return chart
 
     def forget(self, scaler: str) -> None:
         """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queue."""

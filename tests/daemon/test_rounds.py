@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
 
 from controller.core.decision.doctor import Ailment
+from controller.core.decision.model import QueueCounts
 from controller.core.notices import Kind, Notice
 from controller.daemon.rounds import AFTER_REFUSAL, EVERY, Rounds
 from controller.sandbox.aws import Disturbance
@@ -18,10 +19,12 @@ from tests.support.aws import create_queue, send_messages
 from tests.support.controller import controller_spec, scaler_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from controller.sandbox.aws import EmbeddedAws
     from tests.support.clock import ManualClock
+
+T = TypeVar("T")
 
 
 class Visited:
@@ -37,9 +40,13 @@ class Visited:
         self.rounds = Rounds(self.services.polls, clock.handed_in())
         self._loop = asyncio.new_event_loop()
 
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        """Let something happen on the loop."""
+        return self._loop.run_until_complete(what)
+
     def poll(self) -> None:
         """Poll the queue once, and let the visit that it brings come to its end."""
-        self._loop.run_until_complete(self._poll())
+        self.run(self._poll())
 
     async def _poll(self) -> None:
         self.rounds.visit(self.scaler, await self.services.polls.read_counts("orders"))
@@ -47,8 +54,8 @@ class Visited:
 
     def close(self) -> None:
         """End."""
-        self._loop.run_until_complete(self.rounds.close())
-        self._loop.run_until_complete(self.services.polls.close())
+        self.run(self.rounds.close())
+        self.run(self.services.polls.close())
         self._loop.close()
 
     @property
@@ -148,3 +155,23 @@ def test_only_what_costs_work_is_told_to_others(visited: Visited) -> None:
     levels = {each["finding"]: each["log_level"] for each in logged if each["event"] == "queue"}
     assert {"visibility_too_short": "warning", "single_receive": "info"} == levels
     assert [(Kind.QUEUE_FINDING, "visibility_too_short")] == [(notice.kind, notice.reason) for notice in notices]
+
+
+def test_very_many_are_not_visited_at_once(aws: EmbeddedAws, clock: ManualClock, visited: Visited) -> None:
+    """At a start each has its own moment within one period, since each may read a dead-letter queue."""
+    visited.poll()
+    queue, counts = visited.queue.name, QueueCounts(0, 0, 0)
+    many = [
+        Reconciler(scaler_spec("main", "worker", queue=queue, name=f"s-{number}"), visited.services)
+        for number in range(300)
+    ]
+
+    async def poll_all() -> int:
+        for each in many:
+            visited.rounds.visit(each, counts)
+        await asyncio.gather(*visited.rounds._visits)
+        return sum(each.series.checkup is not None for each in many)
+
+    at_once = visited.run(poll_all())
+    clock.now += EVERY
+    assert (True, 300) == (at_once < 30, visited.run(poll_all()))
