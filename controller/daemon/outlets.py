@@ -166,7 +166,8 @@ class Outlets:
         return send
 
     def _send_to_webhook(self, spec: EventSpec) -> Send:
-        url = spec.url if spec.variable is None else os.environ.get(spec.variable)
+        # A secret that was read from a file often ends in a newline.
+        url = spec.url if spec.variable is None else os.environ.get(spec.variable, "").strip()
 
         def send(notice: Notice, identity: str) -> None:
             if not url:

@@ -84,9 +84,9 @@ def test_a_webhook_gets_each_change_as_a_cloud_event(services: Services, tell: C
 def test_slack_gets_a_sentence_at_an_address_from_the_environment(
     services: Services, tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The URL is the variable's."""
+    """The URL is the variable's, without the newline that a secret from a file ends in."""
     with LoopbackServer(lambda _: make_answer(b"ok")) as server:
-        monkeypatch.setenv("SLACK_URL", f"http://127.0.0.1:{server.port}/services/{SECRET}")
+        monkeypatch.setenv("SLACK_URL", f"http://127.0.0.1:{server.port}/services/{SECRET}\n")
         tell(spec(variable="SLACK_URL", format=EventFormat.SLACK), notices=NOTICES[:1])
         eventually(lambda: counted(services, "webhook") == (1.0, 0.0))
     (request,) = server.received
@@ -129,7 +129,9 @@ def test_a_variable_that_is_not_set_is_told_and_nothing_sent(services: Services,
     assert ["the variable NOBODY_SET_THIS of the environment is not set"] * 2 == [line["why"] for line in logged]
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/{}", "http://[::1/{}", "{}", "ftp://localhost/{}"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/{}", "http://[::1/{}", "http://127.0.0.1:99999/{}", "{}", "ftp://localhost/{}"]
+)
 def test_no_error_names_the_address(url: str) -> None:
     """Whatever urllib3 says, what is raised, and its cause, has nothing of the URL."""
     with pytest.raises(UnsentError) as caught:
