@@ -85,6 +85,7 @@ Looked = tuple[Watched, list[Notice]]
 def watch(before: Watched, done: Reconciled) -> tuple[Watched, tuple[Notice, ...]]:
     """Return what is told of a scaler after one more reconcile, and the notices of it."""
     after, notices = before, list[Notice]()
+    # Nearly all polls tell nothing: each look returns what it was given then, and makes no record.
     for look in (_watch_launch, _watch_tasks, _watch_capacity, _watch_max):
         after, found = look(after, done)
         notices += found
@@ -128,8 +129,10 @@ def _watch_tasks(before: Watched, done: Reconciled) -> Looked:
         return before, []
     breaker = numbers.breaker
     if breaker.open_until is None:
-        closed = [_note(Kind.TASKS_RECOVERED, done, "its tasks work again")] if before.failing else []
-        return replace(before, failing=False, probing=False), closed
+        if not before.failing:
+            return before, []
+        recovered = _note(Kind.TASKS_RECOVERED, done, "its tasks work again")
+        return replace(before, failing=False, probing=False), [recovered]
     notices = []
     if not before.failing:
         cause = breaker.cause or "no cause is known"
@@ -155,7 +158,7 @@ def _watch_capacity(before: Watched, done: Reconciled) -> Looked:
 
 def _watch_max(before: Watched, done: Reconciled) -> Looked:
     decision = done.decision
-    if decision.numbers is None:
+    if decision.numbers is None or (decision.reason is not Reason.AT_MAX and before.at_max_since is None):
         return before, []
     if decision.reason is not Reason.AT_MAX:
         below = [_note(Kind.BELOW_MAX, done, "max_containers holds nothing back any more")] if before.at_max else []
