@@ -109,9 +109,7 @@ class Metrics:
             "ecsq_scalers_owned", "Scalers that this controller looks after: all, unless it shares.", registry=registry
         )
         self.config_reloads = Counter("ecsq_config_reloads_total", "Reloads.", ["outcome"], registry=registry)
-        self.events = Counter(
-            "ecsq_events_total", "Changes told to others, or not.", ["target", "outcome"], registry=registry
-        )
+        self.events = Counter("ecsq_events_total", "Changes told to others.", ["target", "outcome"], registry=registry)
         self.aws_requests = Counter(
             "ecsq_aws_requests_total",
             "Requests sent to AWS, retries included.",
