@@ -15,6 +15,7 @@ from controller.aws.errors import Fault
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
+from controller.core.decision.doctor import NOT_READ, Checkup, QueueTraits, examine
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
@@ -29,6 +30,7 @@ from tests.telemetry.decisions import NOW, decided
 PROMTOOL = shutil.which("promtool")
 POLICY = scaler_spec("main", "worker").policy
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
+FINDINGS = examine(POLICY, QueueTraits(dead_letter_queue=""), None)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
 GAUGES = {
@@ -44,6 +46,8 @@ GAUGES = {
     "no_capacity_until_timestamp_seconds": {"scaler"},
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
+    "queue_findings": {"scaler", "finding"},
+    "dead_letter_messages": {"scaler"},
     "scaler_paused": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
@@ -68,6 +72,7 @@ COUNTERS = {
     "launch_failures": {"scaler", "reason"},
     "task_definitions_registered": {"scaler"},
     "config_reloads": {"outcome"},
+    "events": {"target", "outcome"},
     "log_lines_dropped": set(),
     "aws_requests": {"service", "operation", "outcome"},
     "process_cpu_seconds": set(),
@@ -128,6 +133,7 @@ def fill(series: Series) -> None:
     series.show_budget(2)
     series.show_reconcile(Reconciled(SCALER, decided(POLICY, BUSY[0], fleet)), 0.01)
     series.count_start(12.0)
+    series.checkup = Checkup(QueueTraits(dead_letter_queue=""), NOT_READ.add(NOW, 3), findings=FINDINGS)
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
@@ -167,6 +173,7 @@ KNOWN: dict[str, set[tuple[str, ...]]] = {
     "launch_failures_total": {(fault.value,) for fault in Fault},
     "task_definitions_registered_total": {()},
     "config_reloads_total": {("success",), ("failure",)},
+    "events_total": set(product(("eventbridge", "webhook"), ("sent", "dropped"))),
     "aws_requests_total": {(*operation, outcome) for operation, outcome in product(ANSWERS, REQUEST_OUTCOMES)},
     "aws_request_duration_seconds_count": set(ANSWERS),
     "reconcile_duration_seconds_count": {()},

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from controller.clock import machine_clock
+from controller.sandbox.aws.account import Account
 from controller.sandbox.aws.arns import Arns
 from controller.sandbox.aws.authorization import Asked, Authorizations
 from controller.sandbox.aws.control import EcsControl
@@ -76,6 +77,7 @@ class EmbeddedAws:
         self.services = ServiceTasks(self._ecs, self.ecs)
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
+        self.account = Account()
         self._authorizations = Authorizations(Arns(region), self._ecs.find_definition, self._moto)
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
@@ -106,6 +108,7 @@ class EmbeddedAws:
         self.sqs.counts_lag = 0.0
         self._ecs.reset()
         self.sqs.reset()
+        self.account.reset()
         self.journal.clear()
 
     def __enter__(self) -> Self:
@@ -174,7 +177,7 @@ class EmbeddedAws:
             return self._ecs.answer_metadata(request.path)
         if request.service == "sqs":
             return self.sqs.answer(request)
-        return self._moto.answer(request)
+        return self.account.answer(request) or self._moto.answer(request)
 
     def _refuse(self, request: Request) -> ApiError | None:
         if not request.service:
