@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import yaml
 
-from controller.aws.queue import COUNTS
+from controller.aws.traits import COUNTS
 from controller.config import ControllerSpec, LogSpec, load
 from controller.daemon.progress import Progress
 from controller.daemon.schedule import Schedule

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import boto3
 
 from controller.aws.polls.reader import QueuePolls
-from controller.aws.queue import COUNTS
 from controller.aws.session import Clients
+from controller.aws.traits import COUNTS
 from controller.clock import machine_clock
 from controller.config import AwsSpec
 from controller.core.decision.rate import Rate

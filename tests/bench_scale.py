@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import yaml
 
-from controller.aws.queue import COUNTS
+from controller.aws.traits import COUNTS
 from tests.support.loopback import make_certificate
 from tests.support.measured import cpu, peak, resident
 from tests.support.tally import INTERVAL, QUEUE, Tally, tallying

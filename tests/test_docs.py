@@ -17,7 +17,9 @@ from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.cli import COMMANDS, main
 from controller.config import json_schema, load
+from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Outcome, Reason
+from controller.core.notices import Kind
 from controller.daemon.reload import NEEDS_RESTART
 from controller.telemetry.assessment import HOLDS, Hold
 from controller.telemetry.metrics import Metrics
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EVENTS = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -210,12 +213,17 @@ def test_every_metric_is_described() -> None:
 
 @pytest.mark.parametrize(
     ("title", "values"),
-    [("Reasons", Reason), ("Outcomes", Outcome), ("Launch failures", Fault)],
-    ids=["reasons", "outcomes", "launch failures"],
+    [("Reasons", Reason), ("Outcomes", Outcome), ("Launch failures", Fault), ("The queue doctor", Ailment)],
+    ids=["reasons", "outcomes", "launch failures", "findings"],
 )
 def test_every_word_of_a_closed_set_is_explained(title: str, values: type[StrEnum]) -> None:
     """Whoever meets a reason, an outcome or a failure at night finds what it means."""
     assert sorted(value.value for value in values) == sorted(row[0].strip("`") for row in table(OPERATING, title))
+
+
+def test_every_kind_of_event_is_explained() -> None:
+    """Whoever writes a rule for a bus finds all that there is to match."""
+    assert sorted(kind.value for kind in Kind) == sorted(row[0].strip("`") for row in table(EVENTS, "Kinds"))
 
 
 def test_what_each_reason_says_of_the_last_success_is_told() -> None:

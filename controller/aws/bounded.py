@@ -16,7 +16,16 @@ from typing import Any
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 
-MAX_ANSWER = {"cloudwatch": 16 << 20, "sqs": 1 << 18, "ecs": 16 << 20, "ssm": 4 << 20, "s3": 16 << 20}
+MAX_ANSWER = {
+    "cloudwatch": 16 << 20,
+    "sqs": 1 << 18,
+    "ecs": 16 << 20,
+    "ssm": 4 << 20,
+    "s3": 16 << 20,
+    "events": 1 << 16,
+    "service-quotas": 1 << 16,
+    "ec2": 1 << 20,
+}
 """Bytes of an answer, by service: many times what three counts, a page of tasks or points, or a configuration take.
 
 What queues answer is read by many threads at a time, and a megabyte of text can be thirty times as much once it is

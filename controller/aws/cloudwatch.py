@@ -75,7 +75,7 @@ class QueueMetrics:
         """
         with self._clients.asking("the deleted messages in CloudWatch", None):
             asked = [(queue, Metric.DELETED) for queue in queues]
-            told = read_series(self._clients.reader("cloudwatch"), asked, since, until, MINUTE)
+            told = read_series(self._clients.other("cloudwatch"), asked, since, until, MINUTE)
         empty = dict.fromkeys(map(float, range(int(since), int(until), MINUTE)), 0.0)
         return {queue: empty | points for queue, points in zip(queues, told, strict=True) if points}
 
@@ -86,7 +86,7 @@ class QueueMetrics:
         """
         with self._clients.asking("the oldest messages in CloudWatch", None):
             asked = [(queue, Metric.OLDEST) for queue in queues]
-            told = read_series(self._clients.reader("cloudwatch"), asked, since, until, MINUTE)
+            told = read_series(self._clients.other("cloudwatch"), asked, since, until, MINUTE)
         return dict(zip(queues, told, strict=True))
 
     def ask_past(self, queues: Sequence[str], since: float, until: float) -> dict[str, dict[float, PastMinute]]:
@@ -96,7 +96,7 @@ class QueueMetrics:
         """
         with self._clients.asking("the past of queues in CloudWatch", None):
             asked = [(queue, metric) for queue in queues for metric in (Metric.IN_FLIGHT, Metric.DELETED)]
-            told = read_series(self._clients.reader("cloudwatch"), asked, since, until, MINUTE)
+            told = read_series(self._clients.other("cloudwatch"), asked, since, until, MINUTE)
         pairs = zip(told[::2], told[1::2], strict=True)
         return {queue: _join(*pair) for queue, pair in zip(queues, pairs, strict=True)}
 

@@ -97,7 +97,7 @@ class KeptParameter(_Kept):
             yield Earlier(str(version), versions[version].encode())
 
     def _ssm(self) -> SSMClient:
-        return self._clients.reader("ssm")  # type: ignore[no-any-return]
+        return self._clients.other("ssm")  # type: ignore[no-any-return]
 
 
 class KeptObject(_Kept):
@@ -145,7 +145,7 @@ class KeptObject(_Kept):
             return answer["ETag"], body.read(MAX_BYTES + 1)
 
     def _s3(self) -> S3Client:
-        return self._clients.reader("s3")  # type: ignore[no-any-return]
+        return self._clients.other("s3")  # type: ignore[no-any-return]
 
     def _list_earlier(self) -> Iterator[str]:
         pages = self._s3().get_paginator("list_object_versions")

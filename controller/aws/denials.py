@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from controller.aws.operations import ANSWERS
+from controller.aws.operations import ANSWERS, BY_COMMANDS
 from controller.core.words import format_span
 
 CREDENTIALS = frozenset(
@@ -51,8 +51,12 @@ _ACTION = re.compile(
 _PRINCIPAL = re.compile(r"(?:(?P<role>assumed-role)|(?P<user>user))/(?P<name>[^/\s]+)")
 _BY_THE_ROLE = re.compile(r"^[.,\s]*(because no identity-based policy allows\b.*)?$", re.IGNORECASE)
 """The end of a denial that a policy of the role's own would lift; any other end names another policy."""
-_ACTIONS = {f"{service}:{operation}".lower(): f"{service}:{operation}" for service, operation in ANSWERS}
-_SERVICES = {operation: service for service, operation in ANSWERS}
+_PREFIXES = {"eventbridge": "events", "service-quotas": "servicequotas"}
+"""What IAM calls a service, where it is not what botocore does."""
+_SERVICES = {operation: _PREFIXES.get(service, service) for service, operation in (*ANSWERS, *BY_COMMANDS)}
+_ACTIONS = {f"{service}:{operation}".lower(): f"{service}:{operation}" for operation, service in _SERVICES.items()}
+_OF_COMMANDS = frozenset(f"{_SERVICES[operation]}:{operation}" for _, operation in BY_COMMANDS)
+"""What only commands need, and no policy of the controller's has."""
 
 
 def is_about_clock(code: str, message: str) -> bool:
@@ -113,7 +117,8 @@ def _say_denied(subject: str, action: str) -> str:
 
 def _add_to(who: str, action: str, resource: str | None) -> str:
     what = "" if resource is None else f" for {resource.rstrip('.,')}"
-    return f"add {action}{what} to the policy of {who}, as ecsq iam prints it"
+    printed = "" if action in _OF_COMMANDS else ", as ecsq iam prints it"
+    return f"add {action}{what} to the policy of {who}{printed}"
 
 
 def _name_principal(arn: str | None) -> str:

@@ -19,7 +19,13 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ssm", "GetParameterHistory"): ("Parameters",),
     ("s3", "GetObject"): (),
     ("s3", "ListObjectVersions"): (),
+    ("eventbridge", "PutEvents"): ("Entries",),
 }
-"""By service and operation: the members of an answer, empty or not. Nothing else is ever asked.
+"""By service and operation: the members of an answer, empty or not. A daemon asks for nothing else.
 
 Those of S3 are told by their status, and a content that has not changed is an answer without any."""
+BY_COMMANDS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("service-quotas", "GetServiceQuota"): ("Quota",),
+    ("ec2", "DescribeSubnets"): ("Subnets",),
+}
+"""What commands ask for beside that."""

@@ -1,4 +1,4 @@
-"""Reading a queue: its three approximate counts, one request."""
+"""Reading a queue: its three approximate counts, one request, which now and then asks for all there is to tell."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from urllib.parse import urlsplit
 from controller.aws.answers import read_text
 from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
+from controller.aws.traits import COUNTS, TraitsKnown
 from controller.core.decision.model import QueueCounts
 from controller.core.printable import show
 
-COUNTS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 SAY_NOTHING_OF_URLS = frozenset({Fault.THROTTLED, Fault.UNREACHABLE, Fault.SERVER_ERROR})
 """Failures after which a queue's URL is not looked up again: that would ask AWS for more while it is in trouble."""
 _ARN_PARTS = 6
@@ -28,8 +24,10 @@ _SHOWN = 30
 class Queue:
     """One SQS queue, given as a name, a URL or an ARN; its URL is looked up once."""
 
-    def __init__(self, clients: Clients, queue: str) -> None:
+    def __init__(self, clients: Clients, queue: str, traits: TraitsKnown | None = None) -> None:
+        """``traits`` are to learn how the queue is set up, now and then; None: only the counts are asked for."""
         self._clients = clients
+        self._traits = traits
         self._queue = queue
         self._url: str | None = None
 
@@ -50,8 +48,12 @@ class Queue:
         sqs = self._clients.sqs()
         if self._url is None:
             self._url = self._look_up()
-        answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(COUNTS))  # type: ignore[arg-type]
-        return dict(answer["Attributes"])  # type: ignore[arg-type]  # keyed by names that are text
+        names = COUNTS if self._traits is None else self._traits.choose_names(self._queue)
+        answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))  # type: ignore[arg-type]
+        attributes: dict[str, str] = dict(answer["Attributes"])  # type: ignore[arg-type]  # keyed by names that are text
+        if self._traits is not None:
+            self._traits.note(self._queue, names, attributes)
+        return attributes
 
     def _look_up(self) -> str:
         parameters = name_parameters(self._queue, self._clients.region)

@@ -16,7 +16,7 @@ from controller.aws.bounded import bound_answers
 from controller.aws.credentials import Credentials
 from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
-from controller.aws.outcomes import judge_request, refuse_broken
+from controller.aws.outcomes import judge_request, refuse_broken_call
 from controller.aws.pace import BackOff, ListingPace
 from controller.aws.reach import Reach
 from controller.aws.stages import Course, Following, Stage, current_course, note_sent
@@ -156,13 +156,13 @@ class Clients:
         """Return the client that lists, describes and registers."""
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
-    def reader(self, service: str) -> Any:
-        """Return the client that reads from another service: a configuration from ``ssm`` or ``s3``, or metrics."""
-        return self._client(service, service, READ_ATTEMPTS)
-
     def launcher(self) -> ECSClient:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
+
+    def other(self, service: str, attempts: int = READ_ATTEMPTS) -> Any:
+        """Return the client of a service that is asked for little; a call is sent so often at most."""
+        return self._client(service, service, attempts)
 
     def _client(self, role: str, service: str, attempts: int) -> Any:
         session = self._credentials.session()
@@ -199,7 +199,7 @@ class Clients:
         credentials = session.get_credentials()
         client.meta.events.register("before-call", self._check)
         client.meta.events.register("before-sign", lambda **_: self._credentials.prepare(session, credentials))
-        client.meta.events.register("after-call", _refuse_broken)
+        client.meta.events.register("after-call", refuse_broken_call)
         client.meta.events.register("request-created", self._note_start)
         client.meta.events.register("before-send", note_sent)
         client.meta.events.register("response-received", self._note_end)
@@ -244,7 +244,3 @@ class Clients:
                 self._denial_heeded_at = now
         if is_due:
             self.renew()
-
-
-def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:
-    refuse_broken(model.service_model.service_name, model.name, parsed)

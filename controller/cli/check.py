@@ -1,4 +1,4 @@
-"""``ecsq check``: is this configuration right? Asks AWS nothing but the configuration itself, if it is there."""
+"""``ecsq check``: is this configuration right? Asks AWS nothing but a configuration that is there, unless told to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from controller.cli.configuration import load_content_or_exit, read_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import say
+from controller.config import Loaded
 from controller.config.parameter import find_refused
 from controller.core.address import Address
 from controller.core.words import format_count
@@ -16,11 +17,14 @@ from controller.core.words import format_count
 
 @click.command("check")
 @config_option
-def command(config: Address) -> None:
+@click.option("--online", is_flag=True, help="Ask AWS as well: whether all that it names is there and fits.")
+@click.pass_context
+def command(context: click.Context, config: Address, *, online: bool) -> None:
     """Validate the configuration.
 
     Every error is printed as FILE:LINE:COL: key: what is wrong, and the exit code is 1. Warnings leave it at 0.
-    AWS is asked nothing, but for a configuration that is kept there.
+    AWS is asked nothing, but for a configuration that is kept there, and with --online: then queues, clusters and
+    templates are read, and nothing is written.
     """
     content = read_or_exit(config)
     loaded = load_content_or_exit(content, config)
@@ -28,4 +32,16 @@ def command(config: Address) -> None:
     refused = find_refused(content, config)
     if refused is not None and isinstance(config, Path):
         say([f"{refused.place}: warning: {refused.message}"], err=True)
+    if online and not _ask_aws(loaded):
+        context.exit(1)
     say([f"{config}: valid, {format_count(len(loaded.spec.scalers), 'scaler')}"])
+
+
+def _ask_aws(loaded: Loaded) -> bool:
+    """Say what AWS knows against the configuration; False: some of it cannot work."""
+    from controller.cli.online import examine  # noqa: PLC0415 - boto3 is slow to import
+
+    found = examine(loaded)
+    say((f"{warning.place}: warning: {warning.key}: {warning.message}" for warning in found.warnings), err=True)
+    say(map(str, found.problems), err=True)
+    return not found.problems

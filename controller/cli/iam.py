@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from controller.cli.needs import at_option, list_roles, policies_option, read_needs, read_templates
+from controller.cli.needs import (
+    at_option,
+    find_dead_letter_queues,
+    list_roles,
+    policies_option,
+    read_needs,
+    read_templates,
+)
 from controller.cli.options import config_option
 from controller.cli.output import say_json
 from controller.config import ControllerSpec
@@ -22,6 +29,13 @@ from controller.core.address import Address
     "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers'; repeat it."
 )
 @click.option(
+    "--dead-letter-queue",
+    "dead_letter_queues",
+    multiple=True,
+    metavar="ARN",
+    help="With --offline: a dead-letter queue of the queues; repeat it.",
+)
+@click.option(
     "--shared-in",
     metavar="CLUSTER",
     help="For controllers that share the scalers: the cluster of their service, in which they look for each other.",
@@ -33,6 +47,7 @@ def command(  # noqa: PLR0913 - one for each option
     account: str | None,
     region: str | None,
     roles: tuple[str, ...],
+    dead_letter_queues: tuple[str, ...],
     shared_in: str | None,
     *,
     offline: bool,
@@ -41,19 +56,23 @@ def command(  # noqa: PLR0913 - one for each option
     """Print the controller's policy as JSON, for those who bring their own tooling.
 
     It is one policy document, or a list of them where one would exceed IAM's 6,144 characters; attach each as a managed
-    policy. Account, region and the workers' roles are looked up with your rights; nothing is written.
+    policy. Account, region, the workers' roles and the dead-letter queues are looked up with your rights; nothing is
+    written.
     """
     needs = read_needs(config, at)
     if offline:
         place, named = _name_account(needs.spec, account, region), roles
-    elif account or region or roles:
-        raise click.UsageError("--account, --region and --role go with --offline: else they are looked up")
+    elif account or region or roles or dead_letter_queues:
+        raise click.UsageError(
+            "--account, --region, --role and --dead-letter-queue go with --offline: else they are looked up"
+        )
     else:
         templates = read_templates(needs.spec)
         place, named = Account.of_arn(templates[0].arn), list_roles(templates)
+        dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
         given = WorkerRoles(tuple(map(place.role, named)))
-        rights = list_rights(needs.spec, place, given, needs.address, shared_in)
+        rights = list_rights(needs.spec, place, given, needs.address, shared_in, dead_letter_queues)
         documents = [render_policy(each) for each in pack(rights, policies, place)]
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error

@@ -12,9 +12,12 @@ import click
 
 from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
+from controller.aws.queue import Queue
 from controller.aws.session import Clients
+from controller.aws.traits import TraitsKnown
 from controller.cli.configuration import load_content_or_exit, read_or_exit
 from controller.cli.options import AddressType
+from controller.cli.output import say
 from controller.clock import machine_clock
 from controller.config import ControllerSpec
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
@@ -64,8 +67,7 @@ def read_needs(config: Address, at: Address | None) -> Needs:
 
 def read_templates(spec: ControllerSpec) -> list[Template]:
     """Look up every template that a configuration names, with the user's own rights."""
-    clients = Clients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
-    definitions = Definitions(clients)
+    definitions = Definitions(_connect(spec))
     try:
         return [
             definitions.read_template(name) for name in dict.fromkeys(each.task.definition for each in spec.scalers)
@@ -76,11 +78,34 @@ def read_templates(spec: ControllerSpec) -> list[Template]:
         ) from error
 
 
+def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
+    """Look up the ARNs of the dead-letter queues that the scalers' queues have, each once, with the user's own rights.
+
+    A queue that cannot be read costs no more than the count of its dead letters, so it is told on standard error.
+    """
+    clients = _connect(spec)
+    traits = TraitsKnown(clients.clock)
+    found = dict[str, None]()
+    for name in dict.fromkeys(each.queue for each in spec.scalers):
+        try:
+            Queue(clients, name, traits).read_counts()
+        except AwsError as error:
+            say([f"warning: the policy leaves out a dead-letter queue, if there is one: {error}"], err=True)
+        known = traits.find(name)
+        if known is not None and known.dead_letter_queue:
+            found[known.dead_letter_queue] = None
+    return tuple(found)
+
+
 def list_roles(templates: list[Template]) -> tuple[str, ...]:
     """Return the roles of the templates as they name them, each once."""
     keys = ("taskRoleArn", "executionRoleArn")
     named = (each.definition.get(key) for each in templates for key in keys)
     return tuple(dict.fromkeys(role for role in named if role))
+
+
+def _connect(spec: ControllerSpec) -> Clients:
+    return Clients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
 
 
 def _choose_address(config: Address, at: Address | None, name: str) -> Remote:

@@ -6,7 +6,15 @@ from shlex import quote
 
 import click
 
-from controller.cli.needs import Needs, at_option, list_roles, policies_option, read_needs, read_templates
+from controller.cli.needs import (
+    Needs,
+    at_option,
+    find_dead_letter_queues,
+    list_roles,
+    policies_option,
+    read_needs,
+    read_templates,
+)
 from controller.cli.options import config_option
 from controller.cli.output import say, say_safe
 from controller.config.parameter import choose_tier
@@ -35,20 +43,24 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
     """Print a CloudFormation template: all that the controller needs on AWS for exactly this configuration.
 
     It never holds the configuration itself, only where it is: a later deployment would undo what was edited since.
-    The roles of the workers' task definitions are looked up with your rights; nothing is written.
+    The roles of the workers' task definitions and the dead-letter queues are looked up with your rights; nothing is
+    written.
     """
     needs = read_needs(config, at)
     if needs.spec.server.port == 0:
         raise click.ClickException(f"{config}: server.port is 0, any free one: a service needs a port that is known")
     account, place = Account.of_deployment(needs.spec.aws.region), LONGEST
+    dead_letter_queues: tuple[str, ...] = ()
     if offline:
         roles = WorkerRoles(parameter=ROLES_PARAMETER)
     else:
         templates = read_templates(needs.spec)
         place = Account.of_arn(templates[0].arn)
         roles = WorkerRoles(tuple(map(account.role, list_roles(templates))))
+        dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
-        packed = pack(list_rights(needs.spec, account, roles, needs.address), policies, place)
+        rights = list_rights(needs.spec, account, roles, needs.address, dead_letter_queues=dead_letter_queues)
+        packed = pack(rights, policies, place)
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error
     text = write(build_template(Plan(needs.spec, needs.address, packed, roles)), list(_explain(needs, offline=offline)))

@@ -7,12 +7,23 @@ from controller.config.places import Place, Places
 from controller.config.problems import ConfigError, Problem
 from controller.config.schema import json_schema
 from controller.config.source import read_content
-from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+from controller.config.spec import (
+    AwsSpec,
+    ControllerSpec,
+    EventFormat,
+    EventSpec,
+    LogSpec,
+    ScalerSpec,
+    ServerSpec,
+    TaskSpec,
+)
 
 __all__ = [
     "AwsSpec",
     "ConfigError",
     "ControllerSpec",
+    "EventFormat",
+    "EventSpec",
     "Loaded",
     "LogSpec",
     "Place",

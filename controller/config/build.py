@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from controller.config.schema import GivenPace
-from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+from controller.config.spec import (
+    AwsSpec,
+    ControllerSpec,
+    EventFormat,
+    EventSpec,
+    LogSpec,
+    ScalerSpec,
+    ServerSpec,
+    TaskSpec,
+)
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     MAX_CALL_WINDOWS,
@@ -42,6 +51,10 @@ def build(configuration: Configuration) -> ControllerSpec:
         log=LogSpec(log.level, log.format),
         scalers=tuple(
             _build_scaler(index, scaler, configuration, aws) for index, scaler in enumerate(configuration.scalers)
+        ),
+        events=tuple(
+            EventSpec(event.eventbridge, event.webhook, event.webhook_env, EventFormat(event.format))
+            for event in configuration.events
         ),
         budget=None if configuration.budget is None else configuration.budget.max_containers,
     )

@@ -25,6 +25,9 @@ HOST = r"^[^\s]+$"
 PROVIDER = r"^[A-Za-z0-9_-]{1,255}$"
 SUBNET = r"^subnet-[0-9a-f]{8,17}$"
 SECURITY_GROUP = r"^sg-[0-9a-f]{8,17}$"
+EVENT_BUS = r"^(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}$"
+WEBHOOK = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[^\s?#]*)?$"
+ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 VARIABLE = r"^[^=\x00]+$"
 
 WORDS = {
@@ -40,9 +43,17 @@ WORDS = {
     PROVIDER: "must be the name of a capacity provider: 1 to 255 letters, digits, hyphens and underscores",
     SUBNET: "must be the id of a subnet, such as subnet-0123456789abcdef0",
     SECURITY_GROUP: "must be the id of a security group, such as sg-0123456789abcdef0",
+    EVENT_BUS: "must be the name or the ARN of an EventBridge bus",
+    WEBHOOK: (
+        "must be an http or https URL without user, query and fragment; one that holds a secret belongs into a "
+        "variable of the environment, which webhook_env names"
+    ),
+    ENVIRONMENT_NAME: "must be the name of a variable of the environment, such as SLACK_URL",
     VARIABLE: "must be the name of a variable: not empty, and without =",
 }
 """The words for each pattern that follow "<key>:" in a message."""
+MAY_BE_SECRET = frozenset({WEBHOOK, ENVIRONMENT_NAME})
+"""The patterns of keys into which somebody may have written a secret instead."""
 
 
 def check_tag_text(text: str) -> str:

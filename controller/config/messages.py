@@ -78,6 +78,12 @@ def _explain_length_with(words: str, name: str, unit: str) -> Callable[[ErrorDet
     return lambda detail: explain_length(words, detail["ctx"][name], unit, len(detail["input"]))
 
 
+def _explain_pattern(detail: ErrorDetails) -> str:
+    pattern = detail["ctx"]["pattern"]
+    # What may be a secret is not repeated: a reload that is refused is logged.
+    return formats.WORDS[pattern] + ("" if pattern in formats.MAY_BE_SECRET else f"; this is {quote(detail['input'])}")
+
+
 _BY_KIND: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda _: MISSING,
     "extra_forbidden": _explain_unknown_key,
@@ -90,7 +96,5 @@ _BY_KIND: dict[str, Callable[[ErrorDetails], str]] = {
     "too_short": _explain_length_with("at least", "min_length", "item"),
     "too_long": _explain_length_with("at most", "max_length", "item"),
     "value_error": lambda detail: str(detail["ctx"]["error"]),
-    "string_pattern_mismatch": lambda detail: (
-        f"{formats.WORDS[detail['ctx']['pattern']]}; this is {quote(detail['input'])}"
-    ),
+    "string_pattern_mismatch": _explain_pattern,
 }

@@ -12,7 +12,7 @@ from controller.config.problems import Finding, KeyPath
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ARN = re.compile(r"arn:aws[a-z-]*:(?:ecs|sqs):([a-z0-9-]+):")
+_ARN = re.compile(r"arn:aws[a-z-]*:(?:ecs|events|sqs):([a-z0-9-]+):")
 _QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?(?::\d+)?/")
 """The form in which SQS gives URLs, and its older one (SQS developer guide, queue identifiers)."""
 _NAMED = (("queue",), ("task", "cluster"), ("task", "definition"))

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from controller.config import formats
 from controller.config.aws_schema import Aws
 from controller.config.durations import parse_seconds, require_between
+from controller.config.event_schema import Event
 from controller.config.fields import (
     OFF,
     SECONDS,
@@ -213,6 +214,8 @@ class Configuration(Section):
     """Where metrics, health and status are served."""
     log: Log = Log()
     """The log."""
+    events: Annotated[list[Event], Field(max_length=10)] = default_to([])
+    """Who is told of changes, such as a launch that failed."""
     budget: Budget | None = None
     """The limits on all scalers together. null: each has only its own max_containers."""
     scalers: Annotated[list[Scaler], Field(min_length=1, max_length=MAX_SCALERS)]

@@ -6,6 +6,7 @@ Durations are seconds. The records are complete: build.py fills in every default
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,6 +58,25 @@ class LogSpec:
     """auto, text or json."""
 
 
+class EventFormat(StrEnum):
+    """What a webhook is sent."""
+
+    CLOUDEVENTS = "cloudevents"
+    SLACK = "slack"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """Somebody who is told of changes; exactly one of the first three is set."""
+
+    bus: str | None
+    """An EventBridge bus, by name or ARN."""
+    url: str | None
+    variable: str | None
+    """The variable of the environment that holds a URL."""
+    format: EventFormat
+
+
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
     """The tasks that a scaler launches."""
@@ -103,3 +123,5 @@ class ControllerSpec:
     scalers: tuple[ScalerSpec, ...]
     budget: int | None
     """The most live containers of all scalers together; None: no such limit."""
+    events: tuple[EventSpec, ...] = ()
+    """Who is told of changes."""

@@ -93,6 +93,9 @@ def draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
         yield f"  retry     {say_retry(retry_at, now)}"
     for about, what in scaler["explanation"][:-1]:
         yield f"  {about:<10}{what}"
+    # A daemon of an earlier version has none.
+    for finding in (scaler.get("doctor") or {"findings": ()})["findings"]:
+        yield f"  doctor    the queue {show(finding['text'])}"
     if last["outcome"]:
         yield f"  outcome   {_say_outcome(last)}"
     elif launch := scaler["last_launch"]:

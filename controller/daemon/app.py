@@ -10,10 +10,12 @@ import structlog
 
 from controller.clock import Clock
 from controller.config import ConfigError, ScalerSpec
+from controller.core.envelopes import Sender
 from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.alive import ALIVE_EVERY, AliveLine
 from controller.daemon.chores import Chores
+from controller.daemon.outlets import Outlets
 from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.site import add_pages
 from controller.daemon.progress import Progress, longest_reconcile
@@ -50,6 +52,7 @@ class Controller:
         self._sharing = Lock()
         self._progress = Progress(clock, longest_reconcile(spec.aws))
         self._schedule = Schedule(clock, self._services.polls, self._services.listers, self._progress, self._note_step)
+        self._outlets = Outlets(self._services, Sender(spec.name, VERSION))
         self._chores = Chores()
         self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}
@@ -94,7 +97,7 @@ class Controller:
     def stop(self) -> bool:
         """Begin nothing more, and let the calls in flight finish; False if something did not end within STOP_WITHIN."""
         deadline = self._clock.elapsed() + STOP_WITHIN
-        ends = (self._schedule.stop, self._server.stop, self._chores.stop)
+        ends = (self._schedule.stop, self._server.stop, self._chores.stop, self._outlets.stop)
         ending = [Thread(target=end, daemon=True) for end in ends]
         for thread in ending:
             thread.start()
@@ -107,6 +110,8 @@ class Controller:
         self._services.metrics.note_reload(report.at)
         self._services.metrics.config_last_reload_successful.set(report.error is None)
         self._note_reading()
+        self._tell_others()
+        self._outlets.note_configuration(report.error)
         if self._shard is not None:
             self._shard.begin(self._share)
         if self._share():
@@ -147,15 +152,23 @@ class Controller:
         except ConfigError as error:
             self._services.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
+            self._outlets.note_configuration(str(error))
             return
         finally:
             self._note_reading()
         log.configure(self._configuration.spec.log)
+        self._tell_others()
+        self._outlets.note_configuration(None)
         if not self._share():
             return
         self._services.count_reload(self._configuration.report.at)
         report_warnings(self._configuration)
         events.info("configuration taken", hash=self._configuration.hash, scalers=len(self._reconcilers))
+
+    def _tell_others(self) -> None:
+        """Tell of changes whom the configuration names. A dry run tells nobody: it writes nothing."""
+        if not self._running.dry_run:
+            self._outlets.configure(self._configuration.spec.events)
 
     def _report_late_reload(self) -> None:
         late = self._reloader.find_late()
@@ -221,8 +234,8 @@ class Controller:
         return sorted(self._reconcilers.values(), key=lambda reconciler: reconciler.spec.index)
 
     def _find_stuck(self) -> str | None:
-        stuck = self._progress.find_stuck()
-        return stuck if stuck or self._shard is None else self._shard.find_cut_off(self._reconcilers.values())
+        cut_off = None if self._shard is None else self._shard.find_cut_off(self._reconcilers.values())
+        return self._progress.find_stuck() or cut_off
 
     def _find_not_observed(self) -> list[str]:
         unknown = [] if self._shard is None or self._shard.peers else ["the other controllers"]
@@ -234,8 +247,7 @@ class Controller:
 
     def _find_successes(self) -> list[tuple[float, float]]:
         """Return when each scaler last got through, and the seconds between its polls."""
-        known = self._reconcilers.values()
-        return [(each.series.last_success, each.spec.policy.poll_interval) for each in known]
+        return [(each.series.last_success, each.spec.policy.poll_interval) for each in self._reconcilers.values()]
 
     def _status(self) -> Iterator[str]:
         return self._running.write(self._in_order(), self._clock.now(), self._describe_shard())

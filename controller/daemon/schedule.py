@@ -36,6 +36,7 @@ from controller.core.decision.slots import spread
 from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
 from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
+from controller.daemon.rounds import Rounds
 from controller.scaling.lister import Listers
 from controller.scaling.reconcile import Reconciler
 
@@ -66,6 +67,7 @@ class Schedule:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
         self._queues = queues
+        self._rounds = Rounds(queues, clock)
         self._listers = listers
         self._readers = Counter[str]()
         """By queue: how many scalers read it."""
@@ -135,6 +137,7 @@ class Schedule:
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
+            self._rounds.forget(name)
             self._drop_reader(entry.queue)
 
     def _drop_reader(self, queue: str) -> None:
@@ -158,6 +161,7 @@ class Schedule:
         for task in self._reading:
             task.cancel()
         await asyncio.gather(*self._reading, return_exceptions=True)
+        await self._rounds.close()
         await self._queues.close()
 
     async def _tick_on(self) -> None:
@@ -212,6 +216,7 @@ class Schedule:
         self._progress.note_begin(entry.reconciler.spec.name)
         try:
             counts = await self._queues.read_counts(entry.reconciler.spec.queue)
+            self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a problem of this scaler

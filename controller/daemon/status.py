@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.core.condition import judge
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
+from controller.core.decision.doctor import tell_checkup
 from controller.core.decision.explain import explain
 from controller.core.decision.task import LiveTask
 from controller.core.decision.verdict import summarize
@@ -90,6 +91,7 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
         "tasks": [_describe_task(task) for task in reconciler.tasks],
         "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
         "held": summarize(last.held) if last and last.held else None,
+        "doctor": tell_checkup(reconciler.series.checkup),
         "memory": to_plain(reconciler.memory) if whole else {"retry_at": reconciler.retries.retry_at},
     }
     return {key: convert_texts(value, show) for key, value in status.items()} | {

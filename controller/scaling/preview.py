@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 from controller.aws.errors import AwsError
 from controller.config import ControllerSpec, ScalerSpec
+from controller.core.decision.doctor import Checkup
 from controller.core.decision.model import Decision, Outcome, ScalerState
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.calls import explain_error
+from controller.scaling.checkup import check_queue
 from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.draft import Draft
 from controller.scaling.fleet import LookWanted
@@ -33,6 +35,8 @@ class Preview:
     """The decision; with a launch, or one that still waits, a result like that of a dry run."""
     draft: Draft | None
     """The layout of that launch; None: the template could not be looked up."""
+    checkup: Checkup | None
+    """What the queue doctor has to say; None: the queue could not be read."""
     memory: Memory | None
     """The memory of a running daemon; None: the turn is that of a daemon which has just started."""
 
@@ -130,7 +134,8 @@ def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | No
     if draft and draft.plan.tasks:
         result = annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, containers)
     told = None if problem is None else explain_error(spec, problem)
-    return Preview(spec, Reconciled(spec.name, turn.decision, result, told), draft, memory)
+    done = Reconciled(spec.name, turn.decision, result, told)
+    return Preview(spec, done, draft, check_queue(spec, services, turn.decision.queue), memory)
 
 
 def _count_to_launch(decision: Decision) -> int:

@@ -16,6 +16,7 @@ from controller.core.decision.breaker import Sign
 from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.lessons import Left
+from controller.core.decision.runs import measure_run
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, Starts, measure_start
 from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
@@ -134,6 +135,7 @@ class Roster:
             for gone in stopped:
                 if entry := self._entries.get(gone.scaler):
                     entry.series.count_stop(gone.outcome)
+                self._note_run(gone)
             for scaler in {gone.scaler for gone in stopped if gone.outcome is StopOutcome.NO_CAPACITY}:
                 # Once, however many tasks the launch had: to whoever is on call it is one that failed.
                 if entry := self._entries.get(scaler):
@@ -147,6 +149,7 @@ class Roster:
         with self._lock:
             for task in stopped:
                 self._keep_sign_of_end(task)
+                self._note_run(task)
 
     def take_signs(self, scaler: str) -> list[Sign]:
         """Return the signs of the scaler's tasks since this was last asked, in the order of their times."""
@@ -177,6 +180,11 @@ class Roster:
         # A task that ran before this process began to look was counted by the process before.
         if known is not None:
             entry.series.count_start(took)
+
+    def _note_run(self, task: StoppedTask) -> None:
+        took = measure_run(task)
+        if took is not None and (entry := self._entries.get(task.scaler)):
+            entry.series.note_run(took)
 
     def _keep_signs(self, before: Ledger, after: Ledger, stopped: Iterable[StoppedTask]) -> None:
         for task in after.values():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
+from controller.aws.account import count_free_addresses, read_quota
 from controller.aws.attendants import Attendants
 from controller.aws.cloudwatch import QueueMetrics
 from controller.aws.definitions import Definitions
+from controller.aws.event_bus import put_event
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.peers import PeerLook
@@ -18,6 +21,7 @@ from controller.aws.queue import Queue
 from controller.aws.run_task import run_task
 from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
+from controller.aws.traits import TraitsKnown
 from controller.clock import Clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.slots import WINDOWS_PER_SLOT
@@ -63,6 +67,12 @@ class Services:
     """What scalers are told of their deleted messages."""
     ages: Ages
     """What is told of their oldest ones."""
+    put_event: Callable[[str, Mapping[str, Any]], None]
+    """Puts a CloudEvent on an EventBridge bus. Raises AwsError."""
+    read_quota: Callable[[str], float]
+    """Returns how many vCPUs of FARGATE or FARGATE_SPOT the account may run. Raises AwsError."""
+    count_free_addresses: Callable[[Collection[str]], dict[str, int]]
+    """Returns the free addresses of each of some subnets. Raises AwsError."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
@@ -96,14 +106,15 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     line = Line(spec.aws.launch_rate, clock)
     calls = Calls(partial(run_task, clients), spec.name, line, clock)
     attendants = Attendants(clients)
-    polls, cloudwatch = QueuePolls(clients), QueueMetrics(clients)
+    traits = TraitsKnown(clock)
+    polls, cloudwatch = QueuePolls(clients, traits), QueueMetrics(clients)
 
     def renew() -> None:
         clients.renew()
         polls.renew()
 
     return Services(
-        queue=partial(Queue, clients),
+        queue=partial(Queue, clients, traits=traits),
         polls=polls,
         clusters=Clusters(
             lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock), clock.now
@@ -118,5 +129,8 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         look_for_peers=partial(PeerLook, clients),
         deletions=Deletions(cloudwatch if spec.aws.asks_cloudwatch else None, clock.now),
         ages=Ages(cloudwatch if spec.aws.asks_message_age else None, clock.now),
+        put_event=partial(put_event, clients),
+        read_quota=partial(read_quota, clients),
+        count_free_addresses=partial(count_free_addresses, clients),
         renew=renew,
     )

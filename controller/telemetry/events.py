@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import structlog
 
 from controller.core.decision.busy import explain_contradiction
+from controller.core.decision.doctor import COSTS_WORK, Finding
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import Reconciled, record
 from controller.core.repeats import say_lasting
@@ -54,6 +55,13 @@ def report_template(scaler: str, warnings: Iterable[str]) -> None:
     """Log what deserves a second look in a template, an event each."""
     for warning in warnings:
         structlog.get_logger().warning("template", scaler=scaler, text=warning)
+
+
+def report_finding(scaler: str, finding: Finding) -> None:
+    """Log what the queue doctor has found: a warning if it costs work."""
+    log, text = structlog.get_logger(), f"the queue {finding.text}"
+    say = log.warning if finding.ailment in COSTS_WORK else log.info
+    say("queue", scaler=scaler, finding=finding.ailment.value, text=text)
 
 
 class Contradictions:

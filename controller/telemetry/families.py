@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Fleet, Reason
 from controller.core.decision.policy import StartWithin
 from controller.core.decision.task import StopOutcome
@@ -96,6 +97,13 @@ def _read_minutes(series: Series) -> Values:
     return None if _read_promise(series) is None else _read_counts(series.promise_minutes, ("yes", "no"))
 
 
+def _read_findings(series: Series) -> Values:
+    if series.checkup is None:
+        return None
+    found = {finding.ailment for finding in series.checkup.findings}
+    return {ailment.value: ailment in found for ailment in Ailment}
+
+
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
     Family("containers", "Live worker containers.", "state", _read_containers),
@@ -179,6 +187,18 @@ GAUGES = (
         "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
         None,
         lambda series: series.budget_held,
+    ),
+    Family(
+        "queue_findings",
+        "What of the queue's settings does not fit its work, 1 for each that is to be mended.",
+        "finding",
+        _read_findings,
+    ),
+    Family(
+        "dead_letter_messages",
+        "Messages in the queue's dead-letter queue; absent without one.",
+        None,
+        lambda series: series.checkup.dead_letters.messages if series.checkup else None,
     ),
     Family(
         "scaler_paused",

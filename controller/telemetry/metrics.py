@@ -6,11 +6,13 @@ Beside ours there are the ``process_`` metrics that every exporter has: CPU, mem
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from controller.core.notices import Notice
 from controller.telemetry.lines import LINES
 from controller.telemetry.scalers import ScalersCollector
 from controller.telemetry.series import Series
@@ -18,6 +20,9 @@ from controller.telemetry.series import Series
 RELOAD_OUTCOMES = ("success", "failure")
 REQUEST_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+EVENT_TARGETS = ("eventbridge", "webhook")
+EVENT_OUTCOMES = ("sent", "dropped")
 
 RequestWatcher = Callable[[str, str, str, float], None]
 """Is told of a request: its service, operation, outcome and seconds."""
@@ -36,23 +41,26 @@ class Metrics:
         self.series: dict[str, Series] = {}
         """The values of every scaler, by its name: those of the newest of that name. Read by families.py."""
         self._watchers: list[RequestWatcher] = []
+        self._listeners: list[Callable[[Notice], None]] = []
         self._make_global()
         self.build_info.labels(version=version).set(1)
         self.registry.register(ScalersCollector(self.series))
         self.registry.register(_DroppedLines())
         for outcome in RELOAD_OUTCOMES:
             self.config_reloads.labels(outcome=outcome)
+        for target, outcome in product(EVENT_TARGETS, EVENT_OUTCOMES):
+            self.events.labels(target, outcome)
         self._requests: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         """Where each request is counted: to look that up anew takes as long as to count it."""
         for service, operation in operations:
-            took = self.aws_request_duration.labels(service=service, operation=operation)
             for outcome in outcomes:
-                counted = self.aws_requests.labels(service=service, operation=operation, outcome=outcome)
-                self._requests[service, operation, outcome] = counted, took
+                self._open_request(service, operation, outcome)
 
     def observe_request(self, service: str, operation: str, outcome: str, seconds: float) -> None:
         """Count one request to AWS."""
-        counted, took = self._requests[service, operation, outcome]
+        known = self._requests.get((service, operation, outcome))
+        # A command may ask for what a daemon never does.
+        counted, took = known or self._open_request(service, operation, outcome)
         counted.inc()
         took.observe(seconds)
         for watch in self._watchers:
@@ -61,6 +69,15 @@ class Metrics:
     def watch_requests(self, watch: RequestWatcher) -> None:
         """Tell ``watch`` of each request to AWS as well."""
         self._watchers.append(watch)
+
+    def tell(self, notice: Notice) -> None:
+        """Tell every listener of a change."""
+        for listen in self._listeners:
+            listen(notice)
+
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        """Tell ``listener`` of each change; it must not wait for anything."""
+        self._listeners.append(listener)
 
     def observe_reconcile(self, seconds: float) -> None:
         """Count how long a reconcile took."""
@@ -76,6 +93,13 @@ class Metrics:
         """Count a reload and note how it went, as ``note_reload`` does."""
         self.config_reloads.labels("failure" if at is None else "success").inc()
         self.note_reload(at)
+
+    def _open_request(self, service: str, operation: str, outcome: str) -> tuple[Counter, Histogram]:
+        """Return where a request is counted, from now on known."""
+        counted = self.aws_requests.labels(service=service, operation=operation, outcome=outcome)
+        took = self.aws_request_duration.labels(service=service, operation=operation)
+        self._requests[service, operation, outcome] = counted, took
+        return counted, took
 
     def _make_global(self) -> None:
         registry = self.registry
@@ -101,6 +125,7 @@ class Metrics:
             "ecsq_scalers_owned", "Scalers that this controller looks after: all, unless it shares.", registry=registry
         )
         self.config_reloads = Counter("ecsq_config_reloads_total", "Reloads.", ["outcome"], registry=registry)
+        self.events = Counter("ecsq_events_total", "Changes told to others.", ["target", "outcome"], registry=registry)
         self.aws_requests = Counter(
             "ecsq_aws_requests_total",
             "Requests sent to AWS, retries included.",

@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from controller.core.decision.doctor import COSTS_WORK, Checkup, Finding
 from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
+from controller.core.decision.runs import NONE_SEEN, Runs
 from controller.core.decision.task import StopOutcome
+from controller.core.notices import UNWATCHED, Kind, Notice, watch
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.assessment import assess
 
@@ -44,6 +47,9 @@ class Board(Protocol):
     def observe_reconcile(self, seconds: float) -> None:
         """Count how long a reconcile took."""
 
+    def tell(self, notice: Notice) -> None:
+        """Tell whoever wants to hear of changes."""
+
 
 class Series:
     """The values of one scaler; counts that nothing has been added to are 0."""
@@ -72,6 +78,10 @@ class Series:
         """By whether the promise was kept: yes or no."""
         self.starts: Starts | None = None
         """None: none was seen."""
+        self.runs: Runs = NONE_SEEN
+        self.checkup: Checkup | None = None
+        """What the queue doctor saw last; None: it has not looked yet."""
+        self.watched = UNWATCHED
         self._board = board
         self._launches_fail = False
         board.series[scaler] = self
@@ -92,6 +102,9 @@ class Series:
         self.reconciles[assessment.outcome] += 1
         if assessment.successful:
             self.last_success = done.decision.at
+        self.watched, notices = watch(self.watched, done)
+        for notice in notices:
+            self._board.tell(notice)
 
     def show_budget(self, taken: int | None) -> None:
         """Show how many containers of the budget the scaler takes up; None: there is no budget."""
@@ -101,6 +114,16 @@ class Series:
         """Count a task that became RUNNING so many seconds after RunTask."""
         self.starts = self.starts or Starts()
         self.starts.observe(seconds)
+
+    def tell(self, finding: Finding, at: float) -> None:
+        """Tell whoever wants to hear of changes what the queue doctor has found, if it costs work."""
+        if finding.ailment in COSTS_WORK:
+            text = f"the queue {finding.text}"
+            self._board.tell(Notice(Kind.QUEUE_FINDING, at, self.scaler, text, finding.ailment.value))
+
+    def note_run(self, seconds: float) -> None:
+        """Note that the workers of a task have worked for so many seconds."""
+        self.runs = self.runs.add(seconds)
 
     def count_stop(self, outcome: StopOutcome) -> None:
         """Count a task that has ended."""

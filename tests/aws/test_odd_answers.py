@@ -11,10 +11,11 @@ from controller.aws.bounded import MAX_ANSWER
 from controller.aws.definitions import Definitions
 from controller.aws.errors import FOR_A_PERSON, AwsError
 from controller.aws.errors import Fault as Kind
-from controller.aws.queue import COUNTS, Queue
+from controller.aws.queue import Queue
 from controller.aws.run_task import OutcomeUnknownError, run_task
 from controller.aws.session import Clients
 from controller.aws.tasks import Round, Tasks
+from controller.aws.traits import COUNTS
 from controller.core.copies.template import CannotCopy, find_worker
 from controller.sandbox.aws import Disturbance
 from tests.aws.test_session import Observer

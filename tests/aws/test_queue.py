@@ -7,8 +7,9 @@ import pytest
 
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
-from controller.aws.queue import COUNTS, Queue
+from controller.aws.queue import Queue
 from controller.aws.session import Clients
+from controller.aws.traits import COUNTS
 from controller.core.decision.model import QueueCounts
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import CreatedQueue, create_queue, send_messages

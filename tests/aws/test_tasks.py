@@ -79,7 +79,7 @@ def test_more_than_a_hundred_tasks_are_all_seen(aws: EmbeddedAws, cluster: str, 
     seen = observe(aws, cluster)
     assert (sorted(arns), ()) == (sorted(task.arn for task in seen.tasks), seen.missing)
     asked = [len(call.parameters["tasks"]) for call in aws.journal.calls("ecs", "DescribeTasks")]
-    assert (2, [100, 20]) == (aws.journal.count("ecs", "ListTasks"), asked)
+    assert (2, [20, 100]) == (aws.journal.count("ecs", "ListTasks"), sorted(asked))
 
 
 @pytest.mark.parametrize(

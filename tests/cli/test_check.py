@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli.check import command as check
 from controller.cli.schema import command as schema
 from controller.config import json_schema
+from controller.sandbox.aws import Disturbance
 from tests.config.files import LEAST, scaler
-from tests.support.aws import unique
+from tests.support import daemon
+from tests.support.aws import create_queue, register_template, unique
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from controller.sandbox.aws import EmbeddedAws
 
 
@@ -120,3 +126,72 @@ def test_a_configuration_in_aws(
             aws.client("ssm").put_parameter(Name=f"/{name}", Value=text, Type="String", Overwrite=True)
         result = run("--config", address)
         assert expected == (result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture
+def checked(aws: EmbeddedAws, cluster: str, directory: Path) -> Callable[..., Result]:
+    """Run ``ecsq check --online`` on one scaler of the queue ``orders``."""
+
+    def check_online(**members: Any) -> Result:
+        wanted = daemon.configuration(aws, daemon.scaler("orders", "order-worker", cluster=cluster, **members))
+        (directory / "config.yaml").write_text(yaml.safe_dump(wanted, sort_keys=False))
+        return run("--online")
+
+    return check_online
+
+
+def test_online_what_cannot_work(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """A queue and a template that do not exist are told with the place of the scaler, and the exit code is 1."""
+    register_template(aws, "order-worker")
+    result = checked()
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert re.fullmatch(
+        r'config\.yaml:\d+:\d+: scalers\[0\]: queue "orders" does not exist in us-east-1; check scalers\[0\]\.queue\n',
+        result.stderr,
+    )
+
+
+def test_online_what_the_doctor_finds(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """A finding is a warning at the queue's place, told once, and nothing is written to AWS."""
+    register_template(aws, "order-worker")
+    create_queue(aws, "orders")
+    result = checked()
+    assert (0, "config.yaml: valid, 1 scaler\n") == (result.exit_code, result.stdout)
+    found = [line.partition(": warning: ")[2] for line in result.stderr.splitlines()]
+    comes_back = "a message that no worker can do comes back until it expires, after 4d"
+    assert [f"scalers[0].queue: has no dead-letter queue: {comes_back}; give it a RedrivePolicy"] == found
+    asked = {call.operation for call in aws.journal.calls(client=daemon.CLIENT)}
+    account = {"GetServiceQuota", "DescribeSubnets"}
+    assert {"GetQueueUrl", "GetQueueAttributes", "ListTasks", "DescribeTaskDefinition"} | account == asked
+
+
+def test_online_what_the_account_does_not_allow(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """The vCPUs and the addresses of the maximum are held against what there is; the daemon never asks for either."""
+    register_template(aws, "order-worker", cpu="1024", memory="2048")
+    create_queue(aws, "orders")
+    aws.account.vcpus = 19.0
+    aws.account.addresses["subnet-0a1b2c3d"] = 4
+    found = checked(max_containers=20, task_max_containers_per_task=1).stderr
+    assert (
+        "scalers: take 20 vCPU of FARGATE at the maximum, and the account's quota is 19, for all that runs in it: "
+        "ask for more in Service Quotas, or lower max_containers\n"
+    ) in found
+    assert (
+        "scalers[0].task.subnets: have 4 free addresses, and scaler orders may start 20 more tasks, each with one: "
+        "add subnets, or lower max_containers\n"
+    ) in found
+
+
+def test_online_what_nobody_may_ask(aws: EmbeddedAws, checked: Callable[..., Result]) -> None:
+    """What the account allows is unknown to who may not read it; that is a warning, and nothing else changes."""
+    register_template(aws, "order-worker")
+    create_queue(aws, "orders")
+    denied = Disturbance("servicequotas", "*", "error", status=403, code="AccessDeniedException", times=None)
+    aws.disturbances.add(denied, Disturbance("ec2", "*", "error", times=None))
+    result = checked()
+    assert 0 == result.exit_code
+    assert (
+        "warning: scalers: were not held against the account: not allowed to servicequotas:GetServiceQuota for the "
+        "quota of vCPUs of FARGATE: add servicequotas:GetServiceQuota to the policy of the task role ("
+    ) in result.stderr
+    assert "warning: scalers[0].task.subnets: were not counted: the subnets subnet-0a1b2c3d: " in result.stderr

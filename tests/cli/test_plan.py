@@ -105,7 +105,7 @@ def test_each_step_is_explained_with_its_numbers(plan: Callable[..., Result], or
     result = plan(orders)
     assert (0, "") == (result.exit_code, result.stderr)
     said = explained(result.stdout)
-    steps = ("queue", "fleet", "demand", "level", "desired", "limits", "cooldown", "slot", "decision", "plan")
+    steps = ("queue", "fleet", "demand", "level", "desired", "limits", "cooldown", "slot", "decision", "plan", "doctor")
     assert steps == tuple(said)
     numbers = {about: [int(number) for number in re.findall(r"\b\d+\b", line)] for about, line in said.items()}
     assert [25, 25, 0, 0] == numbers["queue"]
@@ -234,6 +234,26 @@ def test_nothing_to_do(plan: Callable[..., Result], idle: Document) -> None:
     assert "plan" not in explained(result.stdout)
 
 
+def test_the_doctor_says_what_does_not_fit_in_the_queue(
+    aws: EmbeddedAws, plan: Callable[..., Result], idle: Document
+) -> None:
+    """Its settings come with the one read of the queue; only a dead-letter queue is read beside it."""
+    dead = create_queue(aws, "dead")
+    send_messages(aws, dead.url, 3)
+    redrive = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 1})
+    url = aws.client("sqs").get_queue_url(QueueName="idle")["QueueUrl"]
+    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
+    (told,) = json.loads(plan(idle, arguments=("--json",)).stdout)
+    calls = aws.journal.calls("sqs", "GetQueueAttributes", client=CLIENT)
+    asked = [call.parameters for call in calls if call.parameters["AttributeNames"] == ["All"]]
+    assert [url, dead.url] == [parameters["QueueUrl"] for parameters in asked]
+    assert (3, ["single_receive"]) == (
+        told["doctor"]["dead_letter_messages"],
+        [finding["finding"] for finding in told["doctor"]["findings"]],
+    )
+    assert explained(plan(idle).stdout)["doctor"].startswith("the queue gives a message up after 1 receive: ")
+
+
 def test_json(plan: Callable[..., Result], orders: Document, idle: Document) -> None:
     """--json prints a list of records, one a scaler, with the same explanation and the plan's groups."""
     records = json.loads(plan(orders, idle, arguments=("--json",)).stdout)
@@ -244,7 +264,7 @@ def test_json(plan: Callable[..., Result], orders: Document, idle: Document) -> 
     rounded = exact | {"cpu_rounding": 256, "memory_rounding": 512}
     assert [{"tasks": 2, "containers": 4} | exact, {"tasks": 4, "containers": 3} | rounded] == records[0]["plan"]
     text = plan(orders).stdout
-    assert {about: said for about, said in explained(text).items() if about != "plan"} == dict(
+    assert {about: said for about, said in explained(text).items() if about not in {"plan", "doctor"}} == dict(
         records[0]["explanation"]
     )
 

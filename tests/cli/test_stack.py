@@ -182,6 +182,30 @@ def test_roles_and_account_are_looked_up(aws: EmbeddedAws, directory: Path) -> N
     assert ("!Ref 'WorkerRoles'" in text, "arn:aws:iam::123456789012:role/path/worker" in text) == (False, True)
 
 
+def test_rights_for_buses_and_dead_letter_queues(directory: Path) -> None:
+    """A bus that the configuration names is one to tell; a dead-letter queue is read as the queues are."""
+    write(directory, events=[{"eventbridge": "changes"}, {"webhook_env": "HOOK"}])
+    dead = "arn:aws:sqs:us-east-1:111122223333:given-up"
+    policy = json.loads(run("iam", *PLACE, "--dead-letter-queue", dead).stdout)
+    named = {each["Sid"]: each["Resource"] for each in policy["Statement"]}
+    assert ["arn:aws:sqs:us-east-1:111122223333:queue-0", dead] == named["ReadQueues"]
+    assert ["arn:aws:events:us-east-1:111122223333:event-bus/changes"] == named["PutEvents"]
+
+
+def test_a_queue_that_cannot_be_read_costs_no_more_than_its_dead_letters(aws: EmbeddedAws, directory: Path) -> None:
+    """The policy is printed without a dead-letter queue of its, and that is said."""
+    family = unique("family")
+    register_template(aws, family)
+    document = configuration(aws, scaler("absent", family, cluster=create_cluster(aws)), server={"port": 8080})
+    (directory / "config.yaml").write_text(yaml.safe_dump(document))
+    for command in ("iam", "stack"):
+        result = run(command)
+        assert (0, True) == (result.exit_code, "absent" in result.stdout)
+        assert result.stderr.startswith(
+            'warning: the policy leaves out a dead-letter queue, if there is one: queue "absent" does not exist'
+        )
+
+
 def test_a_template_that_cannot_be_looked_up_is_named(aws: EmbeddedAws, directory: Path) -> None:
     """The error says which, and that it can be done without."""
     document = configuration(aws, scaler("orders", "absent", cluster="c"), server={"port": 8080})

@@ -64,7 +64,7 @@ def test_a_scaler_that_launched(daemon: Daemon) -> None:
     lines = lines_of(daemon, "busy")
     assert "scaler busy: hold: enough containers live (2 messages, 2 live of 2 desired)" == lines[0]
     about = [line.split()[0] for line in lines[1:]]
-    assert ["decided", "queue", "fleet", "demand", "level", "desired", "launch"] == about
+    assert ["decided", "queue", "fleet", "demand", "level", "desired", "doctor", "launch"] == about
     assert "  queue     2 messages of backlog = 2 visible + 0 in flight; not counted: 0 delayed" in lines
     assert "  fleet     2 live containers = 2 running + 0 starting, in 2 tasks" in lines
 

@@ -642,3 +642,75 @@ def test_an_invalid_region_is_reported_alone(tmp_path: Path) -> None:
     text = LEAST.replace(QUEUE, "queue: arn:aws:sqs:eu-west-1:111122223333:work")
     found = problems(tmp_path, f"{text}aws: {{region: us east}}\n")
     assert ["aws.region:"] == [line.split(" ")[1] for line in found]
+
+
+EVENTS = [
+    pytest.param(
+        "{}", ["10:5: events[0]: names nobody to tell: set one of eventbridge, webhook, webhook_env"], id="none"
+    ),
+    pytest.param(
+        "{eventbridge: default, webhook_env: SLACK_URL}",
+        ["10:5: events[0]: must name one to tell, not 2: keep one of eventbridge, webhook_env"],
+        id="two",
+    ),
+    pytest.param(
+        "{eventbridge: default, format: cloudevents}",
+        ["10:36: events[0].format: has no effect on eventbridge, which takes CloudEvents: remove this key"],
+        id="format of a bus",
+    ),
+    pytest.param(
+        "{webhook_env: HOOK, format: teams}",
+        ['10:33: events[0].format: must be cloudevents or slack, not "teams"'],
+        id="format",
+    ),
+    pytest.param(
+        "{eventbridge: a bus}",
+        ['10:19: events[0].eventbridge: must be the name or the ARN of an EventBridge bus; this is "a bus"'],
+        id="bus",
+    ),
+    pytest.param(
+        "{webhook: https://hooks.slack.com/services/T/B/s3cret}",
+        [
+            "10:15: events[0].webhook: is a secret, as every URL of hooks.slack.com is: put it into a variable of the "
+            "controller's environment, and name that in webhook_env instead"
+        ],
+        id="secret by its host",
+    ),
+    *(
+        pytest.param(
+            f"{{webhook: '{url}'}}",
+            [
+                "10:15: events[0].webhook: must be an http or https URL without user, query and fragment; one that "
+                "holds a secret belongs into a variable of the environment, which webhook_env names"
+            ],
+            id=kind,
+        )
+        for kind, url in {
+            "secret in a user": "https://me:s3cret@example.com/",
+            "secret in a query": "https://example.com/?token=s3cret",
+            "no URL": "s3cret",
+            "broken": "http://[::1/s3cret",
+        }.items()
+    ),
+    pytest.param(
+        "{webhook_env: 'https://hooks.slack.com/services/T/B/s3cret'}",
+        ["10:19: events[0].webhook_env: must be the name of a variable of the environment, such as SLACK_URL"],
+        id="secret for its name",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "expected"), EVENTS)
+def test_events(tmp_path: Path, event: str, expected: list[str]) -> None:
+    """Who is told is named once, and no message repeats what may be a secret."""
+    found = problems(tmp_path, f"{LEAST}events:\n  - {event}\n")
+    assert expected == found
+    assert "s3cret" not in str(found)
+
+
+def test_a_bus_of_another_region(tmp_path: Path) -> None:
+    """PutEvents knows the buses of its own region."""
+    text = f"{LEAST}events:\n  - eventbridge: arn:aws:events:us-east-1:123456789012:event-bus/work\n"
+    expected = "is in us-east-1, but aws.region is eu-west-1: name a bus there, which may pass events on"
+    assert [f"10:18: events[0].eventbridge: {expected}"] == problems(tmp_path, f"{text}aws: {{region: eu-west-1}}\n")
+    assert [] == problems(tmp_path, f"{text}aws: {{region: us-east-1}}\n")

@@ -11,6 +11,7 @@ import yaml
 
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
 from tests.support.daemon import CLIENT, NOT_TAKEN, SOON, TAKEN, Daemon, Document, configuration, running, scaler
+from tests.support.loopback import LoopbackServer, make_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,7 +202,7 @@ def test_the_log_follows_the_file(shared_aws: EmbeddedAws, daemon: Daemon, idle:
     daemon.write(configuration(shared_aws, quiet, log={"format": "json", "level": "warning"}))
     daemon.process.send_signal(signal.SIGHUP)
     eventually(lambda: daemon.last(quiet["name"]), within=SOON)
-    assert [] == daemon.lines()[before:]
+    assert [] == [line for line in daemon.lines()[before:] if line["event"] == "decision"]
     daemon.reload(configuration(shared_aws, quiet, loud))
     eventually(lambda: daemon.decisions(loud["name"]), within=SOON)
     assert [] == daemon.decisions(quiet["name"])
@@ -220,3 +221,17 @@ def test_a_cluster_that_is_used_again_is_listed_again(
     for cluster, number in ((first, 1), (other, 1), (first, 2)):
         daemon.reload(configuration(shared_aws, moves | {"task": moves["task"] | {"cluster": cluster}}))
         eventually(lambda cluster=cluster, number=number: listings(cluster) == number, within=SOON)
+
+
+def test_an_edit_that_is_refused_is_told_to_others(daemon: Daemon) -> None:
+    """Once, however often it is looked at, and that one was taken after it; the list itself is taken by a reload."""
+    good = yaml.safe_load(daemon.config.read_text())
+    with LoopbackServer(lambda _: make_answer(b"ok")) as server:
+        good["events"] = [{"webhook": f"http://127.0.0.1:{server.port}/events"}]
+        bad = good | {"poll_interval": "soon"}
+        taken = [daemon.reload(document)["event"] for document in (good, bad, bad, good)]
+        assert [TAKEN, NOT_TAKEN, NOT_TAKEN, TAKEN] == taken
+        eventually(lambda: len(server.received) >= 2, within=SOON)
+        kinds = [json.loads(request.body)["type"] for request in server.received]
+        daemon.reload({key: value for key, value in good.items() if key != "events"})
+    assert ["configuration_refused", "configuration_taken"] == [kind.rpartition(".")[2] for kind in kinds]

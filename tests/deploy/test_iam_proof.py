@@ -37,6 +37,9 @@ BUCKET = "ecsq-configurations"
 KEY = "ecsq/config.yaml"
 SHARED_IN = "own"
 """The cluster of the controllers' service, where they share the work; no worker runs there."""
+BUS = "changes"
+DEAD = "given-up"
+"""The dead-letter queue of one of the queues."""
 BAD = "scalers: []"
 LAUNCHED = {"alone:1", "both:1", "both-x2:1", "spot:1", "spot-x2:1"}
 """Every definition that has to have been run before the journal is read."""
@@ -76,11 +79,16 @@ def register(aws: EmbeddedAws, family: str) -> None:
 
 
 def build(aws: EmbeddedAws) -> dict[str, Any]:
-    """Return a configuration with all that asks for rights: queues in each form, two clusters, copies, tags, Spot."""
+    """Return a configuration with all that asks for rights.
+
+    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, Spot, a bus.
+    """
     one, two = create_cluster(aws, "one"), create_cluster(aws, "two")
     for family in ("both", "alone", "spot"):
         register(aws, family)
     queues = [create_queue(aws, name) for name in ("by-name", "by-arn", "by-url")]
+    redrive = json.dumps({"deadLetterTargetArn": create_queue(aws, DEAD).arn, "maxReceiveCount": "3"})
+    aws.client("sqs").set_queue_attributes(QueueUrl=queues[2].url, Attributes={"RedrivePolicy": redrive})
     for queue in queues:
         send_messages(aws, queue.url, 4)
     # Three containers, two of them in one task: both the copies and the template itself are run.
@@ -105,6 +113,7 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
             task_tags={"service": "spot"},
             **dense,
         ),
+        events=[{"eventbridge": BUS}],
     )
 
 
@@ -117,7 +126,11 @@ def run_daemon(aws: EmbeddedAws, directory: Path) -> None:
             str(call.parameters["taskDefinition"]).rpartition("/")[2] for call in aws.journal.calls("ecs", "RunTask")
         }
         described = {call.parameters["cluster"] for call in aws.journal.calls("ecs", "DescribeTasks")}
-        return launched >= LAUNCHED and described == {"one", "two"}
+        urls = {str(call.parameters.get("QueueUrl")) for call in aws.journal.calls("sqs", "GetQueueAttributes")}
+        has_read_dead = any(url.endswith(f"/{DEAD}") for url in urls)
+        # That the newest configuration is bad is told to the bus.
+        has_told = bool(aws.journal.calls("events", "PutEvents"))
+        return launched >= LAUNCHED and described == {"one", "two"} and has_read_dead and has_told
 
     with running(directory, BAD, "--config", f"ssm:{PARAMETER}", variables=variables) as daemon:
         eventually(has_seen_all, within=SOON)
@@ -233,6 +246,7 @@ def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:
 
 NEARLY = {
     "count another queue": ("sqs:GetQueueAttributes", "arn:aws:sqs:us-east-1:123456789012:payments", {}),
+    "tell another bus": ("events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default", {}),
     "take a message": ("sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:123456789012:by-name", {}),
     "run a family in another's cluster": (
         "ecs:RunTask",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.support.aws import create_queue, eventually, send_messages
 
@@ -128,3 +129,13 @@ def test_a_reset_leaves_nothing(aws: EmbeddedAws, cluster: str, queue: CreatedQu
     assert ecs.list_clusters()["clusterArns"] == []
     assert ecs.list_task_definitions()["taskDefinitionArns"] == []
     assert (aws.ecs.listing_lag, aws.sqs.counts_lag) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["FifoQueue", "ContentBasedDeduplication"])
+def test_a_standard_queue_has_no_attribute_of_fifo(aws: EmbeddedAws, queue: CreatedQueue, name: str) -> None:
+    """AWS refuses the whole call, though a count beside it is known; of a FIFO queue it answers."""
+    sqs = aws.client("sqs")
+    with pytest.raises(ClientError, match=f"Unknown Attribute {name}"):
+        sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=[NAMES[0], name])
+    fifo = create_queue(aws, "orders.fifo", FifoQueue="true").url
+    assert "true" == sqs.get_queue_attributes(QueueUrl=fifo, AttributeNames=["FifoQueue"])["Attributes"]["FifoQueue"]

@@ -15,6 +15,7 @@ from controller.aws.errors import Fault
 from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
+from controller.core.decision.doctor import NOT_READ, Checkup, QueueTraits, examine
 from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import Policy, StartWithin
@@ -32,6 +33,7 @@ PROMTOOL = shutil.which("promtool")
 POLICY = scaler_spec("main", "worker").policy
 PROMISING = scaler_spec("main", "worker", demand=StartWithin(300.0, 60.0)).policy
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
+FINDINGS = examine(POLICY, QueueTraits(dead_letter_queue=""), None)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
 GAUGES = {
@@ -47,6 +49,8 @@ GAUGES = {
     "no_capacity_until_timestamp_seconds": {"scaler"},
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
+    "queue_findings": {"scaler", "finding"},
+    "dead_letter_messages": {"scaler"},
     "scaler_paused": {"scaler"},
     "promise_seconds": {"scaler"},
     "seconds_per_message": {"scaler"},
@@ -78,6 +82,7 @@ COUNTERS = {
     "launch_failures": {"scaler", "reason"},
     "task_definitions_registered": {"scaler"},
     "config_reloads": {"outcome"},
+    "events": {"target", "outcome"},
     "log_lines_dropped": set(),
     "aws_requests": {"service", "operation", "outcome"},
     "process_cpu_seconds": set(),
@@ -139,6 +144,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
     series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
     series.count_start(12.0)
     series.show_age(12.0)
+    series.checkup = Checkup(QueueTraits(dead_letter_queue=""), NOT_READ.add(NOW, 3), findings=FINDINGS)
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
@@ -178,6 +184,7 @@ KNOWN: dict[str, set[tuple[str, ...]]] = {
     "launch_failures_total": {(fault.value,) for fault in Fault},
     "task_definitions_registered_total": {()},
     "config_reloads_total": {("success",), ("failure",)},
+    "events_total": set(product(("eventbridge", "webhook"), ("sent", "dropped"))),
     "aws_requests_total": {(*operation, outcome) for operation, outcome in product(ANSWERS, REQUEST_OUTCOMES)},
     "aws_request_duration_seconds_count": set(ANSWERS),
     "reconcile_duration_seconds_count": {()},

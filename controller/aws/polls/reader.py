@@ -21,9 +21,10 @@ from controller.aws.polls.answers import Attempt, Retries, read_answer
 from controller.aws.polls.endpoint import UnsupportedError
 from controller.aws.polls.kept import Kept
 from controller.aws.polls.route import SERVICE, Call, Route, Signing, find_route, load_signing
-from controller.aws.queue import COUNTS, SAY_NOTHING_OF_URLS, Queue, explain_missing, name_parameters, read_counts
+from controller.aws.queue import SAY_NOTHING_OF_URLS, Queue, explain_missing, name_parameters, read_counts
 from controller.aws.session import MAX_CONNECTIONS, Clients, StoppingError
 from controller.aws.stages import Stage, current_course
+from controller.aws.traits import COUNTS, TraitsKnown
 from controller.core.decision.model import QueueCounts
 
 PATIENCE = 10.0
@@ -35,9 +36,19 @@ RENEW_EVERY = 30.0
 class QueuePolls:
     """Reads queues, given as names, URLs or ARNs. All but the constructor belongs to one event loop."""
 
-    def __init__(self, clients: Clients, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Ask nothing yet. ``pause`` waits so many seconds between a request and its retry."""
+    def __init__(
+        self,
+        clients: Clients,
+        traits: TraitsKnown | None = None,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Ask nothing yet. ``pause`` waits so many seconds between a request and its retry.
+
+        ``traits`` are to learn how the queues are set up, now and then; without, they are kept here.
+        """
         self._clients = clients
+        self.traits = TraitsKnown(clients.clock) if traits is None else traits
         self._pause = pause
         self._retries = Retries()
         self._bodies: dict[str, bytes] = {}
@@ -72,7 +83,11 @@ class QueuePolls:
         try:
             with self._clients.asking(f'queue "{queue}"', "queue"):
                 body = self._bodies.get(queue) or await self._look_up(route, queue)
-                return read_counts(queue, (await self._ask(route, route.read, body))["Attributes"])
+                names = self.traits.choose_names(queue)
+                asked = body if names == COUNTS else _write_body(json.loads(body)["QueueUrl"], names)
+                attributes = (await self._ask(route, route.read, asked, who=body))["Attributes"]
+                self.traits.note(queue, names, attributes)
+                return read_counts(queue, attributes)
         except AwsError as error:
             if error.fault not in SAY_NOTHING_OF_URLS:
                 self._bodies.pop(queue, None)
@@ -88,6 +103,7 @@ class QueuePolls:
         """Drop what is known of a queue that nobody reads any more."""
         body = self._bodies.pop(queue, None)
         self._queues.pop(queue, None)
+        self.traits.forget(queue)
         if body is not None and isinstance(route := self._route.value, Route):
             route.pool.forget(body)
 
@@ -103,16 +119,18 @@ class QueuePolls:
         url = queue
         if parameters := name_parameters(queue, route.endpoint.region):
             url = read_text((await self._ask(route, route.look_up, json.dumps(parameters).encode()))["QueueUrl"])
-        body = json.dumps({"QueueUrl": url, "AttributeNames": COUNTS}).encode()
-        self._bodies[queue] = body
+        self._bodies[queue] = body = _write_body(url, COUNTS)
         return body
 
-    async def _ask(self, route: Route, call: Call, body: bytes) -> Mapping[str, Any]:
-        """Return the members of an answer. Raises what a boto3 call would, StoppingError, and AwsError for a rest."""
+    async def _ask(self, route: Route, call: Call, body: bytes, who: bytes | None = None) -> Mapping[str, Any]:
+        """Return the members of an answer. Raises what a boto3 call would, StoppingError, and AwsError for a rest.
+
+        ``who`` waits in line for its turn, whatever it asks for; None: the request's own body stands for it.
+        """
         self._clients.admit(call.operation.name)
         number = 1
         while True:
-            attempt = await self._attempt(route, call, body, fresh=number > 1)
+            attempt = await self._attempt(route, call, body, who or body, fresh=number > 1)
             delay = None if attempt.succeeded else self._retries.delay_after(number, attempt)
             if delay is None:
                 return attempt.unwrap()
@@ -121,11 +139,11 @@ class QueuePolls:
                 raise StoppingError
             number += 1
 
-    async def _attempt(self, route: Route, call: Call, body: bytes, *, fresh: bool) -> Attempt:
+    async def _attempt(self, route: Route, call: Call, body: bytes, who: bytes, *, fresh: bool) -> Attempt:
         """Send one request and count it."""
         clients, operation = self._clients, call.operation
         signing = await self._signing.get()
-        await route.pool.wait_for_turn(body)
+        await route.pool.wait_for_turn(who)
         try:
             request = call.build_request(body, signing.frozen, clients.clock.now())
             current_course().stage = Stage.SENT
@@ -155,5 +173,10 @@ class QueuePolls:
     async def _read_by_boto3(self, queue: str) -> QueueCounts:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(MAX_CONNECTIONS, thread_name_prefix="aws queue")
-        reader = self._queues.setdefault(queue, Queue(self._clients, queue))
+        reader = self._queues.setdefault(queue, Queue(self._clients, queue, self.traits))
         return await asyncio.get_running_loop().run_in_executor(self._threads, reader.read_counts)
+
+
+def _write_body(url: str, names: tuple[str, ...]) -> bytes:
+    """Return the body of a read of a queue that asks for these attributes."""
+    return json.dumps({"QueueUrl": url, "AttributeNames": names}).encode()

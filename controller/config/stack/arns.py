@@ -49,6 +49,10 @@ class Account:
         region = host[1] if host[0] == "sqs" and len(host) > 2 else self.region  # noqa: PLR2004 - sqs.REGION.DOMAIN
         return f"arn:{self.partition}:sqs:{region}:{account or self.id}:{name}"
 
+    def event_bus(self, bus: str) -> str:
+        """Return the ARN of an event bus that is given as a name or an ARN."""
+        return bus if bus.startswith("arn:") else self._arn("events", f"event-bus/{bus}")
+
     def cluster(self, name: str) -> str:
         """Return the ARN of a cluster."""
         return self._arn("ecs", f"cluster/{name}")

@@ -46,23 +46,30 @@ class Rights:
 
 
 def list_rights(
-    spec: ControllerSpec, account: Account, roles: WorkerRoles, address: Remote | None, shared_in: str | None = None
+    spec: ControllerSpec,
+    account: Account,
+    roles: WorkerRoles,
+    address: Remote | None,
+    shared_in: str | None = None,
+    dead_letter_queues: Iterable[str] = (),
 ) -> list[Rights]:
     """Return what the controller may do; ``address`` is where it reads its configuration, None: not from AWS.
 
     ``shared_in`` is the cluster in which it looks for the controllers that share its work; None: it does not look.
+    ``dead_letter_queues`` are those of the scalers' queues, by ARN, which the queue doctor reads as well.
     """
     clusters = dict.fromkeys(_list(spec, lambda scaler: [cluster_name(scaler.task.cluster)]))
     if shared_in is not None:
         clusters[cluster_name(shared_in)] = None
     rights = [
-        *_read_queues(spec, account),
+        *_read_queues(spec, account, dead_letter_queues),
         *_read_metrics(spec),
         *read_tasks(account, clusters),
         *_read_definitions(spec),
         *_register_copies(spec, account),
         *_run_workers(spec, account),
         *_pass_roles(roles),
+        *_put_events(spec, account),
     ]
     if isinstance(address, Parameter):
         rights += _read_parameter(address, account)
@@ -71,9 +78,10 @@ def list_rights(
     return rights
 
 
-def _read_queues(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+def _read_queues(spec: ControllerSpec, account: Account, dead_letter_queues: Iterable[str]) -> Iterator[Rights]:
     """Allow the queues to be counted, and those that are given by name or ARN to be looked up."""
-    named = _list(spec, lambda scaler: [] if is_url(scaler.queue) else [account.queue(scaler.queue)])
+    configured = _list(spec, lambda scaler: [] if is_url(scaler.queue) else [account.queue(scaler.queue)])
+    named = tuple(dict.fromkeys((*configured, *map(account.queue, dead_letter_queues))))
     by_url = _list(spec, lambda scaler: [account.queue(scaler.queue)])
     only_counted = tuple(arn for arn in by_url if arn not in named)
     if named:
@@ -128,6 +136,13 @@ def _pass_roles(roles: WorkerRoles) -> Iterator[Rights]:
     if roles.arns or roles.parameter:
         to_tasks = {"StringEquals": {"iam:PassedToService": (TASKS_SERVICE,)}}
         yield Rights("PassWorkerRoles", ("iam:PassRole",), roles.arns, to_tasks, roles.parameter)
+
+
+def _put_events(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+    """Allow changes to be told to the buses that are configured; PutEvents is confined by a bus's ARN."""
+    buses = tuple(dict.fromkeys(account.event_bus(each.bus) for each in spec.events if each.bus is not None))
+    if buses:
+        yield Rights("PutEvents", ("events:PutEvents",), buses)
 
 
 def _read_parameter(parameter: Parameter, account: Account) -> Iterator[Rights]:

@@ -67,6 +67,7 @@ class Authorizations:
             ("ecs", "RunTask"): self._of_launch,
             ("ssm", "GetParameter"): self._of_parameter,
             ("ssm", "GetParameterHistory"): self._of_parameter,
+            ("events", "PutEvents"): self._of_events,
             ("s3", "GetObject"): self._of_object,
             ("s3", "ListObjectVersions"): self._of_versions,
         }
@@ -111,6 +112,12 @@ class Authorizations:
             tasks = self._arns.task(self._name_cluster(asked), "*")
             yield Asked("ecs:TagResource", tasks, {"ecs:CreateAction": "RunTask"})
         yield from self._pass_roles(definition.document)
+
+    def _of_events(self, entry: JournalEntry) -> Iterator[Asked]:
+        for event in entry.parameters.get("Entries", ()):
+            bus = str(event.get("EventBusName", "default"))
+            arn = bus if bus.startswith("arn:") else self._arns.of("events", f"event-bus/{bus}")
+            yield Asked("events:PutEvents", arn)
 
     def _of_parameter(self, entry: JournalEntry) -> Iterator[Asked]:
         name = str(entry.parameters.get("Name"))

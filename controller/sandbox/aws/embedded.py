@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from controller.clock import machine_clock
+from controller.sandbox.aws.account import Account
 from controller.sandbox.aws.arns import Arns
 from controller.sandbox.aws.authorization import Asked, Authorizations
 from controller.sandbox.aws.control import EcsControl
@@ -77,6 +78,7 @@ class EmbeddedAws:
         self.services = ServiceTasks(self._ecs, self.ecs)
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
+        self.account = Account()
         self._authorizations = Authorizations(Arns(region), self._ecs.find_definition, self._moto)
         self.queue_metrics = QueueMetrics(clock)
         self._clients: dict[tuple[str, str], Any] = {}
@@ -109,6 +111,7 @@ class EmbeddedAws:
         self._ecs.reset()
         self.sqs.reset()
         self.queue_metrics.reset()
+        self.account.reset()
         self.journal.clear()
 
     def __enter__(self) -> Self:
@@ -181,7 +184,7 @@ class EmbeddedAws:
             return answer
         if request.service == "monitoring":
             return self.queue_metrics.answer(request)
-        return self._moto.answer(request)
+        return self.account.answer(request) or self._moto.answer(request)
 
     def _refuse(self, request: Request) -> ApiError | None:
         if not request.service:

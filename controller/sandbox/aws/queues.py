@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
-from controller.sandbox.aws.wire import HttpAnswer, Json, Request, make_json_answer
+from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, Request, make_json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ VISIBLE: Final = "ApproximateNumberOfMessages"
 IN_FLIGHT: Final = "ApproximateNumberOfMessagesNotVisible"
 DELAYED: Final = "ApproximateNumberOfMessagesDelayed"
 COUNTS = frozenset({VISIBLE, IN_FLIGHT, DELAYED})
+OF_FIFO = frozenset({"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"})
+"""Attributes that AWS does not know of a standard queue: it refuses a call that names one, where moto answers."""
 LOOK_AGAIN = 0.1
 """How often a long poll looks for messages whose delay or time-out has ended, seconds."""
 _ADDING = frozenset({"SendMessage", "SendMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch"})
@@ -93,9 +95,14 @@ class Queues:
 
     def _answer_attributes(self, request: Request, queue: Queue) -> HttpAnswer:
         names = set(request.parameters.get("AttributeNames", ()))
+        if (unknown := names & OF_FIFO) and not queue.name.endswith(".fifo"):
+            return ApiError("InvalidAttributeName", f"Unknown Attribute {min(unknown)}.").to_answer()
         counts = self._read_counts(queue)
         if names and names <= COUNTS:
             return make_json_answer({"Attributes": {name: str(counts[name]) for name in names}})
+        if names == {"All"}:
+            told = {name: str(value) for name, value in queue.attributes.items() if value is not None}
+            return make_json_answer({"Attributes": told | {name: str(count) for name, count in counts.items()}})
         answer = self._moto.answer(request)
         document = json.loads(answer.body)
         if "Attributes" in document:

@@ -10,8 +10,8 @@ from botocore.credentials import ReadOnlyCredentials
 
 from controller.aws.polls.endpoint import Proxy, UnsupportedError, resolve
 from controller.aws.polls.route import find_route, load_signing
-from controller.aws.queue import COUNTS
 from controller.aws.session import Clients
+from controller.aws.traits import COUNTS
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import UNREACHABLE_AWS, ignore_request
 from tests.support.loopback import make_certificate

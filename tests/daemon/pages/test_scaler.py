@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.model import Fleet, QueueCounts, ScalerState
 from controller.daemon.pages.scaler import read_scaler
@@ -35,7 +36,7 @@ def test_every_section_is_there(shown: Shown, name: str, span: str) -> None:
     answer = shown.get(f"/scalers/{name}?span={span}")
     ids = {attributes.get("id") for _, attributes in Page(answer.text).tags}
     assert 200 == answer.status
-    assert {"ways", "waterfall", "past", "level", "tasks", "decisions", "text", "status-text"} <= ids
+    assert {"ways", "waterfall", "past", "level", "tasks", "decisions", "queue", "text", "status-text"} <= ids
 
 
 def test_the_key_that_would_move_it(shown: Shown) -> None:
@@ -54,6 +55,19 @@ def test_a_key_of_all_scalers_stands_at_the_top_of_the_file(shown: Shown) -> Non
     text = " ".join(re.sub(r"<[^>]+>|\s+", " ", shown.get("/scalers/denied").text).split())
     lines = shown.path.read_text().splitlines()
     assert f"budget.max_containers line {lines.index('  max_containers: 40') + 1}" in text
+
+
+def test_the_queues_settings(shown: Shown) -> None:
+    """The page has them whole, with what is to be mended; before they are known it says so."""
+    assert "Not known yet." in Page(shown.get("/scalers/busy").text).texts["queue"]
+    series, policy = shown.scalers["busy"].series, shown.scalers["busy"].spec.policy
+    traits = QueueTraits(30.0, 345_600.0, 0.0, "")
+    series.checkup = Checkup(traits, findings=examine(policy, traits, None))
+    told = Page(shown.get("/scalers/busy").text).texts
+    series.checkup = None
+    assert "Visibility timeout 30s, retention 4d, receive wait 0s, no dead-letter queue." in told["queue"]
+    assert "The queue has no dead-letter queue: " in told["queue"]
+    assert "  doctor    the queue has no dead-letter queue: " in told["status-text"]
 
 
 def test_the_last_decisions_unfold(shown: Shown) -> None:

@@ -1,0 +1,45 @@
+"""What AWS knows against a configuration, for ``ecsq check --online``. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event
+
+from controller.clock import machine_clock
+from controller.config import Loaded, Problem
+from controller.scaling.account import judge_account
+from controller.scaling.preview import Preview, preview
+from controller.scaling.services import connect
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, each with its place in the file."""
+
+    problems: tuple[Problem, ...]
+    """What cannot work."""
+    warnings: tuple[Problem, ...]
+
+
+def examine(loaded: Loaded) -> Found:
+    """Look once at all that a configuration names, as ``ecsq plan`` does."""
+    spec = loaded.spec
+    services = connect(spec, machine_clock(Event()), dry_run=True)
+    previews = preview(spec, spec.scalers, services, {})
+    problems = [
+        loaded.locate(f"scalers[{each.spec.index}]", each.done.problem.removeprefix(f"scaler {each.spec.name}: "))
+        for each in previews
+        if each.done.problem
+    ]
+    warnings = [warning for each in previews for warning in _warn(loaded, each)]
+    warnings += [loaded.locate(key, text) for key, text in judge_account(spec, previews, services)]
+    return Found(tuple(problems), tuple(warnings))
+
+
+def _warn(loaded: Loaded, seen: Preview) -> Iterator[Problem]:
+    index = seen.spec.index
+    for finding in seen.checkup.findings if seen.checkup else ():
+        yield loaded.locate(f"scalers[{index}].queue", finding.text)
+    for warning in seen.draft.warnings if seen.draft else ():
+        yield loaded.locate(f"scalers[{index}].task.definition", warning)
