@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
@@ -25,6 +24,7 @@ from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
 from controller.scaling.histories import Histories
+from controller.scaling.look import Look, LookWanted
 from controller.scaling.roster import Roster
 from controller.scaling.snapshot import NEVER, Snapshot
 
@@ -43,36 +43,6 @@ class Lister(Protocol):
 
     def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the tasks of a family that were told to stop, and those that have ended lately. Raises AwsError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A look at a cluster, for all who need to know what it shows."""
-
-    cluster: Cluster
-    began_after: float | None = None
-    """A listing that begins at this moment or later; None: how tasks of these families have ended."""
-    families: tuple[str, ...] = ()
-    is_wanted: Callable[[], bool] = field(default=lambda: True, compare=False)
-    """Says whether whoever waits for it still does."""
-
-    def take(self, is_needed: Callable[[], bool] = lambda: True) -> None:
-        """Take it, now and here. The cluster then knows what came of it, be it a failure.
-
-        Raises SupersededError once a listing ``is_needed`` no more.
-        """
-        if self.began_after is None:
-            self.cluster.recall(self.families)
-        else:
-            self.cluster.list_anew(self.began_after, is_needed)
-
-
-class LookWanted(Exception):  # noqa: N818 - nothing is wrong
-    """What is asked for is not known yet. Whoever asks comes back after the look."""
-
-    def __init__(self, look: Look) -> None:
-        super().__init__("the cluster has to be looked at first")
-        self.look = look
 
 
 class Cluster:

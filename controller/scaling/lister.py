@@ -23,7 +23,7 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import SupersededError
 from controller.clock import Clock
 from controller.core.words import format_span
-from controller.scaling.fleet import Cluster, Look
+from controller.scaling.look import Look, LookedAt
 
 LATE_AFTER = 10.0
 """Seconds without another answer after which nobody waits any longer for a look."""
@@ -45,7 +45,7 @@ class _Waiting:
 class _Lister:
     """The lister of one cluster."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, rests: Callable[[_Lister], bool]) -> None:
+    def __init__(self, cluster: LookedAt, clock: Clock, rests: Callable[[_Lister], bool]) -> None:
         """``rests`` is asked when nobody waits: True, and the thread ends."""
         self._cluster = cluster
         self._clock = clock
@@ -151,7 +151,7 @@ class Listers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._at_work: dict[Cluster, _Lister] = {}
+        self._at_work: dict[LookedAt, _Lister] = {}
 
     def ask(self, look: Look, go_on: GoOn) -> None:
         """Have a look taken; ``go_on`` is called once the cluster knows what came of it, or nobody waits any more."""

@@ -19,8 +19,8 @@ from controller.scaling.calls import explain_error
 from controller.scaling.checkup import check_queue
 from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.draft import Draft
-from controller.scaling.fleet import LookWanted
 from controller.scaling.launch import annotate
+from controller.scaling.look import LookWanted
 from controller.scaling.memory import Memory
 from controller.scaling.services import Services
 from controller.telemetry.series import Series

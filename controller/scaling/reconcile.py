@@ -23,8 +23,9 @@ from controller.core.record import Reconciled, describe_breakage
 from controller.core.repeats import count_kept, follow
 from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Aim, Cycle, Turn
-from controller.scaling.fleet import Cluster, Look, LookWanted
+from controller.scaling.fleet import Cluster
 from controller.scaling.line import Pause
+from controller.scaling.look import Look, LookWanted
 from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries

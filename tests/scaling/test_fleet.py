@@ -13,7 +13,8 @@ from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.clusters import COUNTED_FOR, Clusters
-from controller.scaling.fleet import FAILURE_STANDS, Cluster, LookWanted
+from controller.scaling.fleet import FAILURE_STANDS, Cluster
+from controller.scaling.look import LookWanted
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock

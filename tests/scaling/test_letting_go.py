@@ -10,8 +10,8 @@ from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.rate import Rate
 from controller.sandbox.aws import Disturbance
-from controller.scaling.fleet import Look
 from controller.scaling.line import Pause, Place
+from controller.scaling.look import Look
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import run_tasks
 from tests.support.controller import CONTROLLER

@@ -11,8 +11,9 @@ import pytest
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import Round, SupersededError
-from controller.scaling.fleet import Cluster, Look, LookWanted
+from controller.scaling.fleet import Cluster
 from controller.scaling.lister import LATE_AFTER, WORTH_WAITING, Listers
+from controller.scaling.look import Look, LookWanted
 from tests.support.aws import eventually
 from tests.support.clock import ManualClock
 

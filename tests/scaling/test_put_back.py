@@ -12,8 +12,8 @@ import pytest
 from controller.core.decision.model import QueueCounts, Reason
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_at
-from controller.scaling.fleet import Look
 from controller.scaling.line import Pause, Place
+from controller.scaling.look import Look
 from controller.scaling.observe import READING_SERVES
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import connect

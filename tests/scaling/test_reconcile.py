@@ -16,7 +16,7 @@ from controller.core.decision.policy import CooldownPolicy
 from controller.core.repeats import MOST_KEPT
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.fleet import Look
+from controller.scaling.look import Look
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
