@@ -205,7 +205,7 @@ def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Itera
     yield from (f"          {line}" for line in _say_sizes(draft))
     for limit in filter(None, (result.limit, result.cut) if result else ()):
         yield f"          {limit}"
-    for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers):
+    for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers, draft.keeper):
         yield f"          - {note}"
 
 
@@ -227,10 +227,14 @@ def _say_sizes(draft: Draft) -> Iterator[str]:
 
 def _name_definition(draft: Draft, group: TaskGroup) -> str:
     """Return the revision or the derived family that the tasks of a group run."""
-    return draft.template.label if group.containers == 1 else derived_family(draft.template, group.containers)
+    return (
+        derived_family(draft.template, group.containers)
+        if draft.keeper.keeps(group.containers)
+        else draft.template.label
+    )
 
 
 def _draw_boxes(draft: Draft, group: TaskGroup) -> str:
     workers = copy_names(draft.worker, group.containers)
-    containers = workers if group.containers == 1 else (KEEPER, *workers)
+    containers = (KEEPER, *workers) if draft.keeper.keeps(group.containers) else workers
     return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}"

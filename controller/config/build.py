@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from controller.config.spec import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     MAX_CALL_WINDOWS,
@@ -74,6 +76,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
             cooldown=_build_cooldown(scaler.cooldown, slots),
             breaker=BreakerPolicy(scaler.breaker.after, scaler.breaker.within),
             paused=scaler.paused,
+            deadline=_build_deadline(task),
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_build_task(task),
@@ -104,10 +107,15 @@ def _build_task(task: Task) -> TaskSpec:
         cluster=task.cluster,
         definition=task.definition,
         container=task.container,
-        keeper_image=task.keeper_image,
+        keeper=KeeperSettings(task.keeper_image, _build_deadline(task)),
         run_task={**task.run_task, **_build_placement(task), **_build_network(task), **_build_tags(task)},
         environment=dict(task.environment),
     )
+
+
+def _build_deadline(task: Task) -> int | None:
+    """Return the deadline in whole seconds, which is all that the keeper's shell can count: never too soon."""
+    return None if task.deadline is None else math.ceil(task.deadline)
 
 
 def _build_placement(task: Task) -> dict[str, Any]:

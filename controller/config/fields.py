@@ -40,6 +40,7 @@ Seconds = Annotated[
 ]
 PollInterval = Annotated[Duration, AfterValidator(require_between("1s", "1h"))]
 ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"))]
+TaskDeadline = Annotated[Duration, AfterValidator(require_between("10s", "720h"))]
 
 Name = Annotated[str, Field(pattern=formats.NAME)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

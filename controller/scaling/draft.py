@@ -11,14 +11,16 @@ from controller.aws.errors import AwsError, Fault
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.advice import find_warnings
-from controller.core.copies.copies import derived_family
+from controller.core.copies.copies import WITHOUT_DEADLINE, derived_family
 from controller.core.copies.derive import Allowed, derive, find_copies_limit, fingerprint_copies, keep_allowed
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.overrides import limit_by_overrides
 from controller.core.copies.packing import PackingPolicy, Plan, pack
 from controller.core.copies.placement import find_misfit, limit_by_fargate
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template, find_worker
 from controller.core.decision.rate import Rate
+from controller.core.words import format_count
 from controller.scaling.line import Line, Pause, Place
 from controller.telemetry.series import Series
 
@@ -46,6 +48,7 @@ class Draft:
     template: Template
     worker: str
     """The container that is copied."""
+    keeper: KeeperSettings
     plan: Plan
     most: int
     """The most workers that a task of this template may hold."""
@@ -116,39 +119,55 @@ class Drafts:
             raise AwsError(Fault.MISSING, str(error), "task.container") from error
         most, why = self._limit_copies(spec, template, worker)
         plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
-        while (taken := self._find_taken(template, [group.containers for group in plan.groups])) is not None:
+        while (taken := self._find_taken(spec, template, [group.containers for group in plan.groups])) is not None:
             most, why = taken
             plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
         held_back = _count_fullest(containers, spec.packing) > most
-        return Draft(template, worker, plan, most, why, held_back, _find_warnings(spec, template, worker, most))
+        return Draft(
+            template, worker, spec.task.keeper, plan, most, why, held_back, _find_warnings(spec, template, worker, most)
+        )
 
     def _limit_copies(self, spec: ScalerSpec, template: Template, worker: str) -> tuple[int, str]:
         """Return the most workers that a task may hold, and why not one more. Raises AwsError if it may hold none."""
-        most, why = find_copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
+        try:
+            most, why = find_copies_limit(template, worker, spec.task.keeper, self._store.registrable)
+        except CannotCopy as error:
+            raise AwsError(Fault.CANNOT_COPY, str(error), "task.deadline") from error
         most, why = limit_by_fargate(template, worker, spec.task.run_task, most, why)
         try:
             return limit_by_overrides(worker, spec.task.environment, most, why)
         except CannotCopy as error:
             raise AwsError(Fault.INVALID, str(error), "task.environment") from error
 
-    def _find_taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
-        """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
-        for k in sorted(size for size in sizes if size > 1):
+    def _find_taken(self, spec: ScalerSpec, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
+        """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is.
+
+        Raises AwsError if there are none below it.
+        """
+        for k in sorted(filter(spec.task.keeper.keeps, sizes)):
             family = derived_family(template, k)
-            if (arn := self._store.find_foreign(family)) is not None:
-                why = f"{k} workers a task would be registered as {family}, but {arn} is not the controller's"
-                return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
+            if (arn := self._store.find_foreign(family)) is None:
+                continue
+            workers = format_count(k, "worker")
+            why = f"{workers} a task would be registered as {family}, but {arn} is not the controller's"
+            if k == 1:
+                raise AwsError(
+                    Fault.CANNOT_COPY,
+                    f"task definition {template.label}: {why}: rename that family, or {WITHOUT_DEADLINE}",
+                    "task.deadline",
+                )
+            return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
         return None
 
     def derive(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
-        """Return the definition to register for k workers a task, 2 or more. Raises AwsError when there is none."""
-        if (taken := self._find_taken(draft.template, [k])) is not None:
+        """Return the definition to register for k workers a task with a keeper. Raises AwsError when there is none."""
+        if (taken := self._find_taken(spec, draft.template, [k])) is not None:
             raise AwsError(Fault.CANNOT_COPY, f"task definition {draft.template.label}: {taken[1]}")
         return self._derive(spec, draft, k)
 
     def _derive(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
         try:
-            return derive(draft.template, draft.worker, k, spec.task.keeper_image, self._store.registrable)
+            return derive(draft.template, draft.worker, k, spec.task.keeper, self._store.registrable)
         except CannotCopy as error:
             raise AwsError(Fault.CANNOT_COPY, str(error), "task.max_containers_per_task") from error
 
@@ -168,9 +187,9 @@ class Drafts:
         yields how long to wait for that, or for another scaler that looks for the same. Raises AwsError when it cannot
         be registered.
         """
-        if k == 1:
+        if not spec.task.keeper.keeps(k):
             return draft.template.arn
-        print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper_image)
+        print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper)
         place = Place(-spec.priority, 1)
         try:
             while isinstance(found := self._try_to_find(spec, draft, k, print_, place), float):

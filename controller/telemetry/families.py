@@ -135,6 +135,12 @@ GAUGES = (
         _read_oldest,
     ),
     Family(
+        "task_deadline_seconds",
+        "How long after the start of its last copy a task is ended; absent without a deadline.",
+        None,
+        lambda series: series.policy.deadline if series.policy else None,
+    ),
+    Family(
         "budget_held_containers",
         "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
         None,

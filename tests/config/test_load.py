@@ -13,6 +13,7 @@ import pytest
 from controller.config import AwsSpec, ConfigError, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
 from controller.config.problems import MAX_PROBLEMS
 from controller.config.schema import MAX_SCALERS
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     BreakerPolicy,
@@ -73,13 +74,14 @@ def test_defaults(tmp_path: Path) -> None:
                     cooldown=CooldownPolicy(launch=30.0, fall=300.0),
                     breaker=BreakerPolicy(after=5, within=60.0),
                     paused=False,
+                    deadline=None,
                 ),
                 packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
                 task=TaskSpec(
                     cluster="default",
                     definition="content-worker",
                     container=None,
-                    keeper_image="public.ecr.aws/docker/library/busybox:stable",
+                    keeper=KeeperSettings("public.ecr.aws/docker/library/busybox:stable", deadline=None),
                     run_task={"launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": SUBNETS}},
                     environment={},
                 ),

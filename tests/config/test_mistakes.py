@@ -263,6 +263,16 @@ DURATIONS = [
         id="a colon",
     ),
     pytest.param(
+        task("deadline: 5s"),
+        ["9:17: scalers[0].task.deadline: must be between 10s and 720h, not 5s"],
+        id="a deadline that leaves no time",
+    ),
+    pytest.param(
+        task("deadline: never"),
+        [f"9:17: scalers[0].task.deadline: is not a duration: {DURATION}"],
+        id="a deadline that is no duration",
+    ),
+    pytest.param(
         scaler("poll_interval: 5 min"),
         [f"9:20: scalers[0].poll_interval: has an unknown unit, or its units are in the wrong order: {DURATION}"],
         id="an unknown unit",

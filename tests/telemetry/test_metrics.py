@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
 from tests.telemetry.decisions import NOW, decided
 
 PROMTOOL = shutil.which("promtool")
-POLICY = scaler_spec("main", "worker").policy
+POLICY = replace(scaler_spec("main", "worker").policy, deadline=7200)
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
@@ -45,6 +46,7 @@ GAUGES = {
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},
+    "task_deadline_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
     "scalers_configured": set(),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from controller.core.decision.busy import count_in_hand, explain_contradiction, is_contradictory
 from controller.core.decision.explain_capacity import count_tried, explain_capacity
+from controller.core.decision.explain_deadline import explain_deadline
 from controller.core.decision.explain_demand import explain_demand, explain_desired, explain_level
 from controller.core.decision.explain_held import explain_held
 from controller.core.decision.explain_holds import (
@@ -43,6 +44,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     yield "fleet", _explain_fleet(fleet, is_asked=queue is not None)
     if fleet:
         yield from explain_held(fleet)
+        yield from explain_deadline(policy.deadline, fleet, decision.at)
     if queue and fleet and numbers:
         if is_contradictory(policy, queue, fleet, decision.at):
             yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since, decision.at)

@@ -28,8 +28,16 @@ class StopOutcome(StrEnum):
     START_FAILED = "start_failed"
     NO_CAPACITY = "no_capacity"
     """ECS found no place for it: nothing is wrong with the task."""
+    DEADLINE = "deadline"
+    """Its deadline was over, and its keeper has ended it: nothing is wrong with the task."""
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
+
+
+_SAYS_NOTHING = frozenset({StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.DEADLINE, StopOutcome.UNKNOWN})
+"""The ends that tell nothing of tasks to come."""
+_RAN = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED, StopOutcome.DEADLINE})
+"""The ends of tasks whose workers surely ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +195,7 @@ class StoppedTask:
 
         A worker that exits with an error ``within`` so many seconds of its start tells of the task; 0: it never does.
         """
-        if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.UNKNOWN}:
+        if self.outcome in _SAYS_NOTHING:
             return None
         good: bool | None = self.outcome is StopOutcome.SUCCEEDED
         if self.outcome is StopOutcome.FAILED:
@@ -199,7 +207,7 @@ class StoppedTask:
         """The sign of whether there is capacity; None: it says nothing of that."""
         if self.outcome is StopOutcome.NO_CAPACITY:
             return CapacitySign(found=False, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
-        ran = self.start.at is not None or self.outcome in {StopOutcome.SUCCEEDED, StopOutcome.FAILED}
+        ran = self.start.at is not None or self.outcome in _RAN
         began = self.stopped_at if self.start.at is None else self.start.at
         return CapacitySign(found=True, at=began, born_at=self.created_at) if ran else None
 

@@ -193,6 +193,7 @@ def test_it_never_holds_for_longer_than_its_minute_nor_lets_more_than_one_pass(
         (StopOutcome.START_FAILED, None, None),
         (StopOutcome.SUCCEEDED, NOW + 3, found(NOW + 3, NOW)),
         (StopOutcome.FAILED, None, found(NOW + 5, NOW)),
+        (StopOutcome.DEADLINE, None, found(NOW + 5, NOW)),
         (StopOutcome.INTERRUPTED, NOW + 3, found(NOW + 3, NOW)),
         (StopOutcome.INTERRUPTED, None, None),
         (StopOutcome.UNKNOWN, None, None),

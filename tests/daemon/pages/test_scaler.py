@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.daemon.pages.scaler import say_age
 from tests.support.pages import Page
 
 if TYPE_CHECKING:
@@ -52,3 +53,18 @@ def test_the_last_decisions_unfold(shown: Shown) -> None:
     unfolded = [name for name in page.texts if name.startswith("decision-")]
     assert 1 == len(unfolded)
     assert "5 messages of backlog = 3 visible + 2 in flight" in page.texts[unfolded[0]]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "started_at", "expected"),
+    [
+        (None, 60.0, "1h5m"),
+        (7200, 300.0, "1h5m, ran 1h of 2h"),
+        (7200, None, "1h5m, may run for 2h"),
+    ],
+)
+def test_the_age_of_a_task_is_held_against_its_deadline(
+    deadline: int | None, started_at: float | None, expected: str
+) -> None:
+    """Whoever looks for what hangs sees how much time each task has left."""
+    assert expected == say_age({"created_at": 0.0, "started_at": started_at}, deadline, 3900.0)
