@@ -77,6 +77,7 @@ def read_task(
             if not told
         ),
         family=_read_family(task),
+        provider=task.get("capacityProviderName"),
         alone=len(workers) == len(_list_containers(task)) == 1,
     )
 
@@ -106,6 +107,7 @@ def _read_stopped(
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
         family=_read_family(task),
+        provider=task.get("capacityProviderName"),
     )
 
 

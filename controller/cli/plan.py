@@ -18,6 +18,7 @@ from controller.cli import definition
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
+from controller.cli.saving import say_saving
 from controller.clock import machine_clock
 from controller.config import ConfigError, ControllerSpec, Loaded, ScalerSpec, load
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
@@ -203,6 +204,7 @@ def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Itera
     for group in plan.groups:
         yield f"          {_draw_boxes(draft, group)}"
     yield from (f"          {line}" for line in _say_sizes(draft))
+    yield from (f"          {line}" for line in say_saving(draft))
     for limit in filter(None, (result.limit, result.cut) if result else ()):
         yield f"          {limit}"
     for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers, draft.keeper):
@@ -237,4 +239,5 @@ def _name_definition(draft: Draft, group: TaskGroup) -> str:
 def _draw_boxes(draft: Draft, group: TaskGroup) -> str:
     workers = copy_names(draft.worker, group.containers)
     containers = (KEEPER, *workers) if draft.keeper.keeps(group.containers) else workers
-    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}"
+    where = f" on {group.provider}" if group.provider else ""
+    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}{where}"

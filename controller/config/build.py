@@ -76,6 +76,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
             cooldown=_build_cooldown(scaler.cooldown, slots),
             breaker=BreakerPolicy(scaler.breaker.after, scaler.breaker.within),
             paused=scaler.paused,
+            providers=_build_order(task),
             deadline=_build_deadline(task),
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
@@ -118,7 +119,14 @@ def _build_deadline(task: Task) -> int | None:
     return None if task.deadline is None else math.ceil(task.deadline)
 
 
+def _build_order(task: Task) -> tuple[str, ...]:
+    """Return the capacity providers in order; each call of RunTask then names one of them."""
+    return task.capacity if isinstance(task.capacity, tuple) else ()
+
+
 def _build_placement(task: Task) -> dict[str, Any]:
+    if task.capacity is not None:
+        return {"launchType": "EXTERNAL"} if task.capacity == "EXTERNAL" else {}
     if not task.capacity_providers:
         return {"launchType": task.launch_type}
     strategy = [

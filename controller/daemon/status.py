@@ -117,4 +117,5 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "created_at": task.created_at,
         "started_at": task.start.at,
         "family": task.family,
+        "provider": task.provider,
     }

@@ -15,10 +15,11 @@ from controller.core.copies.copies import WITHOUT_DEADLINE, derived_family
 from controller.core.copies.derive import Allowed, derive, find_copies_limit, fingerprint_copies, keep_allowed
 from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.overrides import limit_by_overrides
-from controller.core.copies.packing import PackingPolicy, Plan, pack
-from controller.core.copies.placement import find_misfit, limit_by_fargate
+from controller.core.copies.packing import PackingPolicy, Plan, pack, pack_on
+from controller.core.copies.placement import find_misfit, limit_by_fargate, name_all, split_by_provider
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template, find_worker
+from controller.core.decision.providers import NO_CHOICE, Choice
 from controller.core.decision.rate import Rate
 from controller.core.words import format_count
 from controller.scaling.line import Line, Pause, Place
@@ -105,23 +106,25 @@ class Drafts:
         self._turns: dict[str, Lock] = {}
         """By fingerprint: scalers of one template register it once."""
 
-    def draft(self, spec: ScalerSpec, containers: int) -> Draft:
+    def draft(self, spec: ScalerSpec, containers: int, choice: Choice = NO_CHOICE) -> Draft:
         """Return how ``containers`` workers would be laid out, with the template as it is now; writes nothing.
 
         Raises AwsError when the template is missing, or cannot run as configured: then RunTask would refuse it.
         """
         template = self._store.read_template(spec.task.definition)
-        if (misfit := find_misfit(template, spec.task.run_task)) is not None:
-            raise AwsError(Fault.INVALID, misfit.reason, misfit.key)
+        for request in split_by_provider(spec.task.run_task, spec.policy.providers):
+            if (misfit := find_misfit(template, request)) is not None:
+                by_order = spec.policy.providers and misfit.key == "task.capacity_providers"
+                raise AwsError(Fault.INVALID, misfit.reason, "task.capacity" if by_order else misfit.key)
         try:
             worker = find_worker(template, spec.task.container)
         except CannotCopy as error:
             raise AwsError(Fault.MISSING, str(error), "task.container") from error
         most, why = self._limit_copies(spec, template, worker)
-        plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
+        plan = _pack(spec, template, worker, containers, most, choice)
         while (taken := self._find_taken(spec, template, [group.containers for group in plan.groups])) is not None:
             most, why = taken
-            plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
+            plan = _pack(spec, template, worker, containers, most, choice)
         held_back = _count_fullest(containers, spec.packing) > most
         return Draft(
             template, worker, spec.task.keeper, plan, most, why, held_back, _find_warnings(spec, template, worker, most)
@@ -133,7 +136,7 @@ class Drafts:
             most, why = find_copies_limit(template, worker, spec.task.keeper, self._store.registrable)
         except CannotCopy as error:
             raise AwsError(Fault.CANNOT_COPY, str(error), "task.deadline") from error
-        most, why = limit_by_fargate(template, worker, spec.task.run_task, most, why)
+        most, why = limit_by_fargate(template, worker, name_all(spec.task.run_task, spec.policy.providers), most, why)
         try:
             return limit_by_overrides(worker, spec.task.environment, most, why)
         except CannotCopy as error:
@@ -222,6 +225,13 @@ class Drafts:
             turn.release()
 
 
+def _pack(spec: ScalerSpec, template: Template, worker: str, containers: int, most: int, choice: Choice) -> Plan:
+    def price(k: int) -> float:
+        return _price_rounding(template, worker, k)
+
+    return pack_on(containers, spec.packing, most, choice.plan, choice.probe, price)
+
+
 def _price_rounding(template: Template, worker: str, k: int) -> float:
     size = size_task(template, worker, k)
     return size.rounding if size else 0.0
@@ -229,7 +239,7 @@ def _price_rounding(template: Template, worker: str, k: int) -> float:
 
 def _find_warnings(spec: ScalerSpec, template: Template, worker: str, most: int) -> tuple[str, ...]:
     configured = min(most, spec.packing.max_containers_per_task, spec.policy.max_containers)
-    return find_warnings(template, worker, configured, spec.task.run_task)
+    return find_warnings(template, worker, configured, name_all(spec.task.run_task, spec.policy.providers))
 
 
 def _count_fullest(containers: int, packing: PackingPolicy) -> int:

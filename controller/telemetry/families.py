@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from controller.core.copies.fargate import SPOT, SPOT_SAVES
 from controller.core.decision.model import Fleet, Reason
+from controller.core.decision.scarcity import PLENTY
 from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
 from controller.telemetry.series import Series
@@ -86,6 +88,35 @@ def _read_breaker(series: Series) -> Values:
     return (series.numbers.breaker.open_until or 0) if series.numbers else 0
 
 
+def _read_live_by_provider(series: Series) -> Values:
+    """Return the live containers on each provider of the order, and on others where some live."""
+    if (fleet := _fleet(series)) is None or series.policy is None:
+        return None
+    live = {use.provider: float(use.containers) for use in fleet.providers}
+    return dict.fromkeys(series.policy.providers, 0.0) | live
+
+
+def _read_short_until(series: Series) -> Values:
+    if series.policy is None or not series.policy.providers:
+        return None
+    shortages = series.numbers.shortages if series.numbers else {}
+    return {each: shortages.get(each, PLENTY).until or 0 for each in series.policy.providers}
+
+
+def _read_saving(series: Series) -> Values:
+    """Return the share of the price that live containers on Spot save, of what all would cost on demand."""
+    fleet = _fleet(series)
+    if fleet is None or not fleet.providers:
+        return None
+    live = sum(use.containers for use in fleet.providers)
+    on_spot = sum(use.containers for use in fleet.providers if use.provider == SPOT)
+    return SPOT_SAVES * on_spot / live if live else None
+
+
+def _count_by_provider(series: Series, counts: Mapping[str, int]) -> Values:
+    return dict.fromkeys(series.policy.providers if series.policy else (), 0.0) | dict(counts)
+
+
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
     Family("containers", "Live worker containers.", "state", _read_containers),
@@ -121,6 +152,24 @@ GAUGES = (
         "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
         None,
         lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
+    ),
+    Family(
+        "provider_containers",
+        "Live worker containers by the capacity provider that they were launched on.",
+        "provider",
+        _read_live_by_provider,
+    ),
+    Family(
+        "provider_short_until_timestamp_seconds",
+        "Until when a capacity provider of the order gets no launch, then a single task probes; 0: it is not short.",
+        "provider",
+        _read_short_until,
+    ),
+    Family(
+        "saving_ratio",
+        "About what share of the on-demand price live containers save by Spot; absent if none is on a provider.",
+        None,
+        _read_saving,
     ),
     Family(
         "last_successful_reconcile_timestamp_seconds",
@@ -165,6 +214,18 @@ COUNTERS = (
         "Decisions.",
         "reason",
         lambda series: _read_counts(series.decisions, _REASONS),
+    ),
+    Family(
+        "provider_tasks_launched",
+        "Tasks launched on a capacity provider of the order.",
+        "provider",
+        lambda series: _count_by_provider(series, series.launched_on),
+    ),
+    Family(
+        "provider_refusals",
+        "Launches that ended because a capacity provider of the order had no room.",
+        "provider",
+        lambda series: _count_by_provider(series, series.refused_by),
     ),
     Family("containers_launched", "Worker containers launched.", None, lambda series: series.containers_launched),
     Family("tasks_launched", "Tasks launched.", None, lambda series: series.tasks_launched),

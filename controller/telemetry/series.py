@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from controller.core.copies.packing import Plan
 from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
 from controller.core.decision.task import StopOutcome
@@ -66,6 +67,9 @@ class Series:
         self.containers_launched = 0
         self.tasks_launched = 0
         self.registrations = 0
+        self.launched_on: Counter[str] = Counter()
+        """Tasks by the capacity provider of an order."""
+        self.refused_by: Counter[str] = Counter()
         self.starts: Starts | None = None
         """None: none was seen."""
         self._board = board
@@ -120,5 +124,18 @@ class Series:
             return
         self.tasks_launched += len(launch.arns)
         self.containers_launched += launch.containers
+        if launch.plan is not None:
+            self._count_providers(launch, launch.plan)
         if launch.fault is not None:
             self.failures[launch.fault] += 1
+
+    def _count_providers(self, launch: LaunchResult, plan: Plan) -> None:
+        """Count the tasks of a launch by provider: calls go in order, and the first that lacks tasks is the last."""
+        left = len(launch.arns)
+        for call in plan.calls:
+            started = min(left, call.count)
+            left -= started
+            if call.provider is not None and started:
+                self.launched_on[call.provider] += started
+        if launch.refused_by is not None:
+            self.refused_by[launch.refused_by] += 1

@@ -74,6 +74,7 @@ def test_defaults(tmp_path: Path) -> None:
                     cooldown=CooldownPolicy(launch=30.0, fall=300.0),
                     breaker=BreakerPolicy(after=5, within=60.0),
                     paused=False,
+                    providers=(),
                     deadline=None,
                 ),
                 packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
@@ -122,6 +123,8 @@ def test_demand_strategies(tmp_path: Path, lines: str, expected: object) -> None
     ("lines", "expected"),
     [
         pytest.param("launch_type: EC2", {"launchType": "EC2"}, id="EC2"),
+        pytest.param("capacity: default", {}, id="by the cluster"),
+        pytest.param("capacity: [FARGATE_SPOT, FARGATE]", {}, id="in order: each call names one"),
         pytest.param(
             "capacity_providers: [{provider: FARGATE_SPOT, weight: 4}, {provider: FARGATE, weight: 1, base: 2}]",
             {

@@ -53,6 +53,12 @@ def workers_delete_first(spec: ScalerSpec) -> ScalerSpec:
     return replace(spec, policy=replace(spec.policy, busy=Busy.RUNNING))
 
 
+def in_order(spec: ScalerSpec, *providers: str) -> ScalerSpec:
+    """Return the same scaler with capacity providers in order."""
+    order = providers or ("spot", "on-demand")
+    return replace(spec, policy=replace(spec.policy, providers=order), task=replace(spec.task, run_task={}))
+
+
 CONFIGURATIONS = (
     configured(25, 100, 1),
     configured(12, 4, 3),

@@ -17,6 +17,7 @@ from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.providers import ProviderUse
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
@@ -28,7 +29,7 @@ from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
 from tests.telemetry.decisions import NOW, decided
 
 PROMTOOL = shutil.which("promtool")
-POLICY = replace(scaler_spec("main", "worker").policy, deadline=7200)
+POLICY = replace(scaler_spec("main", "worker").policy, deadline=7200, providers=("FARGATE_SPOT", "FARGATE"))
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
 
@@ -46,6 +47,9 @@ GAUGES = {
     "last_successful_reconcile_timestamp_seconds": {"scaler"},
     "oldest_task_start_timestamp_seconds": {"scaler"},
     "scaler_paused": {"scaler"},
+    "provider_containers": {"scaler", "provider"},
+    "provider_short_until_timestamp_seconds": {"scaler", "provider"},
+    "saving_ratio": {"scaler"},
     "task_deadline_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
@@ -65,6 +69,8 @@ COUNTERS = {
     "decisions": {"scaler", "reason"},
     "containers_launched": {"scaler"},
     "tasks_launched": {"scaler"},
+    "provider_tasks_launched": {"scaler", "provider"},
+    "provider_refusals": {"scaler", "provider"},
     "tasks_stopped": {"scaler", "outcome"},
     "launch_failures": {"scaler", "reason"},
     "task_definitions_registered": {"scaler"},
@@ -120,6 +126,7 @@ def fill(series: Series) -> None:
         running_tasks=1,
         starting_tasks=1,
         oldest_task_at=1.8e9,
+        providers=(ProviderUse("FARGATE_SPOT", 1, 1.9e9),),
         draining=3,
         draining_tasks=2,
         ended=9,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, scarcity
+from controller.core.decision import breaker, busy, cooldown, hysteresis, limits, providers, scarcity
 from controller.core.decision.demand import drain_demand, level_demand
 from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import DrainWithin, Policy
@@ -93,7 +93,8 @@ def _measure(
     unclaimed = limits.count_unclaimed(queue, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)
-    allowed = _count_allowed(state, fleet, in_doubt, now)
+    choice = providers.choose(policy.providers, state.shortages, fleet.providers, in_doubt, now)
+    allowed = _count_allowed(policy, state, choice, fleet, in_doubt, now)
     numbers = Numbers(
         asked=asked,
         demand=demand,
@@ -113,9 +114,11 @@ def _measure(
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
         breaker=state.breaker,
-        scarcity=state.scarcity,
+        scarcity=providers.sum_up(policy.providers, state.shortages) if policy.providers else state.scarcity,
         contradicted_since=busy.date_lasting(state.contradiction),
         granted=None,
+        choice=choice,
+        shortages=state.shortages,
     )
     return numbers, state
 
@@ -132,16 +135,21 @@ def _carry_over(
         # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
         doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
         scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),
+        shortages=providers.forget_providers(state.shortages, fleet.providers, now),
         contradiction=busy.watch_counts(policy, state.contradiction, queue, fleet, now),
     )
 
 
-def _count_allowed(state: ScalerState, fleet: Fleet, in_doubt: int, now: float) -> int | None:
+def _count_allowed(
+    policy: Policy, state: ScalerState, choice: providers.Choice, fleet: Fleet, in_doubt: int, now: float
+) -> int | None:
     """Return how many containers tasks that fail, and tasks that find no place, leave to launch; None: any number."""
-    allowed = (
-        breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now),
-        scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now),
+    by_capacity = (
+        providers.count_chosen(policy.providers, choice)
+        if policy.providers
+        else scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now)
     )
+    allowed = (breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now), by_capacity)
     return min((each for each in allowed if each is not None), default=None)
 
 

@@ -20,6 +20,7 @@ from controller.core.decision.explain_holds import (
     explain_limits,
     explain_slot,
 )
+from controller.core.decision.explain_providers import explain_providers
 from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.verdict import summarize
@@ -56,7 +57,8 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "cooldown", explain_cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
             yield "breaker", explain_breaker(policy, numbers, fleet, decision.at)
-        if count_tried(numbers, fleet, decision.at) is not None:
+        yield from explain_providers(policy.providers, numbers, fleet, decision.at)
+        if not policy.providers and count_tried(numbers, fleet, decision.at) is not None:
             yield "capacity", explain_capacity(numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", explain_budget(numbers, decision.budget)

@@ -6,12 +6,13 @@ records are immutable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.policy import MessageState
+from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
 from controller.core.decision.scarcity import PLENTY, Scarcity
 
 
@@ -88,6 +89,8 @@ class Fleet:
     """Tasks of which something that counts is only guessed, because ECS does not tell it."""
     began: tuple[float, ...] = ()
     """For each worker container that runs: when the first of its task began to, as far as known."""
+    providers: tuple[ProviderUse, ...] = ()
+    """What of it is on which capacity provider, as far as known, by their names."""
 
     @property
     def held(self) -> int:
@@ -162,7 +165,9 @@ class ScalerState:
     breaker: Breaker = CLOSED
     """Whether tasks have failed often enough lately to hold launches back."""
     scarcity: Scarcity = PLENTY
-    """Whether tasks have found no place lately."""
+    """Whether tasks have found no place lately, of a scaler without an order of capacity providers."""
+    shortages: Shortages = field(default_factory=dict)
+    """The same for each capacity provider of an order."""
     contradiction: Contradiction | None = None
     """Since when workers run without a message in flight while some are visible; None: they do not."""
 
@@ -208,11 +213,15 @@ class Numbers:
     breaker: Breaker
     """Whether tasks have failed often enough lately to hold launches back."""
     scarcity: Scarcity
-    """Whether tasks have found no place lately."""
+    """Whether tasks have found no place lately; with an order of capacity providers, whether all are short."""
     contradicted_since: float | None
     """Since when workers seem to be busy without a message in flight; None: they do not, or not for long enough."""
     granted: int | None
     """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
+    choice: Choice = NO_CHOICE
+    """Which capacity providers get a launch."""
+    shortages: Shortages = field(default_factory=dict)
+    """What each of them has shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def policy(**changes: Any) -> Policy:
         cooldown=COOLDOWN,
         breaker=BREAKER,
         paused=False,
+        providers=(),
         deadline=None,
     )
     return replace(base, **changes)
