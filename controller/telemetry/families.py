@@ -223,7 +223,7 @@ COUNTERS = (
     ),
     Family(
         "provider_refusals",
-        "Launches that ended because a capacity provider of the order had no room.",
+        "Launches that a capacity provider of the order had no room for, at RunTask or afterwards.",
         "provider",
         lambda series: _count_by_provider(series, series.refused_by),
     ),

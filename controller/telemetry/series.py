@@ -106,9 +106,15 @@ class Series:
         """Count a task that has ended."""
         self.stops[outcome] += 1
 
-    def count_turned_away(self) -> None:
-        """Count a launch that went through, and whose tasks then found no place to run."""
-        self.failures[_CAPACITY] += 1
+    def count_turned_away(self, provider: str | None) -> None:
+        """Count a launch that went through, and whose tasks then found no place to run.
+
+        On a ``provider`` of its order it is no failure of the scaler's: the next one gets what is missing.
+        """
+        if provider is None:
+            self.failures[_CAPACITY] += 1
+        else:
+            self.refused_by[provider] += 1
 
     def count_registration(self) -> None:
         """Count a derived revision."""
@@ -126,7 +132,7 @@ class Series:
         self.containers_launched += launch.containers
         if launch.plan is not None:
             self._count_providers(launch, launch.plan)
-        if launch.fault is not None:
+        if launch.fault is not None and launch.refused_by is None:
             self.failures[launch.fault] += 1
 
     def _count_providers(self, launch: LaunchResult, plan: Plan) -> None:

@@ -26,6 +26,7 @@ METRICS = {
     "ecsq_last_successful_reconcile_timestamp_seconds": {"scaler"},
     "ecsq_launch_failures_total": {"scaler", "reason"},
     "ecsq_no_capacity_until_timestamp_seconds": {"scaler"},
+    "ecsq_provider_short_until_timestamp_seconds": {"scaler", "provider"},
     "ecsq_queue_messages": {"scaler", "state"},
     "ecsq_scaler_paused": {"scaler"},
     "ecsq_scalers_configured": set(),

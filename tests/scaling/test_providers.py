@@ -11,6 +11,7 @@ from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.scarcity import HOLD
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
+from tests.support.aws import create_cluster, register_template
 from tests.support.scene import APP, POLL, Scene, build, last
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def test_what_it_refuses_goes_to_the_next_in_the_next_slot_and_never_twice(scene
     slots = [each.decision.slot for each in launches]
     assert [Outcome.FAILED, Outcome.LAUNCHED] == [each.launch.outcome for each in launches if each.launch]
     assert 1 == slots[1] - slots[0]
-    assert 1 == scene.sample("provider_refusals_total", provider=SPOT)
+    assert (1, 0) == (
+        scene.sample("provider_refusals_total", provider=SPOT),
+        scene.sample("launch_failures_total", reason="capacity"),
+    )
     lines = dict(explain(scaler.spec.policy, last(scaler).decision))
     assert "FARGATE_SPOT, then FARGATE: FARGATE gets a launch; 12 live on FARGATE" == lines["order"]
 
@@ -102,6 +106,10 @@ def test_tasks_that_find_no_place_afterwards_mark_it_too(scene: Scene) -> None:
     scene.let_pass(HOLD, scaler)
     assert [(SPOT, 4), (ON_DEMAND, 4)] == asked(scene)
     assert scene.sample("provider_short_until_timestamp_seconds", provider=SPOT) > scene.clock.now
+    assert (1, 0) == (
+        scene.sample("provider_refusals_total", provider=SPOT),
+        scene.sample("launch_failures_total", reason="capacity"),
+    )
     assert 0 == scene.sample("provider_short_until_timestamp_seconds", provider=ON_DEMAND)
     assert 0 == scene.sample("no_capacity_until_timestamp_seconds")
 
@@ -132,3 +140,26 @@ def test_a_restart_reads_back_which_provider_is_short(scene: Scene) -> None:
     scene.aws.journal.clear()
     scene.let_pass(SLOT, scene.scaler(**ORDERED))
     assert [(ON_DEMAND, 4)] == asked(scene)
+
+
+def test_the_clusters_own_strategy_decides_where_a_call_names_nothing(scene: Scene) -> None:
+    """ECS applies it, and says afterwards where each task is."""
+    strategy = [{"capacityProvider": SPOT, "weight": 1}]
+    cluster = create_cluster(scene.aws, defaultCapacityProviderStrategy=strategy)
+    scene.send(3)
+    scaler = scene.scaler(cluster=cluster, run_task=NETWORK_ONLY)
+    scene.let_pass(SLOT, scaler)
+    (call,) = [each for each in scene.aws.journal.calls(client=APP) if each.operation == "RunTask"]
+    assert {"capacityProviderStrategy", "launchType"}.isdisjoint(call.parameters)
+    assert 3 == scene.sample("provider_containers", provider=SPOT)
+
+
+def test_a_template_that_cannot_run_on_one_of_the_order_is_refused_before_a_call(scene: Scene) -> None:
+    """With the key to change."""
+    scene.send(1)
+    ec2 = register_template(scene.aws, networkMode="bridge", requiresCompatibilities=["EC2"])
+    launch = scene.let_pass(SLOT, scene.scaler(**{**ORDERED, "definition": ec2, "run_task": {}}))[0].launch
+    assert launch is not None
+    assert (Outcome.FAILED, []) == (launch.outcome, asked(scene))
+    assert "cannot run on FARGATE" in (launch.error or "")
+    assert (launch.error or "").endswith("check scalers[0].task.capacity")
