@@ -45,7 +45,8 @@ class AccountTask:
     """Taken by its workers and not done."""
     provider: str | None = None
     """The capacity provider that the call has named."""
-    found_no_place: bool = False
+    outcome: StopOutcome = StopOutcome.SUCCEEDED
+    """How it ends. A worker that ends by itself ends well: the breaker, which only holds back, stays closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,7 @@ class Account:
     def _description(self, task: AccountTask, scaler: str, now: float) -> LiveTask | StoppedTask:
         start = Start(task.running_since)
         if task.stopped_at is not None and not self._hidden(task, task.stopped_at, now):
-            # Every worker ends well: the breaker, which only holds back, stays closed.
-            outcome = StopOutcome.NO_CAPACITY if task.found_no_place else StopOutcome.SUCCEEDED
-            ended = StoppedTask(task.arn, scaler, outcome, task.created_at, start, task.stopped_at)
+            ended = StoppedTask(task.arn, scaler, task.outcome, task.created_at, start, task.stopped_at)
             return replace(ended, provider=task.provider)
         live = task.live or task.workers
         running = live if task.running_since is not None else 0
@@ -178,9 +177,12 @@ class Account:
                 self.queue.visible -= taken
                 self.queue.in_flight += 0 if self.deletes_first else taken
 
-    def turn_away(self, task: AccountTask, now: float) -> None:
-        """Find no place for a task that RunTask has answered with."""
-        task.live, task.stopped_at, task.found_no_place = 0, now, True
+    def cut_off(self, task: AccountTask, outcome: StopOutcome, now: float) -> None:
+        """End a task with all its workers; what they have taken is visible again."""
+        self.queue.visible += task.messages
+        self.queue.in_flight -= 0 if self.deletes_first else task.messages
+        task.live = task.messages = 0
+        task.stopped_at, task.outcome = now, outcome
 
     def end(self, task: AccountTask, now: float) -> None:
         """Let one worker of a task end, its message done."""

@@ -35,8 +35,8 @@ def test_no_schedule_breaks_a_promise_when_scalers_change_hands() -> None:
     play(LaunchesThatChangeHands, SCHEDULES // 3)
 
 
-def test_no_schedule_breaks_a_promise_with_capacity_providers_in_order() -> None:
-    """Whichever of them refuses, and whatever two controllers know of that: nothing starts twice, all is served."""
+def test_no_schedule_breaks_a_promise_with_providers_in_order_and_deadlines() -> None:
+    """Whichever refuses, whatever is cut off, and whatever two controllers know of it: nothing starts twice."""
     play(LaunchesInOrder, SCHEDULES // 2)
 
 

@@ -14,6 +14,7 @@ from controller.core.decision.policy import Busy
 from controller.core.decision.providers import LONGEST_HOLD
 from controller.core.decision.scarcity import FORGOTTEN_AFTER
 from controller.core.decision.slots import Slot, slot_at, slot_numbered
+from controller.core.decision.task import StopOutcome
 from tests.proof.account import ALMOST, Account, Starts
 from tests.proof.configurations import SLOT, L, capacity
 from tests.proof.process import PAUSES, Process, Request
@@ -253,7 +254,13 @@ class World:
         """Find no place for so many tasks that do not run yet."""
         waiting = [task for task in self.account.tasks if task.live and task.running_since is None]
         for task in waiting[:tasks]:
-            self.account.turn_away(task, self.now)
+            self.account.cut_off(task, StopOutcome.NO_CAPACITY, self.now)
+
+    def reach_deadline(self, tasks: int) -> None:
+        """End so many tasks that run at their deadline, the oldest first."""
+        running = [task for task in self.account.tasks if task.live and task.running_since is not None]
+        for task in running[:tasks]:
+            self.account.cut_off(task, StopOutcome.DEADLINE, self.now)
 
     # Faults end.
 
