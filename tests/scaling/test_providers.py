@@ -9,9 +9,11 @@ import pytest
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.scarcity import HOLD
+from controller.core.decision.slots import slot_numbered
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.support.aws import create_cluster, register_template
+from tests.support.controller import SLOTS
 from tests.support.scene import APP, POLL, Scene, build, last
 
 if TYPE_CHECKING:
@@ -78,6 +80,18 @@ def test_what_it_refuses_goes_to_the_next_in_the_next_slot_and_never_twice(scene
     )
     lines = dict(explain(scaler.spec.policy, last(scaler).decision))
     assert "FARGATE_SPOT, then FARGATE: FARGATE gets a launch; 12 live on FARGATE" == lines["order"]
+
+
+def test_no_refusal_delays_the_next_provider_beyond_the_next_window(scene: Scene) -> None:
+    """However many have refused in a row: a provider that is short is no failure that is tried slowly."""
+    order = ("one", "two", ON_DEMAND)
+    cluster = create_cluster(scene.aws, capacityProviders=list(order))
+    refuse(scene, *order[:2])
+    scene.send(3)
+    launches = scene.let_pass(2 * SLOT, scene.scaler(**{**ORDERED, "providers": order, "cluster": cluster}))
+    assert [(each, 3) for each in order] == asked(scene)
+    for launch in launches[1:]:
+        assert launch.decision.at - slot_numbered(SLOTS, launch.decision.slot or 0).opens < 1
 
 
 def test_a_probe_of_one_task_goes_beside_the_plan_and_brings_it_back(scene: Scene) -> None:
