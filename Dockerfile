@@ -37,7 +37,7 @@ COPY locks/sandbox.txt /locks/sandbox.txt
 RUN python -m pip --python /opt/ecsq/bin/python install --require-hashes --only-binary :all: -r /locks/sandbox.txt
 
 FROM python AS runtime
-# A fixed, numeric id: an EFS access point and Kubernetes' runAsNonRoot both ask for one.
+# A fixed, numeric id, as Kubernetes' runAsNonRoot asks for one.
 RUN groupadd --gid 10001 ecsq \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ecsq
 # No bytecode is written: the root filesystem may be read-only, and pip has compiled everything at build time.
@@ -56,6 +56,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["ecsq"]
 CMD ["run"]
+
+# Last in the stage: what changes with each build invalidates no layer above it.
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="ecs-queue-controller" \
+      org.opencontainers.image.description="Runs queue work on Amazon ECS: watches SQS queues, launches worker tasks, never stops one." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 
 FROM runtime AS sandbox
 COPY --from=sandbox-venv /opt/ecsq /opt/ecsq

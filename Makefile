@@ -1,9 +1,16 @@
 # ecs-queue-controller: everything a developer runs. `make help` lists it.
-PYTHON ?= python3.11
+# The first Python of 3.11 or later that runs.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV     ?= uv
 ARGS   ?=
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE  ?= ecs-queue-controller:$(VERSION)
+PUSH   ?=
+# docker or buildah, whichever works here.
+ENGINE ?= $(shell for engine in docker buildah; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done)
 
 .DEFAULT_GOAL := help
 
@@ -13,7 +20,7 @@ help: ## List the targets
 
 # The locked dependencies, hashes required, then the project itself without asking a registry again.
 $(VENV)/.installed: locks/dev.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; set PYTHON=/path/to/python (3.11 or later)" >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: no Python of 3.11 or later found; set PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r locks/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -27,7 +34,7 @@ run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daem
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the test suite, in up to four processes (ARGS="tests/core -x -n 0")
+test: setup ## Run the test suite, in up to four processes, some five minutes (ARGS="tests/core -x -n 0")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
@@ -66,6 +73,17 @@ bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints,
 .PHONY: fidelity
 fidelity: setup ## Run the sandbox beside its simulation, about six minutes; prints, asserts nothing (ARGS="--short")
 	$(BIN)/python -m tests.fidelity $(ARGS)
+
+.PHONY: image
+image: ## Build the image with docker or buildah (PUSH=REGISTRY/REPOSITORY:TAG pushes it)
+	@test -n "$(ENGINE)" || { echo "make: neither docker nor buildah works here; set ENGINE=/path/to/one" >&2; exit 1; }
+	$(ENGINE) build $(if $(findstring buildah,$(ENGINE)),--format docker) --tag $(or $(PUSH),$(IMAGE)) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
+	$(if $(PUSH),$(ENGINE) push $(PUSH))
+
+.PHONY: dist
+dist: setup ## Build a wheel and an sdist into dist/
+	$(BIN)/python -m hatchling build --directory dist
 
 .PHONY: lock
 lock: ## Resolve the dependencies again and write locks/ (needs uv)

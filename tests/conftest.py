@@ -28,7 +28,7 @@ settings.register_profile(
 settings.load_profile("reproducible" if os.environ.get("CI") else "local")
 
 
-SLOW_ROOMS = ("proof", "browser", "sandbox", "daemon", "cli", "keeper")
+SLOW_ROOMS = ("proof", "browser", "sandbox", "daemon", "cli", "keeper", "deploy")
 """A file of few tests may take half a minute there: a proof keeps to one core, the others wait for processes."""
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 
-MAX_ANSWER = {"sqs": 1 << 18, "ecs": 16 << 20}
-"""Bytes of an answer, by service: many times what three counts and the largest page of tasks take.
+MAX_ANSWER = {"sqs": 1 << 18, "ecs": 16 << 20, "ssm": 4 << 20, "s3": 16 << 20}
+"""Bytes of an answer, by service: many times what three counts, the largest page of tasks and a configuration take.
 
 What queues answer is read by many threads at a time, and a megabyte of text can be thirty times as much once it is
 read.

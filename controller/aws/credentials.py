@@ -8,12 +8,14 @@ would do so one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
 import boto3
 import botocore.session
 from botocore.exceptions import NoCredentialsError
+from botocore.loaders import Loader, create_loader
 
 from controller.aws.errors import AwsError, translate
 from controller.aws.gate import Gate
@@ -73,6 +75,7 @@ class Credentials:
             return self._session
         renewal = self._renewal
         self._core = botocore.session.get_session()
+        self._core.register_component("data_loader", _share_loader(self._core.get_config_variable("data_path")))
         session = boto3.session.Session(region_name=self._region, botocore_session=self._core)
         if session.get_credentials() is None:
             raise NoCredentialsError
@@ -97,3 +100,9 @@ class Credentials:
                     if renewal is self._renewal and self._session is session:
                         self._session, self._failure = None, (self._elapsed(), failure)
                 raise failure from error
+
+
+@cache
+def _share_loader(data_path: str | None) -> Loader:
+    """Return what reads botocore's descriptions of AWS, of which each session would else keep 8 MB for itself."""
+    return create_loader(data_path)

@@ -113,7 +113,7 @@ def _say_denied(subject: str, action: str) -> str:
 
 def _add_to(who: str, action: str, resource: str | None) -> str:
     what = "" if resource is None else f" for {resource.rstrip('.,')}"
-    return f"add {action}{what} to the policy of {who}, as deploy/iam/task-role.json has it"
+    return f"add {action}{what} to the policy of {who}, as ecsq iam prints it"
 
 
 def _name_principal(arn: str | None) -> str:

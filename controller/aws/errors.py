@@ -60,6 +60,10 @@ _MISSING_CODES = frozenset(
         "AWS.SimpleQueueService.NonExistentQueue",
         "QueueDoesNotExist",
         "ClusterNotFoundException",
+        "ParameterNotFound",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "NoSuchVersion",
     }
 )
 _THROTTLING_CODE = re.compile(
@@ -72,6 +76,8 @@ _UNSENDABLE = (
     "AWS_SESSION_TOKEN, or where the task's role or the shell's profile has them from"
 )
 _FIRST_ERROR = 300
+_NOT_MODIFIED = 304
+"""S3's answer about an object that is as it was; no failure."""
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
 
@@ -159,7 +165,7 @@ def error_code(error: ClientError) -> str:
 def classify_answer(answer: Mapping[str, Any]) -> Fault | None:
     """Return the kind of failure that an answer, as botocore parses it, tells of; None: it is none."""
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status < _FIRST_ERROR:
+    if status < _FIRST_ERROR or status == _NOT_MODIFIED:
         return None
     error = answer.get("Error", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))

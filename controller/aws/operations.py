@@ -14,5 +14,11 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ecs", "ListTaskDefinitions"): ("taskDefinitionArns",),
     ("ecs", "RegisterTaskDefinition"): ("taskDefinition",),
     ("ecs", "RunTask"): ("tasks", "failures"),
+    ("ssm", "GetParameter"): ("Parameter",),
+    ("ssm", "GetParameterHistory"): ("Parameters",),
+    ("s3", "GetObject"): (),
+    ("s3", "ListObjectVersions"): (),
 }
-"""By service and operation: the members of an answer, empty or not. Nothing else is ever asked."""
+"""By service and operation: the members of an answer, empty or not. Nothing else is ever asked.
+
+Those of S3 are told by their status, and a content that has not changed is an answer without any."""

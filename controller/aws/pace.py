@@ -75,8 +75,11 @@ class ListingPace:
         self._bucket = Bucket()
         self._lock = Lock()
 
-    def wait(self, operation: str) -> None:
-        """Wait until a call of the operation keeps to the rate, or the process is to stop."""
+    def wait(self, operation: str) -> float:
+        """Wait until a call of the operation keeps to the rate, or the process is to stop; returns for how long.
+
+        That is seconds, without those of a rest, for which AWS has asked.
+        """
         with self._lock:
             self._bucket, seconds = take(self._rate, self._bucket, 1, self._clock.elapsed())
         if seconds > 0:
@@ -86,3 +89,4 @@ class ListingPace:
         except RestingError as rest:
             if rest.seconds <= WAITED_OUT:
                 self._clock.pause(rest.seconds)
+        return seconds

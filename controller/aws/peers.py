@@ -58,7 +58,11 @@ class PeerLook:
                 for page in pages.paginate(cluster=itself.cluster, serviceName=service)
                 for arn in read_texts(page["taskArns"])
             ]
-            return Peers(itself.arn, choose_live(map(_read_candidate, self._describe(itself.cluster, listed))))
+            live = choose_live(map(_read_candidate, self._describe(itself.cluster, listed)))
+        if not live:
+            # This one does, so the listing lags, as it does right after a start: nobody would have any scaler by it.
+            raise AwsError(Fault.SERVER_ERROR, f'ECS lists no task of service "{service}" that runs, not even this one')
+        return Peers(itself.arn, live)
 
     def _find_itself(self) -> _Self:
         with self._clients.asking("the task metadata endpoint", None):

@@ -18,10 +18,10 @@ from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
 from controller.aws.outcomes import judge_request, refuse_broken
 from controller.aws.pace import BackOff, ListingPace
-from controller.aws.stages import Course, Stage, current_course, follow
+from controller.aws.reach import Reach
+from controller.aws.stages import Course, Following, Stage, current_course, note_sent
 from controller.aws.unknown import note_unknown
 from controller.clock import Clock
-from controller.config import AwsSpec
 from controller.core.decision.rate import Rate
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ READ_ATTEMPTS = 2
 MAX_CONNECTIONS = 32
 """As many as there are threads that reconcile."""
 ASKED_WITHIN = 60.0
-"""Seconds after which no further call of one conversation is begun: a listing has as many calls as there are pages."""
+"""Seconds, without waiting for the listing rate, after which no further call of a conversation of many is begun."""
 LISTING = frozenset({"ListTasks", "DescribeTasks"})
 """The operations of a listing; an account has one rate for both."""
 RENEW_EVERY = 30.0
@@ -65,7 +65,7 @@ class Clients:
     Making one raises AwsError when there is no region, or when credentials cannot be read; that is then tried again.
     """
 
-    def __init__(self, spec: AwsSpec, controller: str, observe: RequestObserver, clock: Clock) -> None:
+    def __init__(self, spec: Reach, controller: str, observe: RequestObserver, clock: Clock) -> None:
         """Make none yet. No call is made any more once the clock's pauses say that the process is to stop."""
         self.clock = clock
         self._spec = spec
@@ -94,7 +94,7 @@ class Clients:
         names the subject, and the scaler's ``key`` to check. It is the cause of that error. Nothing else is raised but
         TooLateError and StoppingError.
         """
-        with follow(subject, self.clock.elapsed() + ASKED_WITHIN) as course:
+        with Following(subject, self.clock.elapsed() + ASKED_WITHIN) as course:
             try:
                 yield course
             except (AwsError, TooLateError, StoppingError):
@@ -156,6 +156,10 @@ class Clients:
         """Return the client that lists, describes and registers."""
         return self._client("ecs", "ecs", READ_ATTEMPTS)  # type: ignore[no-any-return]
 
+    def reader(self, service: str) -> Any:
+        """Return the client that reads a configuration from another service, ``ssm`` or ``s3``."""
+        return self._client(service, service, READ_ATTEMPTS)
+
     def launcher(self) -> ECSClient:
         """Return the client that writes: it sends each call once, since only its caller may decide to send it again."""
         return self._client("launcher", "ecs", attempts=1)  # type: ignore[no-any-return]
@@ -197,7 +201,7 @@ class Clients:
         client.meta.events.register("before-sign", lambda **_: self._credentials.prepare(session, credentials))
         client.meta.events.register("after-call", _refuse_broken)
         client.meta.events.register("request-created", self._note_start)
-        client.meta.events.register("before-send", _note_sent)
+        client.meta.events.register("before-send", note_sent)
         client.meta.events.register("response-received", self._note_end)
         client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", note_unknown)
         client.meta.events.register("before-parse.ecs.DescribeTasks", read_described)
@@ -208,7 +212,8 @@ class Clients:
         if self.clock.elapsed() > course.until:
             raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
         if model.name in LISTING:
-            self._listing_pace.wait(model.name)
+            # What our own rate takes is not AWS's to answer for: a slow one would have no large cluster ever listed.
+            course.until += self._listing_pace.wait(model.name)
         self.admit(model.name)
 
     def _note_start(self, request: Any, event_name: str, **_event: object) -> None:
@@ -239,10 +244,6 @@ class Clients:
                 self._denial_heeded_at = now
         if is_due:
             self.renew()
-
-
-def _note_sent(**_: object) -> None:
-    current_course().stage = Stage.SENT
 
 
 def _refuse_broken(model: OperationModel, parsed: Mapping[str, Any], **_: object) -> None:

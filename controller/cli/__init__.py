@@ -10,7 +10,7 @@ import click
 
 from controller.cli.output import ending_well
 
-COMMANDS = ("run", "check", "plan", "status", "schema", "simulate", "sandbox")
+COMMANDS = ("run", "check", "plan", "status", "schema", "simulate", "stack", "iam", "sandbox")
 
 
 class _Commands(click.Group):

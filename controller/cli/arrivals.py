@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import click
 
 from controller.cli.daemon_status import base_url, fetch_status
+from controller.cli.output import say
 from controller.clock import machine_clock
 from controller.config import ControllerSpec, ScalerSpec
 from controller.config.durations import parse_argument
@@ -78,11 +79,15 @@ def parse_period(text: str) -> float:
 def read_arrivals(
     source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw, seed: int
 ) -> Told:
-    """Return the arrivals of a source. Raises click.ClickException, which says what is wrong with it."""
+    """Return the arrivals of a source. Raises click.ClickException, which says what is wrong with it.
+
+    Of a trace every problem is a line on standard error, and then the exit code is 1.
+    """
     try:
         told = _read(source, spec, scaler, work, default, seed)
     except TraceError as error:
-        raise click.ClickException("\n".join(error.problems)) from error
+        say(error.problems, err=True)
+        raise SystemExit(1) from error
     if not told.arrivals:
         raise click.ClickException(f"--{source.kind} {source.value}: no message arrives in that time")
     return told

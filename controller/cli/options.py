@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+
+from controller.core.address import Address, parse_address
+
+
+class AddressType(click.ParamType[Address]):
+    """Where a configuration is: a file, ``ssm:/NAME`` or ``s3://BUCKET/KEY``."""
+
+    name = "address"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Return the address; a usage error says how it is written."""
+        try:
+            return parse_address(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
 
 config_option = click.option(
     "--config",
     "config",
-    type=click.Path(path_type=Path),
+    type=AddressType(),
     envvar="ECSQ_CONFIG",
     default="config.yaml",
     show_default=True,
     show_envvar=True,
-    metavar="FILE",
+    metavar="FILE|ssm:/NAME|s3://BUCKET/KEY",
     help="The configuration.",
 )
-"""The configuration file: --config, else the variable ECSQ_CONFIG, else config.yaml; passed as ``config: Path``."""
+"""The configuration: --config, else the variable ECSQ_CONFIG, else config.yaml; passed as ``config: Address``."""

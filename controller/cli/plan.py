@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
 
@@ -15,12 +14,14 @@ import click
 
 from controller.aws.errors import AwsError
 from controller.cli import definition
+from controller.cli.configuration import load_or_exit
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
 from controller.cli.saving import say_saving
 from controller.clock import machine_clock
-from controller.config import ConfigError, ControllerSpec, Loaded, ScalerSpec, load
+from controller.config import ControllerSpec, Loaded, ScalerSpec
+from controller.core.address import Address
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
 from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
@@ -56,7 +57,7 @@ T = TypeVar("T")
     metavar="URL",
     help="Preview the coming poll of the running daemon at URL, with all that it remembers.",
 )
-def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bool, workers: int | None) -> None:
+def command(config: Address, scaler: str | None, daemon: str | None, *, as_json: bool, workers: int | None) -> None:
     """Observe once, decide, and explain each step. Nothing is written to AWS.
 
     The decision is that of a daemon which has just started, with the budget of all scalers and with tasks that keep
@@ -64,11 +65,7 @@ def command(config: Path, scaler: str | None, daemon: str | None, *, as_json: bo
     """
     if workers is not None and daemon is not None:
         raise click.UsageError("--from has no effect with --definition: leave one of the two out")
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        say(map(str, error.problems), err=True)
-        raise SystemExit(1) from error
+    loaded = load_or_exit(config)
     spec = loaded.spec
     chosen = _choose(spec, scaler, config)
     services = connect(spec, machine_clock(Event()), dry_run=True)
@@ -99,7 +96,7 @@ def _show_previews(
     _complain([each.done.problem for each in previews if each.done.problem])
 
 
-def _choose(spec: ControllerSpec, scaler: str | None, config: Path) -> list[ScalerSpec]:
+def _choose(spec: ControllerSpec, scaler: str | None, config: Address) -> list[ScalerSpec]:
     chosen = [each for each in spec.scalers if scaler in {None, each.name}]
     if not chosen:
         known = ", ".join(each.name for each in spec.scalers)

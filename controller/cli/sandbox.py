@@ -47,9 +47,9 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--aws-only",
     is_flag=True,
-    help="Start no controller: bring your own to the embedded AWS. Only workers of the sandbox's own templates "
-    "(drain-worker, single-worker) and keepers run there. Nothing runs in any other container, also in a sidecar: it "
-    "never ends by itself.",
+    help="Start no controller: bring your own to the embedded AWS. A container takes the messages of the queue that "
+    "its variable QUEUE_URL names, until there are none; without it the only container of a template takes those of "
+    "the queue that is called like its scaler. Nothing runs in any other, as in a sidecar: it never ends by itself.",
 )
 @click.option(
     "--preset",

@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from controller.cli.arrivals import Source, read_arrivals
+from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
 from controller.cli.simulation import Answer, Asked, answer
-from controller.config import ConfigError, Loaded, ScalerSpec, load
+from controller.config import Loaded, ScalerSpec
 from controller.core.words import format_count, format_span
 from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
 from controller.simulate.draws import Draw, parse_draw
@@ -51,7 +52,7 @@ def command(**options: Any) -> None:
     --cloudwatch for the queue's metrics. Exactly one of --file, --arrivals, --log, --status, --prometheus and
     --cloudwatch says what arrives. What is assumed of it all is in docs/simulating.md.
     """
-    loaded = _load(options["config"])
+    loaded = load_or_exit(options["config"])
     scaler = _choose(loaded, options["scaler"])
     asked = _ask(loaded, scaler, options)
     try:
@@ -68,14 +69,6 @@ def command(**options: Any) -> None:
     _judge(found, options["expect"])
 
 
-def _load(path: Path) -> Loaded:
-    try:
-        return load(path)
-    except ConfigError as error:
-        say(map(str, error.problems), err=True)
-        raise SystemExit(1) from error
-
-
 def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
     scalers = loaded.spec.scalers
     chosen = [each for each in scalers if name in {None, each.name}]
@@ -89,7 +82,9 @@ def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
 
 def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
     given = [name for name in SOURCES if options[name] is not None]
-    if len(given) != 1:
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} say what arrives: give one of them")
+    if not given:
         raise click.UsageError(f"say with one of {', '.join(f'--{name}' for name in SOURCES)} what arrives")
     if options["alone"] and (options["against"] or options["explore"] or options["vary"]):
         raise click.UsageError("--alone has nothing beside it: leave out --against, --explore and --vary")
@@ -126,7 +121,7 @@ def _read_others(paths: Sequence[Path], scaler: str) -> dict[str, ScalerSpec]:
     others: dict[str, ScalerSpec] = {}
     for path in paths:
         is_taken = path.stem in {*others, THIS, BOUND, *NEIGHBOURS}
-        others[str(path) if is_taken else path.stem] = _find_same(_load(path), scaler)
+        others[str(path) if is_taken else path.stem] = _find_same(load_or_exit(path), scaler)
     return others
 
 

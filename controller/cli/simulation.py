@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from controller.config import ConfigError, Loaded, ScalerSpec, read_content
+from controller.cli.configuration import read_or_exit
+from controller.config import ConfigError, Loaded, ScalerSpec
 from controller.simulate.comparison import NEIGHBOURS, THIS, Candidate, compare
 from controller.simulate.edits import list_changes
 from controller.simulate.exploration import Finding, Variant, judge, list_variants
@@ -111,12 +112,15 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     misses = not asked.is_alone and bool(this.late_share)
     if not (asked.explores or asked.varied or misses):
         return [], [], None
-    text = read_content(asked.loaded.path).decode()
+    text = read_or_exit(asked.loaded.path).decode()
     try:
         variants = list_variants(asked.loaded, text, asked.scaler, asked.varied)
-    except (ConfigError, ValueError) as error:
-        problems = map(str, error.problems) if isinstance(error, ConfigError) else [f"--vary: {error}"]
-        raise click.ClickException("\n".join(problems)) from error
+    except ConfigError as error:
+        # Their lines are those of the edited text, which nobody has.
+        problems = "; ".join(f"{problem.key}: {problem.message}" for problem in error.problems)
+        raise click.ClickException(f"--vary: {problems}") from error
+    except ValueError as error:
+        raise click.ClickException(f"--vary: {error}") from error
     if not asked.explores:
         variants = [each for each in variants if each.key in asked.varied or (misses and each.key.startswith(REMEDIES))]
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}
@@ -137,7 +141,7 @@ def _draw_edit(asked: Asked, chosen: Finding | None) -> list[str]:
     if chosen is None:
         return []
     path = asked.loaded.path
-    return list_changes(str(path), read_content(path).decode(), chosen.variant.text)
+    return list_changes(str(path), read_or_exit(path).decode(), chosen.variant.text)
 
 
 def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:

@@ -15,7 +15,7 @@ from controller.cli.status_table import draw_table, wrap
 from controller.clock import machine_clock
 from controller.config.wording import find_nearest
 from controller.core.printable import show
-from controller.core.status_lines import draw_head, draw_scaler
+from controller.core.status_lines import draw_head, draw_scaler, say_where_else
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 WATCH_EVERY = 2.0
@@ -97,12 +97,13 @@ def _choose(url: str, status: Mapping[str, Any], scaler: str) -> Mapping[str, An
     """Return a scaler's part of the status. Raises click.ClickException if there is none of that name."""
     try:
         by_name: dict[str, Mapping[str, Any]] = {str(each["name"]): each for each in status["scalers"]}
+        elsewhere = say_where_else(status["shard"])
     except _NO_STATUS as error:
         raise not_a_daemon(url) from error
     if scaler not in by_name:
         nearest = find_nearest(scaler, frozenset(by_name))
         hint = f"did you mean {nearest}?" if nearest else f"without --scaler it shows all {len(by_name)}"
-        raise click.ClickException(f"the daemon at {base_url(url)} has no scaler {scaler!r}; {hint}")
+        raise click.ClickException(f"the daemon at {base_url(url)} has no scaler {scaler!r}; {hint}{elsewhere}")
     return by_name[scaler]
 
 

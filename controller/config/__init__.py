@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.config.loading import Loaded, load
+from controller.config.loading import Loaded, load, load_content
 from controller.config.places import Place, Places
 from controller.config.problems import ConfigError, Problem
 from controller.config.schema import json_schema
@@ -23,5 +23,6 @@ __all__ = [
     "TaskSpec",
     "json_schema",
     "load",
+    "load_content",
     "read_content",
 ]

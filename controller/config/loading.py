@@ -20,7 +20,7 @@ from controller.config.problems import ConfigError, Finding, Problem, sort_probl
 from controller.config.rules import find_contradictions
 from controller.config.run_task import RunTaskShape
 from controller.config.schema import Configuration
-from controller.config.source import Source, parse_content, read_content
+from controller.config.source import Source, parse_content, read_content, refuse_large
 from controller.config.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from controller.config.spec import ControllerSpec
+    from controller.core.address import Address
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A valid configuration."""
 
-    path: Path
+    path: Address
     hash: str
     """SHA-256, in hexadecimal digits, of the specification. It is the same whatever the file's layout and comments."""
     spec: ControllerSpec
@@ -51,12 +52,18 @@ class Loaded:
 
 
 def load(path: Path, content: bytes | None = None) -> Loaded:
-    """Read, check and build the configuration. Raises ConfigError with every problem found.
+    """Read, check and build the configuration in a file. Raises ConfigError with every problem found.
 
     ``content`` is what the file was seen to hold; None: the file is read.
     """
+    return load_content(read_content(path) if content is None else content, path)
+
+
+def load_content(content: bytes, address: Address) -> Loaded:
+    """Check and build the configuration that was read from an address. Raises ConfigError with every problem found."""
+    refuse_large(content, address)
     with _collections_put_off():
-        return _load(path, read_content(path) if content is None else content)
+        return _load(content, address)
 
 
 @contextmanager
@@ -74,10 +81,10 @@ def _collections_put_off() -> Iterator[None]:
             gc.enable()
 
 
-def _load(path: Path, content: bytes) -> Loaded:
-    source = parse_content(content, path)
+def _load(content: bytes, address: Address) -> Loaded:
+    source = parse_content(content, address)
     spec = _build_checked(source)
-    return Loaded(path, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
+    return Loaded(address, _hash(spec), spec, sort_problems(source.locate(find_warnings(spec))), source)
 
 
 def _build_checked(source: Source) -> ControllerSpec:

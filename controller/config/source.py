@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from controller.core.address import Address
+
 MAX_BYTES = 8 << 20
 
 # libyaml's parser takes a tenth of the time, where PyYAML was built with it. Both give the same events.
@@ -125,19 +127,24 @@ def read_content(path: Path) -> bytes:
         raise _make_error(path, f"cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise _make_error(path, f"cannot be read: {error}") from error
-    if len(content) > MAX_BYTES:
-        raise _make_error(path, f"is larger than {MAX_BYTES:,} bytes, the most that a configuration may have")
+    refuse_large(content, path)
     if not content and not is_a_file:
         raise _make_error(path, "has nothing to read: what a pipe held is gone once it was read; name a file instead")
     return content
 
 
-def parse_content(content: bytes, path: Path) -> Source:
+def refuse_large(content: bytes, address: Address) -> None:
+    """Raise ConfigError for a content with more bytes than a configuration may have."""
+    if len(content) > MAX_BYTES:
+        raise _make_error(address, f"is larger than {MAX_BYTES:,} bytes, the most that a configuration may have")
+
+
+def parse_content(content: bytes, path: Address) -> Source:
     """Parse what a file held. Raises ConfigError if it cannot be checked any further."""
     return parse(_decode(content, path), str(path))
 
 
-def _decode(content: bytes, path: Path) -> str:
+def _decode(content: bytes, path: Address) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -146,7 +153,7 @@ def _decode(content: bytes, path: Path) -> str:
         raise ConfigError([_locate_after(before, str(path), message)]) from error
 
 
-def _make_error(path: Path, message: str) -> ConfigError:
+def _make_error(path: Address, message: str) -> ConfigError:
     return ConfigError([Problem(str(path), 1, 1, "", message)])
 
 

@@ -63,6 +63,8 @@ def is_same_again(before: Reconciled, done: Reconciled) -> bool:
     A launch in doubt of which nothing is known to have started is such a failure too: while ECS answers with errors one
     follows the other. A hold for the slot after a failure has tried nothing, so the failure is what still stands.
     """
+    if _is_alike(before, done):
+        return True
     if (failure := _find_failure(before)) is not None:
         return _find_failure(done) == failure or done.decision.reason is Reason.SLOT
     return not done.decision.launch and not before.decision.launch and _drop_times(before) == _drop_times(done)
@@ -108,6 +110,14 @@ def _sum_up(fault: str | None, said: str | None) -> tuple[str | None, str | None
     breaks meanwhile are one trouble in several words. Else it is what was said, without moments and request ids.
     """
     return fault, None if said is None or fault in PASSING else _ONCE.sub("", said)
+
+
+def _is_alike(before: Reconciled, done: Reconciled) -> bool:
+    """Say whether a hold is the one before but for its time, without a look into it: most polls are of idle queues."""
+    one, other = before.decision, done.decision
+    holds = before.launch is None and done.launch is None and before.problem is None and done.problem is None
+    same = one.reason is other.reason and one.fleet is other.fleet and one.numbers is other.numbers
+    return holds and same and not other.launch and one.queue == other.queue
 
 
 def _drop_times(done: Reconciled) -> tuple[object, ...]:

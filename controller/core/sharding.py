@@ -87,7 +87,7 @@ def read_numbers(text: str) -> Peers:
         raise ValueError(f"{text!r} is neither {AUTO!r} nor a number of a number, such as 2/8")
     number, of = int(found[1]), int(found[2])
     if not 1 <= of <= MOST_SHARES:
-        raise ValueError(f"{text!r} has {of} controllers: write 1 to {MOST_SHARES}")
+        raise ValueError(f"{text!r} has {of} controllers: write 1/1 to {MOST_SHARES}/{MOST_SHARES}")
     if not 1 <= number <= of:
         raise ValueError(f"{text!r} is none of the {of} controllers: write 1/{of} to {of}/{of}")
     return Peers(str(number), tuple(str(each) for each in range(1, of + 1)))

@@ -49,6 +49,11 @@ def say_shard(shard: Mapping[str, Any] | None) -> str:
     return f", controller {shard['index']} of {shard['of']}"
 
 
+def say_where_else(shard: Mapping[str, Any] | None) -> str:
+    """Return where a scaler may be that a controller does not have; nothing where it is the only one."""
+    return "" if shard is None else "; several controllers share the scalers, so ask the others too"
+
+
 def count_troubles(status: Mapping[str, Any]) -> int:
     """Return how many scalers are in trouble."""
     return sum(read_condition(scaler) in TROUBLE for scaler in status["scalers"])

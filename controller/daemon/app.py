@@ -12,11 +12,12 @@ from controller.clock import Clock
 from controller.config import ConfigError, ScalerSpec
 from controller.core.words import format_span
 from controller.daemon import web
+from controller.daemon.alive import ALIVE_EVERY, AliveLine
 from controller.daemon.chores import Chores
 from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.site import add_pages
 from controller.daemon.progress import Progress, longest_reconcile
-from controller.daemon.reload import ConfigurationFile, OvertakenError, report_warnings
+from controller.daemon.reload import KeptConfiguration, OvertakenError, report_warnings
 from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
@@ -25,8 +26,6 @@ from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
 from controller.telemetry import log
 
-WATCH_EVERY = 1.0
-"""Seconds between two looks at the configuration file."""
 REPORT_EVERY = 5.0
 """Seconds between two looks at what is to be said when it lasts."""
 STOP_WITHIN = 10.0
@@ -37,13 +36,14 @@ busy machine the signal is noticed late, and the last lines take long to be writ
 class Controller:
     """Every scaler of a configuration, polled and served."""
 
-    def __init__(self, configuration: ConfigurationFile, clock: Clock, wanted: Wanted, *, dry_run: bool) -> None:
+    def __init__(self, configuration: KeptConfiguration, clock: Clock, wanted: Wanted, *, dry_run: bool) -> None:
         """Bind the port and wire everything; ``wanted`` says with whom it shares. Raises web.CannotListenError."""
         spec = configuration.spec
         self._configuration = configuration
         self._clock = clock
         self._running = Running(VERSION, clock.now(), dry_run, configuration)
         self._services = connect(spec, clock, dry_run=dry_run)
+        configuration.kept.report_to(self._services.metrics.observe_request)
         self._shard = None if wanted is None else Shard(wanted, self._services, spec.aws.launch_rate, clock)
         self._sharing = Lock()
         self._progress = Progress(clock, longest_reconcile(spec.aws))
@@ -51,6 +51,7 @@ class Controller:
         self._chores = Chores()
         self._reloader = Reloader(self._begin, self._reload, self._reload_if_changed, clock)
         self._reconcilers: dict[str, Reconciler] = {}
+        self._watches = False
         bound = web.bind(spec.server)
         self.address = bound.getsockname()[:2]
         pages = web.build_application(
@@ -60,12 +61,20 @@ class Controller:
         add_pages(pages, sight)
         self._server = web.WebServer(pages, bound)
 
-    def start(self, *, watch: bool) -> None:
-        """Begin to serve and to poll, and with ``watch`` to look at the file; returns before that is done."""
+    def start(self, *, watch: bool, alive: bool) -> None:
+        """Begin to serve and to poll, and with ``watch`` to look at the configuration; returns before that is done.
+
+        With ``alive`` it says every minute that it runs.
+        """
+        self._watches = watch
         if watch:
-            self._chores.every(WATCH_EVERY, self._reloader.look)
-            if self._shard is not None:
+            self._chores.every(self._configuration.kept.watch_every, self._reloader.look)
+            # Where AWS keeps it, an outage would end all controllers at once, and none could begin until it is over.
+            if self._shard is not None and not self._configuration.kept.is_remote:
                 self._shard.contact.expect_reads()
+        if alive:
+            line = AliveLine(self._clock)
+            self._chores.every(ALIVE_EVERY, lambda: line.say(self._find_successes()))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.start()
@@ -89,7 +98,10 @@ class Controller:
         return not any(thread.is_alive() for thread in ending)
 
     def _begin(self) -> None:
-        self._services.metrics.note_reload(self._configuration.report.at)
+        report = self._configuration.report
+        self._services.metrics.note_reload(report.at)
+        self._services.metrics.config_last_reload_successful.set(report.error is None)
+        self._note_reading()
         if self._shard is not None:
             self._shard.begin(self._share)
         if self._share():
@@ -103,14 +115,19 @@ class Controller:
         they may be what was mended.
         """
         self._services.renew()
+        self._configuration.kept.renew()
         for reconciler in self._reconcilers.values():
-            reconciler.try_again()
+            reconciler.retries.ask()
         self._take(self._configuration.reload)
 
     def _reload_if_changed(self) -> None:
         self._take(self._configuration.reload_if_changed)
         if self._shard is not None and self._configuration.is_readable:
             self._shard.contact.note_read()
+
+    def _note_reading(self) -> None:
+        if self._watches:
+            self._services.metrics.config_source_last_read.set(self._configuration.read_at)
 
     def _take(self, read: Callable[[], bool]) -> None:
         """Put in force what the file says, or keep what is in force; nothing that runs is touched."""
@@ -126,6 +143,8 @@ class Controller:
             self._services.count_reload(None)
             events.error("configuration not taken, the last good one stays", problems=str(error).splitlines())
             return
+        finally:
+            self._note_reading()
         log.configure(self._configuration.spec.log)
         if not self._share():
             return
@@ -139,7 +158,7 @@ class Controller:
             self._services.metrics.config_last_reload_successful.set(0)
             structlog.get_logger().error(
                 "configuration not read yet, the last good one stays",
-                path=str(self._configuration.path),
+                path=str(self._configuration.kept.address),
                 waited=format_span(late),
             )
 
@@ -151,9 +170,9 @@ class Controller:
         self._chores.restart()
 
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
-        before = reconciler.spec.policy.poll_interval
+        before = reconciler.spec
         reconciler.configure(scaler)
-        if scaler.policy.poll_interval != before:
+        if (scaler.queue, scaler.policy.poll_interval) != (before.queue, before.policy.poll_interval):
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:
@@ -207,6 +226,11 @@ class Controller:
 
     def _describe_shard(self) -> dict[str, Any] | None:
         return None if self._shard is None else self._shard.describe(len(self._reconcilers))
+
+    def _find_successes(self) -> list[tuple[float, float]]:
+        """Return when each scaler last got through, and the seconds between its polls."""
+        known = self._reconcilers.values()
+        return [(each.series.last_success, each.spec.policy.poll_interval) for each in known]
 
     def _status(self) -> Iterator[str]:
         return self._running.write(self._in_order(), self._clock.now(), self._describe_shard())

@@ -14,6 +14,7 @@ REACHED_WITHIN = 180.0
 READ_WITHIN = 300.0
 """Seconds without a configuration that can be read after which it is: it does not learn of scalers that are its own."""
 _UNANSWERED = "network_error"
+_WORKED_WITH = frozenset({"sqs", "ecs"})
 
 
 class Contact:
@@ -28,13 +29,13 @@ class Contact:
         self._answered_at = self._read_at = clock.elapsed()
         self._expects_reads = False
 
-    def note_request(self, _service: str, _operation: str, outcome: str, _seconds: float) -> None:
-        """Note how a request to SQS or ECS went. Any answer counts, a refusal too: AWS's trouble is not ours."""
-        if outcome != _UNANSWERED:
+    def note_request(self, service: str, _operation: str, outcome: str, _seconds: float) -> None:
+        """Note how a request went. Any answer of SQS or ECS counts, a refusal too: AWS's trouble is not ours."""
+        if service in _WORKED_WITH and outcome != _UNANSWERED:
             self._answered_at = self._clock.elapsed()
 
     def expect_reads(self) -> None:
-        """Expect the configuration to be read again and again from now on, as ``--watch`` does."""
+        """Expect the configuration's file to be read again and again from now on, as ``--watch`` does."""
         self._read_at, self._expects_reads = self._clock.elapsed(), True
 
     def note_read(self) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from math import floor
 
+FIRST_POLLS_A_SECOND = 500
+"""At a start with many scalers; a few are polled within a second."""
+
 
 class DueTimes:
     """When things are due, by their names; seconds on a clock that never steps."""
@@ -36,6 +39,14 @@ class DueTimes:
             if self._at.get(name) == at:
                 del self._at[name]
                 yield name
+
+
+def find_first_poll(interval: float, phase: float, now: float, beside: int) -> float:
+    """Return when a scaler is polled first, within an interval: the later, the more there are ``beside`` it.
+
+    ``phase`` is a share of that time; all else but the count is in seconds.
+    """
+    return now + phase * min(interval, 1 + beside / FIRST_POLLS_A_SECOND)
 
 
 def find_next_poll(interval: float, phase: float, now: float) -> float:

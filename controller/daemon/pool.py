@@ -36,13 +36,12 @@ class Pool:
         self._progress = progress
         self._call_later = call_later
         self._threads = ThreadPoolExecutor(WORKERS, "reconcile")
-        self._put_back: dict[str, Steps] = {}
-        """The reconciles that wait, by scaler."""
+        self._put_back: set[Steps] = set()
+        """The reconciles that have begun and wait: for what they asked for, or then for a thread."""
         self._stopping = False
 
     def run(self, scaler: str, steps: Steps, ended: Ended) -> None:
         """Let a reconcile begin, or go on, as soon as a thread is free."""
-        self._put_back.pop(scaler, None)
         self._progress.note_waiting(scaler)
         with suppress(RuntimeError):  # Shut down: a stop may come at any moment.
             self._threads.submit(self._go_on, scaler, steps, ended)
@@ -51,7 +50,7 @@ class Pool:
         """Begin nothing more, wait for what is under way, and let what was put back record how far it has come."""
         self._stopping = True
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for steps in list(self._put_back.values()):
+        for steps in list(self._put_back):
             with suppress(StopIteration):
                 next(steps)
             steps.close()
@@ -62,8 +61,9 @@ class Pool:
         look_again_at = None
         try:
             if not self._stopping:
+                self._put_back.discard(steps)
                 wait = next(steps)
-                self._put_back[scaler] = steps
+                self._put_back.add(steps)
                 self._progress.note_end(scaler)
                 self._wait(wait, partial(self.run, scaler, steps, ended))
                 return
@@ -72,6 +72,8 @@ class Pool:
         except Exception:  # noqa: BLE001 - one scaler must not end the polls of the others
             # It records its own faults; this one broke the record itself.
             structlog.get_logger().exception("reconcile broke", scaler=scaler)
+            self._put_back.discard(steps)
+            steps.close()
         self._progress.note_end(scaler)
         ended(look_again_at)
 

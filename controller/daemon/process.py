@@ -1,19 +1,22 @@
-"""The process that the daemon is: from its first signal to its exit."""
+"""The daemon as a process: its first configuration, its signals, its end."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from concurrent.futures import Future
-from pathlib import Path
-from threading import Event, Thread
+from dataclasses import dataclass
+from threading import Event
 
 import structlog
 
-from controller.clock import Clock, machine_clock
+from controller.clock import machine_clock
+from controller.config import ServerSpec
+from controller.config.kept import Kept
+from controller.config.pins import Pins
 from controller.daemon.app import Controller
-from controller.daemon.reload import ConfigurationFile, report_warnings
+from controller.daemon.first import FirstReading
+from controller.daemon.reload import report_warnings
 from controller.daemon.shard import Wanted
 from controller.daemon.signals import ENDS, Signals
 from controller.scaling.services import VERSION
@@ -22,11 +25,30 @@ from controller.telemetry import log
 STOP_SWITCHES = 0.0005
 """Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
 waits ten times as long between any two of its steps while scalers are reloaded and polled."""
-_LOADED = 0
-"""Stands among the signals for a configuration that was read; no signal has this number."""
+
+BAD_NEWEST = "the newest configuration is bad, an earlier version runs: mend it"
+"""The event of a start on an earlier version."""
 
 
-def run(path: Path, signals: Signals, shard: Wanted, *, dry_run: bool, watch: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a daemon runs, besides what its configuration says."""
+
+    dry_run: bool
+    """Whether it writes nothing, and says what it would have done."""
+    watch: bool
+    """Whether it takes a configuration that has changed, without being asked."""
+    alive: bool
+    """Whether it says every minute that it runs."""
+    listen: ServerSpec
+    """Where it is served until there is a configuration that says it."""
+    pins: Pins
+    """What its configuration has to agree with."""
+    shard: Wanted
+    """With whom it shares the scalers; None: with nobody."""
+
+
+def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
     """Run the daemon until ``signals`` has SIGTERM or SIGINT. Raises ConfigError and web.CannotListenError.
 
     The main thread waits for signals and does nothing else, so that whatever may last delays none of them. It then ends
@@ -35,16 +57,22 @@ def run(path: Path, signals: Signals, shard: Wanted, *, dry_run: bool, watch: bo
     """
     stopping = Event()
     clock = machine_clock(stopping)
-    configuration = _load(path, clock, signals)
+    first = FirstReading(kept, options.pins, options.listen, clock, shares=options.shard is not None)
+    configuration = first.read(signals)
     if configuration is None:
+        log.finish()
         os._exit(0)
     log.configure(configuration.spec.log)
-    controller = Controller(configuration, clock, shard, dry_run=dry_run)
+    controller = Controller(configuration, clock, options.shard, dry_run=options.dry_run)
     events = structlog.get_logger()
     host, port = controller.address
-    events.info("started", version=VERSION, name=configuration.spec.name, host=host, port=port, dry_run=dry_run)
+    name = configuration.spec.name
+    events.info("started", version=VERSION, name=name, host=host, port=port, dry_run=options.dry_run)
+    if configuration.earlier is not None:
+        problems = (configuration.report.error or "").splitlines()
+        events.error(BAD_NEWEST, version=configuration.earlier, problems=problems)
     report_warnings(configuration)
-    controller.start(watch=watch)
+    controller.start(watch=options.watch, alive=options.alive)
     while (caught := signals.get()) not in ENDS:
         controller.reload()
     # First of all: whatever else takes the processor then ends, and the rest of this does not wait for it.
@@ -55,28 +83,3 @@ def run(path: Path, signals: Signals, shard: Wanted, *, dry_run: bool, watch: bo
     events.info("stopped", finished=finished)
     log.finish()
     os._exit(0)
-
-
-def _load(path: Path, clock: Clock, signals: Signals) -> ConfigurationFile | None:
-    """Load the configuration; None if the process is to end before it could be read. Raises ConfigError.
-
-    In a thread, since a pipe that nobody writes to, or a mount that hangs, lets it wait for ever.
-    """
-    loading: Future[ConfigurationFile] = Future()
-
-    def read() -> None:
-        try:
-            loading.set_result(ConfigurationFile(path, clock.now))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the main thread waits to be told
-            loading.set_exception(error)
-        signals.put(_LOADED)
-
-    Thread(target=read, name="configuration", daemon=True).start()
-    asked_to_reload = False
-    while (caught := signals.get()) != _LOADED:
-        if caught in ENDS:
-            return None
-        asked_to_reload = True
-    if asked_to_reload:  # The file may have changed after it was read.
-        signals.put(signal.SIGHUP)
-    return loading.result()

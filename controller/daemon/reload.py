@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from hashlib import sha256
-from pathlib import Path
 
 import structlog
 
-from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load, read_content
+from controller.config import ConfigError, ControllerSpec, Loaded, Problem, load_content
+from controller.config.kept import CannotReadError, Kept
+from controller.config.pins import Pins, find_disagreements
 
 NEEDS_RESTART = ("name", "aws", "server")
 """The parts that cannot change while it runs: who we are, how AWS is reached (slots stand on it), where we listen."""
@@ -39,34 +40,48 @@ class _Look:
     """Why there is no content; None: there is."""
 
 
-class ConfigurationFile:
-    """A configuration file, and the last good configuration that it held, which is in force.
+class KeptConfiguration:
+    """A configuration where it is kept, and the last good one that was there, which is in force.
 
-    Every look reads the file once, and what is taken is what was seen then. A read may wait for as long as the file
-    lets it, as a pipe or a network file system does, so it belongs in a thread that nothing waits for.
+    Every look reads it once, and what is taken is what was seen then. A read may wait for as long as the place lets
+    it, as a pipe or a network file system does, so it belongs in a thread that nothing waits for.
     """
 
-    def __init__(self, path: Path, now: Callable[[], float]) -> None:
-        """Load the file; ``now`` gives seconds since the epoch. Raises ConfigError when the file is not valid."""
-        self.path = path
+    def __init__(self, kept: Kept, now: Callable[[], float], pins: Pins = Pins()) -> None:  # noqa: B008 - it is frozen
+        """Load it, and if it is bad the newest earlier version that is good.
+
+        ``now`` gives seconds since the epoch, ``pins`` are what it has to agree with. Raises ConfigError when nothing
+        good is there, and CannotReadError when that could not be told.
+        """
+        self.kept = kept
+        self.is_readable = False
+        """Whether it could be read when it was last looked at, whatever was in it."""
+        self.read_at = 0.0
+        """When it was last read, whether or not it was good; seconds since the epoch."""
+        self.earlier: str | None = None
+        """The earlier version that was taken at the start, since the newest is bad; None: it was the newest."""
         self._now = now
+        self._pins = pins
         self._seen: bytes | None = None
         self._settled: bytes | None = None
         self._in_force: bytes | None = None
         self._looks = 0
         look = self._look()
         self._note(look)
-        loaded = self._load(look)
+        newest: ConfigError | None = None
+        try:
+            loaded = self._load(look)
+        except CannotReadError:
+            raise
+        except ConfigError as error:
+            newest, (loaded, look) = error, self._find_earlier(error)
         self.spec = loaded.spec
         self._take(loaded, look)
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether the file could be read when it was last looked at, whatever was in it."""
-        return self._seen is not None
+        if newest is not None:
+            self.report = ReloadReport(self._now(), str(newest))
 
     def reload(self) -> bool:
-        """Take the file as it is now: True, also if it says what is in force.
+        """Take the configuration as it is now: True, also if it says what is in force.
 
         Raises ConfigError, and keeps what is in force, when it cannot be taken.
         Raises OvertakenError if another thread has begun a look meanwhile.
@@ -75,14 +90,16 @@ class ConfigurationFile:
         return True
 
     def reload_if_changed(self) -> bool:
-        """Take the file if its content has changed, and say whether it had; raises ConfigError as :meth:`reload` does.
+        """Take it if its content has changed, and say whether it had; raises ConfigError as :meth:`reload` does.
 
         It has if it differs from what was last taken or refused, and has not since the last look. The content decides,
-        not its time: a network file system shows times late. An editor that is still writing shows two contents in a
-        row.
+        not its time: a network file system shows times late. An editor that is still writing a file shows two contents
+        in a row. What AWS keeps and does not give now has not changed, as far as anybody knows.
         """
         look = self._look()
-        stands_still, self._seen = look.digest == self._seen, look.digest
+        if isinstance(look.error, CannotReadError):
+            return False
+        stands_still, self._seen = self.kept.is_remote or look.digest == self._seen, look.digest
         if not stands_still or look.digest == self._settled:
             return False
         self._settle(look)
@@ -105,12 +122,14 @@ class ConfigurationFile:
     def _look(self) -> _Look:
         self._looks = number = self._looks + 1
         try:
-            content = read_content(self.path)
+            content = self.kept.read()
             look = _Look(content, sha256(content).digest())
+            self.read_at = self._now()
         except ConfigError as error:
             look = _Look(None, None, error)
         if number != self._looks:
             raise OvertakenError
+        self.is_readable = look.error is None
         return look
 
     def _note(self, look: _Look) -> None:
@@ -119,7 +138,23 @@ class ConfigurationFile:
     def _load(self, look: _Look) -> Loaded:
         if look.error is not None:
             raise look.error
-        return load(self.path, look.content)
+        return self._check(look.content or b"")
+
+    def _check(self, content: bytes) -> Loaded:
+        loaded = load_content(content, self.kept.address)
+        _refuse(tuple(find_disagreements(loaded, self._pins)))
+        return loaded
+
+    def _find_earlier(self, newest: ConfigError) -> tuple[Loaded, _Look]:
+        """Return the newest earlier version that is good. Raises ``newest``, why that one is not, if none is."""
+        for earlier in self.kept.read_earlier():
+            try:
+                loaded = self._check(earlier.content)
+            except ConfigError:
+                continue
+            self.earlier = earlier.version
+            return loaded, _Look(earlier.content, sha256(earlier.content).digest())
+        raise newest
 
     def _take(self, loaded: Loaded, look: _Look) -> None:
         self.spec, self.hash, self.warnings = _reuse(self.spec, loaded.spec), loaded.hash, loaded.warnings
@@ -128,7 +163,7 @@ class ConfigurationFile:
         self.report = ReloadReport(self._now())
 
 
-def report_warnings(configuration: ConfigurationFile) -> None:
+def report_warnings(configuration: KeptConfiguration) -> None:
     """Log what works in the configuration that is in force, and is hardly meant."""
     for warning in configuration.warnings:
         structlog.get_logger().warning("configuration", warning=str(warning))

@@ -33,14 +33,12 @@ from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
-from controller.daemon.due import DueTimes, find_next_poll
+from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
 from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.scaling.lister import Listers
 from controller.scaling.reconcile import Reconciler
 
-FIRST_POLLS_A_SECOND = 500
-"""At a start with many scalers; a few are polled within a second."""
 TICK = 0.25
 """Seconds within which polls that are due are begun together."""
 LONGEST_SLEEP = 1.0
@@ -63,12 +61,7 @@ class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
     def __init__(
-        self,
-        clock: Clock,
-        queues: QueuePolls,
-        listers: Listers,
-        progress: Progress,
-        on_step: Callable[[float], None],
+        self, clock: Clock, queues: QueuePolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
     ) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
@@ -111,7 +104,7 @@ class Schedule:
         self._call(self._add, reconciler, beside)
 
     def change(self, reconciler: Reconciler) -> None:
-        """Poll a scaler at its changed interval; the next poll is at most one new interval away."""
+        """Poll a scaler at its changed interval, or its changed queue; the next poll is at most an interval away."""
         self._call(self._change, reconciler)
 
     def remove(self, name: str) -> None:
@@ -125,24 +118,30 @@ class Schedule:
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        first = self._clock.elapsed() + spread(name) * min(interval, 1 + beside / FIRST_POLLS_A_SECOND)
+        first = find_first_poll(interval, spread(name), self._clock.elapsed(), beside)
         self._entries[name] = _Entry(reconciler, reconciler.spec.queue, first)
         self._readers[reconciler.spec.queue] += 1
         self._line_up(name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name = reconciler.spec.name
+        name, queue = reconciler.spec.name, reconciler.spec.queue
         if entry := self._entries.get(name):
+            self._readers[queue] += 1
+            self._drop_reader(entry.queue)
+            entry.queue = queue
             entry.next_poll = _next_poll_of(reconciler, self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
-            self._readers[entry.queue] -= 1
-            if not self._readers[entry.queue]:
-                del self._readers[entry.queue]
-                self._queues.forget(entry.queue)
+            self._drop_reader(entry.queue)
+
+    def _drop_reader(self, queue: str) -> None:
+        self._readers[queue] -= 1
+        if not self._readers[queue]:
+            del self._readers[queue]
+            self._queues.forget(queue)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)

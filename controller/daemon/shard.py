@@ -21,6 +21,7 @@ from controller.aws.errors import AwsError
 from controller.aws.session import StoppingError
 from controller.clock import Clock
 from controller.config import ScalerSpec
+from controller.core.copies.packing import MAX_TASKS_PER_CALL
 from controller.core.decision.rate import Rate
 from controller.core.printable import show
 from controller.core.sharding import LookedUp, Peers
@@ -39,8 +40,6 @@ _BEGINS_ANEW = (
 
 Wanted = Peers | LookedUp | None
 """With whom to share: with those given by number, with those that are looked up, or with nobody."""
-
-
 Share = Callable[[], object]
 """Brings the reconcilers in line with what is this controller's now; may be called from any thread."""
 
@@ -110,7 +109,7 @@ class Shard:
         """
         if (peers := self.peers) is None:
             return ()
-        self._services.line.configure(self._rate.divide(max(1, peers.of)))
+        self._services.line.configure(self._rate.divide(max(1, peers.of), least=MAX_TASKS_PER_CALL))
         self._services.budget.share(peers, self._services.clusters.count_beside, self._since)
         others = [scaler.name for scaler in scalers if not peers.owns(scaler.name)]
         self._kept = frozenset(name for name in others if name in held and not held[name].let_go())

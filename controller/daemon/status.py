@@ -14,7 +14,7 @@ from controller.core.decision.task import LiveTask
 from controller.core.decision.verdict import summarize
 from controller.core.printable import convert_texts, show
 from controller.core.record import record
-from controller.daemon.reload import ConfigurationFile
+from controller.daemon.reload import KeptConfiguration
 from controller.scaling.memory import to_plain
 from controller.scaling.reconcile import Reconciler
 
@@ -29,7 +29,7 @@ class Running:
     version: str
     started_at: float
     dry_run: bool
-    configuration: ConfigurationFile
+    configuration: KeptConfiguration
 
     def write(
         self, reconcilers: Sequence[Reconciler], now: float, shard: Mapping[str, Any] | None = None
@@ -56,7 +56,11 @@ class Running:
             "now": now,
             "dry_run": self.dry_run,
             "shard": shard,
-            "config": {"path": show(str(configuration.path)), "hash": configuration.hash, "last_reload": reload},
+            "config": {
+                "path": show(str(configuration.kept.address)),
+                "hash": configuration.hash,
+                "last_reload": reload,
+            },
         }
 
 

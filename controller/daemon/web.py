@@ -32,8 +32,8 @@ class CannotListenError(Exception):
     """The configured address cannot be had."""
 
 
-def bind(spec: ServerSpec) -> socket.socket:
-    """Return a socket that listens on the configured address. Raises CannotListenError.
+def bind(spec: ServerSpec, check: str = "server.host and server.port") -> socket.socket:
+    """Return a socket that listens on an address; ``check`` is what to look at if it cannot. Raises CannotListenError.
 
     Bound before the server starts: uvicorn would end its thread with SystemExit, seen by nobody. And listening: until
     one of them does, two processes may bind the same port.
@@ -47,7 +47,7 @@ def bind(spec: ServerSpec) -> socket.socket:
     except OSError as error:
         bound.close()
         raise CannotListenError(
-            f"cannot listen on {spec.host} port {spec.port}: {error.strerror}; check server.host and server.port"
+            f"cannot listen on {spec.host} port {spec.port}: {error.strerror}; check {check}"
         ) from error
     return bound
 
@@ -67,11 +67,6 @@ def build_application(
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return StreamingResponse(expose(registry, encode), media_type=content_type)
 
-    def healthz(_: Request) -> Response:
-        if stuck := find_stuck():
-            return PlainTextResponse(f"{stuck}\n", 503)
-        return PlainTextResponse("ok\n")
-
     def readyz(_: Request) -> Response:
         if names := missing():
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -81,7 +76,7 @@ def build_application(
     def show_status(_: Request) -> Response:
         return StreamingResponse(status(), media_type="application/json")
 
-    served = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz, "/status": show_status}
+    served = {"/metrics": metrics, "/healthz": _tell_health(find_stuck), "/readyz": readyz, "/status": show_status}
     pages = Starlette(
         routes=[Route(path, endpoint) for path, endpoint in served.items()],
         middleware=[Middleware(GZipMiddleware, compresslevel=COMPRESSION)],
@@ -89,6 +84,28 @@ def build_application(
     # A redirect would lead to whatever host the request names.
     pages.router.redirect_slashes = False
     return pages
+
+
+def build_waiting_application(find_cut_off: Callable[[], str | None], find_reason: Callable[[], str]) -> Starlette:
+    """Return what is served until there is a configuration: whether it is of use, and why it is not ready."""
+
+    def readyz(_: Request) -> Response:
+        return PlainTextResponse(f"{find_reason()}\n", 503)
+
+    pages = Starlette(routes=[Route("/healthz", _tell_health(find_cut_off)), Route("/readyz", readyz)])
+    pages.router.redirect_slashes = False
+    return pages
+
+
+def _tell_health(find_trouble: Callable[[], str | None]) -> Callable[[Request], Response]:
+    """Return the page that says what is wrong with the process, if anything is."""
+
+    def healthz(_: Request) -> Response:
+        if trouble := find_trouble():
+            return PlainTextResponse(f"{trouble}\n", 503)
+        return PlainTextResponse("ok\n")
+
+    return healthz
 
 
 class WebServer:

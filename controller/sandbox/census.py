@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.sandbox.workers import QUEUE_VARIABLE, is_worker
+from controller.sandbox.assignments import is_worker, name_queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,8 +42,9 @@ def take_census(tasks: Iterable[TaskView]) -> Mapping[str, Census]:
     by_queue: defaultdict[str, list[tuple[TaskView, list[ContainerView]]]] = defaultdict(list)
     for task in tasks:
         workers = [view for view in task.containers if is_worker(view)]
-        if workers:
-            by_queue[workers[0].environment[QUEUE_VARIABLE]].append((task, workers))
+        queue = name_queue(task, workers[0]) if workers else None
+        if queue is not None:
+            by_queue[queue].append((task, workers))
     return {queue: _count(crews) for queue, crews in by_queue.items()}
 
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from controller.sandbox.workers import is_worker
+from controller.sandbox.assignments import is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

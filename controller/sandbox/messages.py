@@ -113,5 +113,10 @@ class MessageRecords:
                 ),
             )
 
+    def list_queues(self) -> list[str]:
+        """Return the names of all queues of which a message was sent or taken."""
+        with self._lock:
+            return sorted({record.queue for record in self._records.values()})
+
     def _find_record(self, queue: str, message: Message) -> _Record:
         return self._records.setdefault(message.id, _Record(queue))

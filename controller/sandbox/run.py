@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from controller.sandbox.aws import METADATA
 from controller.sandbox.census import Census, take_census
 from controller.sandbox.daemon import describe_bad_end
 from controller.sandbox.invariants import count_most_live, find_overdue
 from controller.sandbox.progress import Progress, QueueProgress, format_elapsed, read_decisions, read_launches
 from controller.sandbox.scenario import CONTROLLER_CLIENT
-from controller.sandbox.siblings import KeeperTotals, count_siblings, count_tasks_ended
+from controller.sandbox.siblings import count_keepers, count_siblings
 from controller.sandbox.stage import VIEW_CLIENT, count_derived_revisions, count_messages
 from controller.sandbox.summary import QueueSummary, Summary, sum_up_queue
 from controller.sandbox.trial import Trial
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from controller.sandbox.live import View
     from controller.sandbox.load import Load
     from controller.sandbox.memory import MemoryUse
-    from controller.sandbox.messages import MessageRecords
+    from controller.sandbox.messages import MessageRecords, MessageTotals
     from controller.sandbox.runner import ContainerRunner
     from controller.sandbox.scenario import Scenario
 
@@ -202,10 +201,16 @@ class Run:
             interrupted=interrupted,
             failures=tuple(failures),
             outlived=outlived,
-            keepers=self._count_keepers(tasks),
+            keepers=count_keepers(self.aws, tasks, is_chaos=self.chaos is not None),
             trial=self._judge_chaos(tasks),
+            own=self._count_own(),
             siblings=count_siblings(tasks, self.runner.misfortunes) if self.scenario.has_siblings else None,
         )
+
+    def _count_own(self) -> dict[str, MessageTotals]:
+        """Return the messages of the queues that the user has made."""
+        own = set(self.records.list_queues()) - {queue.name for queue in self.scenario.queues}
+        return {name: self.records.count(name) for name in sorted(own)}
 
     def _find_outlived(self) -> tuple[str, ...]:
         """Return a sentence about each task that nobody ends.
@@ -215,16 +220,6 @@ class Run:
         if self.daemon is None:
             return ()
         return tuple(find_overdue(self.aws.ecs.tasks(), self.clock.now(), self.scenario.keeper_patience))
-
-    def _count_keepers(self, tasks: Sequence[TaskView]) -> KeeperTotals:
-        spoiled = sum(
-            number for (service, _), number in self.aws.disturbances.count_hits().items() if service == METADATA
-        )
-        return KeeperTotals(
-            ended=count_tasks_ended(tasks),
-            questions=self.aws.journal.count(METADATA, ""),
-            spoiled=spoiled if self.chaos else None,
-        )
 
     def _judge_chaos(self, tasks: Sequence[TaskView]) -> Trial | None:
         if self.chaos is None or self.watch is None:

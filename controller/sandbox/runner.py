@@ -15,16 +15,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from botocore.exceptions import ClientError
+
 from controller.core.copies.copies import KEEPER
+from controller.sandbox.assignments import is_worker, name_behaviour, name_queue
 from controller.sandbox.keepers import KeeperError
-from controller.sandbox.workers import (
-    BEHAVIOUR_VARIABLE,
-    QUEUE_URL_VARIABLE,
-    QUEUE_VARIABLE,
-    GaveUpError,
-    Worker,
-    is_worker,
-)
+from controller.sandbox.workers import GaveUpError, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +111,8 @@ class ContainerRunner:
         self._records = records
         self._clock = clock
         self._containers: dict[tuple[str, str], _Container] = {}
+        self._urls: dict[str, str] = {}
+        """Of the queues that workers have been started for, by name."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-runner", daemon=True)
         self.kills: list[Kill] = []
@@ -183,16 +181,27 @@ class ContainerRunner:
         """Return the program of a container; None for a sidecar, which runs until its task stops."""
         if view.name == KEEPER:
             return self._keepers.make_keeper(task, view)
-        if not is_worker(view):
+        queue = name_queue(task, view)
+        url = None if queue is None else self._find_url(queue)
+        if queue is None or (url is None and not is_worker(view)):
             return None
         return Worker(
-            behaviour=view.environment[BEHAVIOUR_VARIABLE],
+            behaviour=name_behaviour(view),
             sqs=self._sqs,
-            queue=view.environment[QUEUE_VARIABLE],
-            queue_url=view.environment[QUEUE_URL_VARIABLE],
+            queue=queue,
+            queue_url=url,
             records=self._records,
             now=self._clock.now,
         )
+
+    def _find_url(self, queue: str) -> str | None:
+        """Return the URL of a queue by its name; None if there is none."""
+        if queue not in self._urls:
+            try:
+                self._urls[queue] = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            except ClientError:
+                return None
+        return self._urls[queue]
 
     def _run_program(self, container: _Container) -> None:
         code = self._await_exit(container)

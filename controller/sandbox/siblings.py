@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.core.copies.copies import KEEPER
+from controller.sandbox.assignments import is_worker
+from controller.sandbox.aws import METADATA
 from controller.sandbox.messages import Mishap
-from controller.sandbox.workers import is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from controller.sandbox.aws import ContainerView, TaskView
+    from controller.sandbox.aws import ContainerView, EmbeddedAws, TaskView
     from controller.sandbox.runner import Misfortune
     from controller.sandbox.trial import Row
 
@@ -99,3 +100,14 @@ def count_tasks_ended(tasks: Iterable[TaskView]) -> int:
 
 def _is_sidecar(view: ContainerView) -> bool:
     return view.name != KEEPER and not is_worker(view)
+
+
+def count_keepers(aws: EmbeddedAws, tasks: Iterable[TaskView], *, is_chaos: bool) -> KeeperTotals:
+    """Return what the keepers of a run have done, and with chaos how many of their questions were spoiled."""
+    hits = aws.disturbances.count_hits().items()
+    spoiled = sum(number for (service, _), number in hits if service == METADATA)
+    return KeeperTotals(
+        ended=count_tasks_ended(tasks),
+        questions=aws.journal.count(METADATA, ""),
+        spoiled=spoiled if is_chaos else None,
+    )

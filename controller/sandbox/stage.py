@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from controller.sandbox.assignments import BEHAVIOUR_VARIABLE, QUEUE_VARIABLE
 from controller.sandbox.aws.queues import DELAYED, IN_FLIGHT, VISIBLE
 from controller.sandbox.log_router import add_log_router
 from controller.sandbox.scenario import CLUSTER, WORKER_CONTAINER
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -33,20 +33,16 @@ def set_stage(aws: EmbeddedAws, scenario: Scenario) -> dict[str, str]:
     for queue in scenario.queues:
         attributes = {"VisibilityTimeout": str(scenario.visibility_timeout)}
         urls[queue.name] = sqs.create_queue(QueueName=queue.name, Attributes=attributes)["QueueUrl"]
-        definition = build_template(queue, urls[queue.name])
+        definition = build_template(queue)
         if queue.log_router:
             definition = add_log_router(definition, aws.region)
         ecs.register_task_definition(**definition)
     return urls
 
 
-def build_template(queue: QueueScenario, queue_url: str) -> dict[str, Any]:
+def build_template(queue: QueueScenario) -> dict[str, Any]:
     """Return the parameters of RegisterTaskDefinition for the worker of a queue."""
-    environment = {
-        BEHAVIOUR_VARIABLE: queue.worker,
-        QUEUE_VARIABLE: queue.name,
-        QUEUE_URL_VARIABLE: queue_url,
-    }
+    environment = {BEHAVIOUR_VARIABLE: queue.worker, QUEUE_VARIABLE: queue.name}
     return {
         "family": queue.family,
         "requiresCompatibilities": ["FARGATE"],

@@ -63,6 +63,8 @@ class Summary:
     keepers: KeeperTotals = field(default_factory=KeeperTotals)
     trial: Trial | None = None
     """The result of the chaos; None if nothing was broken on purpose."""
+    own: Mapping[str, MessageTotals] = field(default_factory=dict)
+    """The messages of queues that the user has made, by the queue's name; only those that a worker has taken."""
     siblings: Siblings | None = None
     """How containers of one task affected each other; None if the scenario is not about that."""
     kept: str | None = None
@@ -125,6 +127,7 @@ def render(summary: Summary) -> str:
     parts = [
         _render_heading(summary),
         _render_queues(summary),
+        *([_render_own(summary)] if summary.own else []),
         _render_calls(summary),
         *special,
         _render_verdict(summary),
@@ -155,6 +158,12 @@ def _render_queues(summary: Summary) -> Iterator[str]:
         sizes = ", ".join(f"{tasks} x {size}" for tasks, size in queue.census.launched)
         yield f"  tasks x containers, {queue.name}: {sizes or 'none'}"
     yield _format_row("  task definition revisions", [summary.revisions])
+
+
+def _render_own(summary: Summary) -> Iterator[str]:
+    yield "your own queues"
+    for name, messages in summary.own.items():
+        yield _format_row(f"  {name}: done, of those taken", [messages.done, messages.sent])
 
 
 def _render_rows(rows: Iterator[Row]) -> Iterator[str]:

@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from controller.sandbox.aws import ContainerView
     from controller.sandbox.messages import MessageRecords
-
-BEHAVIOUR_VARIABLE = "SANDBOX_WORKER"
-"""The environment variable with the behaviour of a worker; a container without it is no worker."""
-QUEUE_VARIABLE = "SANDBOX_QUEUE"
-QUEUE_URL_VARIABLE = "SANDBOX_QUEUE_URL"
 
 HANGS_LONGER = 1.0
 """How long after its message has returned to the queue a hanging worker gives up, seconds."""
@@ -32,6 +26,16 @@ class GaveUpError(Exception):
         self.mishap = mishap
 
 
+class NoQueueError(Exception):
+    """There is no queue for the worker."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(
+            f"there is no queue {queue!r}: a worker takes the queue of its variable QUEUE_URL, else that of its "
+            "scaler's name; set task.environment.QUEUE_URL"
+        )
+
+
 class Worker:
     """One worker container from its start to its exit."""
 
@@ -41,24 +45,29 @@ class Worker:
         behaviour: str,
         sqs: SQSClient,
         queue: str,
-        queue_url: str,
+        queue_url: str | None,
         records: MessageRecords,
         now: Callable[[], float],
     ) -> None:
-        """``behaviour`` is a key of ``BEHAVIOURS``; ``now`` returns seconds since the epoch."""
+        """``behaviour`` is a key of ``BEHAVIOURS``; ``now`` returns seconds since the epoch.
+
+        Without ``queue_url`` there is no such queue, and the worker fails.
+        """
         self._behave = BEHAVIOURS[behaviour]
         self.queue = queue
         """The name under which its messages are recorded."""
         self.holding: Message | None = None
         """The message on which it is working; None if there is none."""
         self._sqs = sqs
-        self._queue_url = queue_url
+        self._queue_url = queue_url or ""
         self._records = records
         self._now = now
         self._killed = threading.Event()
 
     def run(self) -> int:
         """Behave as it should, and return the exit code. Raises ``GaveUpError`` because of a mishap."""
+        if not self._queue_url:
+            raise NoQueueError(self.queue)
         self._behave(self)
         return 0
 
@@ -105,11 +114,6 @@ class Worker:
         return message.seconds
 
 
-def is_worker(view: ContainerView) -> bool:
-    """Return whether a container is a worker, and not a keeper or a sidecar."""
-    return BEHAVIOUR_VARIABLE in view.environment
-
-
 def drain(worker: Worker) -> None:
     """Take messages until the queue is empty."""
     while worker.serve_one():
@@ -122,4 +126,4 @@ def serve_one(worker: Worker) -> None:
 
 
 BEHAVIOURS: Mapping[str, Callable[[Worker], None]] = {"drain": drain, "single": serve_one}
-"""The behaviours of workers, by the value of ``BEHAVIOUR_VARIABLE``."""
+"""The behaviours of workers, by their names."""

@@ -31,7 +31,7 @@ from controller.core.decision.slots import launch_token, slot_numbered
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult
 from controller.core.words import as_clause
-from controller.scaling.line import Line, Pause, Place
+from controller.scaling.line import Line, Pause
 
 PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before a call of unknown outcome is sent again; the last one repeats."""
@@ -115,8 +115,8 @@ class Calls:
         Only tasks or a conflict resolve an unknown outcome: a refusal after it says nothing of what came before.
         """
         spec = order.spec
-        if too_fast := (yield from self._wait_for_turn(spec, call.count, order.last_send)):
-            return too_fast
+        if unsent := (yield from self._wait_for_turn(order, call.count)):
+            return unsent
         parameters = self._parameters(order, call, index)
         doubtful_since, said = None, ""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
@@ -167,12 +167,16 @@ class Calls:
             return _Sent(error=f"scaler {spec.name}: {objection}: the rest of the plan is dropped")
         return _Sent(fault=Fault.WINDOW_CLOSED, error=f"scaler {spec.name}: the launch window closed before the call")
 
-    def _wait_for_turn(self, spec: ScalerSpec, tasks: int, last_send: float) -> Generator[Pause, None, _Sent | None]:
-        """Wait until it is the turn of so many tasks; return why the call is not sent if that is too late."""
-        place = Place(-spec.priority, tasks)
+    def _wait_for_turn(self, order: Order, tasks: int) -> Generator[Pause, None, _Sent | None]:
+        """Wait until it is the turn of so many tasks; return why the call is not sent if that is too late, or dropped.
+
+        What is dropped takes nothing of the rate, which others wait for.
+        """
+        spec = order.spec
+        place = self._line.line_up(spec.name, spec.priority, tasks)
         try:
-            while (seconds := self._line.ask(place)) > 0:
-                if self._clock.now() + seconds > last_send:
+            while not (objection := order.find_objection()) and (seconds := self._line.ask(place)) > 0:
+                if self._clock.now() + seconds > order.last_send:
                     error = f"scaler {spec.name}: aws.launch_rate leaves no room in this slot"
                     return _Sent(fault=Fault.THROTTLED, error=error)
                 yield Pause(seconds)
@@ -180,7 +184,7 @@ class Calls:
                     return _Sent(error=_STOPPING)
         finally:
             self._line.leave(place)
-        return None
+        return self._explain_unsent(spec, objection) if objection else None
 
     def _parameters(self, order: Order, call: Call, index: int) -> dict[str, Any]:
         """Return a call's parameters: a function of the configuration, the slot and its place in the plan alone."""
@@ -193,9 +197,8 @@ class Calls:
             "clientToken": launch_token(spec.policy.slots, order.slot, index),
             "startedBy": self._controller,
             "group": spec.name,
+            **(name_providers(call.provider) if call.provider else {}),
         }
-        if call.provider is not None:
-            parameters |= name_providers(call.provider)
         if spec.task.environment:
             parameters["overrides"] = build_overrides(order.worker, spec.task.environment, call.containers)
         return parameters

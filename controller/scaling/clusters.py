@@ -7,13 +7,17 @@ from threading import Lock
 
 from controller.scaling.fleet import Cluster
 
+COUNTED_FOR = 300.0
+"""Seconds for which a listing tells what others have in a cluster."""
+
 
 class Clusters:
     """Every cluster that a scaler works in, one snapshot each."""
 
-    def __init__(self, make: Callable[[str], Cluster]) -> None:
-        """``make`` makes the cluster of a name or ARN."""
+    def __init__(self, make: Callable[[str], Cluster], now: Callable[[], float]) -> None:
+        """``make`` makes the cluster of a name or ARN; ``now`` gives seconds since the epoch."""
         self._make = make
+        self._now = now
         self._clusters: dict[str, Cluster] = {}
         self._lock = Lock()
 
@@ -25,10 +29,18 @@ class Clusters:
             return self._clusters[cluster]
 
     def count_beside(self, scalers: Collection[str]) -> int:
-        """Return the workers of all known tasks, in every cluster that is listed, but those of these scalers."""
+        """Return the workers of all known tasks, in every cluster that was listed lately, but those of these scalers.
+
+        Each task once: of two scalers the one may give the name of their cluster and the other its ARN. A cluster in
+        which all scalers are idle is not listed any more, and what has ended there since would count for ever.
+        """
+        since = self._now() - COUNTED_FOR
         with self._lock:
             clusters = list(self._clusters.values())
-        return sum(cluster.count_beside(scalers) for cluster in clusters)
+        workers: dict[str, int] = {}
+        for cluster in clusters:
+            workers |= cluster.count_beside(scalers, since)
+        return sum(workers.values())
 
     def keep(self, used: Collection[str]) -> None:
         """Forget every cluster but those that are used.

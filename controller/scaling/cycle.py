@@ -107,7 +107,8 @@ class Cycle:
         Raises whatever the cluster raises for what it does not know yet.
         """
         policy = aim.spec.policy
-        if began_after is None:
+        # A moment that is yet to come was taken before the clock was set back: no look would end the wait for it.
+        if began_after is None or began_after > self._now():
             serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_costs)
             began_after = self._now() - serves
         turn = self._observe_and_decide(aim, began_after)

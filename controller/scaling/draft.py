@@ -27,8 +27,6 @@ from controller.telemetry.series import Series
 
 REGISTER_RATE = Rate(1.0, 20)
 """Registrations that an account may make (ECS API throttling: RegisterTaskDefinition)."""
-
-
 LOOK_AGAIN = 0.2
 """Seconds after which a scaler asks again for a revision that another one looks for or registers at that moment."""
 
@@ -105,6 +103,8 @@ class Drafts:
         self._clock = clock
         self._turns: dict[str, Lock] = {}
         """By fingerprint: scalers of one template register it once."""
+        self._places: dict[str, Place] = {}
+        """By fingerprint: those who wait for one registration have one place in the line."""
 
     def draft(self, spec: ScalerSpec, containers: int, choice: Choice = NO_CHOICE) -> Draft:
         """Return how ``containers`` workers would be laid out, with the template as it is now; writes nothing.
@@ -193,7 +193,7 @@ class Drafts:
         if not spec.task.keeper.keeps(k):
             return draft.template.arn
         print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper)
-        place = Place(-spec.priority, 1)
+        place = self._places.setdefault(print_, self._registrations.line_up(print_, spec.priority, 1))
         try:
             while isinstance(found := self._try_to_find(spec, draft, k, print_, place), float):
                 if self._clock.now() + found > last_send or self._clock.is_stopping():
@@ -205,6 +205,7 @@ class Drafts:
                 yield Pause(found)
         finally:
             self._registrations.leave(place)
+            self._places.pop(print_, None)
         if found.is_new:
             series.count_registration()
         return found.arn

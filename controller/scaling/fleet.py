@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
@@ -27,6 +27,9 @@ from controller.scaling.histories import Histories
 from controller.scaling.roster import Roster
 from controller.scaling.snapshot import NEVER, Snapshot
 
+FAILURE_STANDS = 9.0
+"""Seconds after a listing that failed in which nobody tries another, however long one that succeeds would serve."""
+
 
 class Lister(Protocol):
     """Lists and describes the controller's tasks in one cluster; ``controller.aws.tasks.Tasks`` does."""
@@ -49,6 +52,8 @@ class Look:
     began_after: float | None = None
     """A listing that begins at this moment or later; None: how tasks of these families have ended."""
     families: tuple[str, ...] = ()
+    is_wanted: Callable[[], bool] = field(default=lambda: True, compare=False)
+    """Says whether whoever waits for it still does."""
 
     def take(self, is_needed: Callable[[], bool] = lambda: True) -> None:
         """Take it, now and here. The cluster then knows what came of it, be it a failure.
@@ -72,8 +77,8 @@ class LookWanted(Exception):  # noqa: N818 - nothing is wrong
 class Cluster:
     """The tasks of one controller in one cluster. Our own launches are entered at once, without a listing.
 
-    It never asks AWS by itself: whoever needs to know more than is known is told which look to have taken. It may be
-    read by every thread; looks are taken by one at a time.
+    It never asks AWS by itself: whoever needs to know more is told which look to have taken. It may be read by every
+    thread; looks are taken by one at a time.
     """
 
     def __init__(self, tasks: Lister, clock: Clock) -> None:
@@ -130,7 +135,7 @@ class Cluster:
     def refresh(self, began_after: float) -> None:
         """Make sure that what is known stands on a listing that began at ``began_after`` or later.
 
-        Raises LookWanted if there was none, and AwsError if one that ended then or later has failed.
+        Raises LookWanted if there was none, and AwsError if one that ended then or later, and lately, has failed.
         """
         if not self._stands_on(began_after):
             raise self._late.again() if self._late else LookWanted(Look(self, began_after))
@@ -156,8 +161,7 @@ class Cluster:
             # By its end, which may be long after its beginning: those that waited all the while need no other try.
             self._failure = (self._clock.now(), _as_told(error))
             return
-        self._failure = None
-        self.listing_took = self._clock.elapsed() - began
+        self._failure, self.listing_took = None, self._clock.elapsed() - began
         self.listing_costs = max(self.listing_took, seen.costs)
 
     def _stands_on(self, began_after: float) -> bool:
@@ -165,7 +169,7 @@ class Cluster:
         # A listing from the future was taken before the clock stepped back: how old it is cannot be told.
         if began_after <= self._snapshot.listed_at <= now:
             return True
-        if failure is not None and began_after <= failure[0] <= now:
+        if failure is not None and max(began_after, now - FAILURE_STANDS) <= failure[0] <= now:
             raise failure[1].again()
         return False
 
@@ -175,15 +179,14 @@ class Cluster:
 
     def enter(self, tasks: Iterable[LiveTask]) -> None:
         """Enter tasks from an answer to RunTask: they live until they are described as stopped."""
-        entered = tuple(tasks)
-        if entered:
+        if entered := tuple(tasks):
             with self._changing:
                 self._snapshot = self._snapshot.with_started(entered)
 
-    def count_beside(self, scalers: Collection[str]) -> int:
-        """Return the workers of all known tasks but those of these scalers."""
-        by_scaler = self._snapshot.by_scaler
-        return sum(task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks)
+    def count_beside(self, scalers: Collection[str], since: float) -> dict[str, int]:
+        """Return the workers of each known task, by ARN, but those of these scalers; none if not listed ``since``."""
+        by_scaler = self._snapshot.by_scaler if self._snapshot.listed_at >= since else {}
+        return {task.arn: task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks}
 
     def greet(self, scaler: str, families: Iterable[str]) -> None:
         """Have the history of a scaler's families read for it alone, though it may have been read for others before."""

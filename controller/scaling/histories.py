@@ -16,7 +16,7 @@ class Histories:
     def __init__(self) -> None:
         self._lock = Lock()
         self._read: set[str] = set()
-        self._newcomers: dict[str, frozenset[str]] = {}
+        self._newcomers: dict[str, set[str]] = {}
         """By family: the scalers that have come since it was read."""
 
     def is_read(self, family: str) -> bool:
@@ -29,16 +29,17 @@ class Histories:
             for family in families:
                 if family in self._read or family in self._newcomers:
                     self._read.discard(family)
-                    self._newcomers[family] = self.newcomers_of(family) | {scaler}
+                    self._newcomers.setdefault(family, set()).add(scaler)
 
     def newcomers_of(self, family: str) -> frozenset[str]:
         """Return for whom alone a family's history is to be read; empty: for all."""
-        return self._newcomers.get(family, frozenset())
+        with self._lock:
+            return frozenset(self._newcomers.get(family, ()))
 
     def note_read(self, family: str, newcomers: frozenset[str]) -> None:
         """Note that a family's history was read for these newcomers, or for all; others may have come meanwhile."""
         with self._lock:
-            if left := self._newcomers.pop(family, frozenset()) - newcomers:
+            if left := self._newcomers.pop(family, set()) - newcomers:
                 self._newcomers[family] = left
             else:
                 self._read.add(family)

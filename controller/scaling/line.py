@@ -3,6 +3,10 @@
 Nobody waits here. Each who wants a part of the rate holds a place, and asks with it until its turn has come: the higher
 priority first, among equals who asked first. One with a place behind others is let through if the rate has enough for
 all of them.
+
+Who has to leave without its turn, since its window closes, is in line for as long when it comes again. Windows open in
+the same order slot after slot, so that otherwise the same few would always be the first. And so that nobody is starved
+by a higher priority either, waiting is worth as much here as in the line for the budget.
 """
 
 from __future__ import annotations
@@ -13,10 +17,13 @@ from itertools import count
 from threading import Lock
 
 from controller.clock import Clock
+from controller.core.decision.budget import AGING
 from controller.core.decision.rate import Bucket, Rate, take
 
 ROUNDING = 0.001
 """Seconds that are as good as none: what the sums of a bucket round by is far less."""
+REMEMBERED = 2 * AGING
+"""Seconds for which it is remembered since when somebody was in line who has left it; the next slot comes sooner."""
 _numbers = count()
 
 
@@ -31,12 +38,15 @@ class Pause:
 class Place:
     """A place in the line."""
 
-    order: int
-    """Less goes first: the priority, turned round."""
+    order: float
+    """Less goes first: since when it is in line, less the priority, so that to wait for ``AGING`` is worth one."""
     tokens: int = field(compare=False)
     """What is wanted of the rate."""
     number: int = field(default_factory=lambda: next(_numbers))
     """Among equals who asked first goes first."""
+    scaler: str = field(default="", compare=False)
+    since: float = field(default=0.0, compare=False)
+    """When the scaler has come into the line, seconds on the clock that never steps."""
 
 
 class Line:
@@ -47,12 +57,21 @@ class Line:
         self._clock = clock
         self._bucket = Bucket()
         self._places: list[Place] = []
+        self._unserved: dict[str, tuple[float, float]] = {}
+        """By scaler that has left without its turn: since when it was in line, and when it left."""
         self._lock = Lock()
 
     def configure(self, rate: Rate) -> None:
         """Go on at another rate."""
         with self._lock:
             self._rate = rate
+
+    def line_up(self, scaler: str, priority: int, tokens: int) -> Place:
+        """Return a place to ask with, for a scaler that wants so much."""
+        now = self._clock.elapsed()
+        since, left_at = self._unserved.get(scaler, (now, now))
+        since = now if now - left_at > REMEMBERED else since
+        return Place(since / AGING - priority, tokens, scaler=scaler, since=since)
 
     def ask(self, place: Place) -> float:
         """Take what the place wants, and return 0; or take nothing, and return in how many seconds to ask again."""
@@ -66,6 +85,7 @@ class Line:
                 return seconds
             self._bucket, _ = take(self._rate, self._bucket, place.tokens, now)
             del self._places[at]
+            self._unserved.pop(place.scaler, None)
             return 0.0
 
     def leave(self, place: Place) -> None:
@@ -73,6 +93,7 @@ class Line:
         with self._lock:
             if self._holds(place):
                 del self._places[bisect_left(self._places, place)]
+                self._unserved[place.scaler] = place.since, self._clock.elapsed()
 
     def _holds(self, place: Place) -> bool:
         at = bisect_left(self._places, place)

@@ -58,7 +58,10 @@ class _Lister:
         self._began_at = clock.now()
         self._moved = self._began
         """When the look under way has come on last."""
+        self._is_looking = False
         self._gave_up_last = False
+        self._owes_history = False
+        """Whether a listing was taken since a history was read last."""
 
     def ask(self, waiting: _Waiting) -> None:
         """Take a look for somebody, after those that were asked for before."""
@@ -76,12 +79,13 @@ class _Lister:
 
     def find_late(self) -> None:
         """Let all go on that wait, and tell them why, if the look under way does not come on."""
+        told = f"a look at its cluster has not come on for {format_span(LATE_AFTER)}: AWS hardly answers"
         with self._lock:
-            if not self._served or self._clock.elapsed() - self._moved <= LATE_AFTER:
+            if not self._is_looking or self._clock.elapsed() - self._moved <= LATE_AFTER:
                 return
             late, self._served, self._waiting = [*self._served, *self._waiting], [], []
-        told = f"a look at its cluster has not come on for {format_span(LATE_AFTER)}: AWS hardly answers"
-        self._cluster.note_late(AwsError(Fault.UNREACHABLE, told))
+            # As long as it is held the look does not end: told of one that has ended, nobody would ask for another.
+            self._cluster.note_late(AwsError(Fault.UNREACHABLE, told))
         for each in late:
             each.go_on()
 
@@ -90,27 +94,43 @@ class _Lister:
             look = self._pick()
             try:
                 look.take(self._is_needed)
+                self._gave_up_last, self._owes_history = False, look.began_after is not None
             except SupersededError:
                 self._gave_up_last = True
-                with self._lock:
-                    self._waiting, self._served = [*self._served, *self._waiting], []
-                continue
-            finally:
-                self._cluster.note_late(None)
-            self._gave_up_last = False
-            with self._lock:
-                served, self._served = self._served, []
-            for each in served:
+            for each in self._end_look():
                 each.go_on()
 
+    def _end_look(self) -> list[_Waiting]:
+        """Note that the look under way is over, and return who goes on: whom it has served, and who waits no more.
+
+        One that was given up has served nobody. Who waits no more is removed, and what it wanted is not asked for.
+        """
+        with self._lock:
+            self._is_looking = False
+            self._cluster.note_late(None)
+            served, self._served = self._served, []
+            if self._gave_up_last:
+                self._waiting, served = [*served, *self._waiting], []
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                (self._waiting if each.look.is_wanted() else served).append(each)
+            return served
+
     def _pick(self) -> Look:
-        """Choose the next look: one listing for all who want one, before what is read for one scaler alone."""
+        """Choose the next look: one listing for all who want one, and in turn what is read for one scaler alone.
+
+        Where a listing takes long somebody always wants the next one, and whoever waits for a history launches nothing.
+        """
         with self._lock:
             listings = [each for each in self._waiting if each.look.began_after is not None]
             histories = [each for each in self._waiting if each.look.began_after is None]
-            self._served, self._waiting = (listings, histories) if listings else (histories[:1], histories[1:])
+            if listings and not (histories and self._owes_history):
+                self._served, self._waiting = listings, histories
+            else:
+                self._served, self._waiting = histories[:1], [*listings, *histories[1:]]
             self._began = self._moved = self._clock.elapsed()
             self._began_at = self._clock.now()
+            self._is_looking = True
             return max((each.look for each in self._served), key=lambda look: look.began_after or 0.0)
 
     def _is_needed(self) -> bool:
@@ -137,12 +157,14 @@ class Listers:
         """Have a look taken; ``go_on`` is called once the cluster knows what came of it, or nobody waits any more."""
         with self._lock:
             lister = self._at_work.get(look.cluster)
-            is_new = lister is None
-            if lister is None:
-                lister = self._at_work[look.cluster] = _Lister(look.cluster, self._clock, self._rests)
+            if lister is not None:
+                lister.ask(_Waiting(look, go_on))
+                return
+            lister = _Lister(look.cluster, self._clock, self._rests)
             lister.ask(_Waiting(look, go_on))
-        if is_new:
+            # Only one that works is remembered: for another one everybody would wait in vain.
             lister.start()
+            self._at_work[look.cluster] = lister
 
     def find_late(self) -> None:
         """Let those go on that wait for a look which takes too long."""

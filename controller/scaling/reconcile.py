@@ -80,10 +80,6 @@ class Reconciler:
         after.roster.enrol(spec, self.series)
         self.series.show_configuration(spec.policy)
         self._target = target
-        self.try_again()
-
-    def try_again(self) -> None:
-        """Let the next poll try what it would still have waited with, after a failure."""
         self.retries.ask()
 
     @property
@@ -168,11 +164,14 @@ class Reconciler:
 
         Does nothing while another reconcile of the scaler is under way, while it backs off, or once it is retired.
         """
+        return self._reconcile_once(reading, self._services.clock.elapsed())
+
+    def _reconcile_once(self, reading: QueueCounts | Exception | None, read_at: float) -> Steps:
         if self.waits or not self._lock.acquire(blocking=False):
             return None
         began, target = self._services.clock.elapsed(), self._target
         if reading is not None:
-            queue = ReadBefore(reading, began, target.aim.queue, self._services.clock.elapsed)
+            queue = ReadBefore(reading, read_at, target.aim.queue, self._services.clock.elapsed)
             target = replace(target, aim=replace(target.aim, queue=queue))
         try:
             return (yield from self._reconcile(target, began))
@@ -207,16 +206,15 @@ class Reconciler:
     def _decide(self, target: _Target) -> Generator[Look, None, Turn]:
         """Observe and decide, after the looks at the cluster that this takes."""
         began_after = None
-        while True:
+        while not (self._services.clock.is_stopping() or self._is_retired):
             try:
                 return self._cycle.decide(target.aim, began_after)
             except LookWanted as wanted:
-                look = wanted.look
-            if self._services.clock.is_stopping() or self._is_retired:
-                raise StoppingError
+                look = replace(wanted.look, is_wanted=lambda: not self._is_retired)
             yield look
             # The same look does for the second time: what was wanted then is what is wanted.
             began_after = began_after if look.began_after is None else look.began_after
+        raise StoppingError
 
     def _launch(self, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
         spec, launcher = target.aim.spec, self._services.launcher

@@ -55,6 +55,8 @@ class Roster:
     def __init__(self) -> None:
         self._lock = Lock()
         self._entries: dict[str, _Entry] = {}
+        self._ungrouped: dict[str | None, Outline] = {}
+        """What is known of tasks without a group, by their family, as long as the scalers stay the same."""
 
     def enrol(self, spec: ScalerSpec, series: Series) -> None:
         """Take a scaler in: how its tasks look, what is a sign for it, and where its starts and stops are counted.
@@ -67,11 +69,13 @@ class Roster:
             is_same = family_of(spec.task.definition) == family_of(entry.spec.task.definition)
             signs = entry.signs if is_same else {}
             self._entries[spec.name] = replace(entry, spec=spec, series=series, signs=signs)
+            self._ungrouped.clear()
 
     def dismiss(self, scaler: str) -> None:
         """Forget a scaler; its tasks finish by themselves."""
         with self._lock:
             self._entries.pop(scaler, None)
+            self._ungrouped.clear()
 
     def tell_start_delay(self, scaler: str, seconds: float | None) -> None:
         """Take over the start delay that a running daemon has measured, instead of measuring one."""
@@ -88,7 +92,12 @@ class Roster:
             entry = self._entries.get(group)
             return entry.outline(family) if entry else Outline(group, None, None, MAX_COPIES)
         with self._lock:
-            outlines = [entry.outline(family) for entry in self._entries.values()]
+            if family not in self._ungrouped:
+                self._ungrouped[family] = self._outline_ungrouped(family)
+            return self._ungrouped[family]
+
+    def _outline_ungrouped(self, family: str | None) -> Outline:
+        outlines = [entry.outline(family) for entry in self._entries.values()]
         outlines = [outline for outline in outlines if outline.copies] or outlines
         if len(outlines) == 1:
             return outlines[0]

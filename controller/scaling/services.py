@@ -98,7 +98,9 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
     return Services(
         queue=partial(Queue, clients),
         polls=polls,
-        clusters=Clusters(lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock)),
+        clusters=Clusters(
+            lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock), clock.now
+        ),
         listers=Listers(clock),
         launcher=Launcher(Definitions(clients), calls, clock, dry_run=dry_run),
         budget=SharedBudget(WINDOWS_PER_SLOT * spec.aws.consistency_window),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
 
-from controller.config import ConfigError, Loaded, ScalerSpec, load
+from controller.config import ConfigError, Loaded, ScalerSpec, load_content
 from controller.core.decision.policy import Steps
 from controller.core.words import format_duration
 from controller.simulate.edits import edit
@@ -106,7 +106,7 @@ def _beats(other: Row, row: Row) -> bool:
 
 
 def _is_same(this: Row, row: Row) -> bool:
-    return (this.wait, this.dollars, this.launches, this.polls) == (row.wait, row.dollars, row.launches, row.polls)
+    return (this.wait, this.dollars, this.launches) == (row.wait, row.dollars, row.launches)
 
 
 def _halve_and_double(spec: ScalerSpec) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -157,4 +157,4 @@ def _make(loaded: Loaded, text: str, spec: ScalerSpec, change: tuple[str, str, s
     """Return the variant of a key, what is written for it, and how that is called."""
     key, value, name = change
     edited = edit(text, spec.index, key, value)
-    return Variant(key, value, load(loaded.path, edited.encode()).spec.scalers[spec.index], edited, name)
+    return Variant(key, value, load_content(edited.encode(), loaded.path).spec.scalers[spec.index], edited, name)

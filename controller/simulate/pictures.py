@@ -57,7 +57,9 @@ def paint(
 ) -> list[Picture]:
     """Return the pictures of an answer."""
     curve = _find_curve(run, rows[0], scenario, terms) if any(row.name == BOUND for row in rows) else []
-    course = _Course.of(run, run.began_at, max(run.ended_at, run.began_at + 1))
+    # Until the last work is done: a trace may end with its largest row.
+    ends = (task.ended_at for task in run.tasks if task.ended_at < inf)
+    course = _Course.of(run, run.began_at, max(run.ended_at, run.began_at + 1, *ends))
     worst = _find_worst(run)
     return [
         Picture("cost", "Dollars against the p99 wait", (9, 5), lambda on: _draw_cost(on, rows, explored, curve)),
@@ -73,6 +75,7 @@ class _Course:
 
     at: np.ndarray
     waiting: np.ndarray
+    """The most from each moment until the next."""
     running: np.ndarray
     starting: np.ndarray
 
@@ -87,7 +90,12 @@ class _Course:
         started = np.nan_to_num(started, nan=inf)
         begun = _count(created, crew, at)
         run_by, ended_by = _count(started, crew, at), _count(ended, crew, at)
-        waiting = _count(np.asarray(run.sent), None, at) - _count(never, None, at)
+        sent = np.asarray(run.sent, dtype=float)
+        waiting = _count(sent, None, at) - _count(never, None, at)
+        # The most is waiting just after an arrival, which may come and be done between two points.
+        inside = sent[(since <= sent) & (sent <= until)]
+        place = np.searchsorted(at, inside, side="right") - 1
+        np.maximum.at(waiting, place, _count(sent, None, inside) - _count(never, None, inside))
         return cls(at, waiting, run_by - ended_by, begun - run_by)
 
 

@@ -19,6 +19,8 @@ MAX_PROBLEMS = 20
 """Bad rows that are named; whoever has more has the wrong file."""
 MAX_MESSAGES = 5_000_000
 """Messages of a simulation: more take gigabytes and many minutes."""
+LATEST = 253_402_300_799.0
+"""The end of the year 9999, seconds since the epoch: what is later counts in milliseconds."""
 HEADERS = (("time", "count"), ("time", "seconds"))
 
 
@@ -48,8 +50,7 @@ def read_trace(path: Path, *, spread: bool = False) -> list[Arrival]:
         with _open(path) as lines:
             header, rows = _read_rows(path, lines)
     except (OSError, EOFError, UnicodeDecodeError, DamagedStream, csv.Error) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise TraceError([f"{path}: cannot be read: {why}"]) from error
+        raise TraceError([f"{path}: cannot be read: {_say_why(error)}"]) from error
     if header == "seconds":
         return [Arrival(row.at, 1, row.value) for row in rows]
     counts = [(row.at, round(row.value)) for row in rows]
@@ -79,15 +80,23 @@ def spread_out(counts: list[tuple[float, int]], last: float | None = None) -> li
 
 
 def parse_time(text: str) -> float:
-    """Return seconds since the epoch. Raises ValueError for what is neither a number nor ISO 8601."""
+    """Return seconds since the epoch. Raises ValueError for what is no such number, nor ISO 8601."""
     try:
         seconds = float(text)
     except ValueError:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(seconds):
+    if not abs(seconds) <= LATEST:
         raise ValueError("must be a number of seconds")
     return seconds
+
+
+def _say_why(error: Exception) -> str:
+    if isinstance(error, gzip.BadGzipFile):
+        return "its name ends in .gz, and it is not gzipped"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _open(path: Path) -> TextIOWrapper:

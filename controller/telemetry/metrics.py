@@ -42,15 +42,19 @@ class Metrics:
         self.registry.register(_DroppedLines())
         for outcome in RELOAD_OUTCOMES:
             self.config_reloads.labels(outcome=outcome)
+        self._requests: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        """Where each request is counted: to look that up anew takes as long as to count it."""
         for service, operation in operations:
-            self.aws_request_duration.labels(service=service, operation=operation)
+            took = self.aws_request_duration.labels(service=service, operation=operation)
             for outcome in outcomes:
-                self.aws_requests.labels(service=service, operation=operation, outcome=outcome)
+                counted = self.aws_requests.labels(service=service, operation=operation, outcome=outcome)
+                self._requests[service, operation, outcome] = counted, took
 
     def observe_request(self, service: str, operation: str, outcome: str, seconds: float) -> None:
         """Count one request to AWS."""
-        self.aws_requests.labels(service, operation, outcome).inc()
-        self.aws_request_duration.labels(service, operation).observe(seconds)
+        counted, took = self._requests[service, operation, outcome]
+        counted.inc()
+        took.observe(seconds)
         for watch in self._watchers:
             watch(service, operation, outcome, seconds)
 
@@ -82,6 +86,11 @@ class Metrics:
         self.config_last_reload_success_timestamp = Gauge(
             "ecsq_config_last_reload_success_timestamp_seconds",
             "When the configuration was last taken.",
+            registry=registry,
+        )
+        self.config_source_last_read = Gauge(
+            "ecsq_config_source_last_read_timestamp_seconds",
+            "When the configuration was last read where it is kept, changed or not; 0: without --watch.",
             registry=registry,
         )
         self.budget_containers = Gauge(

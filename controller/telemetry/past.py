@@ -75,7 +75,8 @@ def read_past(history: History, track: Track, since: float, now: float) -> Past:
     polls_from = max(track.began, epoch + track.polls_from / 10, now - POLLS_KEPT)
     minutes_from = min(polls_from, max(track.began, epoch + track.minutes_from * MINUTE / 10, now - DAY_KEPT))
     polls = list(_list_polls(epoch, track, max(since, polls_from)))
-    minutes = list(_list_minutes(epoch, track, max(since, minutes_from), polls_from)) if since < polls_from else []
+    first = max(since, minutes_from)
+    minutes = list(_list_minutes(epoch, track, first, polls_from)) if first < polls_from else []
     return Past(
         points=[*minutes, *polls],
         polls_from=polls_from,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.aws.credentials import REST
+from controller.aws.credentials import REST, Credentials
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
 from controller.aws.run_task import run_task
@@ -365,3 +365,13 @@ def test_no_region_and_no_credentials_are_told_one_after_the_other(aws: Embedded
     clients.renew()
     with pytest.raises(AwsError, match="no AWS region"):
         clients.ecs()
+
+
+def test_sessions_share_what_describes_aws(aws: EmbeddedAws) -> None:
+    """Megabytes that nobody changes are in memory once, however often credentials are renewed."""
+    credentials = Credentials(aws.region, MACHINE_CLOCK.elapsed)
+    first = credentials.session()
+    credentials.renew()
+    second = credentials.session()
+    assert first is not second
+    assert first._session.get_component("data_loader") is second._session.get_component("data_loader")

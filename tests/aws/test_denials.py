@@ -33,14 +33,14 @@ OF_ORDERS = 'queue "orders"'
             "GetQueueAttributes",
             OF_ORDERS,
             f'not allowed to sqs:GetQueueAttributes for queue "orders": add sqs:GetQueueAttributes for {QUEUE} to the '
-            "policy of role ecsq-task, as deploy/iam/task-role.json has it",
+            "policy of role ecsq-task, as ecsq iam prints it",
         ),
         (
             f"{ROLE}ecs:RunTask on resource: {WORKER} because no identity-based policy allows the ecs:RunTask action",
             "RunTask",
             IN_MAIN,
             f'not allowed to RunTask in cluster "main": add ecs:RunTask for {WORKER} to the policy of role ecsq-task, '
-            "as deploy/iam/task-role.json has it",
+            "as ecsq iam prints it",
         ),
         (
             f"{ROLE}iam:PassRole on resource: {WORKERS_ROLE} because no identity-based policy allows the iam:PassRole "
@@ -48,28 +48,28 @@ OF_ORDERS = 'queue "orders"'
             "RunTask",
             IN_MAIN,
             f'not allowed to iam:PassRole for RunTask in cluster "main": add iam:PassRole for {WORKERS_ROLE} to the '
-            "policy of role ecsq-task, as deploy/iam/task-role.json has it",
+            "policy of role ecsq-task, as ecsq iam prints it",
         ),
         (
             f"{USER}ecs:TagResource on resource: *.",
             "RunTask",
             IN_MAIN,
             'not allowed to ecs:TagResource for RunTask in cluster "main": add ecs:TagResource for * to the policy of '
-            "user ada, as deploy/iam/task-role.json has it",
+            "user ada, as ecsq iam prints it",
         ),
         (
             "Access to the resource https://sqs.us-east-1.amazonaws.com/ is denied.",
             "GetQueueUrl",
             OF_ORDERS,
             'not allowed to sqs:GetQueueUrl for queue "orders": add sqs:GetQueueUrl to the policy of the task role, as '
-            "deploy/iam/task-role.json has it",
+            "ecsq iam prints it",
         ),
         (
             "no",
             "RunTask",
             IN_MAIN,
             'not allowed to RunTask in cluster "main": add ecs:RunTask to the policy of the task role, as '
-            "deploy/iam/task-role.json has it",
+            "ecsq iam prints it",
         ),
     ],
     ids=["queue", "run-task", "pass-role", "user", "old-words", "no-words"],

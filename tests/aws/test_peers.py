@@ -60,6 +60,18 @@ def test_one_that_still_starts_is_no_peer_yet(aws: EmbeddedAws, cluster: str, te
     assert (first.arn,) == look_of(aws, first).look().live
 
 
+def test_a_look_that_finds_nobody_tells_nothing(aws: EmbeddedAws, cluster: str, template: str) -> None:
+    """Not even the one that looks: the listing lags, or ECS has not seen yet that it runs."""
+    [first] = start(aws, cluster, template)
+    nobody = 'ECS lists no task of service "ecs-queue-controller" that runs, not even this one'
+    aws.disturbances.add(Disturbance("ecs", "ListTasks", "replace", body={"taskArns": []}))
+    with pytest.raises(AwsError, match=nobody):
+        look_of(aws, first).look()
+    aws.ecs.distort(first.arn, lambda task: task | {"lastStatus": "PENDING"})
+    with pytest.raises(AwsError, match=nobody):
+        look_of(aws, first).look()
+
+
 def test_more_than_a_hundred_are_looked_at_in_batches(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """ListTasks gives and DescribeTasks takes a hundred."""
     tasks = start(aws, cluster, template, 101)

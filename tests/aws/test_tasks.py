@@ -8,15 +8,18 @@ import pytest
 from controller.aws.descriptions import FindOutline, read_task
 from controller.aws.errors import AwsError
 from controller.aws.errors import Fault as Kind
+from controller.aws.session import ASKED_WITHIN, Clients
 from controller.aws.tasks import Round, Tasks
+from controller.clock import Clock
 from controller.core.copies.copies import KEEPER
 from controller.core.copies.keeper import OVERDUE
+from controller.core.decision.rate import Rate
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Start, StopOutcome, StoppedTask
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import container, create_cluster, register_template, run_tasks
-from tests.support.controller import CONTROLLER, SCALER, clients_of, known_tasks
+from tests.support.controller import CONTROLLER, SCALER, aws_spec, clients_of, ignore_request, known_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -453,3 +456,19 @@ def test_who_may_outlive_the_workers_is_told(names, *, company) -> None:
     """Where there is such a container, ECS's dates of the task may not be those of its workers."""
     ended = read(STOPPED | {"containers": [{"name": name, "exitCode": 0} for name in names]})
     assert company == ended.company
+
+
+def test_our_own_rate_ends_no_listing(aws: EmbeddedAws, cluster: str, template: str, clock: ManualClock) -> None:
+    """However long its pages wait for their turns: only what AWS takes is bounded."""
+    arns = run_tasks(aws, cluster, template, 201, **OURS)
+    known = {arn: LiveTask(arn, SCALER, running=1, starting=0, created_at=0.0, alone=True) for arn in arns}
+
+    def pause(seconds: float) -> bool:
+        clock.now += seconds
+        return False
+
+    spec = replace(aws_spec(aws), listing_rate=Rate(0.01, 1))
+    clients = Clients(spec, CONTROLLER, ignore_request, Clock(now=clock, elapsed=clock, pause=pause))
+    began = clock.now
+    seen = Tasks(clients, cluster, CONTROLLER).observe(known, outlines("worker"))
+    assert (201, True) == (len(seen.spared), clock.now - began > 2 * ASKED_WITHIN)

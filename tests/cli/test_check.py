@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,6 +11,10 @@ from controller.cli.check import command as check
 from controller.cli.schema import command as schema
 from controller.config import json_schema
 from tests.config.files import LEAST, scaler
+from tests.support.aws import unique
+
+if TYPE_CHECKING:
+    from controller.sandbox.aws import EmbeddedAws
 
 
 @pytest.fixture
@@ -92,3 +97,26 @@ def test_wrong_usage(directory: Path) -> None:
 def test_schema() -> None:
     """``ecsq schema`` prints the JSON Schema."""
     assert json_schema() == json.loads(CliRunner().invoke(schema).stdout)
+
+
+@pytest.mark.parametrize("scheme", ["ssm", "s3"])
+def test_a_configuration_in_aws(
+    aws: EmbeddedAws, directory: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """It is read where it is, and its mistakes are told with their place there."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws.region)
+    name = unique("checked")
+    address = f"ssm:/{name}" if scheme == "ssm" else f"s3://{name}/config.yaml"
+    if scheme == "s3":
+        aws.client("s3").create_bucket(Bucket=name)
+    for text, expected in (
+        (LEAST, (0, f"{address}: valid, 1 scaler\n", "")),
+        (scaler("paused: 1"), (1, "", f"{address}:9:13: scalers[0].paused: must be true or false, not the number 1\n")),
+    ):
+        if scheme == "s3":
+            aws.client("s3").put_object(Bucket=name, Key="config.yaml", Body=text.encode())
+        else:
+            aws.client("ssm").put_parameter(Name=f"/{name}", Value=text, Type="String", Overwrite=True)
+        result = run("--config", address)
+        assert expected == (result.exit_code, result.stdout, result.stderr)

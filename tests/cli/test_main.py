@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -89,3 +90,16 @@ def test_as_a_module() -> None:
     """``python -m controller`` is the same command, in a process of its own."""
     done = subprocess.run([sys.executable, "-m", "controller", "--version"], capture_output=True, text=True, check=True)
     assert VERSION.partition(", ")[2] == done.stdout.partition(", ")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(shell: str) -> None:
+    """What README tells people to evaluate is a script for their shell."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from controller.cli import main; main(prog_name='ecsq')"],
+        env={"_ECSQ_COMPLETE": f"{shell}_source", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, True) == (done.returncode, f"_ECSQ_COMPLETE={shell}_complete" in done.stdout)

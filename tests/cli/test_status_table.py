@@ -164,6 +164,13 @@ def test_the_head_says_which_of_several_controllers_it_is(shard: dict[str, Any] 
     assert head == show(scaler("idle"), shard=shard).stdout.splitlines()[: len(head)]
 
 
+def test_a_scaler_that_another_controller_may_have() -> None:
+    """Where several share the scalers, one that is not here may be there."""
+    result = show(scaler("idle"), arguments=("--scaler", "other"), shard={"index": 2, "of": 3, "problem": None})
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert result.stderr.endswith("; several controllers share the scalers, so ask the others too\n")
+
+
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_every_line_fits(columns: int) -> None:
     """With the longest names, the largest numbers and the longest reasons; names are cut in their middle."""

@@ -84,8 +84,8 @@ def test_a_controller_is_numbered() -> None:
         ("1/ 3", "'1/ 3' is neither 'auto' nor a number of a number, such as 2/8"),
         ("0/3", "'0/3' is none of the 3 controllers: write 1/3 to 3/3"),
         ("4/3", "'4/3' is none of the 3 controllers: write 1/3 to 3/3"),
-        ("0/0", "'0/0' has 0 controllers: write 1 to 100"),
-        ("1/101", "'1/101' has 101 controllers: write 1 to 100"),
+        ("0/0", "'0/0' has 0 controllers: write 1/1 to 100/100"),
+        ("1/101", "'1/101' has 101 controllers: write 1/1 to 100/100"),
     ],
 )
 def test_a_number_that_cannot_be_is_refused(text: str, complaint: str) -> None:

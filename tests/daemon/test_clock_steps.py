@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 pytestmark = pytest.mark.skipif(shutil.which("faketime") is None, reason="needs Debian's faketime")
-ENOUGH = 3
+ENOUGH = 2
 """Polls that have to come: more than one that was on its way can account for."""
 STEPS = {"40 s back": -40, "an hour back": -3600, "a day forward": 86_400}
 
@@ -69,7 +69,8 @@ def daemon(aws: EmbeddedAws, stepped: Stepped, tmp_path: Path, cluster: str, tem
     """Run a daemon on that clock."""
     create_queue(aws, "orders")
     wanted = configuration(aws, scaler("orders", template, cluster=cluster))
-    with running(tmp_path, wanted, "--watch", variables=stepped.variables) as daemon:
+    often = ("controller.daemon.app:WATCH_EVERY=0.2",)
+    with running(tmp_path, wanted, "--watch", variables=stepped.variables, hurry=often) as daemon:
         yield daemon
 
 

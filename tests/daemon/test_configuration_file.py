@@ -7,7 +7,8 @@ from time import time
 import pytest
 
 from controller.config import ConfigError
-from controller.daemon.reload import ConfigurationFile
+from controller.config.kept import KeptFile
+from controller.daemon.reload import KeptConfiguration
 from tests.config.files import LEAST, scaler
 
 
@@ -27,12 +28,12 @@ def test_a_file_that_is_wrong_from_the_start(path: Path) -> None:
     """Without a last good configuration there is nothing to run on."""
     path.write_text("scalers: []")
     with pytest.raises(ConfigError):
-        ConfigurationFile(path, time)
+        KeptConfiguration(KeptFile(path), time)
 
 
 def test_a_good_file_is_taken(path: Path) -> None:
     """A reload takes what the file says now, its warnings and its hash, and reports success."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     before = configuration.hash
     path.write_text(scaler("min_containers: 1"))
     configuration.reload()
@@ -44,7 +45,7 @@ def test_a_good_file_is_taken(path: Path) -> None:
 
 def test_the_content_in_force_is_not_parsed_again(path: Path) -> None:
     """A reload of what is in force is a success that keeps the very specification, also after a file that was bad."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     spec, taken_at = configuration.spec, configuration.report.at
     configuration.reload()
     assert spec is configuration.spec
@@ -60,7 +61,7 @@ def test_the_content_in_force_is_not_parsed_again(path: Path) -> None:
 
 def test_scalers_that_stay_are_the_same(path: Path) -> None:
     """A scaler that a reload leaves as it was is the very same specification, beside one that is new."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     before = configuration.spec.scalers[0]
     path.write_text(LEAST + LEAST.removeprefix("scalers:\n").replace("content-ingest", "other"))
     configuration.reload()
@@ -74,7 +75,7 @@ def test_scalers_that_stay_are_the_same(path: Path) -> None:
 def test_a_bad_file_is_not(path: Path, text: str | None) -> None:
     """What was last good stays whole, its warnings and its hash included, and the report holds the error."""
     path.write_text(scaler("min_containers: 1"))
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     before = (configuration.spec, configuration.hash, configuration.warnings)
     if text is None:
         path.unlink()
@@ -88,7 +89,7 @@ def test_a_bad_file_is_not(path: Path, text: str | None) -> None:
 
 def test_a_path_that_became_a_directory(path: Path) -> None:
     """A path that is no file any more is an error like any other."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.unlink()
     path.mkdir()
     with pytest.raises(ConfigError):
@@ -98,7 +99,7 @@ def test_a_path_that_became_a_directory(path: Path) -> None:
 
 def test_good_after_bad(path: Path) -> None:
     """After a bad file the next good one is taken, and the report says so."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.write_text("scalers: []")
     with pytest.raises(ConfigError):
         configuration.reload()
@@ -122,7 +123,7 @@ def test_good_after_bad(path: Path) -> None:
 )
 def test_what_only_a_restart_can_change(path: Path, text: str, expected: str) -> None:
     """Who the controller is, what it assumes of AWS and where it listens are refused by key and line."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.write_text(LEAST + text)
     with pytest.raises(ConfigError) as refused:
         configuration.reload()
@@ -131,7 +132,7 @@ def test_what_only_a_restart_can_change(path: Path, text: str, expected: str) ->
 
 def test_every_fixed_key_is_named(path: Path) -> None:
     """Several such keys are named in one reload."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.write_text(f"{LEAST}name: other\nserver: {{port: 1, host: 127.0.0.1}}\n")
     with pytest.raises(ConfigError) as refused:
         configuration.reload()
@@ -145,7 +146,7 @@ def test_every_fixed_key_is_named(path: Path) -> None:
 )
 def test_what_may_change(path: Path, text: str) -> None:
     """A key that only says what runs already, and every other key, is taken."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.write_text(LEAST + text)
     configuration.reload()
     assert configuration.report.error is None
@@ -153,7 +154,7 @@ def test_what_may_change(path: Path, text: str) -> None:
 
 def test_a_change_counts_once_it_stands_still(path: Path) -> None:
     """A content that differs is taken when two looks in a row have seen it, and not again after that."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     assert not configuration.reload_if_changed()
     path.write_text(scaler("max_containers: 3"))
     assert not configuration.reload_if_changed()
@@ -165,7 +166,7 @@ def test_a_change_counts_once_it_stands_still(path: Path) -> None:
 
 def test_a_bad_change_counts_once(path: Path) -> None:
     """A file that was refused is not read again until it changes again."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.write_text("scalers: []")
     assert not configuration.reload_if_changed()
     with pytest.raises(ConfigError):
@@ -175,7 +176,7 @@ def test_a_bad_change_counts_once(path: Path) -> None:
 
 def test_a_file_that_is_gone_counts_once(path: Path) -> None:
     """A watched file that cannot be read any more is one error, and a good one again when it is back."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.unlink()
     assert not configuration.reload_if_changed()
     with pytest.raises(ConfigError):
@@ -187,7 +188,7 @@ def test_a_file_that_is_gone_counts_once(path: Path) -> None:
 
 def test_a_touched_file_has_not_changed(path: Path) -> None:
     """The content decides, not the time of the file."""
-    configuration = ConfigurationFile(path, time)
+    configuration = KeptConfiguration(KeptFile(path), time)
     path.write_text(LEAST)
     assert [False, False] == [configuration.reload_if_changed(), configuration.reload_if_changed()]
 
@@ -198,7 +199,7 @@ def test_a_pipe() -> None:
     os.write(write_end, LEAST.encode())
     os.close(write_end)
     try:
-        configuration = ConfigurationFile(Path(f"/dev/fd/{read_end}"), time)
+        configuration = KeptConfiguration(KeptFile(Path(f"/dev/fd/{read_end}")), time)
         with pytest.raises(ConfigError) as refused:
             configuration.reload()
     finally:
@@ -210,4 +211,4 @@ def test_a_pipe() -> None:
 def test_a_file_without_end() -> None:
     """A device that never ends is too large, and is not read any further."""
     with pytest.raises(ConfigError, match="is larger than"):
-        ConfigurationFile(Path("/dev/zero"), time)
+        KeptConfiguration(KeptFile(Path("/dev/zero")), time)

@@ -40,6 +40,13 @@ def test_any_answer_is_contact(clock: ManualClock, contact: Contact, outcome: st
     assert contact.find_cut_off(LOOKS) is None
 
 
+def test_an_answer_of_who_keeps_the_configuration_is_no_contact(clock: ManualClock, contact: Contact) -> None:
+    """Queues and tasks are reached another way."""
+    clock.now += REACHED_WITHIN + 1
+    contact.note_request("ssm", "GetParameter", "success", 0.1)
+    assert "neither SQS nor ECS has answered for 3m1s" == contact.find_cut_off(LOOKS)
+
+
 def test_who_asks_seldom_is_given_time_for_two_polls(clock: ManualClock, contact: Contact) -> None:
     """And one that has nothing to ask for is not cut off."""
     clock.now += 1000

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import EmbeddedAws
 
+READ_SOON = ("controller.aws.credentials:REST=1", "controller.aws.polls.kept:AFTER_FAILURE=1")
+"""After a failure, not after 10 s."""
+
 
 def wanted(aws: EmbeddedAws, messages: int = 2) -> tuple[str, Document]:
     """Create a queue with messages; gives the name of its scaler, and a configuration with it."""
@@ -52,7 +55,9 @@ def test_a_role_that_expires_is_a_problem_until_it_is_renewed(shared_aws: Embedd
     name, document = wanted(shared_aws)
     with (
         source.serve() as address,
-        running(tmp_path, document, variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": address}) as daemon,
+        running(
+            tmp_path, document, variables={"AWS_CONTAINER_CREDENTIALS_FULL_URI": address}, hurry=READ_SOON
+        ) as daemon,
     ):
         eventually(lambda: daemon.last(name), within=SOON)
         assert "the refreshed credentials are still expired): see to the task's role" in daemon.scaler(name)["problem"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event, Timer
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,3 +122,58 @@ def test_a_stop_lets_what_waits_record_how_far_it_has_come(pool: Pool, later: La
     eventually(lambda: later.kept, within=SOON)
     pool.stop()
     assert (["saw the stop"], True) == (told, closed.is_set())
+
+
+def test_a_stop_does_the_same_for_what_waits_for_a_thread_again(pool: Pool, later: Later) -> None:
+    """Its time has come, and all threads are at work: what of it has left is to be recorded all the same."""
+    told: list[str] = []
+    goes_on = Event()
+
+    def works() -> Steps:
+        goes_on.wait(SOON)
+        yield from ()
+        return None
+
+    pool.run("one", waits(1.0, told), lambda _: None)
+    eventually(lambda: later.kept, within=SOON)
+    for number in range(WORKERS):
+        pool.run(f"works-{number}", works(), lambda _: None)
+    later.kept[0][1]()
+    stopping = Thread(target=pool.stop)
+    stopping.start()
+    eventually(lambda: pool._stopping, within=SOON)
+    goes_on.set()
+    stopping.join(SOON)
+    assert ["began", "went on"] == told
+
+
+def test_a_stop_does_so_for_each_of_two_with_one_name(pool: Pool, later: Later) -> None:
+    """A scaler was removed while its reconcile waited, and has come back: what the first one sent is told as well."""
+    told: list[str] = []
+    for _ in range(2):
+        pool.run("one", waits(1.0, told), lambda _: None)
+    eventually(lambda: len(later.kept) == 2, within=SOON)
+    pool.stop()
+    assert 2 == told.count("went on")
+
+
+def test_what_cannot_be_waited_for_ends_the_reconcile() -> None:
+    """As when no thread can be started for a look: its scaler is polled again, and reconciled anew."""
+    ended: list[float | None] = []
+    closed = Event()
+
+    def never(_seconds: float, _action: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def waits_in_vain() -> Steps:
+        try:
+            yield Pause(1.0)
+        finally:
+            closed.set()
+        return None
+
+    pool = Pool(Listers(MACHINE_CLOCK), Progress(MACHINE_CLOCK, longest=60.0), never)
+    pool.run("one", waits_in_vain(), ended.append)
+    eventually(lambda: ended, within=SOON)
+    assert ([None], True) == (ended, closed.is_set())
+    pool.stop()

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.aws.polls.reader import QueuePolls
-from controller.daemon.due import find_next_poll
+from controller.daemon.due import find_first_poll, find_next_poll
 from controller.daemon.pool import WORKERS
 from controller.daemon.progress import Progress
 from controller.daemon.schedule import Schedule
@@ -21,6 +21,7 @@ from controller.scaling.services import connect
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import clients_of, controller_spec, scaler_spec
+from tests.support.daemon import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +49,16 @@ SOON = 60.0
 def test_phase(interval: float, phase: float, now: float, expected: float) -> None:
     """A poll comes at the next moment of the scaler's own phase, strictly after now: those missed are one."""
     assert expected == find_next_poll(interval, phase, now)
+
+
+@pytest.mark.parametrize(
+    ("interval", "beside", "within"),
+    [(10, 0, 1), (3600, 0, 1), (3600, 500, 2), (10, 10_000, 10), (3600, 10_000, 21), (1, 10_000, 1)],
+    ids=["alone", "alone and hourly", "hundreds", "thousands", "thousands and hourly", "thousands a second"],
+)
+def test_first_polls_come_soon_and_never_all_at_once(interval: float, beside: int, within: float) -> None:
+    """A few within a second, many spread over as long as they take, and never over more than an interval."""
+    assert [1000.0, 1000.0 + within / 2] == [find_first_poll(interval, phase, 1000.0, beside) for phase in (0.0, 0.5)]
 
 
 @given(
@@ -92,7 +103,7 @@ def reconciler(aws: EmbeddedAws, cluster: str) -> Callable[..., Reconciler]:
 
 
 def polls(aws: EmbeddedAws, reconciler: Reconciler) -> int:
-    calls = aws.journal.calls("sqs", "GetQueueAttributes")
+    calls = aws.journal.calls("sqs", "GetQueueAttributes", client=CLIENT)
     return sum(call.parameters["QueueUrl"].endswith(f"/{reconciler.spec.name}") for call in calls)
 
 
@@ -153,6 +164,23 @@ def test_an_interval_that_changes(
     changed.configure(scaler_spec(cluster, "worker", queue=changed.spec.queue, name=changed.spec.name, poll_interval=1))
     schedule.change(changed)
     eventually(lambda: polls(aws, changed) >= 3, within=SOON)
+
+
+def test_a_queue_that_changes(
+    aws: EmbeddedAws, cluster: str, schedule: Schedule, reconciler: Callable[..., Reconciler]
+) -> None:
+    """Its new queue is known for as long as it reads it, though another scaler that read it first is removed."""
+    changed, first = reconciler(1), reconciler(1)
+    for each in (changed, first):
+        schedule.add(each, 0)
+    eventually(lambda: first.observed and changed.observed, within=SOON)
+    changed.configure(scaler_spec(cluster, "worker", queue=first.spec.queue, name=changed.spec.name, poll_interval=1))
+    schedule.change(changed)
+    schedule.remove(first.spec.name)
+    before = polls(aws, first)
+    eventually(lambda: polls(aws, first) >= before + 3, within=SOON)
+    looked_up = aws.journal.calls("sqs", "GetQueueUrl")
+    assert 1 == sum(call.parameters["QueueName"] == first.spec.queue for call in looked_up)
 
 
 @pytest.mark.parametrize("by", [-3600.0, 86_400.0], ids=["an hour back", "a day forward"])

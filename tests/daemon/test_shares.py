@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.core.copies.packing import MAX_TASKS_PER_CALL
 from controller.core.decision.limits import SIGNATURE_LIFETIME
+from controller.core.decision.rate import Rate
 from controller.core.sharding import LookedUp, read_numbers
 from controller.daemon.contact import REACHED_WITHIN
 from controller.daemon.shard import Shard
@@ -115,6 +117,14 @@ def test_the_pace_of_launches_is_divided(scene: Scene) -> None:
     assert scene.services.line.ask(many) > 0
     scene.services.line.leave(many)
     assert 0 == scene.services.line.ask(enough)
+
+
+def test_a_part_of_the_pace_gives_a_whole_call(scene: Scene) -> None:
+    """However many controllers share a small burst, no call waits for ever."""
+    shard = Shard(read_numbers("1/9"), scene.services, Rate(0.9, 10), scene.clock.handed_in())
+    shard.choose([], {})
+    calls = [Place(0, MAX_TASKS_PER_CALL) for _ in range(2)]
+    assert [0.0, 100.0] == pytest.approx([scene.services.line.ask(call) for call in calls])
 
 
 def test_any_answer_to_any_of_its_requests_shows_that_aws_is_reached(scene: Scene) -> None:

@@ -35,6 +35,8 @@ MANY = 50
 """Scalers whose reload takes a while."""
 REQUESTS = 30
 NOT_READ = "configuration not read yet, the last good one stays"
+TOLD_SOON = ("controller.daemon.reloader:READ_WITHIN=1", "controller.daemon.app:REPORT_EVERY=1")
+"""Of a file that cannot be read, not after 10 s."""
 
 
 def test_a_storm_of_reloads(aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str) -> None:
@@ -165,7 +167,7 @@ def _open_if_read(fifo: Path) -> int | None:
 def test_a_reload_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str) -> None:
     """While a file cannot be read, polls go on and it is reported; it is taken once it can; SIGTERM exits 0."""
     create_queue(aws, "orders")
-    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster))) as daemon:
+    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster)), hurry=TOLD_SOON) as daemon:
         text = daemon.config.read_text(encoding="utf-8")
         daemon.config.unlink()
         os.mkfifo(daemon.config)
@@ -184,11 +186,12 @@ def test_a_reload_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, clus
 def test_a_look_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str) -> None:
     """A watched file that cannot be read is reported; once it can, and says the same as before, all is well again."""
     create_queue(aws, "orders")
-    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster)), "--watch") as daemon:
+    wanted = configuration(aws, scaler("orders", template, cluster=cluster))
+    with running(tmp_path, wanted, "--watch", hurry=TOLD_SOON) as daemon:
         text = daemon.config.read_text(encoding="utf-8")
         daemon.config.unlink()
         os.mkfifo(daemon.config)
-        eventually(lambda: daemon.events(NOT_READ), within=2 * SOON)
+        eventually(lambda: daemon.events(NOT_READ), within=SOON)
         assert 0 == daemon.sample("config_last_reload_successful")
         daemon.config.write_text(text, encoding="utf-8")
         eventually(lambda: 1 == daemon.sample("config_last_reload_successful"), within=SOON)
@@ -199,12 +202,12 @@ def test_a_look_that_waits_for_its_file(aws: EmbeddedAws, tmp_path: Path, cluste
 def test_a_file_in_the_place_of_one_that_hangs(aws: EmbeddedAws, tmp_path: Path, cluster: str, template: str) -> None:
     """Where nothing will ever come out of a pipe, as it is gone, a SIGHUP takes the file that stands in its place."""
     create_queue(aws, "orders")
-    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster))) as daemon:
+    with running(tmp_path, configuration(aws, scaler("orders", template, cluster=cluster)), hurry=TOLD_SOON) as daemon:
         text = daemon.config.read_text(encoding="utf-8")
         daemon.config.unlink()
         os.mkfifo(daemon.config)
         daemon.process.send_signal(signal.SIGHUP)
-        eventually(lambda: daemon.events(NOT_READ), within=2 * SOON)
+        eventually(lambda: daemon.events(NOT_READ), within=SOON)
         for _ in range(2):
             # The second is for the thread that has taken over.
             assert TAKEN == daemon.reload(text)["event"]

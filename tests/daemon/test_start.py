@@ -84,3 +84,23 @@ def test_without_aws_it_says_so_and_goes_on(
         assert (503, "not observed yet: orders\n") == daemon.get("/readyz")
         assert complaint == daemon.scaler("orders")["problem"]
         assert 0 == daemon.stop()
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"ECSQ_NAME": "orders"}, "name: is ecsq, but ECSQ_NAME says orders: put it back, or stop every controller"),
+        ({"ECSQ_CONSISTENCY_WINDOW": "6s"}, "aws.consistency_window: is 5s, but ECSQ_CONSISTENCY_WINDOW says 6s: put"),
+        ({"ECSQ_CONSISTENCY_WINDOW": "long"}, "ECSQ_CONSISTENCY_WINDOW: "),
+    ],
+    ids=["name", "window", "no window"],
+)
+def test_what_the_environment_holds_fast(tmp_path: Path, variables: dict[str, str], complaint: str) -> None:
+    """A file that says otherwise is one line with the way to change it, and exit code 1."""
+    daemon = launch(tmp_path, alone(), variables=variables)
+    try:
+        code = daemon.process.wait(STARTED_WITHIN)
+    finally:
+        end(daemon.process)
+    (said,) = daemon.log.read_text(encoding="utf-8").splitlines()
+    assert (1, True) == (code, complaint in said)

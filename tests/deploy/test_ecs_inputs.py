@@ -6,12 +6,14 @@ import pytest
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
+from controller.config.stack import build_template
+from controller.config.stack.document import Call
 from tests.deploy.documents import DEPLOY, ROOT, dockerfile_stages, inherited, read_json
+from tests.deploy.stacks import plan_example
 
 INPUTS = {
     "ecs-service.json": "CreateService",
     "task-definition.json": "RegisterTaskDefinition",
-    "config-writer.json": "RegisterTaskDefinition",
 }
 # Task-level memory in MiB by CPU units, from "Task size" of the ECS Developer Guide; as far as these tasks may go.
 FARGATE_MEMORY = {
@@ -19,7 +21,7 @@ FARGATE_MEMORY = {
     "512": {str(gib * 1024) for gib in range(1, 5)},
     "1024": {str(gib * 1024) for gib in range(2, 9)},
 }
-TASK_DEFINITIONS = ["task-definition.json", "config-writer.json"]
+TASK_DEFINITIONS = ["task-definition.json"]
 
 
 def input_shape(operation: str) -> StructureShape:
@@ -69,9 +71,18 @@ def test_service_runs_one_task_and_stops_it_before_it_starts_the_next() -> None:
 
 
 def test_service_goes_back_to_the_last_good_task_definition() -> None:
-    """With nothing kept running beside it, a bad deployment must not end with no controller at all."""
-    breaker = read_json("ecs-service.json")["deploymentConfiguration"]["deploymentCircuitBreaker"]
-    assert breaker == {"enable": True, "rollback": True}
+    """With nothing kept running beside it, a bad deployment must not end with no controller at all.
+
+    A healthy moment does not begin the count of failed starts anew, and alarms judge it for a while after that.
+    """
+    deployment = read_json("ecs-service.json")["deploymentConfiguration"]
+    threshold = {"type": "COUNT", "value": 3}
+    breaker = {"enable": True, "rollback": True, "resetOnHealthyTask": False, "thresholdConfiguration": threshold}
+    assert (breaker, True, True) == (
+        deployment["deploymentCircuitBreaker"],
+        deployment["alarms"]["rollback"],
+        deployment["bakeTimeInMinutes"] > 0,
+    )
 
 
 def test_service_is_registered_where_prometheus_looks_for_it_and_tags_its_tasks() -> None:
@@ -87,7 +98,7 @@ def test_service_runs_the_task_definition_beside_it() -> None:
 
 
 def test_exec_is_off_as_a_read_only_root_requires() -> None:
-    """ECS Exec writes to the root filesystem: the two exclude each other, and the documented path is the EFS mount."""
+    """ECS Exec writes to the root filesystem: the two exclude each other."""
     exec_enabled = read_json("ecs-service.json")["enableExecuteCommand"]
     assert (exec_enabled, only_container("task-definition.json")["readonlyRootFilesystem"]) == (False, True)
 
@@ -123,31 +134,41 @@ def test_stop_timeout_outlasts_an_orderly_end() -> None:
     assert 20 < only_container("task-definition.json")["stopTimeout"] <= 120
 
 
-def test_configuration_is_read_from_the_mount_and_watched() -> None:
-    """An edit on EFS reaches the running task, which itself cannot write there."""
-    container = only_container("task-definition.json")
-    (mount,) = container["mountPoints"]
-    config = {pair["name"]: pair["value"] for pair in container["environment"]}["ECSQ_CONFIG"]
-    assert container["command"] == ["run", "--watch"]
-    assert config.startswith(mount["containerPath"] + "/")
-    assert mount["readOnly"]
+def in_api_spelling(value: Any) -> Any:
+    """Return a part of the template as ECS's API spells it, with its functions as their argument."""
+    if isinstance(value, Call):
+        return value.argument
+    if isinstance(value, list):
+        return [in_api_spelling(item) for item in value]
+    if isinstance(value, dict):
+        # The options of a log driver are that driver's own words.
+        return {f"{key[0].lower()}{key[1:]}": in_api_spelling(item) for key, item in value.items()}
+    return value
 
 
-def test_both_tasks_mount_the_same_encrypted_access_point() -> None:
-    """The writer writes where the controller reads, over TLS and by role."""
-    volumes = [read_json(name)["volumes"] for name in TASK_DEFINITIONS]
-    assert volumes[0] == volumes[1]
-    efs = volumes[0][0]["efsVolumeConfiguration"]
-    assert (efs["transitEncryption"], efs["authorizationConfig"]["iam"]) == ("ENABLED", "ENABLED")
-
-
-def test_config_writer_checks_before_it_replaces() -> None:
-    """A file that `ecsq check` refuses never takes the old one's place, and the new one appears whole."""
-    container = only_container("config-writer.json")
-    (script,) = container["command"]
-    steps = [step.strip() for step in script.split("&&")]
-    assert container["entryPoint"] == ["sh", "-ec"]
-    assert steps[1:] == ["ecsq check --config /config/incoming.yaml", "mv /config/incoming.yaml /config/config.yaml"]
+def test_the_inputs_say_the_same_as_the_stack() -> None:
+    """Task and service are those of the template for the example, but for what is filled in."""
+    resources = build_template(plan_example())["Resources"]
+    definition = in_api_spelling(resources["TaskDefinition"]["Properties"])
+    service = in_api_spelling(resources["Service"]["Properties"])
+    (wanted,), container = definition.pop("containerDefinitions"), only_container("task-definition.json")
+    filled_in = {"image", "logConfiguration", "environment"}
+    assert {key: wanted[key] for key in wanted.keys() - filled_in} == {
+        key: container[key] for key in container.keys() - filled_in
+    }
+    by_parameter = {"AWS_DEFAULT_REGION", "ECSQ_SHARD"}
+    given, variables = (
+        [(pair["name"], pair["value"]) for pair in each["environment"] if pair["name"] not in by_parameter]
+        for each in (wanted, container)
+    )
+    assert given == variables
+    task, own = read_json("task-definition.json"), read_json("ecs-service.json")
+    same = ("family", "cpu", "memory", "networkMode", "requiresCompatibilities")
+    assert [definition[key] for key in same] == [task[key] for key in same]
+    same = ("serviceName", "launchType", "platformVersion", "availabilityZoneRebalancing", "propagateTags")
+    assert [service[key] for key in same] == [own[key] for key in same]
+    names = [resources[name]["Properties"]["AlarmName"] for name in ("NoController", "NotReconciling")]
+    assert names == own["deploymentConfiguration"]["alarms"]["alarmNames"]
 
 
 def test_placeholders_are_of_the_documented_forms_only() -> None:

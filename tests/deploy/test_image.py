@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def test_the_command_is_pid_1_itself(image: str) -> None:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_the_image_does_not_run_as_root(image: str) -> None:
-    """The last USER is a number above 0, as runAsNonRoot and EFS access points need one."""
+    """The last USER is a number above 0, as runAsNonRoot needs one."""
     user, _, group = inherited(STAGES, image, "USER")[-1].partition(":")
     assert int(user) > 0
     assert int(group) > 0
@@ -110,6 +111,15 @@ def test_everything_copied_from_the_project_is_in_the_build_context() -> None:
     assert sources
     assert [source for source in sources if not any(fnmatchcase(source, pattern) for pattern in let_in)] == []
     assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_image_says_what_it_is(image: str) -> None:
+    """Its labels are OCI's own words, with the version and the revision that the build was given."""
+    (labels,) = inherited(STAGES, image, "LABEL")
+    named = re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', labels)
+    assert {"title", "description", "licenses", "version", "revision"} == {name for name, _ in named}
+    assert {"version": "${VERSION}", "revision": "${REVISION}"}.items() <= dict(named).items()
 
 
 def test_ecs_asks_for_health_as_the_image_does() -> None:

@@ -20,6 +20,7 @@ METRICS = {
     "up": set(),
     "ecsq_breaker_open_until_timestamp_seconds": {"scaler"},
     "ecsq_config_last_reload_successful": set(),
+    "ecsq_config_source_last_read_timestamp_seconds": set(),
     "ecsq_containers": {"scaler", "state"},
     "ecsq_containers_desired": {"scaler"},
     "ecsq_containers_max": {"scaler"},

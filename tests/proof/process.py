@@ -102,7 +102,7 @@ class Process:
         self._services = Services(
             queue=lambda _: seams,
             polls=POLLS,
-            clusters=Clusters(lambda _: Cluster(seams, clock)),
+            clusters=Clusters(lambda _: Cluster(seams, clock), clock.now),
             listers=Listers(clock),
             launcher=launcher,
             budget=SharedBudget(),

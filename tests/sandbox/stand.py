@@ -5,10 +5,10 @@ from threading import Event
 from controller.clock import machine_clock
 from controller.core.copies.copies import KEEPER, copy_names
 from controller.core.copies.keeper import SCRIPT
+from controller.sandbox.assignments import BEHAVIOUR_VARIABLE, QUEUE_VARIABLE
 from controller.sandbox.messages import Message, MessageRecords, MessageTotals, Mishap
 from controller.sandbox.runner import ContainerRunner
 from controller.sandbox.scenario import CLUSTER, SUBNET
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE, QUEUE_URL_VARIABLE, QUEUE_VARIABLE
 
 
 class Stand:
@@ -34,8 +34,7 @@ class Stand:
     def worker(self, name="worker", behaviour="drain", **more) -> dict:
         environment = {
             BEHAVIOUR_VARIABLE: behaviour,
-            QUEUE_VARIABLE: self.name,
-            QUEUE_URL_VARIABLE: more.pop("url", self.url),
+            QUEUE_VARIABLE: more.pop("queue", self.name),
         }
         return {
             "name": name,

@@ -2,9 +2,9 @@ from itertools import count
 
 import pytest
 
+from controller.sandbox.assignments import BEHAVIOUR_VARIABLE
 from controller.sandbox.aws import ContainerView, JournalEntry, TaskView
 from controller.sandbox.invariants import LaunchWatch, count_most_live, find_overdue
-from controller.sandbox.workers import BEHAVIOUR_VARIABLE
 
 DIGEST = "0123456789abcdef0123456789abcdef"
 numbers = count(1)

@@ -94,14 +94,14 @@ def test_a_sidecar_ends_with_its_worker_and_is_no_kill(stand):
 def test_a_worker_that_crashes_exits_with_1_and_is_reported(stand):
     """Its error is noted as a failure, and other workers go on."""
     stand.send(0.01)
-    crashed = stand.run(stand.worker("crashes", url=f"{stand.url}-gone"))
+    crashed = stand.run(stand.worker("crashes", queue="gone"))
     good = stand.run(stand.worker())
 
     assert eventually(lambda: stand.stopped(crashed) and stand.stopped(good))
     assert stand.exit_codes(crashed) == {"crashes": 1}
     (failure,) = stand.runner.failures
     assert failure.startswith(f"crashes of task {crashed.rpartition('/')[2]}: ")
-    assert "does not exist" in failure
+    assert "there is no queue 'gone'" in failure
     assert stand.totals() == (1, 1, 0)
 
 

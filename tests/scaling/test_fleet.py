@@ -12,8 +12,8 @@ from controller.clock import Clock
 from controller.core.decision.model import Fleet
 from controller.core.decision.task import LiveTask, StopOutcome
 from controller.sandbox.aws import Disturbance, EmbeddedAws
-from controller.scaling.clusters import Clusters
-from controller.scaling.fleet import Cluster, LookWanted
+from controller.scaling.clusters import COUNTED_FOR, Clusters
+from controller.scaling.fleet import FAILURE_STANDS, Cluster, LookWanted
 from tests.core.decision.builders import BREAKER
 from tests.support.aws import create_cluster, eventually, register_template, run_tasks
 from tests.support.clock import ManualClock
@@ -161,6 +161,18 @@ def test_a_failure_is_not_remembered_longer_than_a_listing(watch: Watch, clock: 
     clock.now += POLL
     watch.look(clock.now)
     assert 2 == watch.listings()
+
+
+def test_a_failure_stands_for_no_longer_than_a_poll(watch: Watch, clock: ManualClock) -> None:
+    """A listing of many tasks serves for longer; whoever asks for one as old as that gets another try all the same."""
+    watch.aws.disturbances.add(Disturbance("ecs", "ListTasks", "error", status=400, code="ClientException"))
+    watch.cluster.list_anew(START)
+    clock.now += FAILURE_STANDS
+    with pytest.raises(AwsError):
+        watch.cluster.refresh(clock.now - 60)
+    clock.now += 1
+    watch.look(clock.now - 60)
+    assert watch.cluster.is_listed
 
 
 def test_what_was_seen_before_a_failure_stays_known(watch: Watch, clock: ManualClock) -> None:
@@ -406,7 +418,7 @@ def test_launches_are_not_lost_to_a_listing_under_way(watch: Watch) -> None:
 
 def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: ManualClock) -> None:
     """Every scaler of a cluster gets the same one, another cluster another."""
-    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)))
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)), clock)
     with ThreadPoolExecutor(THREADS) as pool:
         given = list(pool.map(lambda _: clusters.of("one"), range(THREADS)))
     assert 1 == len({id(cluster) for cluster in given})
@@ -415,7 +427,7 @@ def test_a_cluster_is_watched_once_by_whatever_threads_ask(watch: Watch, clock: 
 
 def test_a_cluster_that_nobody_uses_is_forgotten(watch: Watch, clock: ManualClock) -> None:
     """Who uses it again finds it unlisted, as after a restart; the others stay as they are."""
-    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)))
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)), clock)
     stays, goes = clusters.of("one"), clusters.of(watch.name)
     goes.list_anew(START)
     clusters.keep({"one"})
@@ -429,8 +441,28 @@ def test_what_other_scalers_have_is_counted(watch: Watch) -> None:
     watch.run(2)
     watch.run(3, "elsewhere")
     watch.look(START)
-    counted = [watch.cluster.count_beside(own) for own in ((), (SCALER,), (SCALER, "elsewhere"))]
+    counted = [sum(watch.cluster.count_beside(own, START).values()) for own in ((), (SCALER,), (SCALER, "elsewhere"))]
     assert [5, 3, 0] == counted
+
+
+def test_what_others_have_is_counted_once(watch: Watch, clock: ManualClock) -> None:
+    """Though of two scalers the one gives the name of their cluster and the other its ARN."""
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)), clock)
+    arn = watch.run(3, "elsewhere")[0].rpartition("/")[0].replace(":task/", ":cluster/")
+    for name in (watch.name, arn):
+        clusters.of(name).list_anew(START)
+    assert 3 == clusters.count_beside((SCALER,))
+
+
+def test_what_others_had_long_ago_is_not_counted(watch: Watch, clock: ManualClock) -> None:
+    """Where all scalers are idle no listing tells of the end of it."""
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)), clock)
+    watch.run(3, "elsewhere")
+    clusters.of(watch.name).list_anew(START)
+    clock.now += COUNTED_FOR
+    assert 3 == clusters.count_beside((SCALER,))
+    clock.now += 1
+    assert 0 == clusters.count_beside((SCALER,))
 
 
 def test_a_scaler_that_comes_later_learns_how_its_tasks_ended(watch: Watch) -> None:

@@ -665,7 +665,7 @@ def denied(operation: str) -> str:
     """Return where an operation of ECS is to be allowed, and what AWS says of its denial here."""
     return (
         f"add ecs:{operation} to the policy of the task role, as "
-        "deploy/iam/task-role.json has it (AccessDeniedException: Service Unavailable. Please try again later.)"
+        "ecsq iam prints it (AccessDeniedException: Service Unavailable. Please try again later.)"
     )
 
 

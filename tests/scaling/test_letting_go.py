@@ -11,7 +11,7 @@ from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.rate import Rate
 from controller.sandbox.aws import Disturbance
 from controller.scaling.fleet import Look
-from controller.scaling.line import Pause
+from controller.scaling.line import Pause, Place
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import run_tasks
 from tests.support.controller import CONTROLLER
@@ -75,6 +75,8 @@ def test_what_of_a_launch_has_not_left_is_dropped(scene: Scene) -> None:
     assert (10, True) == (len(done.arns), "the rest of the plan is dropped" in (done.error or ""))
     assert 10 == len(scene.aws.ecs.tasks(scene.cluster))
     assert scaler.let_go()
+    # It has taken nothing of the rate, which others wait for.
+    assert 0 == scene.services.line.ask(Place(0, 10))
 
 
 def take_looks(steps: Steps) -> Iterator[Pause | Look]:

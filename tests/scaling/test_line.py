@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from heapq import heappop, heappush
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.core.decision.budget import AGING
 from controller.core.decision.rate import Rate
-from controller.scaling.line import ROUNDING, Line, Place
+from controller.scaling.line import REMEMBERED, ROUNDING, Line, Place
 from tests.support.clock import ManualClock
 
 RATE = Rate(20.0, 100)
@@ -61,6 +65,56 @@ def test_a_place_that_is_given_up_holds_nobody() -> None:
     line.leave(gone)
     line.leave(gone)
     assert 0.5 == pytest.approx(line.ask(stays))
+
+
+def test_windows_that_open_in_the_same_order_starve_nobody() -> None:
+    """A scaler that had to leave without its turn goes before those that were served since."""
+    line, clock = line_at()
+    line.configure(Rate(1.0, 10))
+    served = Counter[str]()
+    # Ten scalers, of which the rate serves three in a slot of 30 s; windows of 20 s open 3 s apart.
+    asks = [(clock.now + 3 * number, f"scaler-{number}", None, 0.0) for number in range(10)]
+    until = clock.now + 40 * 30
+    while asks[0][0] < until:
+        clock.now, scaler, place, closes = heappop(asks)
+        if place is None:
+            place, closes = line.line_up(scaler, 0, 10), clock.now + 20
+        waits = line.ask(place)
+        served[scaler] += waits == 0.0
+        if 0.0 < waits <= closes - clock.now:
+            heappush(asks, (clock.now + waits, scaler, place, closes))
+        else:
+            line.leave(place)
+            heappush(asks, (closes + 10, scaler, None, 0.0))
+    assert set(range(11, 14)) >= set(served.values())
+
+
+def test_to_wait_long_is_worth_a_priority() -> None:
+    """As in the line for the budget; what was waited for long ago is not."""
+    line, clock = line_at()
+    line.ask(Place(0, 100))
+    for passed, low_first in ((AGING + 1, True), (AGING - 1, False), (REMEMBERED + 1, False)):
+        line.leave(low := line.line_up("low", 0, 10))
+        line.ask(low)
+        line.leave(low)
+        clock.now += passed
+        low, high = line.line_up("low", 0, 10), line.line_up("high", 1, 10)
+        assert low_first == (low < high)
+        clock.now += 10 * REMEMBERED
+
+
+def test_whoever_is_served_begins_anew() -> None:
+    """Its next call goes behind those that wait."""
+    line, clock = line_at()
+    line.ask(Place(0, 100))
+    line.ask(first := line.line_up("first", 0, 10))
+    line.leave(first)
+    clock.now += 1
+    assert 0.0 == line.ask(line.line_up("first", 0, 10))
+    clock.now += 1
+    second = line.line_up("second", 0, 10)
+    clock.now += 1
+    assert second < line.line_up("first", 0, 10)
 
 
 def test_the_rate_may_change() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.tasks import Round, SupersededError
-from controller.scaling.fleet import Cluster, Look
+from controller.scaling.fleet import Cluster, Look, LookWanted
 from controller.scaling.lister import LATE_AFTER, WORTH_WAITING, Listers
 from tests.support.aws import eventually
 from tests.support.clock import ManualClock
@@ -151,16 +151,38 @@ def test_a_listing_that_soon_ends_is_waited_for(waiting: Waiting) -> None:
     assert (0, 2) == (waiting.slow.given_up, len(waiting.slow.began))
 
 
-def test_listings_go_before_histories(waiting: Waiting) -> None:
-    """What many wait for before what one does."""
+def test_listings_and_histories_take_turns(waiting: Waiting) -> None:
+    """However many listings are wanted one after the other, a scaler that needs a history comes to its turn."""
+    told: list[str] = []
+
+    def want_another() -> None:
+        waiting.slow.clock.now += 1
+        told.append("listing")
+        if told.count("listing") < 20:
+            waiting.listers.ask(Look(waiting.cluster, waiting.slow.clock.now), want_another)
+
     waiting.ask("first")
     waiting.begin()
-    waiting.ask("history", None, "one")
+    for family in ("one", "two"):
+        waiting.listers.ask(Look(waiting.cluster, families=(family,)), lambda family=family: told.append(family))
+    waiting.listers.ask(Look(waiting.cluster, NOW + 1), want_another)
     waiting.slow.clock.now += 1
-    waiting.ask("second")
     waiting.slow.lets_go.set()
-    assert waiting.all_went_on("first", "second", "history")
-    assert ([NOW, NOW + 1], ["one"]) == (waiting.slow.began, waiting.slow.histories)
+    eventually(lambda: told.count("listing") == 20, within=WITHIN)
+    assert ["one", "listing", "two", "listing", "listing"] == told[:5]
+
+
+def test_what_nobody_wants_any_more_is_not_asked_for(waiting: Waiting) -> None:
+    """As when a scaler was removed that waited for its history; it goes on, and ends."""
+    is_wanted = [True]
+    waiting.ask("first")
+    waiting.begin()
+    look = Look(waiting.cluster, families=("one",), is_wanted=lambda: is_wanted[0])
+    waiting.listers.ask(look, lambda: waiting.went_on.update(["history"]))
+    is_wanted[0] = False
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "history")
+    assert [] == waiting.slow.histories
 
 
 def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
@@ -182,6 +204,37 @@ def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
     eventually(lambda: waiting.cluster.is_listed, within=WITHIN)
     waiting.cluster.refresh(NOW)
     assert Counter(["first", "second"]) == waiting.went_on
+
+
+def test_a_look_that_ends_as_it_is_found_late_is_not_waited_out(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks after its end has the next one taken, or none would ever be again."""
+    note_late = waiting.cluster.note_late
+
+    def end_first(error: AwsError | None) -> None:
+        if error is not None:
+            waiting.slow.lets_go.set()
+            _wait_a_moment_for(lambda: not waiting.listers._at_work)
+        note_late(error)
+
+    monkeypatch.setattr(waiting.cluster, "note_late", end_first)
+    waiting.slow.stands = True
+    waiting.ask("first")
+    waiting.begin()
+    waiting.slow.clock.now += LATE_AFTER + 1
+    waiting.listers.find_late()
+    eventually(lambda: not waiting.listers._at_work, within=WITHIN)
+    with pytest.raises(LookWanted):
+        waiting.cluster.refresh(waiting.slow.clock.now)
+
+
+def _wait_a_moment_for(condition: Callable[[], bool]) -> None:
+    """Wait until it is so, but not for long: it may never be."""
+    for _ in range(100):
+        if condition():
+            return
+        Event().wait(0.005)
 
 
 def test_a_listing_of_many_tasks_may_take_its_time(waiting: Waiting) -> None:

@@ -16,6 +16,8 @@ from controller.core.decision.policy import CooldownPolicy
 from controller.core.repeats import MOST_KEPT
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
+from controller.scaling.fleet import Look
+from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
 from tests.support.controller import SCALER
@@ -263,6 +265,28 @@ def test_a_listing_of_the_open_window_serves_another_scaler(scene: Scene) -> Non
     scaler = scene.scaler()
     scaler.reconcile()
     assert (Reason.LAUNCH, 0) == (last(scaler).decision.reason, scene.asked().count("ListTasks"))
+
+
+def test_a_scaler_that_is_removed_while_it_waits_for_a_look_asks_for_nothing_more(scene: Scene) -> None:
+    """Neither for that look nor for its queue."""
+    scaler = Reconciler(scene.spec(), scene.services)
+    steps = scaler.reconcile(QueueCounts(5, 0, 0))
+    look = next(steps)
+    assert isinstance(look, Look)
+    assert look.is_wanted()
+    scaler.retire()
+    scene.clock.now += POLL
+    assert ([], False, []) == (list(steps), look.is_wanted(), scene.asked())
+
+
+def test_a_clock_that_is_set_back_while_a_look_is_waited_for_asks_for_few_more(scene: Scene) -> None:
+    """No listing can begin as late as the one that was wanted, until the clock has come as far again."""
+    scene.send(5)
+    steps = Reconciler(scene.spec(), scene.services).reconcile(QueueCounts(5, 0, 0))
+    next(steps).take()
+    scene.clock.now -= 3600
+    looks = [step for step, _ in zip(steps, range(10), strict=False) if step.take() is None]
+    assert len(looks) <= 4
 
 
 def test_the_launch_cooldown_runs_from_a_decision_that_started_something(scene: Scene) -> None:
@@ -637,7 +661,7 @@ def test_what_was_mended_meanwhile_does_not_wait_for_a_try_that_fails(scene: Sce
         if mends:
             scaler.configure(scene.spec())
         else:
-            scaler.try_again()
+            scaler.retries.ask()
         scene.aws.disturbances.release()
         under_way.result(20)
     assert Outcome.FAILED is last(scaler).launch.outcome

@@ -288,6 +288,24 @@ def test_the_rate_of_registrations_is_kept(
     assert ([] if stopping else [1.0, 1.0]) == pytest.approx(pauses, abs=0.01)
 
 
+def test_scalers_that_wait_for_one_registration_wait_as_one(
+    aws: EmbeddedAws, spec: ScalerSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are, it comes as soon as for one, and the others find it."""
+    monkeypatch.setattr(draft, "REGISTER_RATE", Rate(1.0, 1))
+    slot = coming_slot()
+    clock, _ = paced(slot_numbered(SLOTS, slot).opens)
+    process = Process(aws, clock)
+    assert Outcome.LAUNCHED == process.launch(spec, slot, 2).outcome
+    drafts, drafted = process.launcher.drafts, process.launcher.draft(spec, 9)
+    arguments = (slot_numbered(SLOTS, slot).last_send, process.series[SCALER])
+    many = [drafts.find_or_register(spec, drafted, 3, *arguments) for _ in range(5)]
+    assert [1.0] * 5 == pytest.approx([next(each).seconds for each in many], abs=0.01)
+    clock.pause(1.0)
+    assert 1 == len({run_through(each, clock.pause) for each in many})
+    assert 2 == registrations(aws)
+
+
 def test_a_registration_that_would_come_after_the_window_is_not_made(
     aws: EmbeddedAws, spec: ScalerSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,3 +47,14 @@ def test_a_task_is_whose_group_or_family_says(scalers, group, family, expected) 
     """Its workers are those of the family, else the most that a task of the scaler has; never fewer."""
     outline: Outline = roster_of(*scalers).find_outline(group, family)
     assert expected == (outline.scaler, outline.workers)
+
+
+def test_whose_an_unnamed_task_is_follows_the_scalers_that_there_are() -> None:
+    """The only scaler's, until there is another one, and again once that is gone."""
+    roster = roster_of(INGEST)
+    guesses = [roster.find_outline(None, "thumbnail").scaler]
+    roster.enrol(scaler_spec("main", ARN, name="thumbnail"), series_of(metrics_of_nothing(), "thumbnail"))
+    guesses.append(roster.find_outline(None, "thumbnail").scaler)
+    roster.dismiss("thumbnail")
+    guesses.append(roster.find_outline(None, "thumbnail").scaler)
+    assert ["ingest", "thumbnail", "ingest"] == guesses

@@ -47,6 +47,9 @@ def test_sums_are_spread_until_the_next_row(trace: Path) -> None:
         ("time,count\n", ["2:1: there are no arrivals"]),
         ("time,count\n1,2,3\n", ["2:1: must have two cells, time and count, not 3"]),
         ("time,count\nsoon,1\n", ["2:1: 'soon' is no time: write ISO 8601, or seconds since the epoch"]),
+        ("time,count\n1795000000000,1\n", [
+            "2:1: '1795000000000' is no time: write ISO 8601, or seconds since the epoch",
+        ]),
         ("time,count\n10,1\n5,1\n", ["3:1: is earlier than line 2: sort the rows by time"]),
         ("time,count\n10,x\n20,1.5\n30,-1\n", [
             "2:4: 'x' is no number",
@@ -65,19 +68,20 @@ def test_bad_rows_are_named(trace: Path, text: str, problems: list[str]) -> None
     assert [f"{trace}:{problem}" for problem in problems] == caught.value.problems
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\xfa"])
-def test_a_file_that_cannot_be_read_is_named(trace: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), (b"\xff\xfe\xfa", "it is not text in UTF-8")])
+def test_a_file_that_cannot_be_read_is_named(trace: Path, content: bytes | None, why: str) -> None:
     """Missing, or no text."""
     if content is not None:
         trace.write_bytes(content)
-    with pytest.raises(TraceError, match="cannot be read"):
+    with pytest.raises(TraceError, match=f"cannot be read: {why}"):
         read_trace(trace)
 
 
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     """Cut short, or no gzip at all."""
     path = tmp_path / "trace.csv.gz"
-    for content in (gzip.compress(b"time,count\n5,7\n")[:12], b"time,count\n"):
+    whys = {gzip.compress(b"time,count\n5,7\n")[:12]: "", b"time,count\n": "its name ends in .gz"}
+    for content, why in whys.items():
         path.write_bytes(content)
-        with pytest.raises(TraceError, match="cannot be read"):
+        with pytest.raises(TraceError, match=f"cannot be read: {why}"):
             read_trace(path)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SERVICE = "ecs-queue-controller"
 QUEUES = tuple(f"queue-{number}" for number in range(9))
+LOOKS_OFTEN = ("controller.daemon.shard:LOOK_EVERY=1",)
+"""For its peers, not every 10 s."""
 MESSAGES = 20
 """In each queue: two calls of ten tasks."""
 
@@ -88,7 +90,8 @@ class Crew:
         directory = self.directory / task.id
         directory.mkdir()
         variables = CREDENTIALS | {"ECS_CONTAINER_METADATA_URI_V4": task.containers[0].metadata_uri}
-        daemon = launch(directory, self.wanted(*QUEUES), "--shard", shard, variables=variables, within=within)
+        wanted, sharing = self.wanted(*QUEUES), ("--shard", shard)
+        daemon = launch(directory, wanted, *sharing, variables=variables, within=within, hurry=LOOKS_OFTEN)
         self.ending.callback(end, daemon.process)
         self.members.append(member := Member(daemon, task))
         return member

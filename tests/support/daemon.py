@@ -193,13 +193,16 @@ def launch(
     variables: Mapping[str, str] = CREDENTIALS,
     descriptors: int | None = None,
     within: Sequence[str] = (),
+    hurry: Sequence[str] = (),
 ) -> Daemon:
     """Start a daemon on a configuration file in ``directory``, with so many descriptors; whoever calls ends it.
 
-    ``within`` is a command that runs another one, in a network namespace for example.
+    ``within`` is a command that runs another one, in a network namespace for example. ``hurry`` are constants that it
+    has other values of, as ``hurried.py`` takes them.
     """
     config, log = directory / "config.yaml", directory / "log.jsonl"
-    command = [*within, sys.executable, "-m", "controller", "run", "--config", str(config), *arguments]
+    module = ["tests.support.hurried", *hurry, "--"] if hurry else ["controller"]
+    command = [*within, sys.executable, "-m", *module, "run", "--config", str(config), *arguments]
     if descriptors is not None:
         command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     config.write_text(wanted if isinstance(wanted, str) else yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
@@ -217,9 +220,10 @@ def running(
     *arguments: str,
     variables: Mapping[str, str] = CREDENTIALS,
     descriptors: int | None = None,
+    hurry: Sequence[str] = (),
 ) -> Iterator[Daemon]:
     """Run a daemon that has said where it listens; at the end it is gone, whatever became of the test."""
-    daemon = launch(directory, wanted, *arguments, variables=variables, descriptors=descriptors)
+    daemon = launch(directory, wanted, *arguments, variables=variables, descriptors=descriptors, hurry=hurry)
     try:
         eventually(lambda: daemon.events("started") or _gone(daemon), within=STARTED_WITHIN)
         yield daemon

@@ -12,11 +12,12 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from controller.config import ServerSpec
+from controller.config.kept import KeptFile
 from controller.core.record import LaunchResult, Reconciled
 from controller.core.repeats import follow
 from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.site import add_pages
-from controller.daemon.reload import ConfigurationFile
+from controller.daemon.reload import KeptConfiguration
 from controller.daemon.status import Running
 from controller.daemon.web import WebServer, bind, build_application
 from controller.scaling.reconcile import Reconciler
@@ -66,7 +67,7 @@ class Shown:
         self.path = directory / "config.yaml"
         self.path.write_text(yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")
         self.clock = ManualClock(BEGAN)
-        self.file = ConfigurationFile(self.path, self.clock)
+        self.file = KeptConfiguration(KeptFile(self.path), self.clock)
         clock = self.clock.handed_in()
         self.services = connect(self.file.spec, clock, dry_run=False)
         self.services.configure(self.file.spec.budget, self.file.spec.scalers)

@@ -58,6 +58,15 @@ def backlogs(found: Past) -> list[tuple[float, int | None]]:
     return [(point.at - BEGAN, point.backlog.last) for point in found.points]
 
 
+def test_a_minute_whose_polls_are_all_kept_is_told_by_them_alone() -> None:
+    """A process that begins in the middle of a minute does not show that minute's most once more at its beginning."""
+    history = History(BEGAN + 10)
+    track = history.follow()
+    for at, backlog in [(11, 18), (40, 29), (70, 0)]:
+        track.note(seen(at, backlog))
+    assert [(11, 18), (40, 29), (70, 0)] == backlogs(past(history, track, 80))
+
+
 def test_a_poll_that_tells_nothing_new_is_not_kept(history: History, track: Track) -> None:
     """What stands, stands: a point is there for each change, with everything that changed at that poll."""
     for at, backlog in [(10, 0), (20, 0), (30, 7), (40, 7), (50, 0)]:

@@ -57,6 +57,7 @@ GAUGES = {
     "scalers_owned": set(),
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
+    "config_source_last_read_timestamp_seconds": set(),
     "build_info": {"version"},
     "process_virtual_memory_bytes": set(),
     "process_resident_memory_bytes": set(),

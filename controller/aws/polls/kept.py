@@ -39,6 +39,8 @@ class Kept(Generic[T]):
         self._value: T | None = None
         self._failure: Exception | None = None
         self._due_at = float("-inf")
+        self._is_asked_anew = False
+        """Whether somebody has asked for a renewal since the last call began."""
         self._under_way: asyncio.Future[None] | None = None
 
     @property
@@ -49,7 +51,7 @@ class Kept(Generic[T]):
     async def get(self) -> T:
         """Return the value. Raises what ``load`` raised, and AwsError when it takes too long."""
         value = self._value
-        if self._clock.elapsed() >= self._due_at:
+        if self._is_asked_anew or self._clock.elapsed() >= self._due_at:
             self._renew()
         elif value is not None and self._failure is None:
             return value
@@ -58,13 +60,14 @@ class Kept(Generic[T]):
         return await self._await_renewal()
 
     def renew(self) -> None:
-        """Call anew with the next ``get``."""
-        self._due_at = float("-inf")
+        """Call anew with the next ``get``; what a call under way brings may be of before. May come from any thread."""
+        self._is_asked_anew = True
 
     def _renew(self) -> None:
         """Begin a call, unless one is under way."""
         if self._under_way is not None:
             return
+        self._is_asked_anew = False
         loop = asyncio.get_running_loop()
         self._under_way = loop.create_future()
         Thread(target=self._call, args=[loop], name=f"aws {self._work}", daemon=True).start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from heapq import heappop, heappush
+from itertools import count
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.polls.connection import Answer, Connection
@@ -30,34 +32,54 @@ class Pool:
         self._timeout = call_timeout
         self._most = most
         self._idle_for = idle_for
-        self._turns = asyncio.Semaphore(most)
+        self._free = most
+        """Turns that nobody has; while there are some nobody waits."""
+        self._line: list[tuple[float, int, asyncio.Future[None]]] = []
+        """A heap of those who wait: since when, a number that tells equals apart, and what their turn completes."""
+        self._numbers = count()
+        self._gave_up: dict[bytes, float] = {}
+        """Since when those have waited who gave up."""
         self._turn_ended_at = 0.0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._closed = False
 
-    async def wait_for_turn(self) -> None:
-        """Wait until one more request may leave, which ``end_turn`` ends; those who wait go in their order.
+    async def wait_for_turn(self, who: bytes) -> None:
+        """Wait until one more request may leave, which ``end_turn`` ends; whoever waits longest goes first.
 
         Raises AwsError when no other turn has ended for a call's time, or after LONGEST_WAIT. While turns do end, as on
         a machine that is busy, to give up early would only cost more: a poll that fails is dearer than one that waits.
+        ``who`` gives up is in line for as long when it comes again, or always the same would be served.
         """
-        if not self._turns.locked():
-            await self._turns.acquire()
+        began = asyncio.get_running_loop().time()
+        since = self._gave_up.pop(who, began)
+        if self._free:
+            self._free -= 1
             return
-        began, turn = asyncio.get_running_loop().time(), asyncio.ensure_future(self._turns.acquire())
+        turn = asyncio.get_running_loop().create_future()
+        heappush(self._line, (since, next(self._numbers), turn))
         try:
             while not turn.done():
                 await asyncio.wait({turn}, timeout=self._find_patience(began))
         except BaseException:
+            self._gave_up[who] = since
             if not turn.cancel():
-                self._turns.release()
+                self.end_turn()
             raise
 
     def end_turn(self) -> None:
         """Let the next request leave."""
         self._turn_ended_at = asyncio.get_running_loop().time()
-        self._turns.release()
+        while self._line:
+            turn = heappop(self._line)[-1]
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def forget(self, who: bytes) -> None:
+        """Drop what is known of one that does not come again."""
+        self._gave_up.pop(who, None)
 
     def _find_patience(self, began: float) -> float:
         now = asyncio.get_running_loop().time()

@@ -79,13 +79,17 @@ class QueuePolls:
             raise explain_missing(error, queue, route.endpoint.region) from error
 
     def renew(self) -> None:
-        """Look at the credentials with the next read, since they may have been mended."""
+        """Look at the credentials with the next read, since they may have been mended; without any there is no way."""
         self._signing.renew()
+        if self._route.value is None:
+            self._route.renew()
 
     def forget(self, queue: str) -> None:
         """Drop what is known of a queue that nobody reads any more."""
-        self._bodies.pop(queue, None)
+        body = self._bodies.pop(queue, None)
         self._queues.pop(queue, None)
+        if body is not None and isinstance(route := self._route.value, Route):
+            route.pool.forget(body)
 
     async def close(self) -> None:
         """Close the connections; nothing is read any more."""
@@ -121,7 +125,7 @@ class QueuePolls:
         """Send one request and count it."""
         clients, operation = self._clients, call.operation
         signing = await self._signing.get()
-        await route.pool.wait_for_turn()
+        await route.pool.wait_for_turn(body)
         try:
             request = call.build_request(body, signing.frozen, clients.clock.now())
             current_course().stage = Stage.SENT

@@ -12,12 +12,13 @@ class Rate:
     per_second: float
     burst: int
 
-    def divide(self, parts: int) -> Rate:
-        """Return one of so many equal parts; all of them together are no more than this rate.
+    def divide(self, parts: int, *, least: int) -> Rate:
+        """Return one of so many equal parts; in the long run all of them together are no more than this rate.
 
-        A burst may become smaller than a call: that one then waits for the rest of its tokens.
+        At once they may be more where a part of the burst would be less than the ``least`` that is ever taken: a bucket
+        that is smaller than that would never give it.
         """
-        return Rate(self.per_second / parts, self.burst // parts)
+        return Rate(self.per_second / parts, max(least, self.burst // parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _VERDICTS = {
     Reason.LAUNCH: "launch {launch}",
     Reason.SATISFIED: "hold: enough containers live",
     Reason.IDLE: "hold: nothing to do",
-    Reason.RISING: "hold: {demand} are asked for, but not for enough polls in a row yet: {polls} so far",
+    Reason.RISING: "hold: {demand} asked for, but not for enough polls in a row yet: {polls} so far",
     Reason.COOLDOWN: "hold: {missing} short, but the last launch was too recent",
     Reason.SLOT: "hold: {missing} short, but the launch window is closed",
     Reason.AT_MAX: "hold: max_containers is reached, and {visible} wait",
@@ -101,7 +101,7 @@ def _say_cause(decision: Decision, queue: QueueCounts, numbers: Numbers, fleet: 
     return _choose_words(decision, queue, numbers, fleet).format(
         launch=format_count(decision.launch, "container"),
         missing=format_count(numbers.shortfall, "container"),
-        demand=numbers.demand,
+        demand=format_count(numbers.demand, "container"),
         polls=numbers.rising_polls,
         live=format_count(fleet.live, "container"),
         visible=format_count(queue.visible, "message"),

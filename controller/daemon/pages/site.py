@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from controller.config.wording import find_nearest
-from controller.core.status_lines import say_shard
+from controller.core.status_lines import say_shard, say_where_else
 from controller.core.words import format_age, format_clock
 from controller.daemon.pages.export import FORMATS, read_since, write_csv, write_json
 from controller.daemon.pages.overview import Wanted, count_budget, count_problems, list_rows
@@ -92,7 +92,8 @@ class _Site:
             return _refuse(str(error), 400)
         scaler = self._sight.scalers().get(name)
         if scaler is None:
-            return _refuse("no scaler has this name; / lists all of them", 404)
+            elsewhere = say_where_else(self._sight.describe(now)["shard"])
+            return _refuse(f"no scaler has this name; / lists all of them{elsewhere}", 404)
         past = read_past(self._sight.history, scaler.track, since, now)
         body = write_csv(past) if kind == "csv" else write_json(name, past, since, now)
         return _answer(request, body.encode(), FORMATS[kind])

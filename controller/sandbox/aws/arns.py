@@ -51,8 +51,12 @@ class Arns:
         prefix = self._arn(f"{kind}/")
         return name_or_arn.removeprefix(prefix) if name_or_arn.startswith(prefix) else None
 
+    def of(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource of any service that has regions."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
     def _arn(self, resource: str) -> str:
-        return f"arn:aws:ecs:{self.region}:{self.account_id}:{resource}"
+        return self.of("ecs", resource)
 
 
 def list_page(

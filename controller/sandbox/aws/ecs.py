@@ -19,6 +19,7 @@ from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, Request, mak
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from controller.sandbox.aws.definitions import Definition
     from controller.sandbox.aws.timing import Timing
 
 
@@ -71,6 +72,11 @@ class Ecs:
             "ListTasks": lambda p: tasks.list_tasks(p, clusters.find(p.get("cluster"))),
             "StopTask": lambda p: tasks.stop_task(p, clusters.find(p.get("cluster"))),
         }
+
+    def find_definition(self, name_or_arn: str) -> Definition | None:
+        """Return a revision by ARN, ``family:revision`` or family; None if there is none."""
+        with self.lock:
+            return self.definitions.find(name_or_arn)
 
     def answer(self, request: Request) -> HttpAnswer:
         """Carry out an ECS request and return its answer, which may be an error."""

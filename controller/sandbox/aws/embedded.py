@@ -10,6 +10,8 @@ import boto3
 from botocore.config import Config
 
 from controller.clock import machine_clock
+from controller.sandbox.aws.arns import Arns
+from controller.sandbox.aws.authorization import Asked, Authorizations
 from controller.sandbox.aws.control import EcsControl
 from controller.sandbox.aws.disturbances import AT_THE_SOCKET, MALFORMED, WITHOUT_WORK, Disturbance, Disturbances
 from controller.sandbox.aws.ecs import Ecs
@@ -74,6 +76,7 @@ class EmbeddedAws:
         self.services = ServiceTasks(self._ecs, self.ecs)
         self._moto = MotoServices(region, _MACHINE.now)
         self.sqs = Queues(self._moto, clock, _MACHINE)
+        self._authorizations = Authorizations(Arns(region), self._ecs.find_definition, self._moto)
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
 
@@ -90,6 +93,10 @@ class EmbeddedAws:
         self._server.stop()
         for client in self._clients.values():
             client.close()
+
+    def list_asked(self, entry: JournalEntry) -> list[Asked]:
+        """Return what IAM would be asked for a call of the journal."""
+        return self._authorizations.list_asked(entry)
 
     def reset(self) -> None:
         """Return to the state after ``start``: ECS, SQS and journal are empty, no disturbances, the first delays."""

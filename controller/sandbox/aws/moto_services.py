@@ -34,6 +34,21 @@ class MotoServices:
         """The queues of this account and region."""
         return sqs_models.sqs_backends[ACCOUNT_ID][self._region]
 
+    def is_secret(self, name: str) -> bool:
+        """Say whether a parameter is a SecureString."""
+        from moto.ssm.models import ssm_backends  # noqa: PLC0415 - few ask for it, and it takes a while
+
+        parameter = ssm_backends[ACCOUNT_ID][self._region].get_parameter(name)
+        return parameter is not None and parameter.parameter_type == "SecureString"
+
+    def is_encrypted(self, bucket: str, key: str) -> bool:
+        """Say whether an object is encrypted with a key of KMS."""
+        from moto.s3.models import s3_backends  # noqa: PLC0415 - as above
+
+        buckets = s3_backends[ACCOUNT_ID]["aws"].buckets
+        stored = buckets[bucket].keys.get(key) if bucket in buckets else None
+        return stored is not None and stored.encryption == "aws:kms"
+
     def reset(self) -> None:
         """Forget every queue."""
         self.sqs.reset()

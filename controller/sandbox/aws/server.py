@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = read_request(self.command, self.path, headers, self.rfile.read(length))
         self._deliver(self.server.answer(request))
 
-    do_GET = do_HEAD = do_POST  # noqa: N815 - the base class looks these names up
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class looks these names up
 
     def _deliver(self, delivery: Delivery) -> None:
         answer = delivery.answer

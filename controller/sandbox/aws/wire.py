@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
     access_key, region, service = scope.groups() if scope else unsigned
     agent = headers.get("user-agent", "")
     app, process = _APP.search(agent), _PROCESS.search(agent)
-    operation, parameters = _read_operation(headers, body)
+    operation, parameters = _read_stored(method, path) if service == "s3" else _read_operation(headers, body)
     return Request(
         method=method,
         path=path,
@@ -129,6 +129,19 @@ def read_request(method: str, path: str, headers: Mapping[str, str], body: bytes
         client=app.group(1) if app else "",
         process=process.group(1) if process else "",
     )
+
+
+def _read_stored(method: str, path: str) -> tuple[str, Json]:
+    """Return an operation of S3 that reads, and what it names; of any other only that nothing is known of it."""
+    url = urlsplit(path)
+    bucket, _, key = unquote(url.path).lstrip("/").partition("/")
+    query = dict(parse_qsl(url.query, keep_blank_values=True))
+    if method == "GET" and key:
+        version = {"VersionId": query["versionId"]} if "versionId" in query else {}
+        return "GetObject", {"Bucket": bucket, "Key": key, **version}
+    if method == "GET" and "versions" in query:
+        return "ListObjectVersions", {"Bucket": bucket, "Prefix": query.get("prefix", "")}
+    return "", {}
 
 
 def _read_operation(headers: Mapping[str, str], body: bytes) -> tuple[str, Json]:

@@ -142,6 +142,29 @@ def test_a_renewal_that_fails_leaves_what_may_still_be_used(clock: ManualClock) 
     asyncio.run(ask())
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["comes", "fails"])
+def test_a_renewal_that_is_asked_for_during_a_call_is_another_call(clock: ManualClock, *, fails: bool) -> None:
+    """What the one under way brings, or why it fails, may be of before what was mended."""
+    source = Source()
+    source.open.clear()
+    source.fails = fails
+
+    async def ask() -> int:
+        kept = keep(source, clock)
+        first = asyncio.ensure_future(kept.get())
+        async with asyncio.timeout(10):
+            while not source.calls:
+                await asyncio.sleep(0.001)
+        kept.renew()
+        source.open.set()
+        await asyncio.wait({first})
+        source.fails = False
+        await until(kept, 2)
+        return source.calls
+
+    assert 2 == asyncio.run(ask())
+
+
 def test_a_call_that_outlives_its_loop_hurts_nobody(clock: ManualClock) -> None:
     """The process is not held up by its thread, and what it brings is dropped."""
     source = Source()

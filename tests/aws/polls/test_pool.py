@@ -34,7 +34,7 @@ def endpoint(server: LoopbackServer) -> Endpoint:
 
 async def send(pool: Pool, *, fresh: bool = False) -> int:
     """Send one request in its turn; gives the answer's status."""
-    await pool.wait_for_turn()
+    await pool.wait_for_turn(b"one")
     try:
         return (await pool.send(REQUEST, fresh=fresh)).status_code
     finally:
@@ -60,11 +60,11 @@ def test_nobody_waits_for_a_turn_for_ever(server: LoopbackServer, endpoint: Endp
 
     async def wait_twice() -> list[object]:
         pool = Pool(endpoint, 0.05, most=1)
-        await pool.wait_for_turn()
+        await pool.wait_for_turn(b"one")
         with pytest.raises(AwsError) as caught:
-            await pool.wait_for_turn()
+            await pool.wait_for_turn(b"one")
         pool.end_turn()
-        await pool.wait_for_turn()
+        await pool.wait_for_turn(b"one")
         return [caught.value.fault, str(caught.value)]
 
     text = f"http://127.0.0.1:{server.port}/: all 1 connections were busy for "
@@ -89,11 +89,11 @@ def test_those_who_wait_go_in_their_order(endpoint: Endpoint) -> None:
         pool, went = Pool(endpoint, 5.0, most=1), list[int]()
 
         async def take(number: int) -> None:
-            await pool.wait_for_turn()
+            await pool.wait_for_turn(b"one")
             went.append(number)
             pool.end_turn()
 
-        await pool.wait_for_turn()
+        await pool.wait_for_turn(b"one")
         line = [asyncio.create_task(take(number)) for number in range(5)]
         await asyncio.sleep(0)
         pool.end_turn()
@@ -103,18 +103,41 @@ def test_those_who_wait_go_in_their_order(endpoint: Endpoint) -> None:
     assert [0, 1, 2, 3, 4] == asyncio.run(wait_in_line())
 
 
+def test_who_gave_up_goes_before_those_who_came_later(endpoint: Endpoint) -> None:
+    """When it comes again: otherwise the same would be served all the time while each answer takes long."""
+
+    async def come_again() -> list[bytes]:
+        pool, went = Pool(endpoint, 0.5, most=1), list[bytes]()
+
+        async def take(who: bytes) -> None:
+            await pool.wait_for_turn(who)
+            went.append(who)
+            pool.end_turn()
+
+        await pool.wait_for_turn(b"first")
+        with pytest.raises(AwsError):
+            await pool.wait_for_turn(b"gives up")
+        line = [asyncio.create_task(take(who)) for who in (b"later", b"gives up")]
+        await asyncio.sleep(0)
+        pool.end_turn()
+        await asyncio.gather(*line)
+        return went
+
+    assert [b"gives up", b"later"] == asyncio.run(come_again())
+
+
 def test_who_is_called_off_in_the_line_takes_no_turn_along(endpoint: Endpoint) -> None:
     """As at a stop: the next one finds it free."""
 
     async def call_off() -> bool:
         pool = Pool(endpoint, 5.0, most=1)
-        await pool.wait_for_turn()
-        waiting = asyncio.create_task(pool.wait_for_turn())
+        await pool.wait_for_turn(b"one")
+        waiting = asyncio.create_task(pool.wait_for_turn(b"one"))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         pool.end_turn()
-        await pool.wait_for_turn()
+        await pool.wait_for_turn(b"one")
         return waiting.cancelled()
 
     assert asyncio.run(call_off())

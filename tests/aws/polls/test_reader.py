@@ -179,6 +179,31 @@ def test_what_the_user_left_out_is_told_as_boto3_tells_it(
     assert [] == observer.seen
 
 
+def test_credentials_that_were_mended_are_used_at_once(
+    aws: EmbeddedAws, queue: CreatedQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has mended them asks for that; without a word the next try is some seconds away."""
+    clock = ManualClock(1e9).handed_in()
+    clients = Clients(aws_spec(aws), "ecsq", ignore_request, clock)
+
+    async def read_thrice() -> list[Outcome]:
+        polls = QueuePolls(clients)
+        try:
+            with monkeypatch.context() as bare:
+                bare.delenv("AWS_ACCESS_KEY_ID")
+                bare.delenv("AWS_SECRET_ACCESS_KEY")
+                first = await outcome_of(polls, queue.url)
+            clients.renew()
+            second = await outcome_of(polls, queue.url)
+            polls.renew()
+            return [first, second, await outcome_of(polls, queue.url)]
+        finally:
+            await polls.close()
+
+    first, second, third = asyncio.run(read_thrice())
+    assert first == second != third == EMPTY
+
+
 def test_what_only_boto3_can_do_it_does(aws: EmbeddedAws, queue: CreatedQueue) -> None:
     """The reason is there to be said once; a queue is read all the same."""
     spec = replace(aws_spec(aws), endpoint_url=f"{aws.url}/behind/a/path")

@@ -45,7 +45,8 @@ ONE_LINERS = {
     ),
     Reason.RISING: (
         decided(policy(hysteresis=hysteresis(rise_after=2)), settled(), queue(4), fleet()),
-        "hold: 4 are asked for, but not for enough polls in a row yet: 1 so far (4 messages, 0 live of 0 desired)",
+        "hold: 4 containers asked for, but not for enough polls in a row yet: 1 so far "
+        "(4 messages, 0 live of 0 desired)",
     ),
     Reason.COOLDOWN: (
         decided(policy(), settled(launched_at=NOW - 1), queue(1), fleet()),
@@ -135,7 +136,8 @@ def test_every_reason_reads_as_a_sentence(reason: Reason) -> None:
         ),
         pytest.param(
             decided(policy(hysteresis=hysteresis(rise_after=3)), risen_by(0, 3), queue(4), fleet()),
-            "hold: 4 are asked for, but not for enough polls in a row yet: 2 so far (4 messages, 0 live of 0 desired)",
+            "hold: 4 containers asked for, but not for enough polls in a row yet: 2 so far "
+            "(4 messages, 0 live of 0 desired)",
             id="rising",
         ),
         pytest.param(

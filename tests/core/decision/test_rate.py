@@ -71,11 +71,11 @@ def test_no_time_is_wasted(takes: list[int]) -> None:
 @given(rate=st.builds(Rate, st.sampled_from([0.5, 1.0, 20.0, 100.0]), st.integers(10, 200)), parts=st.integers(1, 12))
 def test_the_parts_of_a_rate_are_no_more_than_the_rate(rate: Rate, parts: int) -> None:
     """In the long run they are as much; a burst that cannot be divided loses its remainder."""
-    part = rate.divide(parts)
+    part = rate.divide(parts, least=0)
     assert rate.per_second == pytest.approx(part.per_second * parts)
     assert rate.burst - parts < part.burst * parts <= rate.burst
 
 
-def test_a_call_beyond_the_burst_waits_for_the_rest() -> None:
-    """So a part of a small burst holds nobody for ever."""
-    assert 3.5 == take(Rate(20.0, 10).divide(10), Bucket(), 8, NOW)[1]
+def test_a_part_of_a_small_burst_still_gives_a_call() -> None:
+    """A bucket that is smaller would be full, and would still not give it, for ever."""
+    assert (Rate(2.0, 10), 0.0) == (part := Rate(20.0, 10).divide(10, least=10), take(part, Bucket(), 10, NOW)[1])

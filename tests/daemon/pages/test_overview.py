@@ -85,6 +85,17 @@ def test_which_controller_it_is(shown: Shown, shard: dict[str, object], said: st
     assert said not in shown.get("/").text
 
 
+def test_a_scaler_that_another_controller_may_have(shown: Shown) -> None:
+    """Where several share the scalers, nobody is told that there is none of a name, but to ask the others."""
+    shown.shard = {"index": 2, "of": 3, "problem": None}
+    page, history = shown.get("/scalers/elsewhere"), shown.get("/history?scaler=elsewhere")
+    shown.shard = None
+    assert (404, 404) == (page.status, history.status)
+    assert "<h1>This controller has no scaler “elsewhere”</h1>" in page.text
+    assert "Several controllers share the scalers, so ask the others too." in page.text
+    assert history.text.endswith("; several controllers share the scalers, so ask the others too\n")
+
+
 def test_a_refused_edit_is_told_with_its_lines(tmp_path: Path) -> None:
     """Whoever has edited the file sees on every page that it does not hold, and why."""
     shown = Shown(tmp_path, document("one"), dry_run=True)

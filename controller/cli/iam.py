@@ -1,0 +1,67 @@
+"""``ecsq iam``: the controller's policy alone, for exactly this configuration."""
+
+from __future__ import annotations
+
+import click
+
+from controller.cli.needs import at_option, list_roles, policies_option, read_needs, read_templates
+from controller.cli.options import config_option
+from controller.cli.output import say_json
+from controller.config import ControllerSpec
+from controller.config.stack import Account, StackError, WorkerRoles, list_rights, pack, render_policy
+from controller.core.address import Address
+
+
+@click.command("iam")
+@config_option
+@at_option
+@click.option("--offline", is_flag=True, help="Ask AWS nothing: account, region and roles are those that you name.")
+@click.option("--account", metavar="ID", help="With --offline: the account's id, twelve digits.")
+@click.option("--region", help="With --offline: the region.  [default: aws.region of the configuration]")
+@click.option(
+    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers'; repeat it."
+)
+@click.option(
+    "--shared-in",
+    metavar="CLUSTER",
+    help="For controllers that share the scalers: the cluster of their service, in which they look for each other.",
+)
+@policies_option
+def command(  # noqa: PLR0913 - one for each option
+    config: Address,
+    at: Address | None,
+    account: str | None,
+    region: str | None,
+    roles: tuple[str, ...],
+    shared_in: str | None,
+    *,
+    offline: bool,
+    policies: int,
+) -> None:
+    """Print the controller's policy as JSON, for those who bring their own tooling.
+
+    It is one policy document, or a list of them where one would exceed IAM's 6,144 characters; attach each as a managed
+    policy. Account, region and the workers' roles are looked up with your rights; nothing is written.
+    """
+    needs = read_needs(config, at)
+    if offline:
+        place, named = _name_account(needs.spec, account, region), roles
+    elif account or region or roles:
+        raise click.UsageError("--account, --region and --role go with --offline: else they are looked up")
+    else:
+        templates = read_templates(needs.spec)
+        place, named = Account.of_arn(templates[0].arn), list_roles(templates)
+    try:
+        given = WorkerRoles(tuple(map(place.role, named)))
+        rights = list_rights(needs.spec, place, given, needs.address, shared_in)
+        documents = [render_policy(each) for each in pack(rights, policies, place)]
+    except StackError as error:
+        raise click.ClickException(f"{config}: {error}") from error
+    say_json(documents[0] if len(documents) == 1 else documents)
+
+
+def _name_account(spec: ControllerSpec, account: str | None, region: str | None) -> Account:
+    region = region or spec.aws.region
+    if account is None or region is None:
+        raise click.UsageError("--offline needs --account, and --region where the configuration has no aws.region")
+    return Account("aws", region, account)

@@ -1,0 +1,106 @@
+"""What ``ecsq stack`` and ``ecsq iam`` have in common: a configuration, and what it needs on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TypeVar
+
+import click
+
+from controller.aws.definitions import Definitions
+from controller.aws.errors import AwsError
+from controller.aws.session import Clients
+from controller.cli.configuration import load_content_or_exit, read_or_exit
+from controller.cli.options import AddressType
+from controller.clock import machine_clock
+from controller.config import ControllerSpec
+from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
+from controller.core.address import Address, Parameter, Remote, StoredObject
+from controller.core.copies.template import Template
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+at_option = click.option(
+    "--at",
+    type=AddressType(),
+    metavar="ssm:/NAME|s3://BUCKET/KEY",
+    help="Where the service will find the configuration.  [default: where it is read from; for a file "
+    "ssm:/NAME/config, by the controller's name]",
+)
+policies_option = click.option(
+    "--policies",
+    type=click.IntRange(1, 25),
+    default=10,
+    show_default=True,
+    help="How many managed policies a role may have: your account's quota.",
+)
+
+_UNFIT = "*?$"
+"""Signs that mean something else in a policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A configuration, and where it is."""
+
+    spec: ControllerSpec
+    content: bytes
+    read_from: Address
+    address: Remote
+    """Where the service finds it."""
+
+
+def read_needs(config: Address, at: Address | None) -> Needs:
+    """Read a configuration, and choose where the service finds it. Ends with a message if that cannot be."""
+    content = read_or_exit(config)
+    spec = load_content_or_exit(content, config).spec
+    address = _choose_address(config, at, spec.name)
+    _check_fit(content, config, address)
+    return Needs(spec, content, config, address)
+
+
+def read_templates(spec: ControllerSpec) -> list[Template]:
+    """Look up every template that a configuration names, with the user's own rights."""
+    clients = Clients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
+    definitions = Definitions(clients)
+    try:
+        return [
+            definitions.read_template(name) for name in dict.fromkeys(each.task.definition for each in spec.scalers)
+        ]
+    except AwsError as error:
+        raise click.ClickException(
+            f"the roles of the task definitions could not be looked up: {error}; with --offline they are yours to name"
+        ) from error
+
+
+def list_roles(templates: list[Template]) -> tuple[str, ...]:
+    """Return the roles of the templates as they name them, each once."""
+    keys = ("taskRoleArn", "executionRoleArn")
+    named = (each.definition.get(key) for each in templates for key in keys)
+    return tuple(dict.fromkeys(role for role in named if role))
+
+
+def _choose_address(config: Address, at: Address | None, name: str) -> Remote:
+    chosen = at or (Parameter(f"/{name}/config") if isinstance(config, Path) else config)
+    if isinstance(chosen, Path):
+        raise click.UsageError(
+            f"--at names a file, {chosen}, which a service cannot reach: ssm:/NAME or s3://BUCKET/KEY"
+        )
+    if isinstance(chosen, StoredObject) and set(_UNFIT) & set(chosen.key):
+        raise click.ClickException(f"{chosen}: no policy can name a key with one of {' '.join(_UNFIT)}: rename it")
+    return chosen
+
+
+def _check_fit(content: bytes, config: Address, address: Remote) -> None:
+    if not isinstance(address, Parameter):
+        return
+    if choose_tier(content) is None:
+        raise click.ClickException(
+            f"{config} has {len(content):,} bytes, and a parameter holds {ADVANCED_BYTES:,} at most: keep it in S3, "
+            "with --at s3://BUCKET/KEY"
+        )
+    if refused := find_refused(content, config):
+        raise click.ClickException(str(refused))

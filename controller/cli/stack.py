@@ -1,0 +1,98 @@
+"""``ecsq stack``: the CloudFormation template for exactly this configuration."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+import click
+
+from controller.cli.needs import Needs, at_option, list_roles, policies_option, read_needs, read_templates
+from controller.cli.options import config_option
+from controller.cli.output import say, say_safe
+from controller.config.parameter import choose_tier
+from controller.config.stack import LONGEST, Account, Plan, StackError, WorkerRoles, build_template, list_rights, pack
+from controller.config.stack import write_template as write
+from controller.core.address import Address, Parameter
+from controller.core.words import format_count
+
+ROLES_PARAMETER = "WorkerRoles"
+BODY_BYTES = 51_200
+"""Of a template that is passed as it is; what is longer goes through a bucket (CloudFormation quotas)."""
+OBJECT_BYTES = 1 << 20
+"""Of a template in a bucket."""
+
+
+@click.command("stack")
+@config_option
+@at_option
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Ask AWS nothing: the roles of the workers' task definitions become the parameter WorkerRoles.",
+)
+@policies_option
+def command(config: Address, at: Address | None, *, offline: bool, policies: int) -> None:
+    """Print a CloudFormation template: all that the controller needs on AWS for exactly this configuration.
+
+    It never holds the configuration itself, only where it is: a later deployment would undo what was edited since.
+    The roles of the workers' task definitions are looked up with your rights; nothing is written.
+    """
+    needs = read_needs(config, at)
+    if needs.spec.server.port == 0:
+        raise click.ClickException(f"{config}: server.port is 0, any free one: a service needs a port that is known")
+    account, place = Account.of_deployment(needs.spec.aws.region), LONGEST
+    if offline:
+        roles = WorkerRoles(parameter=ROLES_PARAMETER)
+    else:
+        templates = read_templates(needs.spec)
+        place = Account.of_arn(templates[0].arn)
+        roles = WorkerRoles(tuple(map(account.role, list_roles(templates))))
+    try:
+        packed = pack(list_rights(needs.spec, account, roles, needs.address), policies, place)
+    except StackError as error:
+        raise click.ClickException(f"{config}: {error}") from error
+    text = write(build_template(Plan(needs.spec, needs.address, packed, roles)), list(_explain(needs, offline=offline)))
+    _judge_size(len(text.encode()))
+    say_safe(text.splitlines())
+
+
+def _judge_size(size: int) -> None:
+    if size > OBJECT_BYTES:
+        raise click.ClickException(
+            f"the template has {size:,} bytes, and CloudFormation takes {OBJECT_BYTES:,} at most: divide the "
+            "configuration among controllers of different names"
+        )
+    if size > BODY_BYTES:
+        say(
+            [
+                f"The template has {size:,} bytes. Above {BODY_BYTES:,} it goes through a bucket of yours: "
+                "add --s3-bucket BUCKET to aws cloudformation deploy."
+            ],
+            err=True,
+        )
+
+
+def _explain(needs: Needs, *, offline: bool) -> list[str]:
+    """Return what stands above the template: what it is for, and the commands that use it."""
+    name, count = needs.spec.name, format_count(len(needs.spec.scalers), "scaler")
+    more = " WorkerRoles=ARN,..." if offline else ""
+    return [
+        f"The controller {name} with {count}, by ecsq stack. A new queue, family or cluster needs it printed again.",
+        "",
+        f"  {_say_upload(needs)}",
+        f"  aws cloudformation deploy --stack-name {name} --template-file stack.yaml --capabilities CAPABILITY_IAM \\",
+        f"    --parameter-overrides Image=REGISTRY/REPOSITORY:TAG Vpc=vpc-... Subnets=subnet-...,subnet-...{more}",
+        "",
+        f"Who may write {needs.address} may run any image with the workers' roles.",
+    ]
+
+
+def _say_upload(needs: Needs) -> str:
+    source = quote(str(needs.read_from)) if needs.read_from != needs.address else "config.yaml"
+    if isinstance(needs.address, Parameter):
+        tier = choose_tier(needs.content)
+        return (
+            f"aws ssm put-parameter --name {needs.address.name} --type String --tier {tier} --overwrite "
+            f"--value file://{source}"
+        )
+    return f"aws s3 cp {source} {needs.address}"

@@ -1,0 +1,187 @@
+"""The rights that the controller needs for one configuration, each confined as far as IAM can.
+
+What an action can be confined to is said by the Service Authorization Reference: its resource types and condition keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from controller.config.stack.arns import Account, cluster_name, is_url
+from controller.core.address import Parameter, Remote, StoredObject
+from controller.core.copies.copies import family_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from controller.config.spec import ControllerSpec, ScalerSpec
+
+ANYTHING = "*"
+"""The resource of an action that has none, or that is confined by its condition alone."""
+TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRoles:
+    """The roles of the templates, which the controller passes on to the tasks that it starts."""
+
+    arns: tuple[str, ...] = ()
+    parameter: str | None = None
+    """The parameter of the template that lists them instead; None: ``arns`` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """One statement of a policy: what is allowed, on what, and when."""
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Values by operator and key."""
+    parameter: str | None = None
+    """The template's parameter that lists the resources instead of ``resources``; None: they are known."""
+
+
+def list_rights(
+    spec: ControllerSpec, account: Account, roles: WorkerRoles, address: Remote | None, shared_in: str | None = None
+) -> list[Rights]:
+    """Return what the controller may do; ``address`` is where it reads its configuration, None: not from AWS.
+
+    ``shared_in`` is the cluster in which it looks for the controllers that share its work; None: it does not look.
+    """
+    clusters = dict.fromkeys(_list(spec, lambda scaler: [cluster_name(scaler.task.cluster)]))
+    if shared_in is not None:
+        clusters[cluster_name(shared_in)] = None
+    rights = [
+        *_read_queues(spec, account),
+        *read_tasks(account, clusters),
+        *_read_definitions(spec),
+        *_register_copies(spec, account),
+        *_run_workers(spec, account),
+        *_pass_roles(roles),
+    ]
+    if isinstance(address, Parameter):
+        rights += _read_parameter(address, account)
+    if isinstance(address, StoredObject):
+        rights += _read_object(address, account)
+    return rights
+
+
+def _read_queues(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+    """Allow the queues to be counted, and those that are given by name or ARN to be looked up."""
+    named = _list(spec, lambda scaler: [] if is_url(scaler.queue) else [account.queue(scaler.queue)])
+    by_url = _list(spec, lambda scaler: [account.queue(scaler.queue)])
+    only_counted = tuple(arn for arn in by_url if arn not in named)
+    if named:
+        yield Rights("ReadQueues", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes"), named)
+    if only_counted:
+        yield Rights("CountQueues", ("sqs:GetQueueAttributes",), only_counted)
+
+
+def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:
+    """Allow the tasks in clusters, by name, to be seen: workers, and controllers that share the work.
+
+    ListTasks without a container instance has no resource, only the cluster as a condition.
+    """
+    in_clusters = _in_clusters(map(account.cluster, clusters))
+    yield Rights("ListTasks", ("ecs:ListTasks",), (ANYTHING,), in_clusters)
+    yield Rights("DescribeTasks", ("ecs:DescribeTasks",), tuple(map(account.tasks, clusters)), in_clusters)
+
+
+def _read_definitions(spec: ControllerSpec) -> Iterator[Rights]:
+    """Neither action has a resource type or a condition key."""
+    listing = ("ecs:ListTaskDefinitions",) if any(map(_makes_copies, spec.scalers)) else ()
+    yield Rights("ReadTaskDefinitions", ("ecs:DescribeTaskDefinition", *listing), (ANYTHING,))
+
+
+def _register_copies(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+    derived = _list(spec, lambda scaler: [_derived(scaler, account)] if _makes_copies(scaler) else [])
+    if derived:
+        yield Rights("RegisterCopies", ("ecs:RegisterTaskDefinition",), derived)
+        yield Rights("TagCopies", ("ecs:TagResource",), derived, _on_create("RegisterTaskDefinition"))
+
+
+def _run_workers(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+    """Allow each family in its own clusters, by a statement for each cluster."""
+    clusters = _list(spec, lambda scaler: [cluster_name(scaler.task.cluster)])
+    for number, name in enumerate(clusters, 1):
+        suffix = "" if len(clusters) == 1 else str(number)
+        families = _list(spec, lambda scaler, name=name: _families(scaler, account, name))  # type: ignore[misc]
+        yield Rights(f"RunWorkers{suffix}", ("ecs:RunTask",), families, _in_clusters([account.cluster(name)]))
+    tagged = _list(spec, lambda scaler: [account.tasks(cluster_name(scaler.task.cluster))] if _tags(scaler) else [])
+    if tagged:
+        yield Rights("TagWorkers", ("ecs:TagResource",), tagged, _on_create("RunTask"))
+
+
+def _pass_roles(roles: WorkerRoles) -> Iterator[Rights]:
+    if roles.arns or roles.parameter:
+        to_tasks = {"StringEquals": {"iam:PassedToService": (TASKS_SERVICE,)}}
+        yield Rights("PassWorkerRoles", ("iam:PassRole",), roles.arns, to_tasks, roles.parameter)
+
+
+def _read_parameter(parameter: Parameter, account: Account) -> Iterator[Rights]:
+    """Allow the parameter; a SecureString is decrypted on the reader's behalf, by any key of the account."""
+    arn = account.parameter(parameter)
+    yield Rights("ReadConfiguration", ("ssm:GetParameter", "ssm:GetParameterHistory"), (arn,))
+    yield _decrypt(account, "ssm", {"kms:EncryptionContext:PARAMETER_ARN": (arn,)})
+
+
+def _read_object(stored: StoredObject, account: Account) -> Iterator[Rights]:
+    """Allow the object, and earlier versions for where the newest is bad.
+
+    What encrypts it is bound to the object, or with a bucket key to the bucket.
+    """
+    arn, bucket = account.object(stored), account.bucket(stored)
+    if stored.version is None:
+        yield Rights("ReadConfiguration", ("s3:GetObject", "s3:GetObjectVersion"), (arn,))
+        only_its_own = {"StringEquals": {"s3:prefix": (stored.key,)}}
+        yield Rights("FindEarlierConfigurations", ("s3:ListBucketVersions",), (bucket,), only_its_own)
+    else:
+        yield Rights("ReadConfiguration", ("s3:GetObjectVersion",), (arn,))
+    yield _decrypt(account, "s3", {"kms:EncryptionContext:aws:s3:arn": (arn, bucket)})
+
+
+def _decrypt(account: Account, service: str, context: Mapping[str, tuple[str, ...]]) -> Rights:
+    through = {"kms:ViaService": (f"{service}.{account.region}.amazonaws.com",), **context}
+    return Rights("DecryptConfiguration", ("kms:Decrypt",), (account.keys(),), {"StringEquals": through})
+
+
+def _families(scaler: ScalerSpec, account: Account, cluster: str) -> list[str]:
+    """Return the definitions that a scaler runs in a cluster."""
+    if cluster_name(scaler.task.cluster) != cluster:
+        return []
+    template = account.definitions(family_of(scaler.task.definition))
+    return [template, _derived(scaler, account)] if _makes_copies(scaler) else [template]
+
+
+def _derived(scaler: ScalerSpec, account: Account) -> str:
+    """Return the families of copies: ``?`` stands for the one digit of their number."""
+    return account.definitions(f"{family_of(scaler.task.definition)}-x?")
+
+
+def _makes_copies(scaler: ScalerSpec) -> bool:
+    return min(scaler.packing.max_containers_per_task, scaler.policy.max_containers) > 1
+
+
+def _tags(scaler: ScalerSpec) -> bool:
+    """Say whether the tasks of a scaler carry tags from their start, which is a right of its own."""
+    asked = scaler.task.run_task
+    return bool(asked.get("tags") or asked.get("enableECSManagedTags")) or asked.get("propagateTags") not in (
+        None,
+        "NONE",
+    )
+
+
+def _list(spec: ControllerSpec, find: Callable[[ScalerSpec], Iterable[str]]) -> tuple[str, ...]:
+    """Return what is found for the scalers, each once, in the configuration's order."""
+    return tuple(dict.fromkeys(found for scaler in spec.scalers for found in find(scaler)))
+
+
+def _in_clusters(arns: Iterable[str]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    return {"ArnEquals": {"ecs:cluster": tuple(arns)}}
+
+
+def _on_create(operation: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    return {"StringEquals": {"ecs:CreateAction": (operation,)}}

@@ -1,0 +1,42 @@
+"""The pictures: that they show what a reader looks for in them."""
+
+from __future__ import annotations
+
+from matplotlib.dates import num2date
+from matplotlib.figure import Figure
+
+from controller.core.decision.policy import PerContainer
+from controller.simulate.draws import always
+from controller.simulate.measures import Terms
+from controller.simulate.pictures import paint
+from controller.simulate.prices import TARIFFS
+from controller.simulate.run import Scenario, simulate
+from controller.simulate.tasks import Workers
+from controller.simulate.world import Arrival
+from tests.support.controller import scaler_spec
+
+START = 1_700_000_000.0
+DAY = 86_400.0
+SPEC = scaler_spec("main", "worker", demand=PerContainer(1), max_containers=10)
+
+
+def draw_course(arrivals: list[Arrival]) -> Figure:
+    """Return the picture of backlog and containers of quick workers."""
+    scenario = Scenario(arrivals, Workers(work=always(1), start=always(1), last_poll=1, stale=0))
+    terms = Terms(300, scenario.shape, TARIFFS["x86"])
+    pictures = {each.title: each for each in paint([], [], simulate(SPEC, scenario), SPEC, scenario, terms)}
+    figure = Figure()
+    pictures["Backlog and containers"].draw(figure)
+    return figure
+
+
+def test_a_burst_is_as_high_as_it_was() -> None:
+    """However long the time that a picture shows, and however soon the messages were taken."""
+    [waiting] = draw_course([Arrival(START + number * DAY, 10) for number in range(7)]).axes[0].lines
+    assert (10, 7) == (max(waiting.get_ydata()), sum(count == 10 for count in waiting.get_ydata()))
+
+
+def test_the_last_burst_is_shown_until_it_is_done() -> None:
+    """A trace may end with its largest row."""
+    figure = draw_course([Arrival(START, 1), Arrival(START + 60, 10)])
+    assert num2date(figure.axes[1].get_xlim()[1]).timestamp() > START + 65
