@@ -78,6 +78,7 @@ _CONTAINER: Mapping[str, Fit] = {
 }
 _TASK: Mapping[str, Fit] = {
     "taskArn": _fit_text,
+    "capacityProviderName": _fit_text,
     "taskDefinitionArn": _fit_text,
     "startedBy": _fit_text,
     "group": _fit_text,

@@ -9,6 +9,7 @@ from typing import Any
 from controller.aws.errors import shorten
 from controller.aws.sentences import is_shortage
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
+from controller.core.copies.keeper import OVERDUE
 from controller.core.decision.task import LiveTask, Outline, Part, Start, StopOutcome, StoppedTask
 
 FindOutline = Callable[[str | None, str | None], Outline]
@@ -32,8 +33,9 @@ _AHEAD = 86_400.0
 """Seconds by which our clock may be behind ECS's: it may have stepped back. A later date than that is none."""
 _PUT_BY_AWS = "aws-guardduty-agent-"
 """How the name of GuardDuty's agent begins, which an account's runtime monitoring adds to Fargate tasks."""
-_KEEPER_DID_ITS_WORK = frozenset({None, 0, 137, 143})
-"""The keeper's exit codes that blame nothing on it: still there, all workers stopped, killed, told to stop."""
+_KEEPER_DID_ITS_WORK = frozenset({None, 0, OVERDUE, 137, 143})
+"""The keeper's exit codes that blame nothing on it: still there, all workers stopped, its deadline over, killed, told
+to stop."""
 
 
 def find_none(_definition: str) -> frozenset[str]:
@@ -75,6 +77,7 @@ def read_task(
             if not told
         ),
         family=_read_family(task),
+        provider=task.get("capacityProviderName"),
         alone=len(workers) == len(_list_containers(task)) == 1,
     )
 
@@ -104,6 +107,7 @@ def _read_stopped(
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
         family=_read_family(task),
+        provider=task.get("capacityProviderName"),
     )
 
 
@@ -162,6 +166,8 @@ def _find_cause(outcome: StopOutcome, task: Mapping[str, Any], workers: Sequence
         failed = next(container for container in workers if container.get("exitCode"))
         said = f": {failed['reason']}" if failed.get("reason") else ""
         return f"container {failed['name']} exited with code {failed['exitCode']}{said}"
+    if outcome is StopOutcome.DEADLINE:
+        return f"{KEEPER} ended it: its deadline was over"
     stopped_reason: str | None = task.get("stoppedReason")
     return stopped_reason if outcome is StopOutcome.NO_CAPACITY else _find_start_failure(task) or stopped_reason
 
@@ -186,6 +192,9 @@ def _judge_outcome(task: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]
         return StopOutcome.START_FAILED
     if stop_code in _INTERRUPTED:
         return StopOutcome.INTERRUPTED
+    if any(each["name"] == KEEPER and each.get("exitCode") == OVERDUE for each in _list_containers(task)):
+        # Whatever its workers exit with then, they were told to stop.
+        return StopOutcome.DEADLINE
     codes = [container.get("exitCode") for container in workers] or [None]
     if any(code not in {0, None} for code in codes):
         return StopOutcome.FAILED

@@ -23,7 +23,7 @@ class Shown:
     k: int
     draft: Draft
     definition: dict[str, Any]
-    """RegisterTaskDefinition's parameters; for k = 1 those of the template."""
+    """RegisterTaskDefinition's parameters; without a keeper those of the template."""
     difference: tuple[str, ...]
     configured: int
     """``max_containers_per_task``."""
@@ -49,7 +49,7 @@ def show(spec: ScalerSpec, drafts: Drafts, k: int) -> Shown:
         most = format_count(draft.most, "worker")
         raise AwsError(Fault.CANNOT_COPY, f"a task of this template holds at most {most}: {draft.why_not_more}")
     template = drafts.rebuild_template(draft)
-    definition = template if k == 1 else drafts.derive(spec, draft, k)
+    definition = drafts.derive(spec, draft, k) if draft.keeper.keeps(k) else template
     changed = compare_definitions(template, definition, draft.worker, k)
     warnings = find_warnings(draft.template, draft.worker, k, spec.task.run_task)
     return Shown(spec.name, k, draft, definition, changed, spec.packing.max_containers_per_task, warnings)
@@ -74,14 +74,15 @@ def to_plain(shown: Shown | Refused) -> dict[str, Any]:
 def draw(shown: Shown, document: str) -> Iterator[str]:
     """Yield the text; ``document`` is the definition as JSON."""
     template, family = shown.draft.template.label, shown.definition["family"]
-    if shown.k == 1:
+    if not shown.draft.keeper.keeps(shown.k):
         yield f"scaler {shown.scaler}: one worker a task runs {template} itself; nothing is registered for it"
         yield from document.split("\n")
         if shown.warnings:
             yield ""
         yield from (f"- {note}" for note in _list_notes(shown))
         return
-    yield f"scaler {shown.scaler}: {shown.k} workers a task run {family}, derived from {template}"
+    workers, run = format_count(shown.k, "worker"), "runs" if shown.k == 1 else "run"
+    yield f"scaler {shown.scaler}: {workers} a task {run} {family}, derived from {template}"
     yield from document.split("\n")
     yield ""
     yield f"--- {template}"
@@ -93,6 +94,6 @@ def draw(shown: Shown, document: str) -> Iterator[str]:
 
 def _list_notes(shown: Shown) -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in shown.warnings)
-    yield from describe_changes(shown.draft.template, shown.draft.worker, shown.k)
+    yield from describe_changes(shown.draft.template, shown.draft.worker, shown.k, shown.draft.keeper)
     if shown.k > shown.configured:
         yield f"never planned: max_containers_per_task is {shown.configured}"

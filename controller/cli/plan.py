@@ -18,6 +18,7 @@ from controller.cli.configuration import load_or_exit
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
+from controller.cli.saving import say_saving
 from controller.clock import machine_clock
 from controller.config import ControllerSpec, Loaded, ScalerSpec
 from controller.core.address import Address
@@ -204,9 +205,10 @@ def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Itera
     for group in plan.groups:
         yield f"          {_draw_boxes(draft, group)}"
     yield from (f"          {line}" for line in _say_sizes(draft))
+    yield from (f"          {line}" for line in say_saving(draft))
     for limit in filter(None, (result.limit, result.cut) if result else ()):
         yield f"          {limit}"
-    for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers):
+    for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers, draft.keeper):
         yield f"          - {note}"
 
 
@@ -228,10 +230,15 @@ def _say_sizes(draft: Draft) -> Iterator[str]:
 
 def _name_definition(draft: Draft, group: TaskGroup) -> str:
     """Return the revision or the derived family that the tasks of a group run."""
-    return draft.template.label if group.containers == 1 else derived_family(draft.template, group.containers)
+    return (
+        derived_family(draft.template, group.containers)
+        if draft.keeper.keeps(group.containers)
+        else draft.template.label
+    )
 
 
 def _draw_boxes(draft: Draft, group: TaskGroup) -> str:
     workers = copy_names(draft.worker, group.containers)
-    containers = workers if group.containers == 1 else (KEEPER, *workers)
-    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}"
+    containers = (KEEPER, *workers) if draft.keeper.keeps(group.containers) else workers
+    where = f" on {group.provider}" if group.provider else ""
+    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}{where}"

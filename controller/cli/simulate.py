@@ -163,7 +163,8 @@ def _find_terms(scaler: ScalerSpec, options: Mapping[str, Any]) -> Terms:
     tariff = TARIFFS[options["arch"]]
     if options["price"]:
         tariff = replace(tariff, name="as given", vcpu=options["price"][0], gb=options["price"][1])
-    return Terms(options["goal"] or own, options["size"], tariff, find_spot_share(scaler.task.run_task))
+    on_spot = find_spot_share(scaler.task.run_task, scaler.policy.providers)
+    return Terms(options["goal"] or own, options["size"], tariff, on_spot)
 
 
 def _require_limits(asked: Asked, expectations: Sequence[Expectation]) -> None:

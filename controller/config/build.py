@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from controller.config.schema import GivenPace
@@ -15,6 +16,7 @@ from controller.config.spec import (
     ServerSpec,
     TaskSpec,
 )
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     MAX_CALL_WINDOWS,
@@ -99,6 +101,8 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
             cooldown=_build_cooldown(scaler.cooldown, slots),
             breaker=BreakerPolicy(scaler.breaker.after, scaler.breaker.within),
             paused=scaler.paused,
+            providers=_build_order(task),
+            deadline=_build_deadline(task),
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_build_task(task),
@@ -132,13 +136,25 @@ def _build_task(task: Task) -> TaskSpec:
         cluster=task.cluster,
         definition=task.definition,
         container=task.container,
-        keeper_image=task.keeper_image,
+        keeper=KeeperSettings(task.keeper_image, _build_deadline(task)),
         run_task={**task.run_task, **_build_placement(task), **_build_network(task), **_build_tags(task)},
         environment=dict(task.environment),
     )
 
 
+def _build_deadline(task: Task) -> int | None:
+    """Return the deadline in whole seconds, which is all that the keeper's shell can count: never too soon."""
+    return None if task.deadline is None else math.ceil(task.deadline)
+
+
+def _build_order(task: Task) -> tuple[str, ...]:
+    """Return the capacity providers in order; each call of RunTask then names one of them."""
+    return task.capacity if isinstance(task.capacity, tuple) else ()
+
+
 def _build_placement(task: Task) -> dict[str, Any]:
+    if task.capacity is not None:
+        return {"launchType": "EXTERNAL"} if task.capacity == "EXTERNAL" else {}
     if not task.capacity_providers:
         return {"launchType": task.launch_type}
     strategy = [

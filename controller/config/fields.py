@@ -5,6 +5,7 @@ A duration, a count, a name, or something of AWS's own that has a format: what a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from controller.config import formats
 from controller.config.durations import PATTERN, parse_duration, parse_seconds, require_between
+from controller.config.wording import quote
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+
+MAX_PROVIDERS = 20
+BY_CLUSTER = "default"
+"""For ``capacity``: the cluster's own default strategy."""
+CAPACITY_WORDS = (BY_CLUSTER, "EXTERNAL")
 
 
 class Section(BaseModel):
@@ -42,6 +49,7 @@ Seconds = Annotated[
 ]
 PollInterval = Annotated[Duration, AfterValidator(require_between("1s", "1h"))]
 ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"))]
+TaskDeadline = Annotated[Duration, AfterValidator(require_between("10s", "720h"))]
 
 Name = Annotated[str, Field(pattern=formats.NAME)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -51,6 +59,38 @@ SecurityGroup = Annotated[str, Field(pattern=formats.SECURITY_GROUP)]
 TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(formats.check_tag_text)]
 TagValue = Annotated[str, Field(max_length=256), AfterValidator(formats.check_tag_text)]
 VariableName = Annotated[str, Field(pattern=formats.VARIABLE)]
+
+
+def parse_capacity(value: object) -> str | tuple[str, ...]:
+    """Return the capacity providers in order, or one of the words. Raises ValueError, which says what it may be."""
+    if isinstance(value, str) and value in CAPACITY_WORDS:
+        return value
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        words = " or ".join(CAPACITY_WORDS)
+        raise ValueError(f"must be a list of capacity providers, the first choice first, or {words}")
+    if not 1 <= len(value) <= MAX_PROVIDERS:
+        raise ValueError(f"must name 1 to {MAX_PROVIDERS} capacity providers, not {len(value)}")
+    for each in value:
+        if not re.fullmatch(formats.PROVIDER, each):
+            raise ValueError(f"{formats.WORDS[formats.PROVIDER]}; this is {quote(each)}")
+        if value.count(each) > 1:
+            raise ValueError(f"must name each capacity provider once: {quote(each)} is there {value.count(each)} times")
+    return tuple(value)
+
+
+_PROVIDER_NAMES = {"type": "array", "items": {"type": "string", "pattern": formats.PROVIDER}}
+Capacity = Annotated[
+    str | tuple[str, ...],
+    BeforeValidator(parse_capacity),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {**_PROVIDER_NAMES, "minItems": 1, "maxItems": MAX_PROVIDERS, "uniqueItems": True},
+                {"enum": list(CAPACITY_WORDS)},
+            ]
+        }
+    ),
+]
 
 
 def default_to(value: Any) -> Any:

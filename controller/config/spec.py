@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from controller.core.copies.keeper import KeeperSettings
     from controller.core.copies.packing import PackingPolicy
     from controller.core.decision.policy import Policy
     from controller.core.decision.rate import Rate
@@ -87,8 +88,8 @@ class TaskSpec:
     """The template: family, family:revision or ARN."""
     container: str | None
     """The container to copy; None: the only one of the template that is neither log router nor proxy."""
-    keeper_image: str
-    """The image of the container that keeps a task of copies alive."""
+    keeper: KeeperSettings
+    """The container that keeps a task of copies alive, and ends it at its deadline."""
     run_task: Mapping[str, Any]
     """The parameters of RunTask that are the same in every call, in AWS's spelling; never ``cluster``,
     ``taskDefinition``, ``count``, ``clientToken``, ``startedBy``, ``group`` or ``overrides``."""

@@ -22,6 +22,7 @@ def check_task(scaler: Any, path: KeyPath) -> Iterator[Finding]:
     if task is None:
         return
     providers = get(task, list, "capacity_providers") or []
+    yield from _check_capacity(task, path)
     if providers and "launch_type" in task:
         yield Finding((*path, "launch_type"), "cannot be combined with capacity_providers: keep one of the two")
     yield from _check_network(task, path, providers)
@@ -29,6 +30,17 @@ def check_task(scaler: Any, path: KeyPath) -> Iterator[Finding]:
     yield from _check_capacity_providers(providers, (*path, "capacity_providers"))
     yield from _check_tags(get(task, dict, "tags") or {}, (*path, "tags"))
     yield from _check_overrides(task, path, get_or_default(scaler, int, Scaler, "max_containers"))
+
+
+def _check_capacity(task: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
+    if task.get("capacity") is None:
+        return
+    for key in ("launch_type", "capacity_providers"):
+        if task.get(key):
+            yield Finding((*path, key), "cannot be combined with capacity: keep one of the two")
+    if task["capacity"] == "EXTERNAL" and task.get("subnets"):
+        message = "external instances have no subnets of AWS: remove them, security_groups and assign_public_ip"
+        yield Finding((*path, "subnets"), message)
 
 
 def _check_network(task: dict[str, Any], path: KeyPath, providers: list[Any]) -> Iterator[Finding]:
@@ -55,7 +67,7 @@ def _check_run_task(task: dict[str, Any], path: KeyPath, providers: list[Any]) -
         for key in ("placementConstraints", "placementStrategy"):
             if get(run_task, list, key):
                 yield Finding((*path, "run_task", key), "Fargate takes none: remove it, or set launch_type to EC2")
-    elif not providers:
+    elif not providers and task.get("capacity") is None:
         if run_task.get("platformVersion"):
             yield Finding((*path, "run_task", "platformVersion"), "only Fargate has platform versions: remove it")
         if task.get("assign_public_ip") is True and task.get("subnets"):
@@ -64,6 +76,9 @@ def _check_run_task(task: dict[str, Any], path: KeyPath, providers: list[Any]) -
 
 
 def _is_fargate(task: dict[str, Any], providers: list[Any]) -> bool:
+    """Say whether tasks surely run on Fargate, or may by an order of capacity providers."""
+    if (capacity := task.get("capacity")) is not None:
+        return isinstance(capacity, list) and any(str(each).startswith("FARGATE") for each in capacity)
     if providers:
         return any((get(item, str, "provider") or "").startswith("FARGATE") for item in providers)
     return get_or_default(task, str, Task, "launch_type") == "FARGATE"

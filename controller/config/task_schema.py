@@ -10,12 +10,23 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from controller.config import formats
-from controller.config.fields import Count, Section, SecurityGroup, Subnet, TagKey, TagValue, VariableName, default_to
+from controller.config.fields import (
+    MAX_PROVIDERS,
+    Capacity,
+    Count,
+    Section,
+    SecurityGroup,
+    Subnet,
+    TagKey,
+    TagValue,
+    TaskDeadline,
+    VariableName,
+    default_to,
+)
 from controller.core.copies.copies import MAX_COPIES, MAX_TAGS
 
 MAX_SUBNETS = 16
 MAX_SECURITY_GROUPS = 5
-MAX_PROVIDERS = 20
 
 
 class CapacityProvider(Section):
@@ -46,6 +57,11 @@ class Task(Section):
     """spread: more tasks first, then more containers a task; dense: the fewest tasks."""
     keeper_image: Annotated[str, Field(pattern=formats.IMAGE)] = "public.ecr.aws/docker/library/busybox:stable"
     """The image of the container that keeps a task of copies alive: any with sh, wget and sleep."""
+    deadline: TaskDeadline | None = None
+    """The time from the start of a task's last copy until its keeper ends it, workers and all. Default: never."""
+    capacity: Capacity | None = None
+    """Instead of launch_type: capacity providers in order (the first that is not short gets a launch, and the next one
+    what it has refused), default (the cluster's own default strategy), or EXTERNAL (ECS Anywhere)."""
     launch_type: Literal["FARGATE", "EC2"] = "FARGATE"
     """Where tasks run. Leave it out with capacity_providers."""
     capacity_providers: Annotated[list[CapacityProvider], Field(max_length=MAX_PROVIDERS)] = default_to([])

@@ -12,9 +12,8 @@ from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Re
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
-_NUMBERS = tuple(
-    name for name in Numbers.__dataclass_fields__ if name not in {"breaker", "following", "need", "scarcity"}
-)
+_TOLD_APART = {"breaker", "following", "need", "scarcity", "choice", "shortages"}
+_NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in _TOLD_APART)
 
 _FLEET = (
     "live",
@@ -56,6 +55,8 @@ class LaunchResult:
     """Why its tasks hold fewer workers than they would by the configuration; None: they do not."""
     cut: str | None = None
     """Why the plan holds fewer workers than the decision; None: it does not."""
+    refused_by: str | None = None
+    """The capacity provider of an order that had no room for the call which ended the plan."""
     warnings: tuple[str, ...] = ()
     """What deserves a second look in the template, a sentence each."""
 
@@ -123,6 +124,9 @@ def record(done: Reconciled) -> dict[str, Any]:
         "takes_one": need.pace.takes_one if need else None,
         "found_nothing_since": numbers.following.since if numbers else None,
         "found_nothing_until": numbers.following.until if numbers else None,
+        "provider": numbers.choice.plan if numbers else None,
+        "probed_provider": numbers.choice.probe if numbers else None,
+        "short_providers": _describe_shortages(numbers),
         "budget": asdict(decision.budget) if decision.budget else None,
         "launch": decision.launch,
         "slot": decision.slot,
@@ -157,6 +161,16 @@ def _show(text: str | None) -> str | None:
     return None if text is None else show(text)
 
 
+def _describe_shortages(numbers: Numbers | None) -> dict[str, dict[str, Any]]:
+    """Return until when which capacity providers of an order are short, by name, and ECS's words."""
+    shortages = numbers.shortages if numbers else {}
+    return {
+        provider: {"until": scarcity.until, "turned_away": scarcity.turned_away, "cause": _show(scarcity.cause)}
+        for provider, scarcity in shortages.items()
+        if scarcity.until is not None
+    }
+
+
 def _describe_fleet(fleet: Fleet | None) -> dict[str, Any]:
     return {
         "running": fleet.running if fleet else None,
@@ -165,12 +179,17 @@ def _describe_fleet(fleet: Fleet | None) -> dict[str, Any]:
     }
 
 
-def _describe_groups(launch: LaunchResult | None) -> list[dict[str, int | None]] | None:
+def _describe_groups(launch: LaunchResult | None) -> list[dict[str, Any]] | None:
     """Return the plan's groups; CPU units and MiB are those of one of their tasks."""
     if launch is None or launch.plan is None:
         return None
     return [
-        {"tasks": group.tasks, "containers": group.containers, **_describe_size(launch.sizes.get(group.containers))}
+        {
+            "tasks": group.tasks,
+            "containers": group.containers,
+            "provider": group.provider,
+            **_describe_size(launch.sizes.get(group.containers)),
+        }
         for group in launch.plan.groups
     ]
 

@@ -129,5 +129,6 @@ def _drop_times(done: Reconciled) -> tuple[object, ...]:
         decision.reason,
         decision.queue,
         numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity),
-        fleet and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None),
+        fleet
+        and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None, providers=()),
     )

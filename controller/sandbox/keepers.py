@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from controller.core.copies.keeper import OVERDUE
 from controller.sandbox.aws import METADATA_VARIABLE
 from controller.sandbox.process_group import SetupError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import ContainerView, TaskView
     from controller.sandbox.process_group import ProcessGroup
 
-TOOLS = ("sh", "wget", "sleep")
+TOOLS = ("sh", "wget", "sleep", "date")
 """The tools that the image of a keeper must have (``docs/keeper.md``). The one here has no others."""
 LOOK_INTERVAL = 0.05
 """Seconds between two looks whether a keeper has ended."""
@@ -60,11 +61,14 @@ class Keeper:
         self._killed = threading.Event()
 
     def run(self) -> int:
-        """Run it to its end and return 0. Raises ``KeeperError`` with its last line of output for any other code."""
+        """Run it to its end and return its code: 0, or that of a deadline.
+
+        Raises ``KeeperError`` with its last line of output for any other code.
+        """
         code = self._await_end(self._start())
         if code < 0:
             code = SIGNALLED - code
-        if code:
+        if code not in {0, OVERDUE}:
             said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
             raise KeeperError(code, f" after {said[-1] if said else ''!r}")
         return code

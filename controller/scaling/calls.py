@@ -12,7 +12,7 @@ it may still leave is asked anew each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -25,6 +25,7 @@ from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.overrides import build_overrides
 from controller.core.copies.packing import Call, Plan
+from controller.core.copies.placement import name_providers
 from controller.core.decision.model import Outcome
 from controller.core.decision.slots import launch_token, slot_numbered
 from controller.core.decision.task import LiveTask
@@ -104,7 +105,8 @@ class Calls:
             if sent.error is not None:
                 forget(order.definitions[call.containers])
                 doubtful = call.count * call.containers
-                return _conclude(plan, arns, containers, sent, doubtful)
+                result = _conclude(plan, arns, containers, sent, doubtful)
+                return replace(result, refused_by=call.provider) if sent.fault is Fault.CAPACITY else result
         return _conclude(plan, arns, containers, _Sent())
 
     def _send(self, order: Order, call: Call, index: int) -> Generator[Pause, None, _Sent]:
@@ -195,6 +197,7 @@ class Calls:
             "clientToken": launch_token(spec.policy.slots, order.slot, index),
             "startedBy": self._controller,
             "group": spec.name,
+            **(name_providers(call.provider) if call.provider else {}),
         }
         if spec.task.environment:
             parameters["overrides"] = build_overrides(order.worker, spec.task.environment, call.containers)
@@ -231,7 +234,7 @@ def _read_tasks(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterat
     """
     workers = spec.packing.max_containers_per_task if sent.fault is Fault.CONFLICT else call.containers
     for arn in sent.arns:
-        yield LiveTask(arn=arn, scaler=spec.name, running=0, starting=workers, created_at=now)
+        yield LiveTask(arn=arn, scaler=spec.name, running=0, starting=workers, created_at=now, provider=call.provider)
 
 
 def _conclude(plan: Plan, arns: list[str], containers: int, last: _Sent, doubtful: int = 0) -> LaunchResult:

@@ -12,7 +12,7 @@ Queue, cluster, budget, launcher and clock are handed in, so that a world of ano
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,7 +22,9 @@ from controller.core.decision.budget import BudgetUse
 from controller.core.decision.decide import heed_deleted, heed_left, heed_past, propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
-from controller.core.decision.scarcity import note_capacity
+from controller.core.decision.policy import Policy
+from controller.core.decision.providers import note_providers, note_refusal
+from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.record import LaunchResult
 from controller.scaling.observe import (
@@ -152,10 +154,10 @@ class Cycle:
             # Not before: signs are heeded in the order of their times, and the history's are older.
             signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
             if signs or of_capacity:
-                self.state = replace(
-                    self.state,
-                    breaker=heed(self.state.breaker, signs, spec.policy.breaker.after),
-                    scarcity=note_capacity(self.state.scarcity, of_capacity),
+                self.state = _heed_capacity(
+                    replace(self.state, breaker=heed(self.state.breaker, signs, spec.policy.breaker.after)),
+                    spec.policy,
+                    of_capacity,
                 )
         return seen
 
@@ -180,7 +182,17 @@ class Cycle:
         in_doubt, since = result.in_doubt, result.doubtful_since
         doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
         self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
+        if result.refused_by is not None:
+            shortages = note_refusal(self.state.shortages, result.refused_by, result.error, self._now())
+            self.state = replace(self.state, shortages=shortages)
         self._budget.book(scaler, result.containers + in_doubt, self._now())
+
+
+def _heed_capacity(state: ScalerState, policy: Policy, signs: Iterable[CapacitySign]) -> ScalerState:
+    """Return the state after signs of capacity: of an order of providers each is short by itself."""
+    if policy.providers:
+        return replace(state, shortages=note_providers(state.shortages, signs))
+    return replace(state, scarcity=note_capacity(state.scarcity, signs))
 
 
 def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, state: ScalerState, now: float) -> None:

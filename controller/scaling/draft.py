@@ -11,14 +11,17 @@ from controller.aws.errors import AwsError, Fault
 from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.advice import find_warnings
-from controller.core.copies.copies import derived_family
+from controller.core.copies.copies import WITHOUT_DEADLINE, derived_family
 from controller.core.copies.derive import Allowed, derive, find_copies_limit, fingerprint_copies, keep_allowed
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.overrides import limit_by_overrides
-from controller.core.copies.packing import PackingPolicy, Plan, pack
-from controller.core.copies.placement import find_misfit, limit_by_fargate
+from controller.core.copies.packing import PackingPolicy, Plan, pack, pack_on
+from controller.core.copies.placement import find_misfit, limit_by_fargate, name_all, split_by_provider
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template, find_worker
+from controller.core.decision.providers import NO_CHOICE, Choice
 from controller.core.decision.rate import Rate
+from controller.core.words import format_count
 from controller.scaling.line import Line, Pause, Place
 from controller.telemetry.series import Series
 
@@ -44,6 +47,7 @@ class Draft:
     template: Template
     worker: str
     """The container that is copied."""
+    keeper: KeeperSettings
     plan: Plan
     most: int
     """The most workers that a task of this template may hold."""
@@ -102,53 +106,71 @@ class Drafts:
         self._places: dict[str, Place] = {}
         """By fingerprint: those who wait for one registration have one place in the line."""
 
-    def draft(self, spec: ScalerSpec, containers: int) -> Draft:
+    def draft(self, spec: ScalerSpec, containers: int, choice: Choice = NO_CHOICE) -> Draft:
         """Return how ``containers`` workers would be laid out, with the template as it is now; writes nothing.
 
         Raises AwsError when the template is missing, or cannot run as configured: then RunTask would refuse it.
         """
         template = self._store.read_template(spec.task.definition)
-        if (misfit := find_misfit(template, spec.task.run_task)) is not None:
-            raise AwsError(Fault.INVALID, misfit.reason, misfit.key)
+        for request in split_by_provider(spec.task.run_task, spec.policy.providers):
+            if (misfit := find_misfit(template, request)) is not None:
+                by_order = spec.policy.providers and misfit.key == "task.capacity_providers"
+                raise AwsError(Fault.INVALID, misfit.reason, "task.capacity" if by_order else misfit.key)
         try:
             worker = find_worker(template, spec.task.container)
         except CannotCopy as error:
             raise AwsError(Fault.MISSING, str(error), "task.container") from error
         most, why = self._limit_copies(spec, template, worker)
-        plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
-        while (taken := self._find_taken(template, [group.containers for group in plan.groups])) is not None:
+        plan = _pack(spec, template, worker, containers, most, choice)
+        while (taken := self._find_taken(spec, template, [group.containers for group in plan.groups])) is not None:
             most, why = taken
-            plan = pack(containers, spec.packing, most, lambda k: _price_rounding(template, worker, k))
+            plan = _pack(spec, template, worker, containers, most, choice)
         held_back = _count_fullest(containers, spec.packing) > most
-        return Draft(template, worker, plan, most, why, held_back, _find_warnings(spec, template, worker, most))
+        return Draft(
+            template, worker, spec.task.keeper, plan, most, why, held_back, _find_warnings(spec, template, worker, most)
+        )
 
     def _limit_copies(self, spec: ScalerSpec, template: Template, worker: str) -> tuple[int, str]:
         """Return the most workers that a task may hold, and why not one more. Raises AwsError if it may hold none."""
-        most, why = find_copies_limit(template, worker, spec.task.keeper_image, self._store.registrable)
-        most, why = limit_by_fargate(template, worker, spec.task.run_task, most, why)
+        try:
+            most, why = find_copies_limit(template, worker, spec.task.keeper, self._store.registrable)
+        except CannotCopy as error:
+            raise AwsError(Fault.CANNOT_COPY, str(error), "task.deadline") from error
+        most, why = limit_by_fargate(template, worker, name_all(spec.task.run_task, spec.policy.providers), most, why)
         try:
             return limit_by_overrides(worker, spec.task.environment, most, why)
         except CannotCopy as error:
             raise AwsError(Fault.INVALID, str(error), "task.environment") from error
 
-    def _find_taken(self, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
-        """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is."""
-        for k in sorted(size for size in sizes if size > 1):
+    def _find_taken(self, spec: ScalerSpec, template: Template, sizes: Iterable[int]) -> tuple[int, str] | None:
+        """Return the copies below the first of ``sizes`` whose family is somebody else's, and say so; None: none is.
+
+        Raises AwsError if there are none below it.
+        """
+        for k in sorted(filter(spec.task.keeper.keeps, sizes)):
             family = derived_family(template, k)
-            if (arn := self._store.find_foreign(family)) is not None:
-                why = f"{k} workers a task would be registered as {family}, but {arn} is not the controller's"
-                return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
+            if (arn := self._store.find_foreign(family)) is None:
+                continue
+            workers = format_count(k, "worker")
+            why = f"{workers} a task would be registered as {family}, but {arn} is not the controller's"
+            if k == 1:
+                raise AwsError(
+                    Fault.CANNOT_COPY,
+                    f"task definition {template.label}: {why}: rename that family, or {WITHOUT_DEADLINE}",
+                    "task.deadline",
+                )
+            return k - 1, f"{why}: rename that family, or set max_containers_per_task to {k - 1}"
         return None
 
     def derive(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
-        """Return the definition to register for k workers a task, 2 or more. Raises AwsError when there is none."""
-        if (taken := self._find_taken(draft.template, [k])) is not None:
+        """Return the definition to register for k workers a task with a keeper. Raises AwsError when there is none."""
+        if (taken := self._find_taken(spec, draft.template, [k])) is not None:
             raise AwsError(Fault.CANNOT_COPY, f"task definition {draft.template.label}: {taken[1]}")
         return self._derive(spec, draft, k)
 
     def _derive(self, spec: ScalerSpec, draft: Draft, k: int) -> dict[str, Any]:
         try:
-            return derive(draft.template, draft.worker, k, spec.task.keeper_image, self._store.registrable)
+            return derive(draft.template, draft.worker, k, spec.task.keeper, self._store.registrable)
         except CannotCopy as error:
             raise AwsError(Fault.CANNOT_COPY, str(error), "task.max_containers_per_task") from error
 
@@ -168,9 +190,9 @@ class Drafts:
         yields how long to wait for that, or for another scaler that looks for the same. Raises AwsError when it cannot
         be registered.
         """
-        if k == 1:
+        if not spec.task.keeper.keeps(k):
             return draft.template.arn
-        print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper_image)
+        print_ = fingerprint_copies(draft.template, draft.worker, k, spec.task.keeper)
         place = self._places.setdefault(print_, self._registrations.line_up(print_, spec.priority, 1))
         try:
             while isinstance(found := self._try_to_find(spec, draft, k, print_, place), float):
@@ -204,6 +226,13 @@ class Drafts:
             turn.release()
 
 
+def _pack(spec: ScalerSpec, template: Template, worker: str, containers: int, most: int, choice: Choice) -> Plan:
+    def price(k: int) -> float:
+        return _price_rounding(template, worker, k)
+
+    return pack_on(containers, spec.packing, most, choice.plan, choice.probe, price)
+
+
 def _price_rounding(template: Template, worker: str, k: int) -> float:
     size = size_task(template, worker, k)
     return size.rounding if size else 0.0
@@ -211,7 +240,7 @@ def _price_rounding(template: Template, worker: str, k: int) -> float:
 
 def _find_warnings(spec: ScalerSpec, template: Template, worker: str, most: int) -> tuple[str, ...]:
     configured = min(most, spec.packing.max_containers_per_task, spec.policy.max_containers)
-    return find_warnings(template, worker, configured, spec.task.run_task)
+    return find_warnings(template, worker, configured, name_all(spec.task.run_task, spec.policy.providers))
 
 
 def _count_fullest(containers: int, packing: PackingPolicy) -> int:

@@ -10,6 +10,7 @@ from controller.clock import Clock
 from controller.config import ScalerSpec
 from controller.core.copies.packing import explain_cut
 from controller.core.decision.model import Decision, Outcome
+from controller.core.decision.providers import NO_CHOICE, Choice
 from controller.core.decision.slots import slot_numbered
 from controller.core.record import LaunchResult
 from controller.scaling.calls import Calls, Enter, FindObjection, Order, explain_error
@@ -30,12 +31,12 @@ class Launcher:
         self._calls = calls
         self._dry_run = dry_run
 
-    def draft(self, spec: ScalerSpec, containers: int) -> Draft:
+    def draft(self, spec: ScalerSpec, containers: int, choice: Choice = NO_CHOICE) -> Draft:
         """Return how ``containers`` workers would be laid out, with the template as it is now; writes nothing.
 
         Raises AwsError when the template is missing, or cannot run as configured.
         """
-        return self.drafts.draft(spec, containers)
+        return self.drafts.draft(spec, containers, choice)
 
     def launch(
         self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, find_objection: FindObjection
@@ -47,7 +48,7 @@ class Launcher:
         if decision.slot is None:
             raise ValueError(f"scaler {spec.name}: a launch needs a slot")
         try:
-            draft = self.draft(spec, decision.launch)
+            draft = self.draft(spec, decision.launch, decision.numbers.choice if decision.numbers else NO_CHOICE)
             if self._dry_run:
                 return annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, decision.launch)
             last_send = slot_numbered(spec.policy.slots, decision.slot).last_send

@@ -34,6 +34,8 @@ class KnownTask:
     """Worker containers that have stopped."""
     draining: bool
     """Whether it was told to stop."""
+    provider: str | None
+    """The capacity provider that it was launched on; None: on none, or not told."""
 
     @classmethod
     def of(cls, task: LiveTask) -> Self:
@@ -46,6 +48,7 @@ class KnownTask:
             missing_since=task.missing_since,
             stopped=task.stopped,
             draining=task.draining,
+            provider=task.provider,
         )
 
 

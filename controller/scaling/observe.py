@@ -142,7 +142,8 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
 
 def families_of(spec: ScalerSpec) -> tuple[str, ...]:
     """Return the families that a scaler's tasks may be of: its definition's, then those of its copies."""
-    return list_families(spec.task.definition, min(spec.packing.max_containers_per_task, spec.policy.max_containers))
+    most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
+    return list_families(spec.task.definition, most, kept_alone=spec.task.keeper.keeps(1))
 
 
 def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Observation:

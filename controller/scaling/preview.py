@@ -13,6 +13,7 @@ from controller.aws.errors import AwsError
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.doctor import Checkup
 from controller.core.decision.model import Decision, Outcome, ScalerState
+from controller.core.decision.providers import NO_CHOICE
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.calls import explain_error
@@ -93,6 +94,7 @@ def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> N
                 missing_since=task.missing_since,
                 stopped=task.stopped,
                 draining=task.draining,
+                provider=task.provider,
             )
             for task in memory.tasks
         )
@@ -127,7 +129,8 @@ def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | No
     containers = _count_to_launch(turn.decision)
     draft, problem = None, turn.seen.problem
     try:
-        draft = services.launcher.draft(spec, containers)
+        choice = turn.decision.numbers.choice if turn.decision.numbers else NO_CHOICE
+        draft = services.launcher.draft(spec, containers, choice)
     except AwsError as error:
         problem = problem or error
     result = None

@@ -67,4 +67,7 @@ def _find_fault(turn: Turn) -> str | None:
     """Return the kind of failure that a turn met; None: it observed everything, and a launch started something."""
     if turn.seen.problem is not None:
         return turn.seen.problem.fault
-    return turn.result.fault if turn.result and not turn.result.arns else None
+    if turn.result is None or turn.result.arns or turn.result.refused_by is not None:
+        # A provider of an order that has refused is short by itself: the next one is not to wait for it.
+        return None
+    return turn.result.fault

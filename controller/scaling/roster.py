@@ -136,10 +136,9 @@ class Roster:
                 if entry := self._entries.get(gone.scaler):
                     entry.series.count_stop(gone.outcome)
                 self._note_run(gone)
-            for scaler in {gone.scaler for gone in stopped if gone.outcome is StopOutcome.NO_CAPACITY}:
+            for entry, provider in self._list_turned_away(stopped):
                 # Once, however many tasks the launch had: to whoever is on call it is one that failed.
-                if entry := self._entries.get(scaler):
-                    entry.series.count_turned_away()
+                entry.series.count_turned_away(provider)
             seen: tuple[LiveTask | StoppedTask, ...] = (*after.values(), *stopped)
             for task in seen:
                 self._count_start(before.get(task.arn), task)
@@ -168,6 +167,16 @@ class Roster:
                 return []
             signs, entry.capacity_signs = entry.capacity_signs, {}
         return sorted(signs.values(), key=lambda sign: sign.at)
+
+    def _list_turned_away(self, stopped: Iterable[StoppedTask]) -> list[tuple[_Entry, str | None]]:
+        """Return the scalers whose tasks found no place, each once, or once for each provider of its order."""
+        found = {}
+        for gone in stopped:
+            entry = self._entries.get(gone.scaler)
+            if entry is not None and gone.outcome is StopOutcome.NO_CAPACITY:
+                provider = gone.provider if gone.provider in entry.spec.policy.providers else None
+                found[gone.scaler, provider] = (entry, provider)
+        return list(found.values())
 
     def _count_start(self, known: LiveTask | None, task: LiveTask | StoppedTask) -> None:
         """Count a start that was not known before; a task may start and stop between two listings."""

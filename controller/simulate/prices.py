@@ -14,7 +14,7 @@ from math import ceil, inf
 from typing import Any, Final
 
 from controller.core.copies.copies import MAX_COPIES
-from controller.core.copies.fargate import MIB_PER_GB, UNITS_PER_VCPU, round_up
+from controller.core.copies.fargate import MIB_PER_GB, SPOT, SPOT_SAVES, UNITS_PER_VCPU, round_up
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import Template
 from controller.simulate.tasks import Task
@@ -33,7 +33,7 @@ class Tariff:
     """Of one vCPU."""
     gb: float
     """Of one GB of memory."""
-    spot: float = 0.3
+    spot: float = round(1 - SPOT_SAVES, 6)
     """What Spot costs of it: it follows supply, and is at most 70 % off."""
 
 
@@ -116,9 +116,14 @@ class Bill:
         self.dollars += paid / 3600 * (vcpu * tariff.vcpu + gb * tariff.gb) * share
 
 
-def find_spot_share(run_task: Mapping[str, Any]) -> float:
-    """Return the share of tasks that run on Spot, by the weights of the capacity providers; a base is not counted."""
+def find_spot_share(run_task: Mapping[str, Any], order: tuple[str, ...] = ()) -> float:
+    """Return the share of tasks that run on Spot, by the weights of the capacity providers; a base is not counted.
+
+    Of an ``order`` of providers the first has room for all, since nothing is short in a simulation.
+    """
+    if order:
+        return float(order[0] == SPOT)
     strategy = run_task.get("capacityProviderStrategy") or ()
     weights = {each["capacityProvider"]: each.get("weight", 0) for each in strategy}
     total = sum(weights.values())
-    return weights.get("FARGATE_SPOT", 0) / total if total else 0.0
+    return weights.get(SPOT, 0) / total if total else 0.0

@@ -5,21 +5,35 @@ A value that could not be observed is absent. Known sets of labels are whole fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from controller.core.decision.doctor import Ailment
-from controller.core.decision.model import Fleet, Reason
-from controller.core.decision.policy import StartWithin
+from controller.core.decision.model import Reason
 from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
+from controller.telemetry.readings import (
+    Values,
+    count_by_provider,
+    read_breaker,
+    read_containers,
+    read_cooldowns,
+    read_counts,
+    read_desired,
+    read_findings,
+    read_held,
+    read_live_by_provider,
+    read_minutes,
+    read_oldest,
+    read_promise,
+    read_queue,
+    read_saving,
+    read_short_until,
+    read_tasks,
+)
 from controller.telemetry.series import Series
 
 _REASONS = tuple(reason.value for reason in Reason)
 _STOP_OUTCOMES = tuple(outcome.value for outcome in StopOutcome)
-
-Values = dict[str, float] | float | None
-"""One value, or one for each value of the label; None is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,87 +48,17 @@ class Family:
     read: Callable[[Series], Values]
 
 
-def _read_counts(counts: Mapping[str, int], known: Iterable[str]) -> Values:
-    return {label: counts.get(label, 0) for label in known}
-
-
-def _read_queue(series: Series) -> Values:
-    queue = series.decision and series.decision.queue
-    return {"visible": queue.visible, "in_flight": queue.in_flight, "delayed": queue.delayed} if queue else None
-
-
-def _fleet(series: Series) -> Fleet | None:
-    return series.decision.fleet if series.decision else None
-
-
-def _read_containers(series: Series) -> Values:
-    fleet = _fleet(series)
-    return {"running": fleet.running, "starting": len(fleet.starting)} if fleet else None
-
-
-def _read_tasks(series: Series) -> Values:
-    if (fleet := _fleet(series)) is None:
-        return None
-    return {
-        "running": fleet.running_tasks,
-        "starting": fleet.starting_tasks,
-        "draining": fleet.draining_tasks,
-        "ended": fleet.ended_tasks,
-    }
-
-
-def _read_held(series: Series) -> Values:
-    fleet = _fleet(series)
-    return {"draining": fleet.draining, "ended": fleet.ended, "unowned": fleet.unowned} if fleet else None
-
-
-def _read_oldest(series: Series) -> Values:
-    fleet = _fleet(series)
-    return fleet.oldest_task_at if fleet else None
-
-
-def _read_desired(series: Series) -> Values:
-    numbers = series.decision and series.decision.numbers
-    return numbers.desired if numbers else None
-
-
-def _read_cooldowns(series: Series) -> Values:
-    numbers = series.numbers
-    launch, fall = (numbers.launch_cooldown_until, numbers.fall_cooldown_until) if numbers else (None, None)
-    return {"launch": launch or 0, "fall": fall or 0}
-
-
-def _read_breaker(series: Series) -> Values:
-    return (series.numbers.breaker.open_until or 0) if series.numbers else 0
-
-
-def _read_promise(series: Series) -> Values:
-    demand = series.policy.demand if series.policy else None
-    return demand.start_within if isinstance(demand, StartWithin) else None
-
-
-def _read_minutes(series: Series) -> Values:
-    return None if _read_promise(series) is None else _read_counts(series.promise_minutes, ("yes", "no"))
-
-
-def _read_findings(series: Series) -> Values:
-    if series.checkup is None:
-        return None
-    found = {finding.ailment for finding in series.checkup.findings}
-    return {ailment.value: ailment in found for ailment in Ailment}
-
-
 GAUGES = (
-    Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", _read_queue),
-    Family("containers", "Live worker containers.", "state", _read_containers),
-    Family("tasks", "Tasks that are not gone yet.", "state", _read_tasks),
+    Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", read_queue),
+    Family("containers", "Live worker containers.", "state", read_containers),
+    Family("tasks", "Tasks that are not gone yet.", "state", read_tasks),
     Family(
         "containers_held",
         "Worker containers of tasks that are not at work, but count against the maximum.",
         "state",
-        _read_held,
+        read_held,
     ),
-    Family("containers_desired", "Worker containers that should live.", None, _read_desired),
+    Family("containers_desired", "Worker containers that should live.", None, read_desired),
     Family(
         "containers_min",
         "min_containers of the configuration.",
@@ -127,18 +71,36 @@ GAUGES = (
         None,
         lambda series: series.policy.max_containers if series.policy else None,
     ),
-    Family("cooldown_until_timestamp_seconds", "When the cooldown ends; 0: there is none.", "kind", _read_cooldowns),
+    Family("cooldown_until_timestamp_seconds", "When the cooldown ends; 0: there is none.", "kind", read_cooldowns),
     Family(
         "breaker_open_until_timestamp_seconds",
         "Until when failing tasks hold launches back, then a single task probes; 0: they do not.",
         None,
-        _read_breaker,
+        read_breaker,
     ),
     Family(
         "no_capacity_until_timestamp_seconds",
         "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
         None,
         lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
+    ),
+    Family(
+        "provider_containers",
+        "Live worker containers by the capacity provider that they were launched on.",
+        "provider",
+        read_live_by_provider,
+    ),
+    Family(
+        "provider_short_until_timestamp_seconds",
+        "Until when a capacity provider of the order gets no launch, then a single task probes; 0: it is not short.",
+        "provider",
+        read_short_until,
+    ),
+    Family(
+        "saving_ratio",
+        "About what share of the on-demand price live containers save by Spot; absent if none is on a provider.",
+        None,
+        read_saving,
     ),
     Family(
         "last_successful_reconcile_timestamp_seconds",
@@ -150,13 +112,13 @@ GAUGES = (
         "oldest_task_start_timestamp_seconds",
         "When the oldest live task was created; absent if none lives.",
         None,
-        _read_oldest,
+        read_oldest,
     ),
     Family(
         "promise_seconds",
         "start_within of the configuration; absent with another strategy.",
         None,
-        _read_promise,
+        read_promise,
     ),
     Family(
         "seconds_per_message",
@@ -183,6 +145,12 @@ GAUGES = (
         lambda series: series.oldest_message_age,
     ),
     Family(
+        "task_deadline_seconds",
+        "How long after the start of its last copy a task is ended; absent without a deadline.",
+        None,
+        lambda series: series.policy.deadline if series.policy else None,
+    ),
+    Family(
         "budget_held_containers",
         "Containers of the budget that the scaler takes up: live, in doubt or reserved; absent without a budget.",
         None,
@@ -192,7 +160,7 @@ GAUGES = (
         "queue_findings",
         "What of the queue's settings does not fit its work, 1 for each that is to be mended.",
         "finding",
-        _read_findings,
+        read_findings,
     ),
     Family(
         "dead_letter_messages",
@@ -212,13 +180,25 @@ COUNTERS = (
         "reconciles",
         "Reconciles.",
         "outcome",
-        lambda series: _read_counts(series.reconciles, RECONCILE_OUTCOMES),
+        lambda series: read_counts(series.reconciles, RECONCILE_OUTCOMES),
     ),
     Family(
         "decisions",
         "Decisions.",
         "reason",
-        lambda series: _read_counts(series.decisions, _REASONS),
+        lambda series: read_counts(series.decisions, _REASONS),
+    ),
+    Family(
+        "provider_tasks_launched",
+        "Tasks launched on a capacity provider of the order.",
+        "provider",
+        lambda series: count_by_provider(series, series.launched_on),
+    ),
+    Family(
+        "provider_refusals",
+        "Launches that a capacity provider of the order had no room for, at RunTask or afterwards.",
+        "provider",
+        lambda series: count_by_provider(series, series.refused_by),
     ),
     Family("containers_launched", "Worker containers launched.", None, lambda series: series.containers_launched),
     Family(
@@ -227,19 +207,19 @@ COUNTERS = (
         None,
         lambda series: series.numbers.ended_empty if series.numbers else 0,
     ),
-    Family("promise_minutes", "Minutes with work, by whether the promise was kept.", "kept", _read_minutes),
+    Family("promise_minutes", "Minutes with work, by whether the promise was kept.", "kept", read_minutes),
     Family("tasks_launched", "Tasks launched.", None, lambda series: series.tasks_launched),
     Family(
         "tasks_stopped",
         "Tasks that have ended.",
         "outcome",
-        lambda series: _read_counts(series.stops, _STOP_OUTCOMES),
+        lambda series: read_counts(series.stops, _STOP_OUTCOMES),
     ),
     Family(
         "launch_failures",
         "Launches that did not go through.",
         "reason",
-        lambda series: _read_counts(series.failures, series.faults),
+        lambda series: read_counts(series.failures, series.faults),
     ),
     Family("task_definitions_registered", "Derived revisions registered.", None, lambda series: series.registrations),
 )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from controller.core.copies.packing import Plan
 from controller.core.decision.doctor import COSTS_WORK, Checkup, Finding
 from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
@@ -76,6 +77,9 @@ class Series:
         """Seconds, as CloudWatch told it last; None: nothing waits to be told, or nobody asks."""
         self.promise_minutes: Counter[str] = Counter()
         """By whether the promise was kept: yes or no."""
+        self.launched_on: Counter[str] = Counter()
+        """Tasks by the capacity provider of an order."""
+        self.refused_by: Counter[str] = Counter()
         self.starts: Starts | None = None
         """None: none was seen."""
         self.runs: Runs = NONE_SEEN
@@ -129,9 +133,15 @@ class Series:
         """Count a task that has ended."""
         self.stops[outcome] += 1
 
-    def count_turned_away(self) -> None:
-        """Count a launch that went through, and whose tasks then found no place to run."""
-        self.failures[_CAPACITY] += 1
+    def count_turned_away(self, provider: str | None) -> None:
+        """Count a launch that went through, and whose tasks then found no place to run.
+
+        On a ``provider`` of its order it is no failure of the scaler's: the next one gets what is missing.
+        """
+        if provider is None:
+            self.failures[_CAPACITY] += 1
+        else:
+            self.refused_by[provider] += 1
 
     def count_registration(self) -> None:
         """Count a derived revision."""
@@ -155,5 +165,18 @@ class Series:
             return
         self.tasks_launched += len(launch.arns)
         self.containers_launched += launch.containers
-        if launch.fault is not None:
+        if launch.plan is not None:
+            self._count_providers(launch, launch.plan)
+        if launch.fault is not None and launch.refused_by is None:
             self.failures[launch.fault] += 1
+
+    def _count_providers(self, launch: LaunchResult, plan: Plan) -> None:
+        """Count the tasks of a launch by provider: calls go in order, and the first that lacks tasks is the last."""
+        left = len(launch.arns)
+        for call in plan.calls:
+            started = min(left, call.count)
+            left -= started
+            if call.provider is not None and started:
+                self.launched_on[call.provider] += started
+        if launch.refused_by is not None:
+            self.refused_by[launch.refused_by] += 1

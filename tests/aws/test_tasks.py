@@ -12,6 +12,7 @@ from controller.aws.session import ASKED_WITHIN, Clients
 from controller.aws.tasks import Round, Tasks
 from controller.clock import Clock
 from controller.core.copies.copies import KEEPER
+from controller.core.copies.keeper import OVERDUE
 from controller.core.decision.rate import Rate
 from controller.core.decision.task import NOBODY, LiveTask, Outline, Start, StopOutcome, StoppedTask
 from controller.sandbox.aws import Disturbance
@@ -249,6 +250,7 @@ WAITING = [
         (COPIES, exits(("worker-1", 0), ("worker-2", 0), (KEEPER, 0)), StopOutcome.SUCCEEDED),
         (COPIES, exits(("worker-1", 0), ("worker-2", 1), (KEEPER, 0)), StopOutcome.FAILED),
         (COPIES, exits(("worker-1", 0), (KEEPER, 1)), StopOutcome.FAILED),
+        (COPIES, exits(("worker-1", 1), ("worker-2", 143), (KEEPER, OVERDUE)), StopOutcome.DEADLINE),
         (COPIES, exits(("log", 1), ("worker-1", 0), ("worker-2", 0), (KEEPER, 0)), StopOutcome.SUCCEEDED),
         (WAITING, exits(("proxy", 0)), StopOutcome.UNKNOWN),
         ([container()], stopped_with("SpotInterruption"), StopOutcome.INTERRUPTED),
@@ -261,6 +263,7 @@ WAITING = [
         "copies-succeed",
         "one-copy-fails",
         "copy-killed-with-its-keeper",
+        "copies-ended-at-their-deadline",
         "sidecar-fails",
         "worker-never-ran",
         "spot",
@@ -409,6 +412,11 @@ def read(described: dict[str, Any], worker: str | None = "worker") -> LiveTask |
             ],
             (StopOutcome.START_FAILED, "container worker-1: CannotStartContainerError: no file"),
             id="a-copy-that-cannot-start",
+        ),
+        pytest.param(
+            [{"name": KEEPER, "exitCode": OVERDUE}, {"name": "worker", "exitCode": 143}],
+            (StopOutcome.DEADLINE, f"{KEEPER} ended it: its deadline was over"),
+            id="a-deadline",
         ),
         pytest.param(
             [{"name": KEEPER, "exitCode": 143}, {"name": "worker-1"}],

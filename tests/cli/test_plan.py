@@ -260,7 +260,7 @@ def test_json(plan: Callable[..., Result], orders: Document, idle: Document) -> 
     assert [(orders["name"], "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
         (record["scaler"], record["reason"], record["outcome"], record["launch"]) for record in records
     ]
-    exact = {"cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
+    exact = {"provider": None, "cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
     rounded = exact | {"cpu_rounding": 256, "memory_rounding": 512}
     assert [{"tasks": 2, "containers": 4} | exact, {"tasks": 4, "containers": 3} | rounded] == records[0]["plan"]
     text = plan(orders).stdout
@@ -369,3 +369,13 @@ def test_a_breaker_that_is_open_is_explained(aws: EmbeddedAws, plan: Callable[..
     said = plan(orders).output
     assert "hold: 20 containers short, but its tasks keep failing" in said
     assert "5 tasks in a row failed to start, or failed within 1m of their start, the last: CannotPull" in said
+
+
+def test_an_order_of_providers_says_where_and_what_it_saves(plan: Callable[..., Result], orders: Document) -> None:
+    """At list prices, with Spot at its best; each layout names its provider."""
+    orders["task"]["capacity"] = ["FARGATE_SPOT", "FARGATE"]
+    result = plan(orders)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert "FARGATE_SPOT, then FARGATE: FARGATE_SPOT gets a launch" == explained(result.stdout)["order"]
+    assert "] worker-x4 on FARGATE_SPOT" in " ".join(result.stdout.split())
+    assert re.search(r"about \$0\.\d+ an hour instead of \$0\.\d+ on demand, 70% less: list prices", result.stdout)

@@ -101,6 +101,16 @@ def test_one_worker_a_task_is_the_template(plan: Callable[..., Result], orders: 
     assert ([], []) == (difference, notes)
 
 
+def test_one_worker_with_a_deadline_has_a_keeper(plan: Callable[..., Result], orders: Document) -> None:
+    """What is registered for it alone is shown like any other derived definition."""
+    orders["task"]["deadline"] = "2h"
+    heading, definition, difference, notes = parts(plan("--definition", "1", scalers=(orders,)).stdout)
+    assert "scaler orders: 1 worker a task runs worker-x1, derived from worker:1" == heading
+    assert ["ecsq-keeper", "worker", "log_router"] == [each["name"] for each in definition["containerDefinitions"]]
+    assert "-essential: true" in difference
+    assert notes[1].startswith("- 2h after the start of the last worker ecsq-keeper ends the task: ")
+
+
 def test_more_than_is_configured(plan: Callable[..., Result], orders: Document) -> None:
     """It can be looked at, and the reader is told that it will not be planned."""
     notes = parts(plan("--definition", "5", scalers=(orders,)).stdout)[3]
@@ -120,7 +130,7 @@ STORING = {"ephemeralStorage": {"sizeInGiB": 50}}
         (
             WINDOWS,
             2,
-            "1 worker: .*: it runs on Windows, .*: each task holds one worker; use a Linux template for more",
+            "1 worker: .*: it runs on Windows, .*: use a Linux template, or set max_containers_per_task to 1",
         ),
         (RESTARTING, 2, "1 worker: .*: container worker has a restartPolicy: .*; remove it, or set .*"),
         ({}, 12, "9 workers: .* with 10 workers a task: a task can hold 10 containers, including the keeper: set .*"),

@@ -150,7 +150,8 @@ MEMORY = {
         "doubts": [],
         "history_read": True,
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
-        "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None},
+        "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None, "holds": 0},
+        "shortages": {},
         "contradiction": None,
         "standstill": None,
         "sightings": asdict(ScalerState().sightings) | {"seen": []},
@@ -254,7 +255,7 @@ def test_tasks_that_no_listing_shows_yet_are_known(aws: EmbeddedAws, busy: Docum
     aws.ecs.listing_lag = 60.0
     (arn,) = run_tasks(aws, busy["task"]["cluster"], "worker", 1, startedBy="ecsq", group="busy")
     task = {"arn": arn, "running": 0, "starting": 1, "created_at": time(), "missing_since": None}
-    task |= {"stopped": 0, "draining": False}
+    task |= {"stopped": 0, "draining": False, "provider": None}
     said = warm(aws, tmp_path / "config.yaml", busy, tasks=[task])
     assert said["fleet"].startswith("1 live container")
     elsewhere = warm(aws, tmp_path / "config.yaml", busy, tasks=[task], cluster="another")

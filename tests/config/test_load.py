@@ -13,6 +13,7 @@ import pytest
 from controller.config import AwsSpec, ConfigError, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
 from controller.config.problems import MAX_PROBLEMS
 from controller.config.schema import MAX_SCALERS
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
     BreakerPolicy,
@@ -74,13 +75,15 @@ def test_defaults(tmp_path: Path) -> None:
                     cooldown=CooldownPolicy(launch=30.0, fall=0.0),
                     breaker=BreakerPolicy(after=5, within=60.0),
                     paused=False,
+                    providers=(),
+                    deadline=None,
                 ),
                 packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
                 task=TaskSpec(
                     cluster="default",
                     definition="content-worker",
                     container=None,
-                    keeper_image="public.ecr.aws/docker/library/busybox:stable",
+                    keeper=KeeperSettings("public.ecr.aws/docker/library/busybox:stable", deadline=None),
                     run_task={"launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": SUBNETS}},
                     environment={},
                 ),
@@ -125,6 +128,8 @@ def test_demand_strategies(tmp_path: Path, lines: str, expected: object) -> None
     ("lines", "expected"),
     [
         pytest.param("launch_type: EC2", {"launchType": "EC2"}, id="EC2"),
+        pytest.param("capacity: default", {}, id="by the cluster"),
+        pytest.param("capacity: [FARGATE_SPOT, FARGATE]", {}, id="in order: each call names one"),
         pytest.param(
             "capacity_providers: [{provider: FARGATE_SPOT, weight: 4}, {provider: FARGATE, weight: 1, base: 2}]",
             {

@@ -268,6 +268,64 @@ DURATIONS = [
         id="a colon",
     ),
     pytest.param(
+        task("deadline: 5s"),
+        ["9:17: scalers[0].task.deadline: must be between 10s and 720h, not 5s"],
+        id="a deadline that leaves no time",
+    ),
+    pytest.param(
+        task("capacity: SPOT"),
+        [
+            "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
+            "or default or EXTERNAL"
+        ],
+        id="a capacity that is no list",
+    ),
+    pytest.param(
+        task("capacity: []"),
+        ["9:7: scalers[0].task.capacity: must name 1 to 20 capacity providers, not 0"],
+        id="an order of nothing",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE, FARGATE_SPOT, FARGATE]"),
+        ['9:7: scalers[0].task.capacity: must name each capacity provider once: "FARGATE" is there 2 times'],
+        id="an order with one twice",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE SPOT]"),
+        [
+            "9:7: scalers[0].task.capacity: must be the name of a capacity provider: 1 to 255 letters, digits, "
+            'hyphens and underscores; this is "FARGATE SPOT"'
+        ],
+        id="a provider with a space",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE_SPOT]\nlaunch_type: FARGATE\ncapacity_providers: [{provider: a, weight: 1}]"),
+        [
+            "10:20: scalers[0].task.launch_type: cannot be combined with capacity: keep one of the two",
+            "10:20: scalers[0].task.launch_type: cannot be combined with capacity_providers: keep one of the two",
+            "11:7: scalers[0].task.capacity_providers: cannot be combined with capacity: keep one of the two",
+        ],
+        id="an order beside a launch type and weights",
+    ),
+    pytest.param(
+        task("capacity: EXTERNAL"),
+        [
+            "8:7: scalers[0].task.subnets: external instances have no subnets of AWS: remove them, security_groups "
+            "and assign_public_ip"
+        ],
+        id="subnets of external instances",
+    ),
+    pytest.param(
+        task("capacity: [instances, FARGATE]").replace("      subnets: [subnet-0123456789abcdef0]\n", ""),
+        ["6:5: scalers[0].task.subnets: Fargate needs at least one subnet"],
+        id="an order with Fargate in it, without subnets",
+    ),
+    pytest.param(
+        task("deadline: never"),
+        [f"9:17: scalers[0].task.deadline: is not a duration: {DURATION}"],
+        id="a deadline that is no duration",
+    ),
+    pytest.param(
         scaler("poll_interval: 5 min"),
         [f"9:20: scalers[0].poll_interval: has an unknown unit, or its units are in the wrong order: {DURATION}"],
         id="an unknown unit",

@@ -30,6 +30,7 @@ METRICS = {
     "ecsq_no_capacity_until_timestamp_seconds": {"scaler"},
     "ecsq_promise_minutes_total": {"scaler", "kept"},
     "ecsq_queue_findings": {"scaler", "finding"},
+    "ecsq_provider_short_until_timestamp_seconds": {"scaler", "provider"},
     "ecsq_queue_messages": {"scaler", "state"},
     "ecsq_returned_containers": {"scaler"},
     "ecsq_scaler_paused": {"scaler"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.copies.keeper import build_keeper
+from controller.core.copies.keeper import KeeperSettings, build_keeper
 from controller.core.copies.template import Template
 from tests.keeper.metadata import PATIENCE
 
@@ -18,9 +18,9 @@ Keeper = subprocess.Popen[str]
 Start = Callable[..., Keeper]
 
 
-def command(template: Template, worker: str, k: int) -> list[str]:
+def command(template: Template, worker: str, k: int, deadline: int | None = None) -> list[str]:
     """Return what ECS would execute in the keeper's container."""
-    keeper = build_keeper(template, worker, k, "busybox")
+    keeper = build_keeper(template, worker, k, KeeperSettings("busybox", deadline))
     return [*keeper["entryPoint"], *keeper["command"]]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.core.copies.derive import derive
-from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, template
+from tests.core.copies.templates import WITHOUT_DEADLINE, after, allowed, container, template
 from tests.keeper.conftest import Start, children, command, wait_for_end
 from tests.keeper.metadata import Endpoint, Respond, cut, reset, says, silence, statuses
 
@@ -201,7 +201,7 @@ def test_an_image_without_wget_is_named(keep: Start, tools: Path, tmp_path: Path
 def test_the_command_of_a_derived_definition_waits_for_copies_and_what_follows_them(keep: Start) -> None:
     """The registered command names the copies and then the container that runs after the worker, and it works."""
     worker, last = container("worker", essential=False), container("upload", dependsOn=after("worker", "COMPLETE"))
-    derived = derive(template(worker, last), "worker", 2, KEEPER_IMAGE, allowed())
+    derived = derive(template(worker, last), "worker", 2, WITHOUT_DEADLINE, allowed())
     keeper = derived["containerDefinitions"][0]
     argv = [*keeper["entryPoint"], *keeper["command"]]
     assert argv == command(template(worker, last), "worker", 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -43,6 +43,10 @@ class AccountTask:
     stopped_at: float | None = None
     messages: int = 0
     """Taken by its workers and not done."""
+    provider: str | None = None
+    """The capacity provider that the call has named."""
+    outcome: StopOutcome = StopOutcome.SUCCEEDED
+    """How it ends. A worker that ends by itself ends well: the breaker, which only holds back, stays closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +106,17 @@ class Account:
         count = parameters["count"]
         named = count if starts is Starts.ALL else 0 if starts is Starts.NONE else count // 2
         started = named if starts in {Starts.SOME, Starts.NONE} else count
-        new = [self._start(parameters["taskDefinition"], now) for _ in range(started)]
+        new = [self._start(parameters, now) for _ in range(started)]
         answer = RunTaskAnswer(tuple(task.arn for task in new[:named]), ("RESOURCE:MEMORY",) * (count - named))
         if new or self.binds_nothing:
             self.tokens[token] = _Bound(dict(parameters), answer)
         return answer, new
 
-    def _start(self, definition: str, now: float) -> AccountTask:
-        number = len(self.tasks)
+    def _start(self, parameters: Mapping[str, Any], now: float) -> AccountTask:
+        number, definition = len(self.tasks), parameters["taskDefinition"]
+        (provider,) = [each["capacityProvider"] for each in parameters.get("capacityProviderStrategy", ())] or [None]
         workers = self.derived[definition][1] if definition in self.derived else 1
-        self.tasks.append(AccountTask(f"task/{number}", number, workers, workers, now))
+        self.tasks.append(AccountTask(f"task/{number}", number, workers, workers, now, provider=provider))
         return self.tasks[-1]
 
     @property
@@ -156,12 +161,11 @@ class Account:
     def _description(self, task: AccountTask, scaler: str, now: float) -> LiveTask | StoppedTask:
         start = Start(task.running_since)
         if task.stopped_at is not None and not self._hidden(task, task.stopped_at, now):
-            # Every worker ends well: the breaker, which only holds back, stays closed.
-            outcome = StopOutcome.SUCCEEDED
-            return StoppedTask(task.arn, scaler, outcome, task.created_at, start, task.stopped_at)
+            ended = StoppedTask(task.arn, scaler, task.outcome, task.created_at, start, task.stopped_at)
+            return replace(ended, provider=task.provider)
         live = task.live or task.workers
         running = live if task.running_since is not None else 0
-        return LiveTask(task.arn, scaler, running, live - running, task.created_at, start=start)
+        return LiveTask(task.arn, scaler, running, live - running, task.created_at, start=start, provider=task.provider)
 
     def work(self, now: float) -> None:
         """Let every task run, and every free worker take a message."""
@@ -172,6 +176,13 @@ class Account:
                 task.messages += taken
                 self.queue.visible -= taken
                 self.queue.in_flight += 0 if self.deletes_first else taken
+
+    def cut_off(self, task: AccountTask, outcome: StopOutcome, now: float) -> None:
+        """End a task with all its workers; what they have taken is visible again."""
+        self.queue.visible += task.messages
+        self.queue.in_flight -= 0 if self.deletes_first else task.messages
+        task.live = task.messages = 0
+        task.stopped_at, task.outcome = now, outcome
 
     def end(self, task: AccountTask, now: float) -> None:
         """Let one worker of a task end, its message done."""

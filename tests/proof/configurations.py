@@ -53,6 +53,18 @@ def workers_delete_first(spec: ScalerSpec) -> ScalerSpec:
     return replace(spec, policy=replace(spec.policy, busy=Busy.RUNNING))
 
 
+def in_order(spec: ScalerSpec, *providers: str) -> ScalerSpec:
+    """Return the same scaler with capacity providers in order."""
+    order = providers or ("spot", "on-demand")
+    return replace(spec, policy=replace(spec.policy, providers=order), task=replace(spec.task, run_task={}))
+
+
+def with_deadline(spec: ScalerSpec) -> ScalerSpec:
+    """Return the same scaler with a deadline: a single worker of it has a keeper, and is registered, too."""
+    keeper = replace(spec.task.keeper, deadline=7200)
+    return replace(spec, policy=replace(spec.policy, deadline=7200), task=replace(spec.task, keeper=keeper))
+
+
 CONFIGURATIONS = (
     configured(25, 100, 1),
     configured(12, 4, 3),

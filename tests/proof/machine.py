@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from controller.config import ScalerSpec
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS, S
+from tests.proof.configurations import CONFIGURATIONS, S, in_order, with_deadline
 from tests.proof.process import Process
 from tests.proof.world import Fate, Moment, World
 
@@ -150,6 +150,28 @@ class LaunchesThatChangeHands(Launches):
         process = self.who(who)
         begins_anew = process.hand_over()
         self.world.tell(process, "begins anew" if begins_anew else "keeps what is in doubt")
+
+
+class LaunchesInOrder(Launches):
+    """The same with capacity providers in order and deadlines, beside controllers without.
+
+    What RunTask refuses, and what finds no place afterwards, marks a provider; the next one then gets what is missing.
+    What is ended at its deadline gives its messages back.
+    """
+
+    configurations = tuple(
+        with_deadline(in_order(spec)) if number % 3 else spec for number, spec in enumerate(CONFIGURATIONS, 1)
+    )
+
+    @rule(tasks=st.sampled_from([1, 4, 30]))
+    def turn_away(self, tasks: int) -> None:
+        self.moves += 1
+        self.world.turn_away(tasks)
+
+    @rule(tasks=st.sampled_from([1, 30]))
+    def reach_deadline(self, tasks: int) -> None:
+        self.moves += 1
+        self.world.reach_deadline(tasks)
 
 
 def play(

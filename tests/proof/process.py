@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from controller.aws.account import count_free_addresses, read_quota
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
+from controller.aws.event_bus import put_event
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
@@ -115,6 +117,9 @@ class Process:
             look_for_peers=LOOKS,
             deletions=Deletions(None, clock.now),
             ages=Ages(None, clock.now),
+            put_event=partial(put_event, CLIENTS),
+            read_quota=partial(read_quota, CLIENTS),
+            count_free_addresses=partial(count_free_addresses, CLIENTS),
             renew=lambda: None,
         )
         self.reconciler = Whole(spec, self._services)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS, L, S
+from tests.proof.configurations import CONFIGURATIONS, L, S, in_order
 from tests.proof.process import SENDS, Process
 from tests.proof.world import Fate, Moment, World
 
 PLAIN, LARGE_TASKS = CONFIGURATIONS[0], CONFIGURATIONS[4]
 """Both have a max of 25: as calls of 10, 10 and 5 tasks of one container, and as a call of 8 tasks of three."""
+IN_ORDER = in_order(PLAIN)
 BRISK = CONFIGURATIONS[3]
 """Another time-out, and a max of 6."""
 A_MARGIN = 0.1
@@ -92,6 +93,15 @@ def two_plans_meet(world: World) -> None:
     world.pass_until(Moment.OPENS, A_MARGIN)
     for process in world.processes:
         world.go_to(process, None)
+
+
+def an_answer_lies_of_what_has_started(world: World) -> None:
+    """Refuse a whole call for want of capacity, though all its tasks have started."""
+    process = world.processes[0]
+    world.pass_until(Moment.OPENS, A_MARGIN)
+    assert world.bring_to_request(process)
+    world.decide(process, Fate.ANSWERED, Starts.LIES)
+    world.go_to(process, None)
 
 
 def a_request_arrives_five_minutes_late(world: World) -> None:

@@ -27,6 +27,8 @@ Run = Callable[[Mapping[str, Any], float], RunTaskAnswer]
 Sending = Generator[Any, None, Any]
 A_WHILE = 120.0
 """Seconds after the end of the window for which sends go on if nothing checks them."""
+A_NEW_INDEX = 100
+"""Beyond all indices of a plan."""
 SwitchOff = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -119,6 +121,20 @@ def going_on_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
     def sends(self: Calls, order: Order, call: Call, index: int) -> Sending:
         sent = yield from send(self, order, call, index)
         return replace(sent, fault=None, error=None) if sent.fault is Fault.CONFLICT else sent
+
+    patch.setattr(Calls, "_send", sends)
+
+
+def the_next_provider_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Capacity in order: what one provider has refused is asked of the next in the same slot, by what was refused."""
+    send = Calls._send
+
+    def sends(self: Calls, order: Order, call: Call, index: int) -> Sending:
+        sent = yield from send(self, order, call, index)
+        if sent.fault is not Fault.CAPACITY:
+            return sent
+        missing = replace(call, count=call.count - len(sent.arns), provider=order.spec.policy.providers[-1])
+        return (yield from send(self, order, missing, index + A_NEW_INDEX))
 
     patch.setattr(Calls, "_send", sends)
 

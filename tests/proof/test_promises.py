@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS, workers_delete_first
-from tests.proof.machine import Launches, LaunchesThatChangeHands, play
+from tests.proof.configurations import CONFIGURATIONS, in_order, workers_delete_first
+from tests.proof.machine import Launches, LaunchesInOrder, LaunchesThatChangeHands, play
 from tests.proof.process import AWAITS
 from tests.proof.world import Fate, Moment, World
 
@@ -31,6 +33,30 @@ def test_no_schedule_breaks_a_promise_to_workers_that_delete_first() -> None:
 def test_no_schedule_breaks_a_promise_when_scalers_change_hands() -> None:
     """Whoever lets a scaler go, and takes it back, forgets what a restart forgets; a doubt is not given up for it."""
     play(LaunchesThatChangeHands, SCHEDULES // 3)
+
+
+def test_no_schedule_breaks_a_promise_with_providers_in_order_and_deadlines() -> None:
+    """Whichever refuses, whatever is cut off, and whatever two controllers know of it: nothing starts twice."""
+    play(LaunchesInOrder, SCHEDULES // 2)
+
+
+def test_what_a_provider_refuses_is_asked_of_the_next_in_the_next_slot() -> None:
+    """With another token, after a listing that shows what has started all the same."""
+    world = World((in_order(CONFIGURATIONS[0]),))
+    world.send(60)
+    try:
+        process = world.processes[0]
+        world.pass_until(Moment.OPENS, 0.1)
+        assert world.bring_to_request(process)
+        world.decide(process, Fate.ANSWERED, Starts.SOME)
+        world.go_to(process, None)
+        assert 5 == world.account.live
+        world.pass_until(Moment.OVER)
+        world.pass_until(Moment.OPENS, 0.1)
+        world.go_to(process, None)
+        assert {"spot": 5, "on-demand": 20} == Counter(task.provider for task in world.account.tasks)
+    finally:
+        world.end()
 
 
 def test_what_no_store_less_design_can_close_is_one_call() -> None:

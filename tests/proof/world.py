@@ -11,7 +11,10 @@ from controller.aws.run_task import ConflictError, OutcomeUnknownError
 from controller.config import ScalerSpec
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.policy import Busy
+from controller.core.decision.providers import LONGEST_HOLD
+from controller.core.decision.scarcity import FORGOTTEN_AFTER
 from controller.core.decision.slots import Slot, slot_at, slot_numbered
+from controller.core.decision.task import StopOutcome
 from tests.proof.account import ALMOST, Account, Starts
 from tests.proof.configurations import SLOT, L, capacity
 from tests.proof.process import PAUSES, Process, Request
@@ -247,6 +250,18 @@ class World:
                 self.account.end(task, self.now)
                 workers -= 1
 
+    def turn_away(self, tasks: int) -> None:
+        """Find no place for so many tasks that do not run yet."""
+        waiting = [task for task in self.account.tasks if task.live and task.running_since is None]
+        for task in waiting[:tasks]:
+            self.account.cut_off(task, StopOutcome.NO_CAPACITY, self.now)
+
+    def reach_deadline(self, tasks: int) -> None:
+        """End so many tasks that run at their deadline, the oldest first."""
+        running = [task for task in self.account.tasks if task.live and task.running_since is not None]
+        for task in running[:tasks]:
+            self.account.cut_off(task, StopOutcome.DEADLINE, self.now)
+
     # Faults end.
 
     def settle(self) -> None:
@@ -278,6 +293,9 @@ class World:
             process.fails = process.cut_off = False
             if process.seam is not None:
                 self.go_to(process, None)
+        shortage_lasts = max(LONGEST_HOLD if process.spec.policy.providers else 0 for process in self.processes)
+        if shortage_lasts:
+            self.pass_to(self.now + shortage_lasts + FORGOTTEN_AFTER)
         self.pass_to(self.now + SIGNATURE_LIFETIME + L + SLOT)
 
     def _serve(self) -> None:

@@ -2,9 +2,10 @@
 
 from controller.core.copies.copies import KEEPER
 from controller.core.copies.derive import derive
+from controller.core.copies.keeper import OVERDUE, KeeperSettings
 from controller.core.copies.template import Template
 from controller.sandbox.aws import METADATA
-from tests.core.copies.templates import KEEPER_IMAGE, after, allowed
+from tests.core.copies.templates import WITHOUT_DEADLINE, after, allowed
 from tests.support.aws import container, eventually
 
 
@@ -12,8 +13,23 @@ def run_copies(stand, *containers: dict) -> str:
     """Register these containers, run a task with two copies of their ``worker`` alone, and return its ARN."""
     template = stand.register(*containers)
     described = stand.ecs.describe_task_definition(taskDefinition=template)["taskDefinition"]
-    definition = derive(Template.from_description(described), "worker", 2, KEEPER_IMAGE, allowed())
+    definition = derive(Template.from_description(described), "worker", 2, WITHOUT_DEADLINE, allowed())
     return stand.run(*definition["containerDefinitions"])
+
+
+def test_a_single_worker_that_hangs_is_ended_at_its_deadline(stand):
+    """The keeper ends itself, ECS the worker, and the message comes back; nobody has called StopTask."""
+    stand.send(3600.0)
+    described = stand.ecs.describe_task_definition(taskDefinition=stand.register(stand.worker()))["taskDefinition"]
+    settings = KeeperSettings("busybox", deadline=1)
+    definition = derive(Template.from_description(described), "worker", 1, settings, allowed())
+
+    arn = stand.run(*definition["containerDefinitions"])
+
+    assert eventually(lambda: stand.stopped(arn))
+    assert stand.exit_codes(arn)[KEEPER] == OVERDUE
+    assert eventually(lambda: [kill.container for kill in stand.runner.kills] == ["worker"])
+    assert (stand.runner.failures, stand.aws.journal.count("ecs", "StopTask")) == ([], 0)
 
 
 def statuses(stand, arn: str) -> dict[str, str]:

@@ -69,10 +69,10 @@ def test_workers_go_on_while_the_endpoint_is_in_trouble(stand, kind):
 @pytest.mark.parametrize(
     ("command", "code", "why"),
     [
-        (("sh", "-c", "echo first; echo last; exit 4"), 4, " after 'last'"),
+        (("sh", "-c", "echo first; echo last; exit 5"), 5, " after 'last'"),
         (("sh", "-c", "kill -9 $$"), 137, " after ''"),
-        (("bash", "-c", "true"), 127, ": cannot start 'bash', its image has only sh, wget, sleep"),
-        ((), 127, ": cannot start '', its image has only sh, wget, sleep"),
+        (("bash", "-c", "true"), 127, ": cannot start 'bash', its image has only sh, wget, sleep, date"),
+        ((), 127, ": cannot start '', its image has only sh, wget, sleep, date"),
     ],
     ids=["fails", "killed from within", "not in the image", "no command"],
 )
@@ -147,7 +147,7 @@ def test_a_keeper_that_ignores_sigterm_is_killed(stand, tmp_path, monkeypatch):
     assert eventually(lambda: stand.runner.running == 0)
 
 
-@pytest.mark.parametrize("has", [("sh", "sleep"), ("sh", "sleep", "wget")], ids=["no wget", "wget"])
+@pytest.mark.parametrize("has", [("sh", "sleep", "date"), ("sh", "sleep", "date", "wget")], ids=["no wget", "wget"])
 def test_keepers_run_on_a_machine_without_busybox_or_wget_too(aws, group, tmp_path, monkeypatch, has):
     """The script works the same with the tools of the machine, and does not use a proxy."""
     only(monkeypatch, tmp_path / "tools", **{tool: shutil.which(tool) for tool in has})
@@ -167,7 +167,7 @@ def test_keepers_run_on_a_machine_without_busybox_or_wget_too(aws, group, tmp_pa
 
 def test_the_substitute_for_wget_uses_no_proxy(group, aws, tmp_path, monkeypatch):
     """It ignores even a proxy that Python would find in the environment."""
-    only(monkeypatch, tmp_path / "tools", sh=shutil.which("sh"), sleep=shutil.which("sleep"))
+    only(monkeypatch, tmp_path / "tools", sh=shutil.which("sh"), sleep=shutil.which("sleep"), date=shutil.which("date"))
     Keepers(group, tmp_path, poll=1, timeout=1)
     wget = tmp_path / "keeper-image" / "wget"
     aws.disturbances.add(Disturbance(METADATA, "*", "replace", body={"asked": "directly"}))
@@ -187,7 +187,7 @@ def test_the_substitute_for_wget_uses_no_proxy(group, aws, tmp_path, monkeypatch
 def test_the_tools_of_busybox_come_first(group, tmp_path, monkeypatch):
     """They are used as in the usual image, whatever else is installed, and even with a relative PATH."""
     true = shutil.which("true")
-    only(monkeypatch, tmp_path / "tools", busybox=true, sh=true, wget=true, sleep=true)
+    only(monkeypatch, tmp_path / "tools", busybox=true, sh=true, wget=true, sleep=true, date=true)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "tools")
 
@@ -222,7 +222,7 @@ def test_a_temporary_directory_without_execution_is_one_clear_line(tmp_path, mon
         or subprocess.run([*mount, f"mount -t tmpfs none {mounted}"], capture_output=True, check=False).returncode
     ):
         pytest.skip("nothing can be mounted here")
-    only(monkeypatch, tmp_path / "tools", sh=shutil.which("sh"), sleep=shutil.which("sleep"))
+    only(monkeypatch, tmp_path / "tools", sh=shutil.which("sh"), sleep=shutil.which("sleep"), date=shutil.which("date"))
 
     ended = subprocess.run(
         [*mount, NOEXEC, "sh", mounted, tmp_path / "tools", sys.executable],

@@ -56,9 +56,7 @@ def test_a_task_of_the_sidecar_preset_holds_eight_workers(aws, tmp_path):
     registrable = aws.client("ecs").meta.service_model.operation_model("RegisterTaskDefinition").input_shape
     allowed = dict.fromkeys(registrable.members)
 
-    most, _ = find_copies_limit(
-        Template.from_description(described), spec.task.container, spec.task.keeper_image, allowed
-    )
+    most, _ = find_copies_limit(Template.from_description(described), spec.task.container, spec.task.keeper, allowed)
 
     assert (8, 8) == (most, spec.packing.max_containers_per_task)
     assert [LOG_ROUTER, WORKER_CONTAINER] == [each["name"] for each in described["containerDefinitions"]]

@@ -26,6 +26,7 @@ EVERYTHING = Memory(
         history_read=True,
         breaker=Breaker(bad_ends=5, row_born_at=1.0, trips=2, open_until=99.0, cause="no image"),
         scarcity=Scarcity(turned_away=7, until=98.0, cause="no room", ran_born_at=30.0),
+        shortages={"FARGATE_SPOT": Scarcity(turned_away=2, until=99.0, cause="no Spot", holds=3)},
         contradiction=Contradiction(since=20.0, seen_at=40.0, looks=3, visible=5),
     ),
     slot_length=30.0,
@@ -33,7 +34,10 @@ EVERYTHING = Memory(
     retry_at=70.0,
     cluster="main",
     start_delay=41.5,
-    tasks=(KnownTask("arn", 1, 2, 3.5, None, 1, draining=False), KnownTask("gone", 1, 0, 3.5, 60.0, 0, draining=True)),
+    tasks=(
+        KnownTask("arn", 1, 2, 3.5, None, 1, draining=False, provider="FARGATE_SPOT"),
+        KnownTask("gone", 1, 0, 3.5, 60.0, 0, draining=True, provider=None),
+    ),
 )
 
 

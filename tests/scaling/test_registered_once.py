@@ -16,6 +16,7 @@ from controller.aws.errors import Fault as Kind
 from controller.aws.run_task import run_task
 from controller.clock import Clock
 from controller.core.copies.fingerprint import read_fingerprint
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_at, slot_numbered
@@ -231,8 +232,12 @@ def test_a_fingerprint_does_not_depend_on_what_ecs_fills_in(aws: EmbeddedAws, sp
 
 @pytest.mark.parametrize(
     "change",
-    [{"keeper_image": "another/busybox:1"}, {"container": "sidecar"}],
-    ids=["keeper's image", "container"],
+    [
+        {"keeper": KeeperSettings("another/busybox:1", deadline=None)},
+        {"keeper": KeeperSettings("busybox", deadline=600)},
+        {"container": "sidecar"},
+    ],
+    ids=["keeper's image", "deadline", "container"],
 )
 def test_what_makes_another_revision(aws: EmbeddedAws, change: dict[str, Any]) -> None:
     """A different keeper or worker is registered beside the first, and both are found again."""

@@ -56,6 +56,7 @@ def test_spot_costs_less() -> None:
     strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 3}, {"capacityProvider": "FARGATE", "weight": 1}]
     assert 0.75 == find_spot_share({"capacityProviderStrategy": strategy})
     assert 0.0 == find_spot_share({"launchType": "FARGATE"})
+    assert [1.0, 0.0] == [find_spot_share({}, order) for order in (("FARGATE_SPOT", "FARGATE"), ("FARGATE",))]
     whole = bill(task(1, 0, 0, 3600)).dollars
     assert whole * (0.25 + 0.75 * X86.spot) == pytest.approx(bill(task(1, 0, 0, 3600), spot_share=0.75).dollars)
 

@@ -11,6 +11,7 @@ from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.pace import BackOff
 from controller.aws.session import Clients
 from controller.config import AwsSpec, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.rate import Rate
 from controller.core.decision.task import LiveTask
@@ -96,7 +97,7 @@ def scaler_spec(
     ``changes`` are members of its policy, its packing or its task, each under its own name.
     """
     policy = builders.policy(slots=replace(SLOTS, scaler=name), cooldown=builders.NO_COOLDOWN)
-    task = TaskSpec(cluster, definition, None, "busybox", FARGATE, {})
+    task = TaskSpec(cluster, definition, None, KeeperSettings("busybox", deadline=None), FARGATE, {})
     return ScalerSpec(
         name=name,
         index=index,

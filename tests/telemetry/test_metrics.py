@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from controller.core.decision.doctor import NOT_READ, Checkup, QueueTraits, exam
 from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import Policy, StartWithin
+from controller.core.decision.providers import ProviderUse
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
@@ -30,8 +32,8 @@ from tests.support.controller import FAULTS, SCALER, scaler_spec, series_of
 from tests.telemetry.decisions import NOW, decided
 
 PROMTOOL = shutil.which("promtool")
-POLICY = scaler_spec("main", "worker").policy
-PROMISING = scaler_spec("main", "worker", demand=StartWithin(300.0, 60.0)).policy
+POLICY = replace(scaler_spec("main", "worker").policy, deadline=7200, providers=("FARGATE_SPOT", "FARGATE"))
+PROMISING = replace(POLICY, demand=StartWithin(300.0, 60.0))
 IDLE = QueueCounts(visible=0, in_flight=0, delayed=0)
 FINDINGS = examine(POLICY, QueueTraits(dead_letter_queue=""), None)
 BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, running=1, running_tasks=1))
@@ -57,6 +59,10 @@ GAUGES = {
     "learned_messages": {"scaler"},
     "returned_containers": {"scaler"},
     "oldest_message_age_seconds": {"scaler"},
+    "provider_containers": {"scaler", "provider"},
+    "provider_short_until_timestamp_seconds": {"scaler", "provider"},
+    "saving_ratio": {"scaler"},
+    "task_deadline_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
     "budget_containers": set(),
     "scalers_configured": set(),
@@ -78,6 +84,8 @@ COUNTERS = {
     "containers_empty": {"scaler"},
     "promise_minutes": {"scaler", "kept"},
     "tasks_launched": {"scaler"},
+    "provider_tasks_launched": {"scaler", "provider"},
+    "provider_refusals": {"scaler", "provider"},
     "tasks_stopped": {"scaler", "outcome"},
     "launch_failures": {"scaler", "reason"},
     "task_definitions_registered": {"scaler"},
@@ -134,6 +142,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
         running_tasks=1,
         starting_tasks=1,
         oldest_task_at=1.8e9,
+        providers=(ProviderUse("FARGATE_SPOT", 1, 1.9e9),),
         draining=3,
         draining_tasks=2,
         ended=9,

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies.copies import KEEPER, copy_names, user_tags
 from controller.core.copies.derive import number_stream
 from controller.core.copies.fargate import DEFAULT_STORAGE
 from controller.core.copies.sizing import cpu_figure, memory_figure, scale_storage, size_task, task_cpu, task_memory
 from controller.core.copies.template import find_followers, is_essential, list_dependencies
+from controller.core.words import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from controller.core.copies.keeper import KeeperSettings
     from controller.core.copies.sizing import TaskSize
     from controller.core.copies.template import Template
 
+DEFAULT_STOP_TIMEOUT: Final = 30
+"""Seconds from SIGTERM to SIGKILL of a container without ``stopTimeout`` (ECS developer guide)."""
 
-def describe_changes(template: Template, worker: str, k: int) -> tuple[str, ...]:
-    """Return a line for each thing that k copies change or share; none for k = 1, which is the template itself."""
-    if k == 1:
+
+def describe_changes(template: Template, worker: str, k: int, keeper: KeeperSettings) -> tuple[str, ...]:
+    """Return a line for each thing that k copies change or share; none for what is the template itself."""
+    if not keeper.keeps(k):
         return ()
+    if k == 1:
+        return (
+            f"{worker} is no longer essential; {KEEPER} keeps the task running until it has ended",
+            *_note_deadline(template, worker, keeper),
+            *_note_order(template, worker),
+            *_note_tags(template),
+            *_note_unknown(template),
+        )
     return (
         *_note_containers(template, worker, k),
+        *_note_deadline(template, worker, keeper),
         *_note_ports(template, worker),
         *_note_order(template, worker),
         *_note_logs(template, worker),
@@ -60,6 +74,17 @@ def _note_containers(template: Template, worker: str, k: int) -> Iterator[str]:
                 f"{name} is essential and {worker} is not, as in the template: the task ends when {name} does, "
                 "whether the copies have ended or not"
             )
+
+
+def _note_deadline(template: Template, worker: str, keeper: KeeperSettings) -> Iterator[str]:
+    if keeper.deadline is None:
+        return
+    given = template.container(worker).get("stopTimeout")
+    grace = f"{given} s, its stopTimeout" if given else f"{DEFAULT_STOP_TIMEOUT} s, as it has no stopTimeout"
+    yield (
+        f"{format_duration(keeper.deadline)} after the start of the last {worker} {KEEPER} ends the task: "
+        f"whoever still runs gets SIGTERM, and {grace}, until SIGKILL"
+    )
 
 
 def _note_ports(template: Template, worker: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from controller.core.copies.copies import (
     KEEPER,
     MAX_CONTAINERS,
+    WITHOUT_DEADLINE,
     copy_names,
     derived_family,
     find_obstacle,
@@ -24,9 +25,10 @@ from controller.core.copies.copies import (
 )
 from controller.core.copies.fargate import MAX_STORAGE
 from controller.core.copies.fingerprint import fingerprint, our_tags
-from controller.core.copies.keeper import SCRIPT, build_keeper
+from controller.core.copies.keeper import SCRIPT, KeeperSettings, build_keeper
 from controller.core.copies.sizing import scale_storage, size_task
 from controller.core.copies.template import CannotCopy, list_dependencies
+from controller.core.words import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,31 +50,36 @@ _OWN_NAME: Final = ("{{.ID}}", "{{.FullID}}", "{{.Name}}", "$(tag)", "$(containe
 """Placeholders in such an option that already differ from container to container."""
 
 
-def find_copies_limit(template: Template, worker: str, keeper_image: str, allowed: Allowed) -> tuple[int, str]:
-    """Return how many copies a task of this template may hold, 1 or more, and why it may not hold one more."""
+def find_copies_limit(template: Template, worker: str, keeper: KeeperSettings, allowed: Allowed) -> tuple[int, str]:
+    """Return how many copies a task of this template may hold, 1 or more, and why it may not hold one more.
+
+    Raises CannotCopy if it may not hold one: with a deadline a single worker has a keeper, too.
+    """
+    if keeper.keeps(1) and (why := _explain_why_not(template, worker, 1, keeper, allowed)) is not None:
+        raise CannotCopy(why)
     most = 1
-    while (why := _explain_why_not(template, worker, most + 1, keeper_image, allowed)) is None:
+    while (why := _explain_why_not(template, worker, most + 1, keeper, allowed)) is None:
         most += 1
     return most, why
 
 
-def derive(template: Template, worker: str, k: int, keeper_image: str, allowed: Allowed) -> dict[str, Any]:
-    """Return RegisterTaskDefinition's parameters for k copies, 2 or more.
+def derive(template: Template, worker: str, k: int, keeper: KeeperSettings, allowed: Allowed) -> dict[str, Any]:
+    """Return RegisterTaskDefinition's parameters for k copies: 2 or more, with a deadline 1 or more.
 
-    Raises CannotCopy with the reason and what the user can do; also for k = 1, which is the template itself.
+    Raises CannotCopy with the reason and what the user can do; also for what is the template itself.
     """
-    if k == 1:
+    if not keeper.keeps(k):
         raise CannotCopy(
             f"task definition {template.label}: one worker a task runs the template itself, so nothing is derived"
         )
-    if (why := _explain_why_not(template, worker, k, keeper_image, allowed)) is not None:
+    if (why := _explain_why_not(template, worker, k, keeper, allowed)) is not None:
         raise CannotCopy(why)
-    return _build_definition(template, worker, k, keeper_image, allowed)
+    return _build_definition(template, worker, k, keeper, allowed)
 
 
-def fingerprint_copies(template: Template, worker: str, k: int, keeper_image: str) -> str:
+def fingerprint_copies(template: Template, worker: str, k: int, keeper: KeeperSettings) -> str:
     """Return the fingerprint that ``derive`` gives to k copies."""
-    return fingerprint(template.arn, worker, k, keeper_image, SCRIPT, template.unknown)
+    return fingerprint(template.arn, worker, k, keeper.image, SCRIPT, template.unknown, keeper.deadline)
 
 
 def number_stream(log: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -96,14 +103,14 @@ def keep_allowed(value: Any, allowed: Allowed | None) -> Any:
     return {name: keep_allowed(member, allowed[name]) for name, member in value.items() if name in allowed}
 
 
-def _explain_why_not(template: Template, worker: str, k: int, keeper_image: str, allowed: Allowed) -> str | None:
+def _explain_why_not(template: Template, worker: str, k: int, keeper: KeeperSettings, allowed: Allowed) -> str | None:
     """Say why a task cannot hold k copies, and what the user can do; None if it can."""
-    if (why := find_obstacle(template, worker)) is not None:
+    if (why := find_obstacle(template, worker, k)) is not None:
         return why
     why = next(_check_limits(template, worker, k), None)
     if why is None:
-        why = _check_length(_build_definition(template, worker, k, keeper_image, allowed), k)
-    return None if why is None else f"task definition {template.label} with {k} workers a task: {why}"
+        why = _check_length(_build_definition(template, worker, k, keeper, allowed), k)
+    return None if why is None else f"task definition {template.label} with {format_count(k, 'worker')} a task: {why}"
 
 
 def _check_limits(template: Template, worker: str, k: int) -> Iterator[str]:
@@ -135,22 +142,24 @@ def _check_length(definition: Mapping[str, Any], k: int) -> str | None:
 
 
 def _advise_fewer(k: int) -> str:
-    return f"set max_containers_per_task to {k - 1}"
+    return f"set max_containers_per_task to {k - 1}" if k > 1 else WITHOUT_DEADLINE
 
 
-def _build_definition(template: Template, worker: str, k: int, keeper_image: str, allowed: Allowed) -> dict[str, Any]:
+def _build_definition(
+    template: Template, worker: str, k: int, keeper: KeeperSettings, allowed: Allowed
+) -> dict[str, Any]:
     original, copies = template.container(worker), enumerate(copy_names(worker, k), start=1)
     definition = {
         **template.definition,
         "family": derived_family(template, k),
         "containerDefinitions": [
-            build_keeper(template, worker, k, keeper_image),
+            build_keeper(template, worker, k, keeper),
             *(_build_copy(original, number, name) for number, name in copies),
             *(_redirect_dependencies(sidecar, worker, k) for sidecar in template.sidecars(worker)),
         ],
         "tags": [
             *user_tags(template),
-            *our_tags(fingerprint_copies(template, worker, k, keeper_image), template.arn, k),
+            *our_tags(fingerprint_copies(template, worker, k, keeper), template.arn, k),
         ],
         **_build_figures(template, worker, k),
     }
@@ -165,6 +174,9 @@ def _build_copy(worker: Mapping[str, Any], number: int, name: str) -> dict[str, 
         "essential": False,
         "dependsOn": [*(worker.get("dependsOn") or ()), {"containerName": KEEPER, "condition": "START"}],
     }
+    # A single worker keeps its name, its ports and the stream of its log: there is nobody to share them with.
+    if name == worker["name"]:
+        return copy
     # With awsvpc or host networking all copies would need the same port, and only one could listen on it. With bridge
     # networking each would have a port of its own, and nobody could tell which one belongs to which copy.
     copy.pop("portMappings", None)

@@ -27,10 +27,10 @@ def compare_definitions(
     """Return a line for each value that only ``template`` (``-``) or only ``derived`` (``+``) has.
 
     Both are in RegisterTaskDefinition's form. Sections begin with ``@@``: the task, then each container that differs
-    from the one it was made from. Lists are compared item by item, whatever their order. For k = 1, which is the
-    template itself, there are no lines.
+    from the one it was made from. Lists are compared item by item, whatever their order. The template itself
+    has no lines.
     """
-    if k == 1:
+    if derived == template:
         return ()
     return (
         *_compare("task", _drop_containers(template), _drop_containers(derived)),
@@ -44,7 +44,7 @@ def _compare_containers(template: Mapping[str, Any], derived: Mapping[str, Any],
     unchanged = []
     for container in derived[_CONTAINERS]:
         name = container["name"]
-        if name in copies:
+        if name in copies and name != worker:
             lines = _compare(f"container {name}, a copy of {worker}", originals[worker], container)
         elif name in originals:
             lines = _compare(f"container {name}", originals[name], container)

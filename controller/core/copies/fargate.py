@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 UNITS_PER_VCPU: Final = 1024
+SPOT: Final = "FARGATE_SPOT"
+SPOT_SAVES: Final = 0.7
+"""The share of the on-demand price that Fargate Spot saves at best; it follows supply (AWS Fargate pricing page)."""
 MIB_PER_GB: Final = 1024
 
 GB_HOUR_IN_VCPU_HOURS: Final = 0.11

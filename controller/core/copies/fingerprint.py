@@ -30,12 +30,16 @@ def fingerprint(
     keeper_image: str,
     keeper_script: str,
     left_out: Sequence[str] = (),
+    deadline: int | None = None,
 ) -> str:
     """Return the fingerprint of a derived revision, 64 hexadecimal digits.
 
-    ``left_out`` names the members of the template that could not be copied into it.
+    ``left_out`` names the members of the template that could not be copied into it; ``deadline`` is that of its
+    keeper, seconds.
     """
-    parts = [RULES, template_revision_arn, container, k, keeper_image, keeper_script, *left_out]
+    parts: list[object] = [RULES, template_revision_arn, container, k, keeper_image, keeper_script, *left_out]
+    if deadline is not None:
+        parts.append({"deadline": deadline})
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 SCRIPT: Final = files("controller.core.copies").joinpath("keeper.sh").read_text(encoding="utf-8")
 """The text of ``keeper.sh``. It counts in the fingerprint: any change registers every derived revision anew."""
 
+OVERDUE: Final = 4
+"""The exit code with which the script ends a task at its deadline."""
+
 RESERVATION: Final = 32
 """MiB that the keeper reserves where the task has no memory figure, because ECS wants one of them.
 
@@ -22,6 +26,20 @@ A reservation, and not a hard limit: a keeper that reached its limit would be ki
 """
 
 _NOBODY: Final = "65534:65534"
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperSettings:
+    """What a user decides about keepers."""
+
+    image: str
+    """Any with sh, wget and sleep; with a deadline also date."""
+    deadline: int | None
+    """Whole seconds from the start of the last copy until the keeper ends its task; None: it waits for ever."""
+
+    def keeps(self, k: int) -> bool:
+        """Say whether a task of k workers has a keeper. A single worker needs one for its deadline alone."""
+        return k > 1 or self.deadline is not None
 
 
 def list_watched(template: Template, worker: str, k: int) -> tuple[str, ...]:
@@ -35,9 +53,9 @@ def list_watched(template: Template, worker: str, k: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*copy_names(worker, k), *find_followers(template, worker), *ending)))
 
 
-def build_keeper(template: Template, worker: str, k: int, image: str) -> dict[str, Any]:
+def build_keeper(template: Template, worker: str, k: int, settings: KeeperSettings) -> dict[str, Any]:
     """Return the keeper's container definition, which does not depend on the entry point of its image."""
-    definition = template.container(worker)
+    definition, image = template.container(worker), settings.image
     keeper: dict[str, Any] = {
         "name": KEEPER,
         "image": image,
@@ -47,6 +65,10 @@ def build_keeper(template: Template, worker: str, k: int, image: str) -> dict[st
         "readonlyRootFilesystem": True,
         "user": _NOBODY,
     }
+    if settings.deadline is not None:
+        # The names of the copies, because what runs after them starts when they have ended, and is no late copy.
+        limits = {"ECSQ_KEEPER_DEADLINE": str(settings.deadline), "ECSQ_KEEPER_COPIES": " ".join(copy_names(worker, k))}
+        keeper["environment"] = [{"name": name, "value": value} for name, value in limits.items()]
     # The keeper waits for the same containers as the copies. If it started sooner, it would count the copies as
     # missing in the meantime. And if one of those containers fails, the keeper can never start and ECS ends the task,
     # as it would have ended the template's.

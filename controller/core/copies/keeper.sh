@@ -1,6 +1,7 @@
 # The keeper of a task of copies: stays up until every container named has stopped, then lets the task end.
+# With a deadline it ends the task then, whoever still runs: ECS sends SIGTERM and honours stopTimeout.
 #
-#   sh -c "$(cat keeper.sh)" ecsq-keeper NAME...      (needs sh, wget and sleep; reads, writes no file)
+#   sh -c "$(cat keeper.sh)" ecsq-keeper NAME...      (needs sh, wget and sleep; writes no file)
 #
 # It asks ${ECS_CONTAINER_METADATA_URI_V4}/task what each container is doing. Whatever it does not know, it
 # takes as running: it never ends a task because an answer is missing, late, cut or no answer at all.
@@ -8,16 +9,21 @@
 #   ECSQ_KEEPER_POLL     seconds from one question to the next (5)
 #   ECSQ_KEEPER_TIMEOUT  seconds that an answer may take, to its last byte (5)
 #   ECSQ_KEEPER_GRACE    usable answers in a row, nothing changing, until one that never appeared is given up (180)
+#   ECSQ_KEEPER_DEADLINE whole seconds from the start of the last copy to the end of the task; also needs date (none)
+#   ECSQ_KEEPER_COPIES   which of the names are copies
 #
-# Exit: 0 all have stopped; 2 cannot work here; 3 the others have stopped, one never appeared; 143 on SIGTERM.
+# Exit: 0 all have stopped; 2 cannot work here; 3 the others have stopped, one never appeared; 4 the deadline is over; 143 on SIGTERM.
 set -uf
 export LC_ALL=C
 unset http_proxy HTTP_PROXY
 poll=${ECSQ_KEEPER_POLL:-5}
 timeout=${ECSQ_KEEPER_TIMEOUT:-5}
 grace=${ECSQ_KEEPER_GRACE:-180}
+deadline=${ECSQ_KEEPER_DEADLINE:-}
+copies=${ECSQ_KEEPER_COPIES:-}
 brackets='[][{}]'
 never_appeared=3
+overdue=4
 watcher=
 IFS=' '
 
@@ -32,10 +38,10 @@ fail() {
 trap 'kill "$watcher" 2>/dev/null; exit 143' TERM INT
 trap '' PIPE
 
-# listing="NAME=STATUS ..." of a whole task document; fails on anything else. JSON is cut at its quotes, so
+# listing="NAME=STATUS ..." and starts="NAME=SECONDS ..." of a whole task document; fails on anything else. JSON is cut at its quotes, so
 # the fields are by turns outside and inside a string; brackets outside strings tell where in it we are.
 read_listing() {
-  listing='' path='' key='' text='' array='' name='' status='' found='' whole='' side=outside
+  listing='' starts='' path='' key='' text='' array='' name='' status='' started='' found='' whole='' side=outside
   case ${1#"${1%%[![:space:]]*}"} in '{'*) ;; *) return 1 ;; esac
   IFS='"'
   set -- $1
@@ -87,6 +93,7 @@ read_value() {
   case $key in
     Name) name=$text ;;
     KnownStatus) status=$text ;;
+    StartedAt) started=$text ;;
   esac
   key=
 }
@@ -97,7 +104,7 @@ open() {
     [ "$array" != Containers ] || found=yes
   fi
   path=$path$1
-  [ "$path" != '{[{' ] || name='' status='' key=''
+  [ "$path" != '{[{' ] || name='' status='' started='' key=''
 }
 
 close() {
@@ -108,11 +115,29 @@ close() {
       *) case $status in
           '' | *[!A-Z_]*) listing="$listing $name=UNKNOWN" ;;
           *) listing="$listing $name=$status" ;;
-        esac ;;
+        esac
+        ! read_date "$started" || starts="$starts $name=$date" ;;
     esac
   fi
   path=${path%?}
   [ "$path" ] || whole=yes
+}
+
+# date= the first whole second since 1970 that is not before $1, such as 2026-01-08T20:09:11.44527186Z. Fails on
+# anything else, and on year 1, which is how Go writes that there is no date. Days are counted from a 1st of March.
+read_date() {
+  case $1 in
+    20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9][.Z]*) ;;
+    *) return 1 ;;
+  esac
+  case $1 in *[!0-9TZ:.-]* | *Z?*) return 1 ;; *Z) ;; *) return 1 ;; esac
+  IFS=-T:.Z
+  set -- $1
+  IFS=' '
+  year=$1 month=${2#0} day=${3#0}
+  [ "$month" -gt 2 ] || year=$((year - 1)) month=$((month + 12))
+  day=$((365 * year + year / 4 - year / 100 + year / 400 + (153 * month - 457) / 5 + day - 719469))
+  date=$((86400 * day + 3600 * ${4#0} + 60 * ${5#0} + ${6#0} + 1))
 }
 
 # state= what ECS says of $1; else what it last said; else absent. Of two entries the one that lives counts.
@@ -151,6 +176,50 @@ look() {
   fi
 }
 
+# seconds= on a clock that nobody can set, where the kernel has one.
+read_clock() {
+  { read -r seconds _ </proc/uptime; } 2>/dev/null || seconds=$(date +%s)
+  seconds=${seconds%%.*}
+}
+
+# ends= when the deadline is over, by read_clock, once every copy has started or stopped without a start. Their dates
+# are kept as they were first seen: a container may be missing from a later list.
+find_end() {
+  last=0
+  for name in $copies; do
+    case " $begun" in *" $name="*) ;; *)
+      for entry in $starts; do
+        case $entry in "$name="*) begun="$begun $entry" ;; esac
+      done ;;
+    esac
+    at=
+    for entry in $begun; do
+      case $entry in "$name="*) [ "${at:-0}" -ge "${entry#*=}" ] || at=${entry#*=} ;; esac
+    done
+    find_state "$name"
+    [ "$at" ] || [ "$state" = STOPPED ] || return 0
+    [ "${at:-0}" -le "$last" ] || last=$at
+  done
+  now=$(date +%s) || return 0
+  [ "$last" -gt 0 ] || return 0
+  read_clock
+  # Each of the two clocks shows whole seconds that have passed: a second more, and it is never too soon.
+  ends=$((seconds + 1 + deadline - (now - last)))
+  say "the last copy started $((now - last)) s ago; the deadline is $deadline s after that"
+}
+
+# Sleeps until the next question, or until the deadline; fails when that is over.
+pause() {
+  nap=$poll
+  if [ "$ends" ]; then
+    read_clock
+    left=$((ends - seconds))
+    [ "$left" -gt 0 ] || return 1
+    [ "$left" -gt "${poll%%.*}" ] || nap=$left
+  fi
+  sleep "$nap"
+}
+
 # Prints what the endpoint answers within the time. wget's own -T would not do: it bounds the silence between
 # two bytes and not the whole, and a busybox built without it (Debian's, for years) crashes on it. The guard is
 # ended without ceremony, since a trap may miss a signal that comes early; its sleep ends by itself.
@@ -166,7 +235,7 @@ ask() {
 }
 
 watch() {
-  view='' unchanged=0 unanswered=0
+  view='' unchanged=0 unanswered=0 begun='' ends=''
   while :; do
     if answer=$(ask 2>/dev/null) && read_listing "$answer"; then
       [ "$unanswered" -eq 0 ] || say "answers again, after $unanswered without use"
@@ -174,17 +243,19 @@ watch() {
       look "$@"
       [ "$waiting" ] || return 0
       [ "$live" ] || [ "$unchanged" -lt "$grace" ] || return $never_appeared
+      [ -z "$deadline" ] || [ "$ends" ] || find_end
     else
       [ $((unanswered % 60)) -ne 0 ] || say "no usable answer from $ECS_CONTAINER_METADATA_URI_V4/task; going on"
       unanswered=$((unanswered + 1))
     fi
-    sleep "$poll"
+    pause || return $overdue
   done
 }
 
 [ $# -gt 0 ] || fail 'no container named to wait for'
 [ "${ECS_CONTAINER_METADATA_URI_V4:-}" ] || fail 'ECS_CONTAINER_METADATA_URI_V4 is not set'
-for tool in wget sleep; do
+case $deadline in *[!0-9]*) fail "ECSQ_KEEPER_DEADLINE is no whole number of seconds" ;; esac
+for tool in wget sleep ${deadline:+date}; do
   command -v "$tool" >/dev/null || fail "this image has no $tool: choose another keeper_image"
 done
 
@@ -197,9 +268,10 @@ while :; do
   case $ended in
     0) say 'all have stopped' ;;
     "$never_appeared") say 'given up on what never appeared; the others have stopped' ;;
+    "$overdue") say "the deadline of $deadline s is over: ending the task" ;;
     *) say 'the watch broke off; starting it again' ;;
   esac
-  case $ended in 0 | "$never_appeared") exit "$ended" ;; esac
+  case $ended in 0 | "$never_appeared" | "$overdue") exit "$ended" ;; esac
   sleep 1 &
   wait $!
 done

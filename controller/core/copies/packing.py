@@ -10,7 +10,7 @@ A plan holds exactly the containers that were asked for; what does not fit into 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +48,8 @@ class TaskGroup:
     tasks: int
     containers: int
     """Worker containers in each of the tasks."""
+    provider: str | None = None
+    """The capacity provider that they are launched on; None: RunTask names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Call:
     """Tasks, 1 to 10."""
     containers: int
     """Worker containers in each of the tasks."""
+    provider: str | None = None
+    """The capacity provider that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class Plan:
     """The tasks that one launch starts."""
 
     groups: tuple[TaskGroup, ...] = ()
-    """The fullest tasks first; no two groups have the same number of containers in a task."""
+    """The fullest tasks first; no two groups have the same number of containers in a task, but for a single task that
+    probes another capacity provider, which comes last."""
 
     @property
     def containers(self) -> int:
@@ -81,7 +86,7 @@ class Plan:
     def calls(self) -> tuple[Call, ...]:
         """The RunTask calls in the order they are sent: at most 10 tasks each, the fullest tasks first."""
         return tuple(
-            Call(min(MAX_TASKS_PER_CALL, group.tasks - sent), group.containers)
+            Call(min(MAX_TASKS_PER_CALL, group.tasks - sent), group.containers, group.provider)
             for group in self.groups
             for sent in range(0, group.tasks, MAX_TASKS_PER_CALL)
         )
@@ -116,6 +121,29 @@ def pack(
     if policy.packing is Packing.SPREAD:
         return _spread(fitting, min(fitting, policy.max_tasks_per_launch))
     return min(_fill_fewest(fitting, most), key=lambda plan: _price(plan, rounding))
+
+
+def pack_on(
+    containers: int,
+    policy: PackingPolicy,
+    most_per_task: int,
+    provider: str | None,
+    probe: str | None,
+    rounding: Callable[[int], float] | None = None,
+) -> Plan:
+    """Lay out containers as ``pack`` does, on a capacity provider, one of them in a task that probes another.
+
+    The probe comes last: if it is refused, whatever was planned has been sent. None is no such provider. Without one
+    for the plan, or with room for one task alone, the probe is all.
+    """
+    if probe is None or containers == 0:
+        groups = pack(containers, policy, most_per_task, rounding).groups
+        return Plan(tuple(replace(group, provider=provider) for group in groups))
+    rest: tuple[TaskGroup, ...] = ()
+    if provider is not None and policy.max_tasks_per_launch > 1:
+        fewer = replace(policy, max_tasks_per_launch=policy.max_tasks_per_launch - 1)
+        rest = pack(containers - 1, fewer, most_per_task, rounding).groups
+    return Plan((*(replace(group, provider=provider) for group in rest), TaskGroup(1, 1, probe)))
 
 
 def explain_cut(asked: int, plan: Plan, policy: PackingPolicy, most_per_task: int) -> str | None:

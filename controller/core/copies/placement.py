@@ -52,6 +52,21 @@ def list_providers(request: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(item["capacityProvider"] for item in request.get("capacityProviderStrategy") or ())
 
 
+def name_providers(*providers: str) -> dict[str, Any]:
+    """Return the parameter of a RunTask call that names capacity providers, each with the same weight."""
+    return {"capacityProviderStrategy": [{"capacityProvider": provider, "weight": 1} for provider in providers]}
+
+
+def split_by_provider(request: Mapping[str, Any], order: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """Return what the calls of a scaler may have in common: of an order of providers, with each of them."""
+    return [{**request, **name_providers(each)} for each in order] or [request]
+
+
+def name_all(request: Mapping[str, Any], order: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return the same in one, with all providers of an order: what holds for one of them holds for the scaler."""
+    return {**request, **name_providers(*order)} if order else request
+
+
 def limit_by_fargate(
     template: Template, worker: str, request: Mapping[str, Any], most: int, why: str
 ) -> tuple[int, str]:
@@ -75,8 +90,11 @@ def limit_by_fargate(
 
 
 def _check_launch_type(template: Template, request: Mapping[str, Any]) -> Iterator[Misfit]:
-    providers = list_providers(request)
+    providers, launch_type = list_providers(request), request.get("launchType")
+    if not providers and launch_type is None:
+        return  # The cluster's own default strategy decides, which only ECS knows.
     key = "task.capacity_providers" if providers else "task.launch_type"
+    key = "task.capacity" if launch_type == "EXTERNAL" else key
     fits = frozenset(template.definition.get("compatibilities") or ())
     if is_for_fargate(request):
         obstacles = tuple(_find_fargate_obstacles(template))
@@ -86,8 +104,8 @@ def _check_launch_type(template: Template, request: Mapping[str, Any]) -> Iterat
             elsewhere = "name capacity providers of EC2" if providers else "set task.launch_type to EC2"
             why = ", ".join(obstacles) or f"ECS found it fit for {_join(fits or demanded)} only"
             yield Misfit(f"cannot run on FARGATE: {why}; {elsewhere}, or name a definition for Fargate", key)
-    elif fits and not (fits - {"FARGATE"} if providers else "EC2" in fits):
-        where = "outside Fargate, as with these capacity providers" if providers else "on EC2"
+    elif fits and not (fits - {"FARGATE"} if providers else launch_type in fits):
+        where = "outside Fargate, as with these capacity providers" if providers else f"on {launch_type}"
         yield Misfit(f"cannot run {where}: ECS found it fit for {_join(fits)} only; {_advise(fits)}", key)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.decision import breaker, busy, cooldown, following, hysteresis, limits, scarcity
+from controller.core.decision import busy, cooldown, following, hysteresis, limits, providers, scarcity
 from controller.core.decision.following import Workers, follow, note_empty
 from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
 from controller.core.decision.level import find_level
@@ -132,7 +132,8 @@ def _measure(
     unclaimed = limits.count_unclaimed(own, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.
     useful = max(unclaimed, policy.min_containers - fleet.live)
-    allowed = _count_allowed(state, fleet, in_doubt, now)
+    choice = providers.choose(policy.providers, state.shortages, fleet.providers, in_doubt, now)
+    allowed = limits.count_allowed(policy, state, choice, fleet, in_doubt, now)
     returned = state.lessons.returned
     followed = following.count_followed(state.following, now, is_fifo=policy.is_fifo) if returned is None else 1
     beyond = useful if followed is None else max(followed - in_doubt, policy.min_containers) - fleet.live
@@ -160,11 +161,13 @@ def _measure(
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
         breaker=state.breaker,
-        scarcity=state.scarcity,
+        scarcity=providers.sum_up(policy.providers, state.shortages) if policy.providers else state.scarcity,
         contradicted_since=busy.date_lasting(state.contradiction),
         need=found.need,
         overdue_since=found.overdue_since,
         granted=None,
+        choice=choice,
+        shortages=state.shortages,
     )
     return numbers, state
 
@@ -202,17 +205,9 @@ def _carry_over(
         # A listing from the future was begun before the clock stepped back: doubts may be younger than it.
         doubts=limits.keep_pending(policy, state.doubts, min(fleet.listed_at, now)),
         scarcity=scarcity.forget_old(state.scarcity, fleet.newest_task_at, now),
+        shortages=providers.forget_providers(state.shortages, fleet.providers, now),
         contradiction=busy.watch_counts(policy, state.contradiction, queue, fleet, now),
     )
-
-
-def _count_allowed(state: ScalerState, fleet: Fleet, in_doubt: int, now: float) -> int | None:
-    """Return how many containers tasks that fail, and tasks that find no place, leave to launch; None: any number."""
-    allowed = (
-        breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now),
-        scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now),
-    )
-    return min((each for each in allowed if each is not None), default=None)
 
 
 def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, now: float) -> Reason | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from controller.core.decision.busy import count_in_hand, explain_contradiction, is_contradictory
 from controller.core.decision.explain_capacity import count_tried, explain_capacity
+from controller.core.decision.explain_deadline import explain_deadline
 from controller.core.decision.explain_demand import explain_demand, explain_desired, explain_level
 from controller.core.decision.explain_following import explain_following
 from controller.core.decision.explain_held import explain_held
@@ -21,6 +22,7 @@ from controller.core.decision.explain_holds import (
     explain_slot,
 )
 from controller.core.decision.explain_promise import explain_lateness, explain_promise
+from controller.core.decision.explain_providers import explain_providers
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.verdict import summarize
@@ -45,6 +47,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     yield "fleet", _explain_fleet(fleet, is_asked=queue is not None)
     if fleet:
         yield from explain_held(fleet)
+        yield from explain_deadline(policy.deadline, fleet, decision.at)
     if queue and fleet and numbers:
         if is_contradictory(policy, queue, fleet, decision.at):
             yield "busy", explain_contradiction(queue, fleet, numbers.contradicted_since, decision.at)
@@ -58,7 +61,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
             yield "cooldown", explain_cooldown(policy, numbers, decision.at)
         if numbers.breaker.open_until is not None:
             yield "breaker", explain_breaker(policy, numbers, fleet, decision.at)
-        yield from _explain_tries(numbers, fleet, decision.at)
+        yield from _explain_tries(policy, numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", explain_budget(numbers, decision.budget)
         if decision.slot is not None or decision.look_again_at is not None:
@@ -66,11 +69,12 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
     yield "decision", summarize(decision)
 
 
-def _explain_tries(numbers: Numbers, fleet: Fleet, now: float) -> Iterator[Line]:
+def _explain_tries(policy: Policy, numbers: Numbers, fleet: Fleet, now: float) -> Iterator[Line]:
     """Yield what holds launches back until one more has shown that it finds a message, or a place."""
     if numbers.followed is not None:
         yield "followed", explain_following(numbers.following, numbers.returned, now)
-    if count_tried(numbers, fleet, now) is not None:
+    yield from explain_providers(policy.providers, numbers, fleet, now)
+    if not policy.providers and count_tried(numbers, fleet, now) is not None:
         yield "capacity", explain_capacity(numbers, fleet, now)
 
 

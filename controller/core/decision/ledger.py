@@ -23,6 +23,7 @@ from dataclasses import replace
 
 from controller.core.decision.looks import note_listed
 from controller.core.decision.model import Fleet
+from controller.core.decision.providers import ProviderUse
 from controller.core.decision.task import LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
 
 MISSING_FOR_GOOD = 300.0
@@ -91,7 +92,8 @@ def date_end(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
     """Return a task that has stopped, dated by its workers as far as known; ``before`` is how it was seen last."""
     if before is not None:
         created_at = min(task.created_at, before.created_at)
-        task = replace(task, scaler=task.scaler or before.scaler, created_at=created_at)
+        provider = task.provider or before.provider
+        task = replace(task, scaler=task.scaler or before.scaler, created_at=created_at, provider=provider)
     if before is not None and before.ended_at is not None:
         task = replace(task, stopped_at=min(task.stopped_at, before.ended_at))
     if before is not None and before.start.at is not None:
@@ -123,7 +125,7 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
     if known is None:
         return task
     # An order to stop is not taken back: an older description may come after a newer one.
-    task = replace(task, draining=task.draining or known.draining)
+    task = replace(task, draining=task.draining or known.draining, provider=task.provider or known.provider)
     told = task
     if Part.CREATION in told.guessed:
         task = replace(task, created_at=known.created_at)
@@ -132,7 +134,12 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
     # Of two guesses at the crew the smaller is by the family, which tells it.
     if Part.CREW in told.guessed and not (Part.CREW in known.guessed and task.workers < known.workers):
         task = replace(
-            known, scaler=task.scaler, created_at=task.created_at, draining=task.draining, missing_since=None
+            known,
+            scaler=task.scaler,
+            created_at=task.created_at,
+            draining=task.draining,
+            provider=task.provider,
+            missing_since=None,
         )
     return replace(task, guessed=told.guessed & known.guessed)
 
@@ -205,5 +212,21 @@ def count_fleet(
         ended_tasks=len(ended),
         unowned=sum(task.workers for task in unowned),
         odd_tasks=sum(bool(task.guessed) for task in tasks),
+        providers=_count_by_provider(at_work),
         began=tuple(task.start.at for task in at_work if task.start.at is not None for _ in range(task.running)),
+    )
+
+
+def _count_by_provider(tasks: Iterable[LiveTask]) -> tuple[ProviderUse, ...]:
+    on: dict[str, list[LiveTask]] = {}
+    for task in tasks:
+        if task.provider is not None:
+            on.setdefault(task.provider, []).append(task)
+    return tuple(
+        ProviderUse(
+            provider,
+            containers=sum(task.running + task.starting for task in on[provider]),
+            newest_task_at=max(task.created_at for task in on[provider]),
+        )
+        for provider in sorted(on)
     )

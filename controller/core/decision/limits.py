@@ -1,8 +1,9 @@
-"""Limits: calls in doubt, which count against max, and messages that a live container is about to take."""
+"""Limits: calls in doubt, which count against max, what failing tasks leave, and messages about to be taken."""
 
 from __future__ import annotations
 
-from controller.core.decision.model import Doubt, Fleet, QueueCounts
+from controller.core.decision import breaker, providers, scarcity
+from controller.core.decision.model import Doubt, Fleet, QueueCounts, ScalerState
 from controller.core.decision.policy import Policy, Steps
 from controller.core.decision.slots import SKEW_SHARE
 
@@ -36,3 +37,16 @@ def find_most(policy: Policy) -> int:
     if isinstance(policy.demand, Steps):
         most = min(most, max((step.containers for step in policy.demand.steps), default=0))
     return max(most, policy.min_containers)
+
+
+def count_allowed(
+    policy: Policy, state: ScalerState, choice: providers.Choice, fleet: Fleet, in_doubt: int, now: float
+) -> int | None:
+    """Return how many containers tasks that fail, and tasks that find no place, leave to launch; None: any number."""
+    by_capacity = (
+        providers.count_chosen(policy.providers, choice)
+        if policy.providers
+        else scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now)
+    )
+    allowed = (breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now), by_capacity)
+    return min((each for each in allowed if each is not None), default=None)

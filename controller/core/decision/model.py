@@ -5,7 +5,7 @@ Times are seconds since the epoch (``float``), backlogs are messages, and work i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.core.decision.breaker import CLOSED, Breaker
@@ -15,6 +15,7 @@ from controller.core.decision.following import FREE, Following
 from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
+from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
 from controller.core.decision.scarcity import PLENTY, Scarcity
 from controller.core.decision.sightings import NOTHING_SEEN, Sightings
 from controller.core.decision.standstill import Standstill
@@ -94,6 +95,8 @@ class Fleet:
     """Tasks of which something that counts is only guessed, because ECS does not tell it."""
     began: tuple[float, ...] = ()
     """For each worker container that runs: when the first of its task began to, as far as known."""
+    providers: tuple[ProviderUse, ...] = ()
+    """What of it is on which capacity provider, as far as known, by their names."""
 
     @property
     def held(self) -> int:
@@ -154,7 +157,9 @@ class ScalerState:
     breaker: Breaker = CLOSED
     """Whether tasks have failed often enough lately to hold launches back."""
     scarcity: Scarcity = PLENTY
-    """Whether tasks have found no place lately."""
+    """Whether tasks have found no place lately, of a scaler without an order of capacity providers."""
+    shortages: Shortages = field(default_factory=dict)
+    """The same for each capacity provider of an order."""
     contradiction: Contradiction | None = None
     """Since when workers run without a message in flight while some are visible; None: they do not."""
     standstill: Standstill | None = None
@@ -221,7 +226,7 @@ class Numbers:
     breaker: Breaker
     """Whether tasks have failed often enough lately to hold launches back."""
     scarcity: Scarcity
-    """Whether tasks have found no place lately."""
+    """Whether tasks have found no place lately; with an order of capacity providers, whether all are short."""
     contradicted_since: float | None
     """Since when workers seem to be busy without a message in flight; None: they do not, or not for long enough."""
     need: Need | None
@@ -230,6 +235,10 @@ class Numbers:
     """Since when nothing has moved, so that a promise asks for one more; None: it does not."""
     granted: int | None
     """The part of ``wanted`` that the budget of all scalers grants; None: it was not asked."""
+    choice: Choice = NO_CHOICE
+    """Which capacity providers get a launch."""
+    shortages: Shortages = field(default_factory=dict)
+    """What each of them has shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,8 @@ class Policy:
     breaker: BreakerPolicy
     paused: bool
     """Whether the scaler only observes and reports, and launches nothing."""
+    providers: tuple[str, ...]
+    """Capacity providers in order; empty: RunTask decides by launch type, strategy or the cluster's default."""
+    deadline: int | None
+    """Seconds from the start of a task's last copy until its keeper ends it; None: it never does. No decision depends
+    on it, but whoever reads one wants to know how near it is."""

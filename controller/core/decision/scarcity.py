@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from controller.core.decision import probe
+from controller.core.decision.pause import doubling_pause
 
 HOLD = 60.0
 """Seconds from the end of a task that found no place until one task is tried."""
@@ -41,6 +42,8 @@ class CapacitySign:
     """When the task was created."""
     cause: str | None = None
     """Why it found none, in ECS's words."""
+    provider: str | None = None
+    """The capacity provider that it was launched on; None: it was launched on none, or ECS does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,21 @@ class Scarcity:
     """Of the last one that was turned away."""
     ran_born_at: float | None = None
     """When the last trial that ran was born; what becomes of older tasks tells nothing any more. None: none ran yet."""
+    holds: int = 0
+    """How many holds have followed each other, the last one included."""
 
 
 PLENTY = Scarcity()
 
 
-def note_capacity(scarcity: Scarcity, signs: Iterable[CapacitySign]) -> Scarcity:
-    """Return the scarcity after more signs, in the order of their times."""
+def note_capacity(scarcity: Scarcity, signs: Iterable[CapacitySign], longest: float = HOLD) -> Scarcity:
+    """Return the scarcity after more signs, in the order of their times.
+
+    Each hold that follows another is twice as long, up to ``longest`` seconds: by default they are all alike.
+    """
     for sign in signs:
         if not sign.found:
-            scarcity = _turn_away(scarcity, sign)
+            scarcity = _turn_away(scarcity, sign, longest)
         elif probe.is_probe(scarcity.until, sign.born_at):
             scarcity = Scarcity(ran_born_at=sign.born_at)
     return scarcity
@@ -88,11 +96,14 @@ def count_allowed(scarcity: Scarcity, newest_task_at: float | None, in_doubt: in
     return probe.count_allowed(scarcity.until, newest_task_at, in_doubt, now)
 
 
-def _turn_away(scarcity: Scarcity, sign: CapacitySign) -> Scarcity:
+def _turn_away(scarcity: Scarcity, sign: CapacitySign, longest: float) -> Scarcity:
     if scarcity.ran_born_at is not None and sign.born_at < scarcity.ran_born_at:
         return scarcity
     told = replace(scarcity, turned_away=scarcity.turned_away + 1, cause=sign.cause)
     if scarcity.until is None or probe.is_probe(scarcity.until, sign.born_at):
-        return replace(told, until=sign.at + HOLD)
+        return replace(told, until=sign.at + doubling_pause(HOLD, longest, told.holds), holds=told.holds + 1)
+    if sign.at >= scarcity.until:
+        return told
     # The last ones of the launch that was turned away: once the hold is over only a trial tells something new.
-    return replace(told, until=max(scarcity.until, sign.at + HOLD)) if sign.at < scarcity.until else told
+    held = doubling_pause(HOLD, longest, told.holds - 1)
+    return replace(told, until=max(scarcity.until, sign.at + held))

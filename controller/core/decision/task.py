@@ -28,8 +28,16 @@ class StopOutcome(StrEnum):
     START_FAILED = "start_failed"
     NO_CAPACITY = "no_capacity"
     """ECS found no place for it: nothing is wrong with the task."""
+    DEADLINE = "deadline"
+    """Its deadline was over, and its keeper has ended it: nothing is wrong with the task."""
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
+
+
+_SAYS_NOTHING = frozenset({StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.DEADLINE, StopOutcome.UNKNOWN})
+"""The ends that tell nothing of tasks to come."""
+_RAN = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED, StopOutcome.DEADLINE})
+"""The ends of tasks whose workers surely ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,8 @@ class LiveTask:
     """What neither a description nor an answer to RunTask has told of it. A guess is never too low."""
     family: str | None = None
     """The family of its definition; None: not told."""
+    provider: str | None = None
+    """The capacity provider that it was launched on; None: on none, or not told."""
     alone: bool = False
     """Whether its only container is its worker, so that it ends with it."""
     looked_at: float | None = None
@@ -147,7 +157,11 @@ class LiveTask:
     def capacity_sign(self) -> CapacitySign | None:
         """The sign that it has found a place; None: none of its workers was seen to run yet."""
         began = self.start.at
-        return None if began is None else CapacitySign(found=True, at=began, born_at=self.created_at)
+        return (
+            None
+            if began is None
+            else CapacitySign(found=True, at=began, born_at=self.created_at, provider=self.provider)
+        )
 
     def sign(self, within: float) -> Sign | None:
         """Return the good sign that a task is whose workers were seen to run for longer than ``within`` seconds.
@@ -181,13 +195,15 @@ class StoppedTask:
     """Whether it had containers beside workers and keeper."""
     family: str | None = None
     """The family of its definition; None: not told."""
+    provider: str | None = None
+    """The capacity provider that it was launched on; None: on none, or not told."""
 
     def sign(self, within: float) -> Sign | None:
         """Return the sign that this end is for tasks to come; None: it says nothing of them.
 
         A worker that exits with an error ``within`` so many seconds of its start tells of the task; 0: it never does.
         """
-        if self.outcome in {StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.UNKNOWN}:
+        if self.outcome in _SAYS_NOTHING:
             return None
         good: bool | None = self.outcome is StopOutcome.SUCCEEDED
         if self.outcome is StopOutcome.FAILED:
@@ -198,10 +214,12 @@ class StoppedTask:
     def capacity_sign(self) -> CapacitySign | None:
         """The sign of whether there is capacity; None: it says nothing of that."""
         if self.outcome is StopOutcome.NO_CAPACITY:
-            return CapacitySign(found=False, at=self.stopped_at, born_at=self.created_at, cause=self.cause)
-        ran = self.start.at is not None or self.outcome in {StopOutcome.SUCCEEDED, StopOutcome.FAILED}
+            return CapacitySign(
+                found=False, at=self.stopped_at, born_at=self.created_at, cause=self.cause, provider=self.provider
+            )
+        ran = self.start.at is not None or self.outcome in _RAN
         began = self.stopped_at if self.start.at is None else self.start.at
-        return CapacitySign(found=True, at=began, born_at=self.created_at) if ran else None
+        return CapacitySign(found=True, at=began, born_at=self.created_at, provider=self.provider) if ran else None
 
     def _ran_for(self, seconds: float) -> bool | None:
         """Say whether its workers ran for at least so long before they ended; None: that cannot be told.

@@ -12,7 +12,7 @@ from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.need import Pace
 from controller.core.record import Reconciled, record, tell
 from controller.core.status_lines import draw_head, draw_scaler
-from controller.core.words import format_age, format_clock, format_span
+from controller.core.words import format_age, format_clock, format_duration, format_span
 from controller.daemon.pages.chart import draw_chart, list_course
 from controller.daemon.pages.export import describe_reach
 from controller.daemon.pages.sight import Sight
@@ -59,7 +59,7 @@ def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict
         "ways": _find_ways(sight, scaler, last),
         "staircase": _draw_staircase(scaler, last),
         **_draw_past(sight, scaler, span, now),
-        "tasks": [_describe_task(task, _find_sizes(seen["decisions"]), now) for task in seen["tasks"]],
+        "tasks": _describe_tasks(seen, now),
         "decisions": [_unfold(scaler, done, now) for done in reversed(list(scaler.decisions))],
         "learned": _list_learned(last),
         "lines": _write_lines(sight, seen, now),
@@ -124,13 +124,28 @@ def _find_sizes(decisions: list[dict[str, Any]]) -> dict[int, str]:
     return {group["containers"]: f"{group['cpu']} CPU units, {group['memory']} MiB" for group in groups}
 
 
-def _describe_task(task: dict[str, Any], sizes: dict[int, str], now: float) -> dict[str, Any]:
+def _describe_tasks(seen: dict[str, Any], now: float) -> list[dict[str, Any]]:
+    sizes = _find_sizes(seen["decisions"])
+    return [_describe_task(task, seen["deadline"], sizes, now) for task in seen["tasks"]]
+
+
+def say_age(task: dict[str, Any], deadline: int | None, now: float) -> str:
+    """Return how old a task is, and how long its workers have run of its deadline."""
+    age = format_age(now - task["created_at"])
+    if deadline is None:
+        return age
+    if task["started_at"] is None:
+        return f"{age}, may run for {format_duration(deadline)}"
+    return f"{age}, ran {format_age(now - task['started_at'])} of {format_duration(deadline)}"
+
+
+def _describe_task(task: dict[str, Any], deadline: int | None, sizes: dict[int, str], now: float) -> dict[str, Any]:
     return {
         "size": sizes.get(task["workers"], "unknown"),
         "arn": task["arn"],
         "id": task["arn"].rpartition("/")[2],
         "state": task["state"],
-        "age": format_age(now - task["created_at"]),
+        "age": say_age(task, deadline, now),
         "workers": task["workers"],
         "running": task["running"],
         "definition": task["family"] or "unknown",

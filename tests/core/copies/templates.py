@@ -7,10 +7,12 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.template import Template
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task-definition/content-worker:7"
 KEEPER_IMAGE = "public.ecr.aws/docker/library/busybox:stable"
+WITHOUT_DEADLINE = KeeperSettings(KEEPER_IMAGE, deadline=None)
 
 FARGATE_MEMORY = {
     256: [512, 1024, 2048],

@@ -4,9 +4,19 @@ import pytest
 
 from controller.core.copies.derive import derive, find_copies_limit, keep_allowed
 from controller.core.copies.fingerprint import fingerprint, read_fingerprint
-from controller.core.copies.keeper import SCRIPT
+from controller.core.copies.keeper import SCRIPT, KeeperSettings
 from controller.core.copies.template import CannotCopy, Template, find_worker
-from tests.core.copies.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, find_faults, template
+from tests.core.copies.templates import (
+    ARN,
+    KEEPER_IMAGE,
+    WITHOUT_DEADLINE,
+    after,
+    allowed,
+    container,
+    ec2,
+    find_faults,
+    template,
+)
 
 FIRELENS = {"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true"}}
 AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/w", "awslogs-stream-prefix": "w"}}
@@ -91,7 +101,7 @@ REALISTIC = {
 
 
 def derive_copies(given: Template, k: int = 3) -> dict[str, Any]:
-    return derive(given, "worker", k, KEEPER_IMAGE, allowed())
+    return derive(given, "worker", k, WITHOUT_DEADLINE, allowed())
 
 
 def find_container(definition: dict[str, Any], name: str) -> dict[str, Any]:
@@ -105,7 +115,7 @@ def list_dependencies(definition: dict[str, Any], name: str) -> list[tuple[str, 
 @pytest.mark.parametrize("given", REALISTIC.values(), ids=REALISTIC.keys())
 def test_what_is_derived_can_be_registered(given: Template) -> None:
     """For every k that the template allows, botocore and ECS's own rules find no fault."""
-    most, _ = find_copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    most, _ = find_copies_limit(given, "worker", WITHOUT_DEADLINE, allowed())
     assert most > 1
     assert [[]] * (most - 1) == [find_faults(derive_copies(given, k)) for k in range(2, most + 1)]
 
@@ -113,7 +123,7 @@ def test_what_is_derived_can_be_registered(given: Template) -> None:
 @pytest.mark.parametrize("given", REALISTIC.values(), ids=REALISTIC.keys())
 def test_one_more_than_the_limit_is_refused_with_the_limits_reason(given: Template) -> None:
     """``derive`` refuses one copy more than the limit, with the reason that came with the limit."""
-    most, why = find_copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    most, why = find_copies_limit(given, "worker", WITHOUT_DEADLINE, allowed())
     with pytest.raises(CannotCopy) as refused:
         derive_copies(given, most + 1)
     assert why == str(refused.value)
@@ -194,7 +204,7 @@ def test_the_keeper_is_pulled_with_the_workers_credentials_from_the_same_registr
     """Credentials for the worker's registry serve for the keeper's image there, and are not sent to any other."""
     credentials = {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry"}
     given = template(container("worker", image=image, repositoryCredentials=credentials))
-    keeper = find_container(derive(given, "worker", 2, keeper_image, allowed()), "ecsq-keeper")
+    keeper = find_container(derive(given, "worker", 2, KeeperSettings(keeper_image, None), allowed()), "ecsq-keeper")
     assert (credentials if same else None) == keeper.get("repositoryCredentials")
 
 
@@ -380,7 +390,7 @@ def test_a_key_that_aws_adds_later_survives() -> None:
     newer["containerDefinitions"] = {**newer["containerDefinitions"], "newList": {"inner": None}}
     added = container("worker", newList=[{"inner": 1, "outputOnly": 2}])
     given = template(added, newKey={"any": "thing"})
-    definition = derive(given, "worker", 2, KEEPER_IMAGE, newer)
+    definition = derive(given, "worker", 2, WITHOUT_DEADLINE, newer)
     assert {"any": "thing"} == definition["newKey"]
     assert [{"inner": 1}] == find_container(definition, "worker-2")["newList"]
     assert "newKey" not in derive_copies(given)

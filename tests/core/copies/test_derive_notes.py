@@ -4,14 +4,14 @@ import pytest
 
 from controller.core.copies.copy_notes import describe_changes
 from controller.core.copies.template import Template
-from tests.core.copies.templates import after, container, ec2, template
+from tests.core.copies.templates import WITHOUT_DEADLINE, after, container, ec2, template
 
 ROUTER = {"type": "fluentbit", "options": {"config-file-type": "file", "config-file-value": "/fluent.conf"}}
 
 
 def test_the_template_itself_has_no_notes() -> None:
     """One worker a task changes nothing, so there are no notes."""
-    assert () == describe_changes(template(), "worker", 1)
+    assert () == describe_changes(template(), "worker", 1, WITHOUT_DEADLINE)
 
 
 def test_a_plain_template() -> None:
@@ -24,7 +24,7 @@ def test_a_plain_template() -> None:
         "the copies share 20 GiB of ephemeral storage, which is what one worker has: "
         "set ephemeralStorage, and it grows with the number of copies",
     )
-    assert expected == describe_changes(template(), "worker", 3)
+    assert expected == describe_changes(template(), "worker", 3, WITHOUT_DEADLINE)
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_a_plain_template() -> None:
 )
 def test_each_change_has_a_note(given: Template, expected: str) -> None:
     """Each thing that two copies drop, share or change has a line of its own."""
-    assert expected in describe_changes(given, "worker", 2)
+    assert expected in describe_changes(given, "worker", 2, WITHOUT_DEADLINE)
 
 
 def test_an_essential_container_after_the_worker_has_one_note() -> None:
     """It cannot both run after all copies and end the task before they have ended."""
     given = template(container("app", essential=False), container("after", dependsOn=after("app", "COMPLETE")))
     assert ["after runs once all copies have ended; until then ECS shows the task as PENDING"] == [
-        note for note in describe_changes(given, "app", 2) if note.startswith("after ")
+        note for note in describe_changes(given, "app", 2, WITHOUT_DEADLINE) if note.startswith("after ")
     ]
 
 
@@ -187,5 +187,5 @@ def test_an_essential_container_after_the_worker_has_one_note() -> None:
 )
 def test_what_copies_do_not_share_has_no_note(given: Template) -> None:
     """Copies with namespaces of their own, and volumes that RunTask does not create, need no note."""
-    said = " ".join(describe_changes(given, "worker", 2))
+    said = " ".join(describe_changes(given, "worker", 2, WITHOUT_DEADLINE))
     assert [] == [word for word in ("pidMode", "ipcMode", "hostname", "volumeConfigurations", "GPU") if word in said]

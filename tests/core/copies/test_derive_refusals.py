@@ -4,7 +4,7 @@ import pytest
 
 from controller.core.copies.derive import derive, find_copies_limit
 from controller.core.copies.template import CannotCopy, Template
-from tests.core.copies.templates import ARN, KEEPER_IMAGE, after, allowed, container, ec2, template
+from tests.core.copies.templates import ARN, WITHOUT_DEADLINE, after, allowed, container, ec2, template
 
 WORKER = container("worker")
 SIDECARS = [container(f"sidecar-{letter}", essential=False) for letter in "abcdefgh"]
@@ -12,7 +12,7 @@ LONG = "w" * 254
 
 
 def find_limit(given: Template) -> tuple[int, str]:
-    return find_copies_limit(given, given.containers[0]["name"], KEEPER_IMAGE, allowed())
+    return find_copies_limit(given, given.containers[0]["name"], WITHOUT_DEADLINE, allowed())
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_cannot_be_copied_is_refused_with_the_reason(given: Template, part_
     assert part_of_the_reason in why
     assert f"task definition {given.label}" in why
     with pytest.raises(CannotCopy) as refused:
-        derive(given, given.containers[0]["name"], 2, KEEPER_IMAGE, allowed())
+        derive(given, given.containers[0]["name"], 2, WITHOUT_DEADLINE, allowed())
     assert why == str(refused.value)
 
 

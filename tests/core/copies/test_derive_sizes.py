@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from controller.core.copies.derive import derive, find_copies_limit
 from controller.core.copies.sizing import TaskSize, size_task
 from controller.core.copies.template import CannotCopy, Template
-from tests.core.copies.templates import FARGATE_MEMORY, KEEPER_IMAGE, allowed, container, ec2, find_faults, template
+from tests.core.copies.templates import FARGATE_MEMORY, WITHOUT_DEADLINE, allowed, container, ec2, find_faults, template
 
 FIRELENS_ROUTER = container("router", memoryReservation=50)
 
@@ -127,13 +127,13 @@ def test_every_k_within_the_limit_can_be_registered_and_the_next_one_cannot(
     assume(sum(map(count_memory, (worker, *others))) <= size[1])
     sidecars = [container(f"sidecar-{number}", **other) for number, other in enumerate(others)]
     whole = template(container("worker", **worker), *sidecars, cpu=str(size[0]), memory=str(size[1]))
-    most, _ = find_copies_limit(whole, "worker", KEEPER_IMAGE, allowed())
+    most, _ = find_copies_limit(whole, "worker", WITHOUT_DEADLINE, allowed())
     for k in range(2, most + 1):
-        definition = derive(whole, "worker", k, KEEPER_IMAGE, allowed())
+        definition = derive(whole, "worker", k, WITHOUT_DEADLINE, allowed())
         assert [] == find_faults(definition)
         assert k + len(others) + 1 == len(definition["containerDefinitions"])
     with pytest.raises(CannotCopy):
-        derive(whole, "worker", most + 1, KEEPER_IMAGE, allowed())
+        derive(whole, "worker", most + 1, WITHOUT_DEADLINE, allowed())
 
 
 @given(size=sizes, cpu=st.integers(1, 4096), memory=st.integers(6, 16_384), k=st.integers(2, 9))

@@ -7,7 +7,7 @@ import pytest
 from controller.core.copies.derive import derive, find_copies_limit, keep_allowed
 from controller.core.copies.difference import MAX_VALUE_LENGTH, compare_definitions
 from controller.core.copies.template import Template
-from tests.core.copies.templates import KEEPER_IMAGE, after, allowed, container, ec2, template
+from tests.core.copies.templates import WITHOUT_DEADLINE, after, allowed, container, ec2, template
 
 TAGS = ({"key": "team", "value": "ingest"},)
 PORT = {"containerPort": 80}
@@ -15,7 +15,7 @@ PORT = {"containerPort": 80}
 
 def compare_with_template(given: Template, k: int) -> tuple[str, ...]:
     """Return the difference of k copies from their template."""
-    derived = derive(given, "worker", k, KEEPER_IMAGE, allowed())
+    derived = derive(given, "worker", k, WITHOUT_DEADLINE, allowed())
     return compare_definitions(
         keep_allowed({**given.definition, "tags": list(given.tags)}, allowed()), derived, "worker", k
     )
@@ -110,7 +110,7 @@ def test_values(before: dict[str, Any], after: dict[str, Any], expected: tuple[s
 def test_every_container_has_its_place() -> None:
     """For each k that the template allows, every container of the derived revision is shown or named exactly once."""
     given = ec2(container("worker", memory=64), container("db", memory=64, links=[]))
-    most, _ = find_copies_limit(given, "worker", KEEPER_IMAGE, allowed())
+    most, _ = find_copies_limit(given, "worker", WITHOUT_DEADLINE, allowed())
     for k in range(2, most + 1):
         headings = [line for line in compare_with_template(given, k) if line.startswith("@@")]
         copies = [f"@@ container worker-{number}, a copy of worker @@" for number in range(1, k + 1)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.copies.packing import Call, Packing, PackingPolicy, Plan, TaskGroup, explain_cut, pack
+from controller.core.copies.packing import Call, Packing, PackingPolicy, Plan, TaskGroup, explain_cut, pack, pack_on
 
 SPREAD, DENSE = Packing.SPREAD, Packing.DENSE
 WIDE = PackingPolicy(SPREAD, max_tasks_per_launch=100, max_containers_per_task=9)
@@ -146,3 +146,31 @@ def judge(sizes: list[int], waste: list[int]) -> tuple[int, int, int, int]:
     """Return the number of tasks, the rounding, the calls and the revisions, in the order in which they decide."""
     calls = sum(ceil(sizes.count(size) / 10) for size in set(sizes))
     return len(sizes), sum(waste[size] for size in sizes), calls, len(set(sizes) - {1})
+
+
+@pytest.mark.parametrize(
+    ("containers", "max_tasks", "provider", "probe", "expected"),
+    [
+        pytest.param(12, 100, "spot", None, [(10, 1, "spot"), (2, 1, "spot")], id="all on one"),
+        pytest.param(12, 100, None, None, [(10, 1, None), (2, 1, None)], id="on none"),
+        pytest.param(12, 100, "od", "spot", [(10, 1, "od"), (1, 1, "od"), (1, 1, "spot")], id="a probe comes last"),
+        pytest.param(7, 3, "od", "spot", [(2, 3, "od"), (1, 1, "spot")], id="within the tasks of a launch"),
+        pytest.param(1, 100, "od", "spot", [(1, 1, "spot")], id="one container is the probe"),
+        pytest.param(5, 1, "od", "spot", [(1, 1, "spot")], id="so is a launch of one task"),
+        pytest.param(5, 9, None, "spot", [(1, 1, "spot")], id="a probe alone while all are short"),
+        pytest.param(0, 9, "od", "spot", [], id="nothing"),
+    ],
+)
+def test_a_plan_on_providers(
+    containers: int,
+    max_tasks: int,
+    provider: str | None,
+    probe: str | None,
+    expected: list[tuple[int, int, str | None]],
+) -> None:
+    """Each call names one provider; never more containers or tasks than without them."""
+    policy = PackingPolicy(SPREAD, max_tasks, 9)
+    plan = pack_on(containers, policy, 9, provider, probe)
+    assert expected == [(call.count, call.containers, call.provider) for call in plan.calls]
+    assert plan.containers <= containers
+    assert plan.tasks <= max_tasks

@@ -39,6 +39,14 @@ EBS = [{"name": "data", "configuredAtLaunch": True}]
             id="bridge on Fargate Spot",
         ),
         pytest.param(
+            template(compatibilities=["EC2", "FARGATE"]),
+            {"launchType": "EXTERNAL"},
+            "task.capacity",
+            "cannot run on EXTERNAL: ECS found it fit for EC2 and FARGATE only; "
+            "set task.launch_type to FARGATE, or name another definition",
+            id="awsvpc on external instances",
+        ),
+        pytest.param(
             ec2(container("worker", memory=9, privileged=True), networkMode="awsvpc", cpu="256", memory="512"),
             ON_FARGATE,
             "task.launch_type",
@@ -206,3 +214,10 @@ def test_copies_of_a_template_for_ec2_on_fargate() -> None:
 def test_other_copies_are_not_limited_by_fargate(of: Template, call: dict[str, Any]) -> None:
     """The limit and its reason stay what they were."""
     assert (9, "ten containers") == limit_by_fargate(of, "worker", call, 9, "ten containers")
+
+
+def test_what_the_cluster_decides_only_ecs_knows() -> None:
+    """A call that names neither launch type nor provider may run anywhere."""
+    assert find_misfit(template(), SUBNETS) is None
+    assert find_misfit(ec2(WORKER), {}) is None
+    assert find_misfit(ec2(WORKER, compatibilities=["EXTERNAL", "EC2"]), {"launchType": "EXTERNAL"}) is None

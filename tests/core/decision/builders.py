@@ -55,6 +55,8 @@ def policy(**changes: Any) -> Policy:
         cooldown=COOLDOWN,
         breaker=BREAKER,
         paused=False,
+        providers=(),
+        deadline=None,
     )
     return replace(base, **changes)
 

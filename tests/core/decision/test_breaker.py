@@ -234,6 +234,7 @@ def test_a_good_sign_of_a_task_younger_than_all_closes_it(drawn: list[tuple[floa
         (StopOutcome.INTERRUPTED, 1.0, None),
         (StopOutcome.INTERRUPTED, None, None),
         (StopOutcome.NO_CAPACITY, None, None),
+        (StopOutcome.DEADLINE, 3600.0, None),
         (StopOutcome.UNKNOWN, None, None),
     ],
     ids=str,

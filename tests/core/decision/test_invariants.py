@@ -76,6 +76,8 @@ def policies(draw: st.DrawFn) -> Policy:
         ),
         breaker=BreakerPolicy(after=draw(st.integers(1, 9)), within=draw(st.sampled_from([0.0, 1.0, 60.0]))),
         paused=False,
+        providers=(),
+        deadline=None,
     )
 
 

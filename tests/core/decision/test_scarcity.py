@@ -57,7 +57,7 @@ def test_nothing_is_held_back_while_tasks_find_their_places() -> None:
 def test_one_task_without_a_place_holds_for_a_minute_and_then_one_is_tried() -> None:
     """From its end on; the cause is kept."""
     known = scarce(tasks=1)
-    assert Scarcity(turned_away=1, until=NOW + HOLD, cause=CAUSE) == known
+    assert Scarcity(turned_away=1, until=NOW + HOLD, cause=CAUSE, holds=1) == known
     assert [0, 0, 1, 1] == [may(known, now) for now in (NOW, NOW + HOLD - 1, NOW + HOLD, NOW + 5 * HOLD)]
 
 
@@ -193,6 +193,7 @@ def test_it_never_holds_for_longer_than_its_minute_nor_lets_more_than_one_pass(
         (StopOutcome.START_FAILED, None, None),
         (StopOutcome.SUCCEEDED, NOW + 3, found(NOW + 3, NOW)),
         (StopOutcome.FAILED, None, found(NOW + 5, NOW)),
+        (StopOutcome.DEADLINE, None, found(NOW + 5, NOW)),
         (StopOutcome.INTERRUPTED, NOW + 3, found(NOW + 3, NOW)),
         (StopOutcome.INTERRUPTED, None, None),
         (StopOutcome.UNKNOWN, None, None),

@@ -12,7 +12,7 @@ from controller.cli import main
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.model import Fleet, QueueCounts, ScalerState
-from controller.daemon.pages.scaler import read_scaler
+from controller.daemon.pages.scaler import read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 
 if TYPE_CHECKING:
@@ -91,3 +91,18 @@ def test_what_was_learned_is_told(tmp_path: Path) -> None:
     shown.server.stop()
     assert "33s a message, learned from 100 messages, 9% of it for chance" == learned["seconds per message"]
     assert unknown["seconds per message"].startswith("unknown how long a message takes")
+
+
+@pytest.mark.parametrize(
+    ("deadline", "started_at", "expected"),
+    [
+        (None, 60.0, "1h5m"),
+        (7200, 300.0, "1h5m, ran 1h of 2h"),
+        (7200, None, "1h5m, may run for 2h"),
+    ],
+)
+def test_the_age_of_a_task_is_held_against_its_deadline(
+    deadline: int | None, started_at: float | None, expected: str
+) -> None:
+    """Whoever looks for what hangs sees how much time each task has left."""
+    assert expected == say_age({"created_at": 0.0, "started_at": started_at}, deadline, 3900.0)
