@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from controller.config.problems import ConfigError, Problem
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from controller.core.address import Address
 
     RequestObserver = Callable[[str, str, str, float], None]
+
+
+WATCH_EVERY = 1.0
+"""Seconds between two looks at a file that is watched."""
 
 
 class CannotReadError(ConfigError):
@@ -70,7 +74,7 @@ class KeptFile:
     """A file, of which there is no earlier version."""
 
     address: Path
-    watch_every: float = 1.0
+    watch_every: float = field(default_factory=lambda: WATCH_EVERY)
     is_remote: bool = False
 
     def read(self) -> bytes:

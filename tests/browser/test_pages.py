@@ -99,6 +99,7 @@ def test_it_works_without_script(browser: Chrome, daemon: Daemon) -> None:
         assert 3 == len(browser.find_elements("css selector", "tbody tr"))
         browser.find_element("css selector", "select[name=state] option[value=idle]").click()
         browser.find_element("css selector", "form.filter button").click()
+        eventually(lambda: "state=idle" in browser.current_url, within=SOON)
         assert ["quiet"] == [each.text for each in browser.find_elements("css selector", "tbody th")]
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

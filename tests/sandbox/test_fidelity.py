@@ -9,8 +9,8 @@ BURST = 21.0
 
 def test_a_simulation_launches_what_the_sandbox_has_launched() -> None:
     """From the messages and the starts of the tasks alone; `make fidelity` compares more, and waits as well."""
-    recording = record("drain", BURST, 3)
-    run = replay(recording, QUEUES["drain"].worker)
+    recording = record("single", BURST, 3)
+    run = replay(recording, QUEUES["single"].worker)
     real, simulated = count_by_slot(recording), count_simulated_by_slot(spec_of(recording), run)
     assert [*real.values()] == [*simulated.values()]
     assert (len(recording["sends"]), 0) == (recording["done"], run.left)
