@@ -69,8 +69,7 @@ def daemon(aws: EmbeddedAws, stepped: Stepped, tmp_path: Path, cluster: str, tem
     """Run a daemon on that clock."""
     create_queue(aws, "orders")
     wanted = configuration(aws, scaler("orders", template, cluster=cluster))
-    often = ("controller.config.kept:WATCH_EVERY=0.2",)
-    with running(tmp_path, wanted, "--watch", variables=stepped.variables, hurry=often) as daemon:
+    with running(tmp_path, wanted, "--watch", variables=stepped.variables) as daemon:
         yield daemon
 
 
