@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 # A chore that is late is no reason for a warning.
 logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+
+
+AGAIN_AFTER = 2.0
+"""Seconds after a step of the clock in which a job may still be lined up by the time before it."""
 
 
 class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
@@ -54,6 +59,12 @@ class Chores:
         self._scheduler.shutdown(wait=False)
 
     def restart(self) -> None:
-        """Reckon all times anew, from the wall clock as it is now."""
+        """Reckon all times anew by the wall clock of now, and once more for what was being lined up just now."""
+        self._reckon()
+        again = Timer(AGAIN_AFTER, self._reckon)
+        again.daemon = True
+        again.start()
+
+    def _reckon(self) -> None:
         for job in self._scheduler.get_jobs():
             job.reschedule(job.trigger)
