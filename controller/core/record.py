@@ -100,7 +100,6 @@ def record(done: Reconciled) -> dict[str, Any]:
     """Return the record as plain data; None is unknown, times are seconds since the epoch."""
     decision, launch = done.decision, done.launch
     queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
-    need = numbers.need if numbers else None
     return {
         "scaler": done.scaler,
         "at": decision.at,
@@ -111,22 +110,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "delayed": queue.delayed if queue else None,
         "backlog": decision.backlog,
         **_describe_fleet(fleet),
-        **{name: getattr(numbers, name) if numbers else None for name in _NUMBERS},
-        "bad_ends": numbers.breaker.bad_ends if numbers else None,
-        "breaker_open_until": numbers.breaker.open_until if numbers else None,
-        "breaker_cause": _show(numbers.breaker.cause) if numbers else None,
-        "no_capacity_until": numbers.scarcity.until if numbers else None,
-        "no_capacity_cause": _show(numbers.scarcity.cause) if numbers else None,
-        "seconds_per_message": need.pace.seconds if need else None,
-        "pace_source": need.pace.source.value if need else None,
-        "pace_messages": need.pace.messages if need else None,
-        "pace_error": need.pace.error if need else None,
-        "takes_one": need.pace.takes_one if need else None,
-        "found_nothing_since": numbers.following.since if numbers else None,
-        "found_nothing_until": numbers.following.until if numbers else None,
-        "provider": numbers.choice.plan if numbers else None,
-        "probed_provider": numbers.choice.probe if numbers else None,
-        "short_providers": _describe_shortages(numbers),
+        **_describe_numbers(numbers),
         "budget": asdict(decision.budget) if decision.budget else None,
         "launch": decision.launch,
         "slot": decision.slot,
@@ -143,6 +127,28 @@ def record(done: Reconciled) -> dict[str, Any]:
         "repeated": done.repeated,
         "since": done.since,
         "text": tell(done),
+    }
+
+
+def _describe_numbers(numbers: Numbers | None) -> dict[str, Any]:
+    need = numbers.need if numbers else None
+    return {
+        **{name: getattr(numbers, name) if numbers else None for name in _NUMBERS},
+        "bad_ends": numbers.breaker.bad_ends if numbers else None,
+        "breaker_open_until": numbers.breaker.open_until if numbers else None,
+        "breaker_cause": _show(numbers.breaker.cause) if numbers else None,
+        "no_capacity_until": numbers.scarcity.until if numbers else None,
+        "no_capacity_cause": _show(numbers.scarcity.cause) if numbers else None,
+        "seconds_per_message": need.pace.seconds if need else None,
+        "pace_source": need.pace.source.value if need else None,
+        "pace_messages": need.pace.messages if need else None,
+        "pace_error": need.pace.error if need else None,
+        "takes_one": need.pace.takes_one if need else None,
+        "found_nothing_since": numbers.following.since if numbers else None,
+        "found_nothing_until": numbers.following.until if numbers else None,
+        "provider": numbers.choice.plan if numbers else None,
+        "probed_provider": numbers.choice.probe if numbers else None,
+        "short_providers": _describe_shortages(numbers),
     }
 
 

@@ -12,7 +12,8 @@ import pytest
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import Place
 from controller.core.decision.contradiction import Contradiction
-from controller.core.decision.model import Doubt, LevelState, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Doubt, ScalerState
 from controller.core.decision.scarcity import Scarcity
 from controller.scaling.memory import KnownTask, Memory, read_memory, to_plain
 

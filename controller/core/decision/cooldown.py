@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controller.core.decision.model import LevelState, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import ScalerState
 from controller.core.decision.policy import Policy
 from controller.core.decision.slots import slot_length
 

@@ -17,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.decision import busy, cooldown, following, hysteresis, limits, providers, scarcity
+from controller.core.decision import busy, cooldown, hysteresis, limits, providers, scarcity
+from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
 from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
 from controller.core.decision.level import find_level
-from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.pace import see_workers, tell_pace
 from controller.core.decision.past import PastMinute, note_past
 from controller.core.decision.policy import Policy, StartWithin
@@ -126,17 +128,8 @@ def _measure(
     level = found.state
     state = _carry_over(policy, state, level, queue, fleet, now)
     desired = min(max(level.level, policy.min_containers), policy.max_containers)
+    bounds = find_bounds(policy, own, fleet, state, now)
     shortfall = desired - fleet.live
-    in_doubt = sum(doubt.containers for doubt in state.doubts)
-    room = policy.max_containers - fleet.live - fleet.held - in_doubt
-    unclaimed = limits.count_unclaimed(own, fleet)
-    # To reach the minimum, containers are launched whether or not a message waits for them.
-    useful = max(unclaimed, policy.min_containers - fleet.live)
-    choice = providers.choose(policy.providers, state.shortages, fleet.providers, in_doubt, now)
-    allowed = limits.count_allowed(policy, state, choice, fleet, in_doubt, now)
-    returned = state.lessons.returned
-    followed = following.count_followed(state.following, now, is_fifo=policy.is_fifo) if returned is None else 1
-    beyond = useful if followed is None else max(followed - in_doubt, policy.min_containers) - fleet.live
     numbers = Numbers(
         asked=found.asked,
         demand=found.demand,
@@ -146,17 +139,17 @@ def _measure(
         rising_polls=hysteresis.count_rising(level),
         falling_polls=hysteresis.count_falling(level),
         shortfall=shortfall,
-        in_doubt=in_doubt,
-        room=room,
+        in_doubt=bounds.in_doubt,
+        room=bounds.room,
         left=left,
-        unclaimed=unclaimed,
-        useful=useful,
-        allowed=allowed,
-        followed=followed,
+        unclaimed=bounds.unclaimed,
+        useful=bounds.useful,
+        allowed=bounds.allowed,
+        followed=bounds.followed,
         following=state.following,
-        returned=returned,
+        returned=state.lessons.returned,
         ended_empty=state.ended_empty,
-        wanted=max(0, min(shortfall, room, useful, beyond, useful if allowed is None else allowed)),
+        wanted=max(0, min(shortfall, bounds.most)),
         waiting_since=level.waiting_since,
         launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
         fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
@@ -166,7 +159,7 @@ def _measure(
         need=found.need,
         overdue_since=found.overdue_since,
         granted=None,
-        choice=choice,
+        choice=bounds.choice,
         shortages=state.shortages,
     )
     return numbers, state

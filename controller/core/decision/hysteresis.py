@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from controller.core.decision.cooldown import may_fall
-from controller.core.decision.model import LevelState
+from controller.core.decision.level_state import LevelState
 from controller.core.decision.policy import Policy
 
 

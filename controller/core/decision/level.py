@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from controller.core.decision import hysteresis
 from controller.core.decision.demand import level_demand
-from controller.core.decision.model import Fleet, LevelState, QueueCounts, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Fleet, QueueCounts, ScalerState
 from controller.core.decision.need import Need
 from controller.core.decision.pace import tell_pace
 from controller.core.decision.policy import PerContainer, Policy, StartWithin, Steps

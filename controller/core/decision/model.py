@@ -13,6 +13,7 @@ from controller.core.decision.budget import BudgetUse
 from controller.core.decision.contradiction import Contradiction
 from controller.core.decision.following import FREE, Following
 from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
+from controller.core.decision.level_state import LevelState
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
 from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
@@ -107,28 +108,6 @@ class Fleet:
     def live(self) -> int:
         """Worker containers that run or start."""
         return self.running + len(self.starting)
-
-
-@dataclass(frozen=True, slots=True)
-class LevelState:
-    """The memory of hysteresis from poll to poll."""
-
-    level: int = 0
-    """Demand after hysteresis, containers."""
-    awake: bool = False
-    """Woken by its backlog, and not idle since."""
-    tail: bool = False
-    """A late tail is being served: at least one container until the backlog is 0."""
-    waiting_since: float | None = None
-    """Since when a backlog has waited with the level at 0."""
-    polled_at: float | None = None
-    """The last poll that counted; a look between two polls does not."""
-    asked: tuple[int, ...] = ()
-    """The demands of the last polls, newest last."""
-    asked_padded: tuple[int, ...] = ()
-    """The same with the dead band's allowance."""
-    rose_at: float | None = None
-    """When the level last rose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from controller.core.decision.model import Decision, Fleet, LevelState, QueueCounts, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Decision, Fleet, QueueCounts, ScalerState
 from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,

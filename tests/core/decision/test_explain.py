@@ -7,7 +7,8 @@ from controller.core.decision.budget import BudgetUse, Division, Holder
 from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.following import Following
-from controller.core.decision.model import Decision, Doubt, LevelState, Reason, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
 from controller.core.decision.need import Pace, Source
 from controller.core.decision.policy import MessageState, Policy, StartWithin
 from controller.core.decision.scarcity import HOLD, Scarcity

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.demand import level_demand
-from controller.core.decision.model import Decision, Doubt, Fleet, LevelState, QueueCounts, Reason, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Decision, Doubt, Fleet, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,

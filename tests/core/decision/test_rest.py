@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from controller.core.decision.following import Following
 from controller.core.decision.lessons import Lessons
-from controller.core.decision.model import Doubt, LevelState, QueueCounts, Reason
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Doubt, QueueCounts, Reason
 from controller.core.decision.policy import PerContainer, StartWithin
 from controller.core.decision.rest import rests
 from controller.core.decision.scarcity import Scarcity
