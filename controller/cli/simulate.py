@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ import click
 from controller.cli.arrivals import Source, read_arrivals
 from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
-from controller.cli.output import say, say_json
+from controller.cli.output import is_terminal, say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
 from controller.cli.simulation import Answer, Asked, answer
 from controller.config import Loaded, ScalerSpec
@@ -82,15 +83,19 @@ def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
     raise click.ClickException(f"{loaded.path}: there is no scaler {name!r}; there are: {known}")
 
 
-def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
+def _choose_source(options: Mapping[str, Any]) -> Source:
     given = [name for name in SOURCES if options[name] is not None]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} say what arrives: give one of them")
     if not given:
         raise click.UsageError(f"say with one of {', '.join(f'--{name}' for name in SOURCES)} what arrives")
+    return Source(given[0], options[given[0]], options["lasts"], options["spread"])
+
+
+def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
+    source = _choose_source(options)
     if options["alone"] and (options["against"] or options["explore"] or options["vary"]):
         raise click.UsageError("--alone has nothing beside it: leave out --against, --explore and --vary")
-    source = Source(given[0], options[given[0]], options["lasts"], options["spread"])
     try:
         told = read_arrivals(source, loaded.spec, scaler, options["work"], _default_work(scaler), options["seed"])
     except ValueError as error:
@@ -183,7 +188,7 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
         say_json({**to_plain(found.rows, found.verdict), **explored})
         return
     scenario, workers = asked.scenario, asked.scenario.workers
-    lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows)
+    lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows, _find_width())
     messages = sum(arrival.messages for arrival in scenario.arrivals)
     say(
         [
@@ -217,3 +222,8 @@ def _judge(found: Answer, expectations: Sequence[Expectation]) -> None:
     say((f"broken: {line}" for line in broken), err=True)
     if broken:
         sys.exit(1)
+
+
+def _find_width() -> int | None:
+    """Return the columns of the terminal; None: it goes to a file or a pipe, where nothing wraps."""
+    return shutil.get_terminal_size().columns if is_terminal() else None

@@ -8,6 +8,7 @@ import structlog
 
 from controller.clock import Clock
 from controller.config.stack.alarms import ALIVE, STUCK
+from controller.scaling.reconcile import Reconciler
 
 ALIVE_EVERY = 60.0
 """Seconds between two lines; alarms on the log go by the minute."""
@@ -33,3 +34,8 @@ class AliveLine:
 
     def _is_behind(self, last_success: float, interval: float) -> bool:
         return self._clock.now() - max(self._began, last_success) > max(BEHIND_AFTER, POLLS * interval)
+
+
+def list_successes(reconcilers: Iterable[Reconciler]) -> list[tuple[float, float]]:
+    """Return when each scaler last got through, seconds since the epoch, and the seconds between its polls."""
+    return [(each.series.last_success, each.spec.policy.poll_interval) for each in reconcilers]

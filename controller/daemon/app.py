@@ -13,7 +13,7 @@ from controller.config import ConfigError, ScalerSpec
 from controller.core.envelopes import Sender
 from controller.core.words import format_span
 from controller.daemon import web
-from controller.daemon.alive import ALIVE_EVERY, AliveLine
+from controller.daemon.alive import ALIVE_EVERY, AliveLine, list_successes
 from controller.daemon.chores import Chores
 from controller.daemon.outlets import Outlets
 from controller.daemon.pages.sight import Sight
@@ -79,7 +79,7 @@ class Controller:
                 self._shard.contact.expect_reads()
         if alive:
             line = AliveLine(self._clock)
-            self._chores.every(ALIVE_EVERY, lambda: line.say(self._find_successes()))
+            self._chores.every(ALIVE_EVERY, lambda: line.say(list_successes(self._reconcilers.values())))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
         self._chores.every(ASK_EVERY, lambda: ask_for(self._services.deletions, self._reconcilers.values()))
@@ -244,10 +244,6 @@ class Controller:
 
     def _describe_shard(self) -> dict[str, Any] | None:
         return None if self._shard is None else self._shard.describe(len(self._reconcilers))
-
-    def _find_successes(self) -> list[tuple[float, float]]:
-        """Return when each scaler last got through, and the seconds between its polls."""
-        return [(each.series.last_success, each.spec.policy.poll_interval) for each in self._reconcilers.values()]
 
     def _status(self) -> Iterator[str]:
         return self._running.write(self._in_order(), self._clock.now(), self._describe_shard())

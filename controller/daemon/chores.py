@@ -46,6 +46,8 @@ class Chores:
             timezone=UTC, job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
         )
 
+        self._again: Timer | None = None
+
     def every(self, seconds: float, chore: Callable[[], None]) -> None:
         """Do something every so many seconds, the first time after as many."""
         self._scheduler.add_job(chore, _Every(seconds))
@@ -56,14 +58,16 @@ class Chores:
 
     def stop(self) -> None:
         """Begin no further chore."""
+        if self._again is not None:
+            self._again.cancel()
         self._scheduler.shutdown(wait=False)
 
     def restart(self) -> None:
         """Reckon all times anew by the wall clock of now, and once more for what was being lined up just now."""
         self._reckon()
-        again = Timer(AGAIN_AFTER, self._reckon)
-        again.daemon = True
-        again.start()
+        self._again = Timer(AGAIN_AFTER, self._reckon)
+        self._again.daemon = True
+        self._again.start()
 
     def _reckon(self) -> None:
         for job in self._scheduler.get_jobs():

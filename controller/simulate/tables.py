@@ -14,6 +14,7 @@ from controller.simulate.tasks import Workers
 SHARE_OF_ALL = 0.9999
 """From here on a share that is not whole would be shown as if it were."""
 FEW = 1e-9
+GAP = "  "
 
 Cell = Callable[[Row], str]
 
@@ -47,15 +48,27 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
 )
 
 
-def draw_table(rows: Sequence[Row]) -> list[str]:
-    """Return the rows as lines of text, the columns lined up."""
-    cells = _fill(rows)
-    widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
-    lined_up = [
-        "  ".join(cell.ljust(width) if not index else cell.rjust(width) for index, (cell, width) in enumerate(pairs))
-        for pairs in (list(zip(line, widths, strict=True)) for line in cells)
-    ]
-    return [lined_up[0], "─" * len(lined_up[0]), *lined_up[1:]]
+def draw_table(rows: Sequence[Row], width: int | None = None) -> list[str]:
+    """Return the rows as lines of text, the columns lined up.
+
+    Where that is wider than ``width``, in several tables below each other, each with the names of the rows.
+    """
+    names, *columns = (_line_up(column) for column in zip(*_fill(rows), strict=True))
+    blocks: list[list[list[str]]] = [[names]]
+    for column in columns:
+        taken = sum(len(each[0]) + len(GAP) for each in blocks[-1])
+        if width is not None and len(blocks[-1]) > 1 and taken + len(column[0]) > width:
+            blocks.append([names])
+        blocks[-1].append(column)
+    tables = [[GAP.join(line) for line in zip(*block, strict=True)] for block in blocks]
+    drawn = [["", table[0], "─" * len(table[0]), *table[1:]] for table in tables]
+    return [line for table in drawn for line in table][1:]
+
+
+def _line_up(column: Sequence[str]) -> list[str]:
+    """Return the cells of a column, all as wide as the widest; the names of the rows, under no head, at the left."""
+    width = max(map(len, column))
+    return [cell.rjust(width) if column[0] else cell.ljust(width) for cell in column]
 
 
 def draw_markdown(rows: Sequence[Row]) -> list[str]:

@@ -42,7 +42,8 @@ class Metrics:
         """The values of every scaler, by its name: those of the newest of that name. Read by families.py."""
         self._watchers: list[RequestWatcher] = []
         self._listeners: list[Callable[[Notice], None]] = []
-        self._make_global()
+        self._make_configuration()
+        self._make_work()
         self.build_info.labels(version=version).set(1)
         self.registry.register(ScalersCollector(self.series))
         self.registry.register(_DroppedLines())
@@ -101,7 +102,7 @@ class Metrics:
         self._requests[service, operation, outcome] = counted, took
         return counted, took
 
-    def _make_global(self) -> None:
+    def _make_configuration(self) -> None:
         registry = self.registry
         self.build_info = Gauge("ecsq_build_info", "The version that runs.", ["version"], registry=registry)
         self.config_last_reload_successful = Gauge(
@@ -125,6 +126,9 @@ class Metrics:
             "ecsq_scalers_owned", "Scalers that this controller looks after: all, unless it shares.", registry=registry
         )
         self.config_reloads = Counter("ecsq_config_reloads_total", "Reloads.", ["outcome"], registry=registry)
+
+    def _make_work(self) -> None:
+        registry = self.registry
         self.events = Counter("ecsq_events_total", "Changes told to others.", ["target", "outcome"], registry=registry)
         self.aws_requests = Counter(
             "ecsq_aws_requests_total",

@@ -60,10 +60,7 @@ class EmbeddedAws:
         rates, the journal and late counts go by it, but the messages in the queues by the machine's clock.
         """
         self._timing = Timing(
-            start_delay=start_delay,
-            pending_delay=pending_delay,
-            stop_delay=stop_delay,
-            listing_lag=listing_lag,
+            start_delay=start_delay, pending_delay=pending_delay, stop_delay=stop_delay, listing_lag=listing_lag
         )
         self._initial_timing = replace(self._timing)
         self.region = region
