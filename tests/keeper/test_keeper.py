@@ -8,6 +8,7 @@ from controller.core.copies.derive import derive
 from tests.core.copies.templates import WITHOUT_DEADLINE, after, allowed, container, template
 from tests.keeper.conftest import Start, children, command, wait_for_end
 from tests.keeper.metadata import Endpoint, Respond, cut, reset, says, silence, statuses
+from tests.support.aws import eventually
 
 RUNNING = statuses(worker_1="RUNNING", worker_2="RUNNING")
 ONE_LEFT = statuses(worker_1="STOPPED", worker_2="RUNNING")
@@ -95,7 +96,8 @@ def test_sigterm_ends_it_at_once(keep: Start) -> None:
     """It does not wait for an answer that takes a minute; a shell exits with 143 after SIGTERM."""
     with Endpoint(silence) as endpoint:
         keeper = keep(endpoint.uri, *WORKERS, ECSQ_KEEPER_TIMEOUT="60")
-        endpoint.wait_for(1)
+        # Its only question may have come by now.
+        eventually(lambda: endpoint.asked)
         keeper.terminate()
         assert 143 == keeper.wait(10)
 
