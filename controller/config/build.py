@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from controller.config.schedule_schema import CHANGED
 from controller.config.schema import GivenPace
 from controller.config.spec import (
     AwsSpec,
@@ -16,6 +17,7 @@ from controller.config.spec import (
     ServerSpec,
     TaskSpec,
 )
+from controller.config.starts import CronStarts
 from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
@@ -35,9 +37,11 @@ from controller.core.decision.policy import (
 )
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
+from controller.core.decision.timetable import Changes, TimeWindow
 
 if TYPE_CHECKING:
     from controller.config.aws_schema import Aws
+    from controller.config.schedule_schema import Window
     from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
@@ -107,7 +111,13 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_build_task(task),
         priority=scaler.priority,
+        schedule=tuple(map(_build_window, scaler.schedule)),
     )
+
+
+def _build_window(window: Window) -> TimeWindow:
+    changes = Changes(**{key: getattr(window, key) for key in CHANGED})
+    return TimeWindow(CronStarts(window.cron, window.timezone), window.lasts, changes, window.until)
 
 
 def _build_demand(demand: Demand) -> DemandPolicy:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import floor
+
+from controller.core.decision.slots import spread
+from controller.scaling.reconcile import Reconciler
 
 FIRST_POLLS_A_SECOND = 500
 """At a start with many scalers; a few are polled within a second."""
@@ -39,6 +43,24 @@ class DueTimes:
             if self._at.get(name) == at:
                 del self._at[name]
                 yield name
+
+
+@dataclass(slots=True)
+class Polled:
+    """A scaler that is polled; times are seconds on a clock that never steps."""
+
+    reconciler: Reconciler
+    queue: str
+    """The queue that it counts as a reader of."""
+    next_poll: float
+    busy: bool = False
+    """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
+    is_woken: bool = False
+    """Whether it is to be polled as soon as it is not busy."""
+
+    def find_next(self, now: float) -> float:
+        """Return its next poll, in a phase that a hash of its name gives: that spreads the polls."""
+        return find_next_poll(self.reconciler.policy.poll_interval, spread(self.reconciler.spec.name), now)
 
 
 def find_first_poll(interval: float, phase: float, now: float, beside: int) -> float:

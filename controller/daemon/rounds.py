@@ -87,7 +87,7 @@ class Rounds:
             await self._read_dead_letters(chart, traits)
         except StoppingError:
             return
-        series, policy = scaler.series, scaler.spec.policy
+        series, policy = scaler.series, scaler.policy
         findings = examine(policy, traits, counts, runs=series.runs, dead_letters=chart.readings)
         series.checkup = Checkup(traits, chart.readings, chart.unread, findings)
         now = self._clock.elapsed()

@@ -21,7 +21,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from threading import Lock, Thread
@@ -33,7 +32,7 @@ from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
-from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
+from controller.daemon.due import DueTimes, Polled, find_first_poll
 from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
@@ -44,18 +43,6 @@ TICK = 0.25
 """Seconds within which polls that are due are begun together."""
 LONGEST_SLEEP = 1.0
 """Seconds after which the loop looks at the clocks, whether or not a poll is due."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A scaler that is polled."""
-
-    reconciler: Reconciler
-    queue: str
-    """The queue that it counts as a reader of."""
-    next_poll: float
-    busy: bool = False
-    """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
 
 
 class Schedule:
@@ -75,7 +62,7 @@ class Schedule:
         self._progress = progress
         self._on_step = on_step
         self._steps = StepWatch(clock)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Polled] = {}
         self._due = DueTimes()
         self._loop = asyncio.new_event_loop()
         self._wake: asyncio.Event = asyncio.Event()
@@ -109,6 +96,10 @@ class Schedule:
         """Poll a scaler at its changed interval, or its changed queue; the next poll is at most an interval away."""
         self._call(self._change, reconciler)
 
+    def wake(self, reconciler: Reconciler) -> None:
+        """Poll a scaler at once, or as soon as what is under way has ended, and then at its interval of now."""
+        self._call(self._wake_up, reconciler)
+
     def remove(self, name: str) -> None:
         """Poll a scaler no more."""
         self._call(self._remove, name)
@@ -119,9 +110,9 @@ class Schedule:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
-        name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
+        name, interval = reconciler.spec.name, reconciler.policy.poll_interval
         first = find_first_poll(interval, spread(name), self._clock.elapsed(), beside)
-        self._entries[name] = _Entry(reconciler, reconciler.spec.queue, first)
+        self._entries[name] = Polled(reconciler, reconciler.spec.queue, first)
         self._readers[reconciler.spec.queue] += 1
         self._line_up(name, first)
 
@@ -131,8 +122,15 @@ class Schedule:
             self._readers[queue] += 1
             self._drop_reader(entry.queue)
             entry.queue = queue
-            entry.next_poll = _next_poll_of(reconciler, self._clock.elapsed())
+            entry.next_poll = entry.find_next(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
+
+    def _wake_up(self, reconciler: Reconciler) -> None:
+        now = self._clock.elapsed()
+        if entry := self._entries.get(reconciler.spec.name):
+            entry.is_woken = True
+            entry.next_poll = entry.find_next(now)
+            self._line_up(reconciler.spec.name, now)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
@@ -187,18 +185,19 @@ class Schedule:
         for name in list(self._due.take(now)):
             self._begin(self._entries[name], now)
 
-    def _begin(self, entry: _Entry, now: float) -> None:
+    def _begin(self, entry: Polled, now: float) -> None:
         """Poll a scaler, unless a poll of it is under way: one poll late is one poll."""
         if entry.next_poll <= now:
-            entry.next_poll = _next_poll_of(entry.reconciler, now)
-        self._due.put(entry.reconciler.spec.name, entry.next_poll)
+            entry.next_poll = entry.find_next(now)
+        is_held_up = entry.is_woken and entry.busy
+        self._due.put(entry.reconciler.spec.name, min(entry.next_poll, now + TICK) if is_held_up else entry.next_poll)
         if not (entry.busy or entry.reconciler.waits):
-            entry.busy = True
+            entry.busy, entry.is_woken = True, False
             task = self._loop.create_task(self._poll(entry))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
 
-    async def _poll(self, entry: _Entry) -> None:
+    async def _poll(self, entry: Polled) -> None:
         """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
         name, reading = entry.reconciler.spec.name, await self._read(entry)
         try:
@@ -211,7 +210,7 @@ class Schedule:
             return
         self._pool.run(name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
 
-    async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
+    async def _read(self, entry: Polled) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.reconciler.spec.name)
         try:
@@ -226,7 +225,7 @@ class Schedule:
             structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
         return counts
 
-    def _end_poll(self, entry: _Entry, look_again_at: float | None) -> None:
+    def _end_poll(self, entry: Polled, look_again_at: float | None) -> None:
         """Note that a poll is over, whose reconcile says when to look again. May be called by any thread."""
         entry.busy = False
         if look_again_at is not None:
@@ -235,15 +234,9 @@ class Schedule:
     def _call_later(self, seconds: float, action: Callable[[], None]) -> None:
         self._call(self._loop.call_later, seconds, action)
 
-    def _look_again(self, entry: _Entry, at: float) -> None:
+    def _look_again(self, entry: Polled, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
         due = self._clock.elapsed() + max(0.0, at - self._clock.now())
         name = entry.reconciler.spec.name
         if self._entries.get(name) is entry and due < entry.next_poll:
             self._line_up(name, due)
-
-
-def _next_poll_of(reconciler: Reconciler, now: float) -> float:
-    """Return a scaler's next poll, in a phase that a hash of its name gives: that spreads the polls."""
-    spec = reconciler.spec
-    return find_next_poll(spec.policy.poll_interval, spread(spec.name), now)

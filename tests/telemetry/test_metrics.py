@@ -54,6 +54,7 @@ GAUGES = {
     "queue_findings": {"scaler", "finding"},
     "dead_letter_messages": {"scaler"},
     "scaler_paused": {"scaler"},
+    "schedule_window_in_force": {"scaler"},
     "promise_seconds": {"scaler"},
     "seconds_per_message": {"scaler"},
     "learned_messages": {"scaler"},
@@ -148,7 +149,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
         ended=9,
         ended_tasks=1,
     )
-    series.show_configuration(rules)
+    series.show_configuration(rules, is_in_window=True)
     series.show_budget(2)
     series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
     series.count_start(12.0)

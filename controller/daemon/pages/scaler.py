@@ -10,6 +10,7 @@ from controller.core.condition import TROUBLE, judge
 from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.need import Pace
+from controller.core.decision.timetable import find_stretch
 from controller.core.record import Reconciled, record, tell
 from controller.core.status_lines import draw_head, draw_scaler
 from controller.core.words import format_age, format_clock, format_duration, format_span
@@ -84,21 +85,24 @@ def _draw_waterfall(sight: Sight, scaler: Reconciler, last: Reconciled | None) -
         return Waterfall([], [])
     decision = last.held or last.decision
     told = record(last if last.held is None else Reconciled(last.scaler, decision))
-    lines = dict(explain(scaler.spec.policy, decision))
+    lines = dict(explain(scaler.spec.policy, decision, scaler.spec.schedule))
     return draw_waterfall(told, lines, lambda key: _find_place(sight, scaler, key))
 
 
 def _find_ways(sight: Sight, scaler: Reconciler, last: Reconciled | None) -> list[Way]:
     if last is None:
         return []
-    return find_ways(last, scaler.spec.policy, scaler.retries.retry_at, lambda key: _find_place(sight, scaler, key))
+    decision = last.held or last.decision
+    ends = find_stretch(scaler.spec.schedule, decision.at).until if scaler.spec.schedule else None
+    policy = scaler.spec.at(decision.at).policy
+    return find_ways(last, policy, scaler.retries.retry_at, lambda key: _find_place(sight, scaler, key), ends)
 
 
 def _draw_staircase(scaler: Reconciler, last: Reconciled | None) -> Staircase | None:
     if last is None:
         return None
     numbers = last.decision.numbers
-    return draw_staircase(scaler.spec.policy, last.decision.backlog, numbers.level if numbers else None)
+    return draw_staircase(scaler.policy, last.decision.backlog, numbers.level if numbers else None)
 
 
 def _draw_past(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[str, Any]:
@@ -165,7 +169,7 @@ def _unfold(scaler: Reconciler, done: Reconciled, now: float) -> Decided:
         anchor=f"decision-{round(began * 1000)}",
         text=tell(done),
         repeated=repeated,
-        lines=explain(scaler.spec.policy, decision),
+        lines=explain(scaler.spec.policy, decision, scaler.spec.schedule),
     )
 
 

@@ -1,0 +1,104 @@
+"""Warnings about schedules: what is temporary, what is over, and what will never be in force.
+
+Most of it depends on when it is asked.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from controller.config.problems import Finding, KeyPath
+from controller.core.decision.timetable import TimeWindow, find_entry, find_stretch
+from controller.core.words import format_date, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.config.spec import ControllerSpec
+
+STARTS_LOOKED_AT = 60
+"""Starts of an entry after which it is believed that none of them is ever its turn."""
+NO_CHANGE_OF_CLOCKS = 3
+"""Early starts among so many that are no more put down to clocks that are put back or forward."""
+
+
+def find_schedule_warnings(spec: ControllerSpec, now: float) -> Iterator[Finding]:
+    """Find what of the schedules deserves a second look at a time, seconds since the epoch."""
+    yield from _warn_of_minimums(spec)
+    for scaler in spec.scalers:
+        for index, window in enumerate(scaler.schedule):
+            path = ("scalers", scaler.index, "schedule", index)
+            yield from _warn_of_expiry(window, path, now)
+            if window.is_expired(now):
+                continue
+            yield from _warn_of_overlap(window, path, now)
+            if not _is_ever_in_force(scaler.schedule, index, now):
+                yield Finding(
+                    path,
+                    "is never in force: those before it are whenever it could be; put it before them, or remove it",
+                )
+
+
+def _warn_of_expiry(window: TimeWindow, path: KeyPath, now: float) -> Iterator[Finding]:
+    if window.until is None:
+        return
+    if window.is_expired(now):
+        yield Finding((*path, "until"), f"has passed at {format_date(window.until)}: remove the entry")
+    else:
+        yield Finding(
+            (*path, "until"), f"is temporary: it expires at {format_date(window.until)}, and is to be removed then"
+        )
+
+
+def _warn_of_overlap(window: TimeWindow, path: KeyPath, now: float) -> Iterator[Finding]:
+    """Warn of a window that begins again before it is over, as ``* 8 * * *`` does every minute from 8 to 9."""
+    starts = _list_starts(window, now)
+    early = [after - before for before, after in pairwise(starts) if after - before < window.lasts]
+    if len(early) >= NO_CHANGE_OF_CLOCKS:
+        yield Finding(
+            (*path, "cron"),
+            f"begins again {format_duration(min(early))} after it began, before its "
+            f"{format_duration(window.lasts)} are "
+            "over, so that it lasts from the first such start to the end of the last; if that is not meant, name one "
+            "minute and one hour",
+        )
+
+
+def _list_starts(window: TimeWindow, now: float) -> list[float]:
+    """Return the next starts of an entry that has not expired by them."""
+    starts: list[float] = []
+    while len(starts) < STARTS_LOOKED_AT:
+        start = window.starts.next_after(starts[-1] if starts else now)
+        if start is None or window.is_expired(start):
+            break
+        starts.append(start)
+    return starts
+
+
+def _is_ever_in_force(schedule: tuple[TimeWindow, ...], index: int, now: float) -> bool:
+    """Say whether an entry's turn comes at one of its next starts, or later while it lasts."""
+    window = schedule[index]
+    begins = [now] if window.is_in_force(now) else []
+    return any(_has_turn(schedule, index, begin) for begin in (*begins, *_list_starts(window, now)))
+
+
+def _has_turn(schedule: tuple[TimeWindow, ...], index: int, begin: float) -> bool:
+    """Say whether an entry is in force at some time from ``begin`` to its end."""
+    at: float | None = begin
+    while at is not None and schedule[index].is_in_force(at):
+        if find_entry(schedule, at) == index:
+            return True
+        at = find_stretch(schedule, at).until
+    return False
+
+
+def _warn_of_minimums(spec: ControllerSpec) -> Iterator[Finding]:
+    """Warn of a budget that the minimums exceed, if the windows that raise them should ever be in force together."""
+    raised = [scaler.least_at_most for scaler in spec.scalers]
+    if spec.budget is not None and any(scaler.schedule for scaler in spec.scalers) and sum(raised) > spec.budget:
+        yield Finding(
+            ("budget", "max_containers"),
+            f"is below {sum(raised)}, the sum of the scalers' min_containers with each at its largest in any window: "
+            "where such windows coincide, some scalers stay below their minimum",
+        )
