@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,10 @@ from controller.telemetry import log
 STOP_SWITCHES = 0.0005
 """Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
 waits ten times as long between any two of its steps while scalers are reloaded and polled."""
+
+GARBAGE = (5_000, 20, 20)
+"""Thresholds of Python's collector of cycles. What a tick of many polls makes is gone by itself a moment later; with
+Python's own 700 the collector goes through it and, again and again, through the records of all scalers."""
 
 BAD_NEWEST = "the newest configuration is bad, an earlier version runs: mend it"
 """The event of a start on an earlier version."""
@@ -55,6 +60,7 @@ def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
     the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
     take itself apart under a thread that still reads a file.
     """
+    gc.set_threshold(*GARBAGE)
     stopping = Event()
     clock = machine_clock(stopping)
     first = FirstReading(kept, options.pins, options.listen, clock, shares=options.shard is not None)
