@@ -30,7 +30,7 @@ from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries
 from controller.scaling.services import Services
-from controller.scaling.window import find_slow_listing
+from controller.scaling.window import date_look, find_slow_listing
 from controller.telemetry import events
 from controller.telemetry.series import Series
 
@@ -211,7 +211,7 @@ class Reconciler:
             try:
                 return self._cycle.decide(target.aim, began_after)
             except LookWanted as wanted:
-                look = replace(wanted.look, is_wanted=lambda: not self._is_retired)
+                look = replace(date_look(wanted.look, target.aim.spec), is_wanted=lambda: not self._is_retired)
             yield look
             # The same look does for the second time: what was wanted then is what is wanted.
             began_after = began_after if look.began_after is None else look.began_after
