@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.polls.connection import Answer, Connection
@@ -39,8 +40,9 @@ class Pool:
         self._line: list[tuple[float, int, float, asyncio.Future[None]]] = []
         """A heap of those who wait: since when they are in line, a number that tells equals apart, when they came this
         time, and what their turn completes."""
-        self._is_watched = False
-        """Whether a look for those who have waited too long is to come. One timer for all: most wait for no moment."""
+        self._looks_at = inf
+        """When to look for what has waited too long. One timer does for all: most are served in a moment."""
+        self._timer: asyncio.TimerHandle | None = None
         self._numbers = count()
         self._gave_up: dict[bytes, float] = {}
         """Since when those have waited who gave up."""
@@ -64,9 +66,7 @@ class Pool:
             return
         turn = loop.create_future()
         heappush(self._line, (since, next(self._numbers), began, turn))
-        if not self._is_watched:
-            self._is_watched = True
-            loop.call_later(self._timeout, self._look_at_line)
+        self._watch(began + self._timeout)
         try:
             await turn
         except BaseException:
@@ -89,22 +89,30 @@ class Pool:
         """Drop what is known of one that does not come again."""
         self._gave_up.pop(who, None)
 
-    def _look_at_line(self) -> None:
-        """Tell those who have waited too long, and look again when the next one may have."""
-        loop = asyncio.get_running_loop()
-        now, patience = loop.time(), LONGEST_WAIT
+    def _watch(self, at: float) -> None:
+        """Look at that moment, or before, for what has waited too long."""
+        if at < self._looks_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._looks_at, self._timer = at, asyncio.get_running_loop().call_at(at, self._look)
+
+    def _look(self) -> None:
+        """Tell whoever has waited too long, for a turn or for an answer, and look again when the next one may have."""
+        now = asyncio.get_running_loop().time()
+        self._looks_at = inf
+        for connection in list(self._open):
+            connection.look(now)
         self._line = [each for each in self._line if not each[-1].done()]
+        next_at = min((connection.ends_at for connection in self._open), default=inf)
         for _, _, began, turn in self._line:
             left = find_patience(self._timeout, began, self._turn_ended_at, now)
             if left > 0:
-                patience = min(patience, left)
+                next_at = min(next_at, now + left)
             else:
                 busy = f"all {self._most} connections were busy for {format_span(now - began)}"
                 turn.set_exception(AwsError(Fault.UNREACHABLE, f"{self._endpoint.url}: {busy}"))
         heapify(self._line)
-        self._is_watched = bool(self._line)
-        if self._is_watched:
-            loop.call_later(max(patience, LOOK_AGAIN_AFTER), self._look_at_line)
+        self._watch(max(next_at, now + LOOK_AGAIN_AFTER))
 
     async def send(self, request: bytes, *, fresh: bool) -> Answer:
         """Send a request whose turn it is and return its answer, within a call's time, connecting included.
@@ -118,13 +126,16 @@ class Pool:
             self._idle.pop(0).close()  # the one not used for longest makes room
         connection = (None if fresh else self._take_idle(loop.time())) or await self._connect()
         try:
-            return await connection.ask(request, ends_at - loop.time())
+            self._watch(ends_at)
+            return await connection.ask(request, ends_at)
         finally:
             self._put_back(connection, loop.time())
 
     async def close(self) -> None:
         """Close every connection, and those that are still being opened as soon as they are."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         for connection in list(self._open):
             connection.close()
         await asyncio.gather(*(connection.closed for connection in list(self._open)))
