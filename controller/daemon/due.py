@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import floor
 
-from controller.core.decision.slots import spread
 from controller.scaling.reconcile import Reconciler
 
 FIRST_POLLS_A_SECOND = 500
@@ -50,6 +49,9 @@ class Polled:
     """A scaler that is polled; times are seconds on a clock that never steps."""
 
     reconciler: Reconciler
+    name: str
+    phase: float
+    """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
     queue: str
     """The queue that it counts as a reader of."""
     next_poll: float
@@ -58,9 +60,9 @@ class Polled:
     is_woken: bool = False
     """Whether it is to be polled as soon as it is not busy."""
 
-    def find_next(self, now: float) -> float:
-        """Return its next poll, in a phase that a hash of its name gives: that spreads the polls."""
-        return find_next_poll(self.reconciler.policy.poll_interval, spread(self.reconciler.spec.name), now)
+    def find_next_poll(self, now: float) -> float:
+        """Return when it is polled after ``now``."""
+        return find_next_poll(self.reconciler.policy.poll_interval, self.phase, now)
 
 
 def find_first_poll(interval: float, phase: float, now: float, beside: int) -> float:

@@ -110,9 +110,9 @@ class Schedule:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
-        name, interval = reconciler.spec.name, reconciler.policy.poll_interval
-        first = find_first_poll(interval, spread(name), self._clock.elapsed(), beside)
-        self._entries[name] = Polled(reconciler, reconciler.spec.queue, first)
+        name, interval, phase = reconciler.spec.name, reconciler.policy.poll_interval, spread(reconciler.spec.name)
+        first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
+        self._entries[name] = Polled(reconciler, name, phase, reconciler.spec.queue, first)
         self._readers[reconciler.spec.queue] += 1
         self._line_up(name, first)
 
@@ -122,14 +122,14 @@ class Schedule:
             self._readers[queue] += 1
             self._drop_reader(entry.queue)
             entry.queue = queue
-            entry.next_poll = entry.find_next(self._clock.elapsed())
+            entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
     def _wake_up(self, reconciler: Reconciler) -> None:
         now = self._clock.elapsed()
         if entry := self._entries.get(reconciler.spec.name):
             entry.is_woken = True
-            entry.next_poll = entry.find_next(now)
+            entry.next_poll = entry.find_next_poll(now)
             self._line_up(reconciler.spec.name, now)
 
     def _remove(self, name: str) -> None:
@@ -188,9 +188,9 @@ class Schedule:
     def _begin(self, entry: Polled, now: float) -> None:
         """Poll a scaler, unless a poll of it is under way: one poll late is one poll."""
         if entry.next_poll <= now:
-            entry.next_poll = entry.find_next(now)
+            entry.next_poll = entry.find_next_poll(now)
         is_held_up = entry.is_woken and entry.busy
-        self._due.put(entry.reconciler.spec.name, min(entry.next_poll, now + TICK) if is_held_up else entry.next_poll)
+        self._due.put(entry.name, min(entry.next_poll, now + TICK) if is_held_up else entry.next_poll)
         if not (entry.busy or entry.reconciler.waits):
             entry.busy, entry.is_woken = True, False
             task = self._loop.create_task(self._poll(entry))
@@ -199,20 +199,20 @@ class Schedule:
 
     async def _poll(self, entry: Polled) -> None:
         """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
-        name, reading = entry.reconciler.spec.name, await self._read(entry)
+        reading = await self._read(entry)
         try:
             rests = isinstance(reading, QueueCounts) and entry.reconciler.rest(reading)
         except Exception as error:  # noqa: BLE001 - the reconcile records it; a poll that broke here would be the last
             rests, reading = False, error
         if rests or reading is None:
-            self._progress.note_end(name)
+            self._progress.note_end(entry.name)
             entry.busy = False
             return
-        self._pool.run(name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
+        self._pool.run(entry.name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
 
     async def _read(self, entry: Polled) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
-        self._progress.note_begin(entry.reconciler.spec.name)
+        self._progress.note_begin(entry.name)
         try:
             counts = await self._queues.read_counts(entry.reconciler.spec.queue)
             self._rounds.visit(entry.reconciler, counts)
@@ -237,6 +237,5 @@ class Schedule:
     def _look_again(self, entry: Polled, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
         due = self._clock.elapsed() + max(0.0, at - self._clock.now())
-        name = entry.reconciler.spec.name
-        if self._entries.get(name) is entry and due < entry.next_poll:
-            self._line_up(name, due)
+        if self._entries.get(entry.name) is entry and due < entry.next_poll:
+            self._line_up(entry.name, due)

@@ -15,6 +15,8 @@ from controller.telemetry.series import Series
 class InForce:
     """The settings of one scaler that count now, and which counted at its last decision."""
 
+    __slots__ = ("_clock", "_decided_in", "_series", "_spec")
+
     def __init__(self, spec: ScalerSpec, series: Series, clock: Clock) -> None:
         self._spec = spec
         self._series = series
@@ -56,4 +58,5 @@ class InForce:
         return tell_schedule(self._spec.schedule, self._clock.now())
 
     def _find_entry(self) -> int | None:
-        return find_entry(self._spec.schedule, self._clock.now())
+        # Asked at every poll of an idle queue, of which most have no schedule.
+        return find_entry(self._spec.schedule, self._clock.now()) if self._spec.schedule else None
