@@ -39,15 +39,17 @@ class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
 
 
 class _At(BaseTrigger):  # type: ignore[misc]  # as above
-    """Fires at the moments that somebody finds."""
+    """Fires at the moments that somebody finds, and at once when reckoned anew: a step may have passed over one."""
 
     __slots__ = ("_find_next",)
 
     def __init__(self, find_next: Callable[[float], float]) -> None:
         self._find_next = find_next
 
-    def get_next_fire_time(self, _previous_fire_time: datetime | None, now: datetime) -> datetime:
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """Return the next time, in APScheduler's terms: never now again."""
+        if previous_fire_time is None:
+            return now + SHORTEST
         return max(now + SHORTEST, datetime.fromtimestamp(self._find_next(now.timestamp()), UTC))
 
 
@@ -70,7 +72,7 @@ class Chores:
         self._scheduler.add_job(chore, _Every(seconds))
 
     def at(self, find_next: Callable[[float], float], chore: Callable[[], None]) -> None:
-        """Do something at the next moment after now, seconds since the epoch, that is found each time anew."""
+        """Do something at once, and at the next moment after now, seconds since the epoch, that is found each time."""
         self._scheduler.add_job(chore, _At(find_next))
 
     def start(self) -> None:
