@@ -40,7 +40,8 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
         yield from _warn_of_long_messages(scaler)
         yield from _warn_of_ignored_keys(scaler)
         yield from _warn_of_dense_packing(scaler)
-        yield from _warn_in_windows(scaler)
+        if scaler.schedule:
+            yield from _warn_in_windows(scaler)
 
 
 def _warn_in_windows(scaler: ScalerSpec) -> Iterator[Finding]:

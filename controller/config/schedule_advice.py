@@ -95,10 +95,12 @@ def _has_turn(schedule: tuple[TimeWindow, ...], index: int, begin: float) -> boo
 
 def _warn_of_minimums(spec: ControllerSpec) -> Iterator[Finding]:
     """Warn of a budget that the minimums exceed, if the windows that raise them should ever be in force together."""
-    raised = [scaler.least_at_most for scaler in spec.scalers]
-    if spec.budget is not None and any(scaler.schedule for scaler in spec.scalers) and sum(raised) > spec.budget:
+    if spec.budget is None or not any(scaler.schedule for scaler in spec.scalers):
+        return
+    raised = sum(scaler.least_at_most for scaler in spec.scalers)
+    if raised > spec.budget:
         yield Finding(
             ("budget", "max_containers"),
-            f"is below {sum(raised)}, the sum of the scalers' min_containers with each at its largest in any window: "
+            f"is below {raised}, the sum of the scalers' min_containers with each at its largest in any window: "
             "where such windows coincide, some scalers stay below their minimum",
         )
