@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from controller.config.wording import quote, suggest
@@ -60,6 +61,7 @@ def check_cron(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def read_cron(text: str) -> Fields:
     """Return the fields of an expression. Raises ValueError, which says what is wrong and what to write instead."""
     parts = text.split(" ")

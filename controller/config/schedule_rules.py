@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def check_schedule(scaler: Any, path: KeyPath) -> Iterator[Finding]:
     """Find what contradicts itself, or the scaler, in a schedule."""
+    if get(scaler, list, "schedule") is None:
+        return
     is_promise = get(scaler, dict, "demand") is None or "start_within" in scaler["demand"]
     for index, window in enumerate(list_windows(scaler)):
         here = (*path, "schedule", index)
@@ -62,7 +64,7 @@ def _check_limits(scaler: Any, window: dict[str, Any], path: KeyPath) -> Iterato
 
 def check_budget_in_windows(budget: int | None, scalers: list[Any]) -> Iterator[Finding]:
     """Find the windows whose min_containers cannot fit into the budget, however little the other scalers ask for."""
-    if budget is None:
+    if budget is None or not any(map(list_windows, scalers)):
         return
     leasts = [min(list_bounds(scaler, "min_containers"), default=0) for scaler in scalers]
     for number, scaler in enumerate(scalers):

@@ -110,7 +110,7 @@ class _WallClock:
         return datetime.fromtimestamp(moment, self._zone).replace(tzinfo=None, fold=0)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _find_clock(cron: str, timezone: str) -> _WallClock:
     """Return the clock of an expression: schedules of many scalers share a few."""
     return _WallClock(cron, timezone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.core.decision.timetable import Changes, TimeWindow, find_next_window, find_stretch
-from controller.core.words import format_clock, format_duration
+from controller.core.words import DAY, format_clock, format_date, format_duration
 
 _TIMES = frozenset({"start_within", "poll_interval"})
 
@@ -16,10 +16,10 @@ def explain_schedule(schedule: tuple[TimeWindow, ...], now: float) -> str:
     then = None
     if following is not None:
         entry, at = following
-        then = f"{_name(schedule, entry)} from {format_clock(at, now)}"
+        then = f"{_name(schedule, entry)} from {_say_time(at, now)}"
     if stretch.entry is None:
         return f"no window is in force; next {then}" if then else "no window is in force, and none comes any more"
-    until = "" if stretch.until is None else f" until {format_clock(stretch.until, now)}"
+    until = "" if stretch.until is None else f" until {_say_time(stretch.until, now)}"
     sets = _say_changes(schedule[stretch.entry].changes)
     return f"{_name(schedule, stretch.entry)}{until}: {sets}{f'; next {then}' if then else ''}"
 
@@ -42,6 +42,11 @@ def tell_schedule(schedule: tuple[TimeWindow, ...], now: float) -> dict[str, Any
 
 def _name(schedule: tuple[TimeWindow, ...], entry: int) -> str:
     return f"schedule[{entry}] ({schedule[entry].starts})"
+
+
+def _say_time(at: float, now: float) -> str:
+    """Return a time, with its date unless that is today's: the next window often is tomorrow's."""
+    return format_clock(at) if at // DAY == now // DAY else format_date(at)
 
 
 def _say_changes(changes: Changes) -> str:
