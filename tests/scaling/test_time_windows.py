@@ -114,6 +114,18 @@ def test_a_pause_on_an_empty_queue_rests_until_it_is_over(scene: Scene) -> None:
     assert (Reason.IDLE, True) == (last(scaler).decision.reason, scaler.rest(EMPTY))
 
 
+def test_a_scaler_at_rest_decides_once_in_each_window(scene: Scene) -> None:
+    """What is recorded from then on has the numbers of the settings in force."""
+    opens = NOW + 20 * POLL + 5
+    scaler = scheduled(scene, window(opens, lasts=HOUR, max_containers=99))
+    scene.let_pass(20 * POLL, scaler)
+    assert (True, 10) == (scaler.rest(EMPTY), numbers(scaler).room)
+    scene.clock.now = opens
+    assert not scaler.rest(EMPTY)
+    scaler.reconcile()
+    assert (True, 99) == (scaler.rest(EMPTY), numbers(scaler).room)
+
+
 def test_a_slot_is_used_once_on_both_sides_of_an_edge(scene: Scene) -> None:
     """What was allowed before it and what is allowed after it does not add up within a slot."""
     scene.send(9)
