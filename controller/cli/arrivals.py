@@ -122,7 +122,7 @@ def _read_cloudwatch(
         raise ValueError(f"CloudWatch keeps what it has by five minutes for {KEPT_FOR / DAY:.0f} days; ask for no more")
     since = now - lasts
     try:
-        history = read_history(spec.aws, scaler.queue, since, now, now)
+        history = read_history(spec.aws, scaler.queues, since, now, now)
     except AwsError as error:
         raise click.ClickException(str(error)) from error
     sent, deleted, in_flight = history.values.values()

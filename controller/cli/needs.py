@@ -86,7 +86,7 @@ def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
     clients = _connect(spec)
     traits = TraitsKnown(clients.clock)
     found = dict[str, None]()
-    for name in dict.fromkeys(each.queue for each in spec.scalers):
+    for name in dict.fromkeys(queue for each in spec.scalers for queue in each.queues):
         try:
             Queue(clients, name, traits).read_counts()
         except AwsError as error:

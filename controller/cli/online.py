@@ -39,7 +39,7 @@ def examine(loaded: Loaded) -> Found:
 
 def _warn(loaded: Loaded, seen: Preview) -> Iterator[Problem]:
     index = seen.spec.index
-    for finding in seen.checkup.findings if seen.checkup else ():
-        yield loaded.locate(f"scalers[{index}].queue", finding.text)
+    for finding in (finding for checkup in seen.checkups for finding in checkup.findings):
+        yield loaded.locate(f"scalers[{index}].{seen.spec.queue_key}", finding.text)
     for warning in seen.draft.warnings if seen.draft else ():
         yield loaded.locate(f"scalers[{index}].task.definition", warning)

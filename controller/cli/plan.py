@@ -25,8 +25,9 @@ from controller.core.address import Address
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
 from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
-from controller.core.decision.doctor import tell_checkup
+from controller.core.decision.checkups import tell_checkups
 from controller.core.decision.explain import explain
+from controller.core.decision.queue_sum import tell_parts
 from controller.core.decision.slots import slot_length
 from controller.core.printable import make_printable, show
 from controller.core.record import LaunchResult, record
@@ -172,7 +173,8 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
         "explanation": explanation,
         "remembered": plan.memory is not None,
         "retry_at": plan.retry_at,
-        "doctor": tell_checkup(plan.checkup),
+        "queues": tell_parts(plan.done.decision.queue),
+        "doctor": tell_checkups(plan.checkups),
         "plan_warnings": list(plan.draft.warnings) if plan.draft else [],
     }
     return told if plan.done.decision.launch and plan.retry_at is None else told | {"outcome": None}
@@ -191,7 +193,7 @@ def _draw(plan: Preview) -> Iterator[str]:
     if plan.draft and plan.draft.plan.tasks:
         now = plan.done.decision.launch > 0 and plan.retry_at is None
         yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))
-    for finding in plan.checkup.findings if plan.checkup else ():
+    for finding in (finding for checkup in plan.checkups for finding in checkup.findings):
         yield f"  doctor    the queue {finding.text}"
 
 

@@ -91,15 +91,15 @@ def _build_aws(aws: Aws) -> AwsSpec:
 def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
     slots = SlotPolicy(configuration.name, scaler.name, aws.consistency_window, aws.call_timeout)
     interval = scaler.poll_interval if scaler.poll_interval is not None else configuration.poll_interval
-    task = scaler.task
+    task, queues = scaler.task, _list_queues(scaler)
     return ScalerSpec(
         name=scaler.name,
         index=index,
-        queue=scaler.queue,
+        queues=queues,
         policy=Policy(
             slots=slots,
             demand=_build_demand(scaler.demand),
-            is_fifo=scaler.queue.endswith(".fifo"),
+            is_fifo=any(queue.endswith(".fifo") for queue in queues),
             counted=frozenset(MessageState(state) for state in scaler.backlog),
             busy=Busy(scaler.busy),
             poll_interval=interval,
@@ -115,7 +115,16 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_build_task(task),
         priority=scaler.priority,
+        queue_key="queue" if scaler.queues is None else "queues",
     )
+
+
+def _list_queues(scaler: Scaler) -> tuple[str, ...]:
+    if scaler.queues is not None:
+        return tuple(scaler.queues)
+    if scaler.queue is None:
+        raise ValueError("a scaler without a queue; rules.py refuses it before")
+    return (scaler.queue,)
 
 
 def _build_demand(demand: Demand) -> DemandPolicy:

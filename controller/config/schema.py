@@ -25,6 +25,7 @@ from controller.config.fields import (
     Duration,
     Name,
     PollInterval,
+    Queue,
     Seconds,
     Section,
     default_to,
@@ -33,6 +34,8 @@ from controller.config.task_schema import Task
 from controller.config.wording import describe
 
 MAX_SCALERS = 10_000
+MAX_SUMMED = 100
+"""Queues of one scaler; each costs a request a poll."""
 
 
 class Server(Section):
@@ -165,12 +168,16 @@ class Budget(Section):
 
 
 class Scaler(Section):
-    """One queue and the tasks that it drives."""
+    """One queue, or several, and the tasks that they drive."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["queue"]}, {"required": ["queues"]}]})
 
     name: Name
     """Its name in logs and metrics, unique in the controller."""
-    queue: Annotated[str, Field(pattern=formats.QUEUE)]
+    queue: Queue | None = None
     """The SQS queue: name, URL or ARN."""
+    queues: Annotated[list[Queue], Field(min_length=1, max_length=MAX_SUMMED)] | None = None
+    """Instead of queue: several, for workers that take messages of all of them. Their messages are added up."""
     poll_interval: PollInterval | None = None
     """The time between two polls (1s to 1h). If left out: the controller's poll_interval."""
     paused: bool = False
@@ -219,7 +226,7 @@ class Configuration(Section):
     budget: Budget | None = None
     """The limits on all scalers together. null: each has only its own max_containers."""
     scalers: Annotated[list[Scaler], Field(min_length=1, max_length=MAX_SCALERS)]
-    """One per queue."""
+    """One per queue, or per workers that take messages of several."""
 
 
 def json_schema() -> dict[str, Any]:

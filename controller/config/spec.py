@@ -99,18 +99,20 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class ScalerSpec:
-    """One queue and the tasks that it drives."""
+    """A queue, or several, and the tasks that they drive."""
 
     name: str
     index: int
     """Its index in ``scalers``, which messages name."""
-    queue: str
-    """Name, URL or ARN."""
+    queues: tuple[str, ...]
+    """Its queues, whose messages are added up, as names, URLs or ARNs."""
     policy: Policy
     packing: PackingPolicy
     task: TaskSpec
     priority: int
     """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
+    queue_key: str = "queue"
+    """The key of the configuration that names them: ``queue`` or ``queues``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class Controller:
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
         before = reconciler.spec
         reconciler.configure(scaler)
-        if (scaler.queue, scaler.policy.poll_interval) != (before.queue, before.policy.poll_interval):
+        if (scaler.queues, scaler.policy.poll_interval) != (before.queues, before.policy.poll_interval):
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:

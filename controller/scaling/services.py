@@ -36,6 +36,7 @@ from controller.scaling.launch import Launcher
 from controller.scaling.line import Line
 from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
+from controller.scaling.queue_sum import QueueSum
 from controller.telemetry.history import History
 from controller.telemetry.marks import Happening
 from controller.telemetry.metrics import Metrics
@@ -78,7 +79,8 @@ class Services:
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
-        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec), self.deletions.box_of(spec.name))
+        queue = self.queue(spec.queues[0]) if len(spec.queues) == 1 else QueueSum(spec, self.queue)
+        return Aim(spec, queue, self.cluster_of(spec), self.deletions.box_of(spec.name))
 
     def configure(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
         """Share the budget, and the memory for what happened lately, among so many scalers."""

@@ -40,7 +40,7 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_the_metrics_of_a_queue_are_read(metrics: None, queue: str) -> None:
     """By the minute, whichever way it is named; where nothing happened there is nothing."""
-    history = read_history(HERE, queue, NOW - 600, NOW, NOW)
+    history = read_history(HERE, [queue], NOW - 600, NOW, NOW)
     sent, deleted, in_flight = history.values.values()
     assert MINUTE == history.period
     assert ({NOW - 540: 20.0, NOW - 360: 5.0}, {NOW - 360: 10.0}, {NOW - 360: 3.0}) == (sent, deleted, in_flight)
@@ -48,7 +48,7 @@ def test_the_metrics_of_a_queue_are_read(metrics: None, queue: str) -> None:
 
 def test_what_is_older_is_read_by_five_minutes(metrics: None) -> None:
     """CloudWatch keeps minutes for fifteen days."""
-    history = read_history(HERE, "work.fifo", NOW - 20 * 86_400, NOW, NOW)
+    history = read_history(HERE, ["work.fifo"], NOW - 20 * 86_400, NOW, NOW)
     assert COARSE == history.period
     assert 25 == sum(history.values["NumberOfMessagesSent"].values())
 
@@ -58,4 +58,4 @@ def test_what_goes_wrong_names_the_queue(monkeypatch: pytest.MonkeyPatch) -> Non
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "any")
     with pytest.raises(AwsError, match='CloudWatch, for queue "work"'):
-        read_history(UNREACHABLE_AWS, "work", NOW - 600, NOW, NOW)
+        read_history(UNREACHABLE_AWS, ["work"], NOW - 600, NOW, NOW)

@@ -21,6 +21,7 @@ from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.providers import ProviderUse
+from controller.core.decision.queue_sum import add_up
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
@@ -40,6 +41,7 @@ BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, run
 
 GAUGES = {
     "queue_messages": {"scaler", "state"},
+    "queue_visible_messages": {"scaler", "queue"},
     "containers": {"scaler", "state"},
     "containers_held": {"scaler", "state"},
     "tasks": {"scaler", "state"},
@@ -150,10 +152,15 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
     )
     series.show_configuration(rules)
     series.show_budget(2)
-    series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
+    seen = add_up([("urgent", replace(BUSY[0], visible=4)), ("normal", QueueCounts(1, 0, 0))])
+    series.show_reconcile(Reconciled(SCALER, decided(rules, seen, fleet)), 0.01)
     series.count_start(12.0)
     series.show_age(12.0)
-    series.checkup = Checkup(QueueTraits(dead_letter_queue=""), NOT_READ.add(NOW, 3), findings=FINDINGS)
+    dead = QueueTraits(dead_letter_queue="arn:aws:sqs:eu-west-1:111122223333:dead")
+    series.checkups = (
+        Checkup(QueueTraits(dead_letter_queue=""), findings=FINDINGS, queue="urgent"),
+        Checkup(dead, NOT_READ.add(NOW, 3), queue="normal"),
+    )
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
@@ -164,6 +171,14 @@ def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         found[family.type][family.name.removeprefix("ecsq_")] = labels
     assert DOCUMENTED == found
+
+
+def test_of_several_queues_each_is_shown_by_its_name(metrics: Metrics, series: Series) -> None:
+    """Beside their sum; a scaler of one queue has no such series."""
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
+    assert {} == labelled(metrics, "queue_visible_messages")
+    fill(series)
+    assert {("urgent",): 4, ("normal",): 1} == labelled(metrics, "queue_visible_messages")
 
 
 def test_every_metric_is_ours_or_of_the_process_and_explained(metrics: Metrics) -> None:

@@ -80,9 +80,9 @@ def list_rights(
 
 def _read_queues(spec: ControllerSpec, account: Account, dead_letter_queues: Iterable[str]) -> Iterator[Rights]:
     """Allow the queues to be counted, and those that are given by name or ARN to be looked up."""
-    configured = _list(spec, lambda scaler: [] if is_url(scaler.queue) else [account.queue(scaler.queue)])
+    configured = _list(spec, lambda scaler: [account.queue(each) for each in scaler.queues if not is_url(each)])
     named = tuple(dict.fromkeys((*configured, *map(account.queue, dead_letter_queues))))
-    by_url = _list(spec, lambda scaler: [account.queue(scaler.queue)])
+    by_url = _list(spec, lambda scaler: map(account.queue, scaler.queues))
     only_counted = tuple(arn for arn in by_url if arn not in named)
     if named:
         yield Rights("ReadQueues", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes"), named)

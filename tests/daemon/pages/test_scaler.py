@@ -62,9 +62,9 @@ def test_the_queues_settings(shown: Shown) -> None:
     assert "Not known yet." in Page(shown.get("/scalers/busy").text).texts["queue"]
     series, policy = shown.scalers["busy"].series, shown.scalers["busy"].spec.policy
     traits = QueueTraits(30.0, 345_600.0, 0.0, "")
-    series.checkup = Checkup(traits, findings=examine(policy, traits, None))
+    series.checkups = (Checkup(traits, findings=examine(policy, traits, None)),)
     told = Page(shown.get("/scalers/busy").text).texts
-    series.checkup = None
+    series.checkups = ()
     assert "Visibility timeout 30s, retention 4d, receive wait 0s, no dead-letter queue." in told["queue"]
     assert "The queue has no dead-letter queue: " in told["queue"]
     assert "  doctor    the queue has no dead-letter queue: " in told["status-text"]
