@@ -28,6 +28,7 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
     """Find what deserves a second look."""
     yield from _warn_of_needless_budget(spec)
     yield from _warn_of_shared_queues(spec)
+    yield from _warn_of_shared_searches(spec)
     for scaler in spec.scalers:
         yield from _warn_of_slow_launch_rate(spec.aws, scaler)
         yield from _warn_of_low_top_step(scaler)
@@ -41,6 +42,8 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
 
 
 def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
+    if any(scaler.search is not None and scaler.search.each for scaler in spec.scalers):
+        return
     most = sum(scaler.policy.max_containers for scaler in spec.scalers)
     if spec.budget is not None and spec.budget >= most:
         yield Finding(
@@ -59,6 +62,19 @@ def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
                 ("scalers", scaler.index, scaler.queue_key),
                 f"{which}is also the queue of scalers[{other.index}] ({other.name}): both count the same messages and "
                 "launch for all of them; give each its own queue, or make one scaler of the two",
+            )
+
+
+def _warn_of_shared_searches(spec: ControllerSpec) -> Iterator[Finding]:
+    first: dict[tuple[object, object], ScalerSpec] = {}
+    for scaler in spec.scalers:
+        if scaler.search is None:
+            continue
+        other = first.setdefault((scaler.search.prefix, scaler.search.tags), scaler)
+        if other is not scaler:
+            yield Finding(
+                ("scalers", scaler.index, "queues"),
+                f"looks for the same queues as scalers[{other.index}] ({other.name}), which has them all; remove one",
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from controller.config.queue_schema import ListedQueues
 from controller.config.schema import GivenPace
 from controller.config.spec import (
     AwsSpec,
@@ -12,6 +13,7 @@ from controller.config.spec import (
     EventFormat,
     EventSpec,
     LogSpec,
+    QueueSearch,
     ScalerSpec,
     ServerSpec,
     TaskSpec,
@@ -40,8 +42,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.config.aws_schema import Aws
+    from controller.config.queue_schema import Queues
     from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
+
+
+UNFOUND = "its queues have not been looked for yet"
+"""Why the queues of a configuration that was only read are not known."""
 
 
 def build(configuration: Configuration, scalers: Iterable[ScalerSpec]) -> ControllerSpec:
@@ -116,15 +123,24 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         task=_build_task(task),
         priority=scaler.priority,
         queue_key="queue" if scaler.queues is None else "queues",
+        queue_env=scaler.queue_env,
+        search=(search := _build_search(scaler.queues)),
+        unfound=None if search is None else UNFOUND,
     )
 
 
 def _list_queues(scaler: Scaler) -> tuple[str, ...]:
-    if scaler.queues is not None:
-        return tuple(scaler.queues)
-    if scaler.queue is None:
-        raise ValueError("a scaler without a queue; rules.py refuses it before")
-    return (scaler.queue,)
+    if scaler.queue is not None:
+        return (scaler.queue,)
+    if scaler.queues is None:
+        raise ValueError("a scaler without a queue; queue_rules.py refuses it before")
+    return scaler.queues.names if isinstance(scaler.queues, ListedQueues) else ()
+
+
+def _build_search(queues: Queues | None) -> QueueSearch | None:
+    if queues is None or isinstance(queues, ListedQueues):
+        return None
+    return QueueSearch(queues.prefix, tuple(sorted((queues.tags or {}).items())), queues.each)
 
 
 def _build_demand(demand: Demand) -> DemandPolicy:

@@ -52,7 +52,6 @@ ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"
 TaskDeadline = Annotated[Duration, AfterValidator(require_between("10s", "720h"))]
 
 Name = Annotated[str, Field(pattern=formats.NAME)]
-Queue = Annotated[str, Field(pattern=formats.QUEUE)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
 Subnet = Annotated[str, Field(pattern=formats.SUBNET)]

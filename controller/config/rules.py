@@ -21,7 +21,7 @@ from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.event_rules import check_events
 from controller.config.problems import Finding, KeyPath
-from controller.config.queue_rules import check_queues
+from controller.config.queue_rules import check_budget, check_queues
 from controller.config.regions import find_other_regions
 from controller.config.schema import Scaler
 from controller.config.task_rules import check_task
@@ -43,6 +43,7 @@ def find_contradictions(data: Any) -> Iterator[Finding]:
     scalers = get(data, list, "scalers") or []
     yield from _check_names(scalers)
     yield from _check_budget(data, scalers)
+    yield from check_budget(data, scalers)
     yield from check_events(data)
     for index, scaler in enumerate(scalers):
         yield from _check_scaler(scaler, ("scalers", index), window)

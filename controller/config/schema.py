@@ -1,8 +1,8 @@
 """The keys of the configuration, and what each may be. Rules about several keys are in rules.py.
 
 To add a key, or to check one key alone, give the key a type here, or in task_schema.py or aws_schema.py if it belongs
-to ``task`` or ``aws``. Its default stands there and nowhere else. The docstring under a field is its description in the
-JSON Schema.
+to ``task`` or ``aws``, or in queue_schema.py for ``queues``. Its default stands there and nowhere else. The docstring
+under a field is its description in the JSON Schema.
 
 Types are strict: no value is converted, except that durations become seconds.
 """
@@ -25,17 +25,16 @@ from controller.config.fields import (
     Duration,
     Name,
     PollInterval,
-    Queue,
     Seconds,
     Section,
+    VariableName,
     default_to,
 )
+from controller.config.queue_schema import QUEUES, Queue, Queues, read_queues
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
 MAX_SCALERS = 10_000
-MAX_SUMMED = 100
-"""Queues of one scaler; each costs a request a poll."""
 
 
 class Server(Section):
@@ -176,8 +175,11 @@ class Scaler(Section):
     """Its name in logs and metrics, unique in the controller."""
     queue: Queue | None = None
     """The SQS queue: name, URL or ARN."""
-    queues: Annotated[list[Queue], Field(min_length=1, max_length=MAX_SUMMED)] | None = None
-    """Instead of queue: several, for workers that take messages of all of them. Their messages are added up."""
+    queues: Annotated[Queues, BeforeValidator(read_queues), QUEUES] | None = None
+    """Instead of queue: several, by a list or by what finds them. Their messages are added up, for workers that take
+    those of all of them; with each, every queue found has a scaler of its own."""
+    queue_env: VariableName | None = None
+    """The variable that tells the worker the URL of its queue. Not where several queues are added up."""
     poll_interval: PollInterval | None = None
     """The time between two polls (1s to 1h). If left out: the controller's poll_interval."""
     paused: bool = False

@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+
+def is_url(queue: str) -> bool:
+    """Say whether a queue is given by its URL."""
+    return urlsplit(queue).scheme in {"http", "https"}
 
 
 def split_queue(queue: str) -> tuple[str, str]:

@@ -67,7 +67,7 @@ class Rounds:
         """Examine a scaler's queues, which have just been seen to hold so much, if that is due; returns at once."""
         now, queues = self._clock.elapsed(), scaler.spec.queues
         chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
-        if now < chart.next_visit or self._polls.traits.find(queues[0]) is None:
+        if now < chart.next_visit or not queues or self._polls.traits.find(queues[0]) is None:
             return
         chart.next_visit = now + EVERY
         visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, counts))

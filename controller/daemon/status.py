@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Running:
     started_at: float
     dry_run: bool
     configuration: KeptConfiguration
+    describe_searches: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    """Returns what is known of the queues that scalers look for, as plain data."""
 
     def write(
         self, reconcilers: Sequence[Reconciler], now: float, shard: Mapping[str, Any] | None = None
@@ -59,12 +61,18 @@ class Running:
             "now": now,
             "dry_run": self.dry_run,
             "shard": shard,
+            "searches": self.describe_searches(),
             "config": {
                 "path": show(str(configuration.kept.address)),
                 "hash": configuration.hash,
                 "last_reload": reload,
             },
         }
+
+
+def in_order(reconcilers: Mapping[str, Reconciler]) -> list[Reconciler]:
+    """Return the reconcilers in the configuration's order, those of one scaler of it by their names."""
+    return sorted(reconcilers.values(), key=lambda reconciler: (reconciler.spec.index, reconciler.spec.name))
 
 
 def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, Any]:
@@ -78,7 +86,8 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
     decisions = convert_texts([record(done) for done in kept], show)
     status = {
         "name": spec.name,
-        "queue": ", ".join(tell_apart(spec.queues)) if len(spec.queues) > 1 else spec.queues[0],
+        "queue": spec.queues[0] if len(spec.queues) == 1 else ", ".join(tell_apart(spec.queues)) or None,
+        "found_by": spec.found_by,
         "queues": tell_parts(last.decision.queue) if last else None,
         "cluster": spec.task.cluster,
         "definition": spec.task.definition,

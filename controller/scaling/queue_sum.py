@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from controller.aws.errors import AwsError
+from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.queue_sum import SummedCounts, add_up
@@ -22,7 +22,7 @@ Reading = QueueCounts | BaseException
 
 
 class QueueSum:
-    """Several queues as one: ``controller.aws.queue.Queue`` for more than one of them."""
+    """Several queues as one, or none: ``controller.aws.queue.Queue`` for any number of them."""
 
     def __init__(self, spec: ScalerSpec, reader_of: Callable[[str], QueueReader]) -> None:
         """Take a scaler, and what reads one of its queues."""
@@ -31,14 +31,22 @@ class QueueSum:
 
     def read_counts(self) -> QueueCounts:
         """Return the counts of all queues together. Raises AwsError, and whatever else reading one of them does."""
+        refuse_unfound(self._spec)
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="queue sum") as threads:
             return add_readings(self._spec.queues, list(threads.map(_read, self._readers)))
 
 
 async def read_together(spec: ScalerSpec, read: Callable[[str], Awaitable[QueueCounts]]) -> QueueCounts:
     """Return the counts of a scaler's queues together, which are read at the same time. Raises as ``QueueSum`` does."""
+    refuse_unfound(spec)
     queues = spec.queues
     return add_readings(queues, await asyncio.gather(*map(read, queues), return_exceptions=True))
+
+
+def refuse_unfound(spec: ScalerSpec) -> None:
+    """Raise AwsError if it is not known which queues a scaler has: an unknown queue holds an unknown backlog."""
+    if spec.unfound is not None:
+        raise AwsError(Fault.UNREACHABLE, spec.unfound, "queues")
 
 
 def add_readings(queues: Sequence[str], readings: Sequence[Reading]) -> QueueCounts:

@@ -46,6 +46,14 @@ def test_the_metrics_of_a_queue_are_read(metrics: None, queue: str) -> None:
     assert ({NOW - 540: 20.0, NOW - 360: 5.0}, {NOW - 360: 10.0}, {NOW - 360: 3.0}) == (sent, deleted, in_flight)
 
 
+def test_the_metrics_of_several_queues_are_added_up(metrics: None) -> None:
+    """Minute by minute; one that CloudWatch does not know had nothing."""
+    arn = "arn:aws:sqs:us-east-1:123456789012:work.fifo"
+    history = read_history(HERE, ["work.fifo", "unknown", arn], NOW - 600, NOW, NOW)
+    sent, deleted, in_flight = history.values.values()
+    assert ({NOW - 540: 40.0, NOW - 360: 10.0}, {NOW - 360: 20.0}, {NOW - 360: 6.0}) == (sent, deleted, in_flight)
+
+
 def test_what_is_older_is_read_by_five_minutes(metrics: None) -> None:
     """CloudWatch keeps minutes for fifteen days."""
     history = read_history(HERE, ["work.fifo"], NOW - 20 * 86_400, NOW, NOW)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.config import load
-from controller.config.schema import MAX_SUMMED
+from controller.config import QueueSearch, load
+from controller.config.queue_schema import MAX_SUMMED
 from tests.config.files import LEAST, problems
 
 if TYPE_CHECKING:
@@ -68,6 +68,121 @@ def test_a_mistake_in_queues_is_named(tmp_path: Path, lines: str, expected: list
     found = problems(tmp_path, having(lines))
     assert found
     assert expected is None or expected == found
+
+
+EACH = "queues: {prefix: tenant-, each: true}\n"
+BUDGET = "budget: {max_containers: 9}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            "queues: {}",
+            ["3:5: scalers[0].queues: must have prefix or tags, by which queues are looked for"],
+            id="by-nothing",
+        ),
+        pytest.param(
+            "queues: {prefix: a, tags: {team: video}}",
+            ["3:5: scalers[0].queues: must have prefix or tags, not both"],
+            id="by-both",
+        ),
+        pytest.param(
+            "queues: tenant-",
+            [
+                "3:13: scalers[0].queues: must be a list of queues, or a mapping with prefix or tags, not the text "
+                '"tenant-"'
+            ],
+            id="neither-list-nor-mapping",
+        ),
+        pytest.param(
+            "queues: {prefix: 'tenant*'}",
+            [
+                "3:22: scalers[0].queues.prefix: must be the beginning of queues' names: 1 to 80 letters, digits, "
+                'hyphens and underscores; this is "tenant*"'
+            ],
+            id="no-wildcards",
+        ),
+        pytest.param(
+            "queues: {prefix: tenant-, each: yes}",
+            ['3:37: scalers[0].queues.each: must be true or false, not the text "yes"'],
+            id="each-is-no-text",
+        ),
+        pytest.param(
+            "queues: {prefx: tenant-}",
+            ["3:14: scalers[0].queues.prefx: is not a known key; did you mean prefix?"],
+            id="misspelt",
+        ),
+        pytest.param(
+            EACH,
+            [
+                "3:37: scalers[0].queues.each: needs a budget, since each queue found may have max_containers: set "
+                "budget.max_containers"
+            ],
+            id="each-without-a-budget",
+        ),
+        pytest.param(
+            f"{EACH}min_containers: 1",
+            [
+                "3:37: scalers[0].queues.each: needs a budget, since each queue found may have max_containers: set "
+                "budget.max_containers",
+                "4:21: scalers[0].min_containers: must be 0 with queues.each: as many would live for every queue that "
+                "is found, with or without work",
+            ],
+            id="each-with-a-minimum",
+        ),
+        pytest.param(
+            "queues: [a, b]\nqueue_env: QUEUE_URL",
+            [
+                "4:16: scalers[0].queue_env: tells a worker its one queue, and here several are added up: set "
+                "queues.each to true, or list the queues in task.environment"
+            ],
+            id="a-variable-for-several",
+        ),
+        pytest.param(
+            "queue: a\nqueue_env: QUEUE=URL",
+            [
+                "4:16: scalers[0].queue_env: must be the name of a variable: not empty, and without =; "
+                'this is "QUEUE=URL"'
+            ],
+            id="no-variable",
+        ),
+    ],
+)
+def test_a_mistake_in_a_search_is_named(tmp_path: Path, lines: str, expected: list[str]) -> None:
+    """What is looked for has to be said in one way, and to have an end."""
+    assert expected == problems(tmp_path, having(lines))
+
+
+def test_a_variable_has_one_value(tmp_path: Path) -> None:
+    """It is the queue's URL, or what the environment says."""
+    text = having("queue: a\nqueue_env: QUEUE_URL") + "      environment: {QUEUE_URL: mine}\n"
+    expected = '4:16: scalers[0].queue_env: "QUEUE_URL" is in task.environment, too: remove it from one of the two'
+    assert [expected] == problems(tmp_path, text)
+
+
+def test_a_search_as_it_is_built(tmp_path: Path) -> None:
+    """Its queues are not known yet, and why is said."""
+    path = tmp_path / "config.yaml"
+    path.write_text(BUDGET + having(f"{EACH}queue_env: QUEUE_URL"))
+    loaded = load(path)
+    (spec,) = loaded.spec.scalers
+    assert ((), QueueSearch("tenant-", (), each=True), "QUEUE_URL") == (spec.queues, spec.search, spec.queue_env)
+    assert "its queues have not been looked for yet" == spec.unfound
+    path.write_text(having("queues: {tags: {team: video, stage: prod}}"))
+    (by_tags,) = load(path).spec.scalers
+    assert QueueSearch(None, (("stage", "prod"), ("team", "video")), each=False) == by_tags.search
+    assert "queues tagged stage=prod, team=video" == str(by_tags.search)
+
+
+def test_two_that_look_for_the_same_are_warned_of(tmp_path: Path) -> None:
+    """The first has all of them."""
+    path = tmp_path / "config.yaml"
+    again = having(EACH).removeprefix("scalers:\n").replace("name: content-ingest", "name: two")
+    path.write_text(BUDGET + having("queues: {prefix: tenant-}") + again)
+    (warning,) = load(path).warnings
+    assert warning.key == "scalers[1].queues"
+    assert warning.message.startswith("looks for the same queues as scalers[0] (content-ingest)")
 
 
 def test_two_accounts_may_have_queues_of_the_same_name(tmp_path: Path) -> None:

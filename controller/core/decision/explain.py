@@ -45,7 +45,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
         yield "decision", summarize(decision)
         return
     yield "queue", _explain_queue(policy, queue, fleet, decision.at)
-    if isinstance(queue, SummedCounts) and queue.parts:
+    if isinstance(queue, SummedCounts):
         yield "queues", explain_parts(queue.parts)
     yield "fleet", _explain_fleet(fleet, is_asked=queue is not None)
     if fleet:

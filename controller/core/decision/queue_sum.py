@@ -38,6 +38,8 @@ def add_up(parts: Iterable[Part]) -> SummedCounts:
 
 def explain_parts(parts: Sequence[Part]) -> str:
     """Return in a line what each of several queues holds; of very many, the fullest by name and the rest together."""
+    if not parts:
+        return "there is none now"
     if len(parts) > TOLD:
         parts = sorted(parts, key=lambda part: -_measure(part[1]))
     told = [f"{name} {_tell(part)}" for name, part in parts[:TOLD]]

@@ -29,6 +29,7 @@ def test_nothing_is_lost_in_a_sum(parts: list[QueueCounts]) -> None:
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
+        pytest.param([], "there is none now", id="none"),
         pytest.param(
             [("urgent", queue(2, 1)), ("normal", queue())],
             "2 queues: urgent 2 visible + 1 in flight; normal 0 visible",
