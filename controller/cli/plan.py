@@ -16,11 +16,12 @@ from controller.aws.errors import AwsError
 from controller.cli import definition
 from controller.cli.configuration import load_or_exit
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
+from controller.cli.found import choose, describe_found
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
 from controller.cli.plan_view import View
 from controller.clock import machine_clock
-from controller.config import ControllerSpec, Loaded, ScalerSpec
+from controller.config import Loaded, ScalerSpec
 from controller.core.address import Address
 from controller.core.decision.slots import slot_length
 from controller.core.moments import parse_moment
@@ -70,12 +71,11 @@ def command(
             raise click.UsageError(f"{option} has no effect with --definition: leave one of the two out")
     moment = None if at is None else _read_time(at)
     loaded = load_or_exit(config)
-    spec = loaded.spec
-    chosen = _choose(spec, scaler, config)
-    services = connect(spec, machine_clock(Event()), dry_run=True)
+    services = connect(loaded.spec, machine_clock(Event()), dry_run=True)
     if workers is None:
-        _show_previews(View(loaded, moment), chosen, services, daemon, as_json=as_json)
+        _show_previews(View(loaded, moment), scaler, services, daemon, as_json=as_json)
         return
+    chosen = choose(loaded.spec, loaded.spec, scaler, config)
     answers = [_show_definition(each, services, workers) for each in chosen]
     if as_json:
         _say_json(answers, definition.to_plain)
@@ -94,30 +94,27 @@ def _read_time(text: str) -> float:
         ) from error
 
 
-def _show_previews(
-    view: View, chosen: list[ScalerSpec], services: Services, daemon: str | None, *, as_json: bool
-) -> None:
-    memories, is_other = ({}, False) if daemon is None else _fetch_memories(view.loaded, daemon)
-    spec = view.spec
-    previews = preview(spec, [spec.scalers[scaler.index] for scaler in chosen], services, memories)
+def _show_previews(view: View, scaler: str | None, services: Services, daemon: str | None, *, as_json: bool) -> None:
+    loaded = view.loaded
+    memories, is_other = ({}, False) if daemon is None else _fetch_memories(loaded, daemon)
+    found, unfound = services.searches.run(loaded.spec)
+    running = view.settle(found)
+    previews = preview(running, choose(loaded.spec, running, scaler, loaded.path), services, memories)
     if as_json:
         _say_json(previews, view.to_plain)
     else:
         _say(previews, view.draw)
-        say(["", *_describe_memory(previews, daemon)])
+        say(["", *describe_found(loaded.spec, services.searches), *_describe_memory(previews, daemon)])
         if is_other:
-            say([f"It runs another configuration than {view.loaded.path} as it is now."])
+            say([f"It runs another configuration than {loaded.path} as it is now."])
         if view.at is not None:
             say([f"The settings are those of {format_date(view.at)}; what is observed is of now."])
-    _complain([each.done.problem for each in previews if each.done.problem])
-
-
-def _choose(spec: ControllerSpec, scaler: str | None, config: Address) -> list[ScalerSpec]:
-    chosen = [each for each in spec.scalers if scaler in {None, each.name}]
-    if not chosen:
-        known = ", ".join(each.name for each in spec.scalers)
-        raise click.ClickException(f"{config}: there is no scaler {scaler!r}; there are: {known}")
-    return chosen
+    _complain(
+        [
+            *(f"scaler {name}: {why}" for name, why in unfound.items()),
+            *(each.done.problem for each in previews if each.done.problem),
+        ]
+    )
 
 
 def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], bool]:

@@ -11,9 +11,10 @@ from controller.config import ControllerSpec, Loaded
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
 from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
-from controller.core.decision.doctor import tell_checkup
+from controller.core.decision.checkups import tell_checkups
 from controller.core.decision.explain import Line, explain
 from controller.core.decision.explain_schedule import explain_schedule, tell_schedule
+from controller.core.decision.queue_sum import tell_parts
 from controller.core.decision.timetable import TimeWindow
 from controller.core.record import LaunchResult, record
 from controller.core.repeats import say_retry
@@ -30,10 +31,9 @@ class View:
     at: float | None
     """Seconds since the epoch; None: now."""
 
-    @property
-    def spec(self) -> ControllerSpec:
-        """The configuration; of another time than now with the settings of that time, and no schedule."""
-        spec, at = self.loaded.spec, self.at
+    def settle(self, spec: ControllerSpec) -> ControllerSpec:
+        """Return what runs of it; at another time than now with the settings of that time, and no schedule."""
+        at = self.at
         return spec if at is None else replace(spec, scalers=tuple(scaler.at(at) for scaler in spec.scalers))
 
     def to_plain(self, plan: Preview) -> dict[str, Any]:
@@ -44,7 +44,8 @@ class View:
             "schedule": tell_schedule(schedule, at),
             "remembered": plan.memory is not None,
             "retry_at": plan.retry_at,
-            "doctor": tell_checkup(plan.checkup),
+            "queues": tell_parts(plan.done.decision.queue),
+            "doctor": tell_checkups(plan.checkups),
             "plan_warnings": list(plan.draft.warnings) if plan.draft else [],
         }
         return told if plan.done.decision.launch and plan.retry_at is None else told | {"outcome": None}
@@ -63,7 +64,7 @@ class View:
         if plan.draft and plan.draft.plan.tasks:
             now = plan.done.decision.launch > 0 and plan.retry_at is None
             yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))
-        for finding in plan.checkup.findings if plan.checkup else ():
+        for finding in (finding for checkup in plan.checkups for finding in checkup.findings):
             yield f"  doctor    the queue {finding.text}"
 
     def _find_schedule(self, plan: Preview) -> tuple[tuple[TimeWindow, ...], float]:

@@ -52,8 +52,8 @@ class Polled:
     name: str
     phase: float
     """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
-    queue: str
-    """The queue that it counts as a reader of."""
+    queues: tuple[str, ...]
+    """The queues that it counts as a reader of."""
     next_poll: float
     busy: bool = False
     """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
