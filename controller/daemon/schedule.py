@@ -111,11 +111,11 @@ class Schedule:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
-        name, interval, phase = reconciler.spec.name, reconciler.policy.poll_interval, spread(reconciler.spec.name)
-        first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
-        self._entries[name] = Polled(reconciler, name, phase, reconciler.spec.queues, first)
-        self._readers.update(reconciler.spec.queues)
-        self._line_up(name, first)
+        spec, phase = reconciler.spec, spread(reconciler.spec.name)
+        first = find_first_poll(reconciler.policy.poll_interval, phase, self._clock.elapsed(), beside)
+        self._entries[spec.name] = Polled(reconciler, spec.name, phase, spec.queues, first)
+        self._readers.update(spec.queues)
+        self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
         name, queues = reconciler.spec.name, reconciler.spec.queues
@@ -215,8 +215,7 @@ class Schedule:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
         try:
-            spec, read = entry.reconciler.spec, self._queues.read_counts
-            counts = await (read(spec.queues[0]) if len(spec.queues) == 1 else read_together(spec, read))
+            counts = await read_together(entry.reconciler.spec, self._queues.read_counts)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None
