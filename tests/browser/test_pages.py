@@ -55,8 +55,8 @@ def test_trouble_stands_first(browser: Chrome, daemon: Daemon) -> None:
         return expected == ask(browser, "[...document.querySelectorAll('tbody tr')].map(row => row.id.slice(4))")
 
     assert eventually(is_in_order, within=SOON)
-    wrong = ask(browser, "[...document.querySelectorAll('.wrong')].map(each => each.textContent)")
-    assert DENIAL[:60] in wrong[0]
+    told = ask(browser, "[...document.querySelectorAll('.told')].map(each => each.textContent)")
+    assert DENIAL[:60] in told[0]
     assert 0 == ask(browser, "document.querySelectorAll('script:not([src])').length")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +12,7 @@ from controller.cli import main
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.model import Fleet, QueueCounts, ScalerState
-from controller.daemon.pages.scaler import read_scaler, say_age
+from controller.daemon.pages.scaler import describe_task, read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 
 if TYPE_CHECKING:
@@ -91,6 +91,23 @@ def test_what_was_learned_is_told(tmp_path: Path) -> None:
     shown.server.stop()
     assert "33s a message, learned from 100 messages, 9% of it for chance" == learned["seconds per message"]
     assert unknown["seconds per message"].startswith("unknown how long a message takes")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ({"family": "worker", "revision": 7, "cpu": 256, "memory": 512}, ("worker:7", "256 CPU units, 512 MiB")),
+        ({"family": "worker", "revision": None, "cpu": None, "memory": 512}, ("worker", "512 MiB")),
+        ({}, ("not told yet", "not told yet")),
+    ],
+    ids=["whole", "in part", "just launched"],
+)
+def test_what_a_task_is_made_from(made: dict[str, Any], expected: tuple[str, str]) -> None:
+    """By what ECS told of it, so that a controller which has just begun knows as much as the one before."""
+    unknown = dict.fromkeys(("family", "revision", "cpu", "memory", "started_at"))
+    task = {"arn": "a/1", "state": "running", "created_at": 0.0, "workers": 1, "running": 1, "guessed": ()}
+    told = describe_task(task | unknown | made, None, 60.0)
+    assert expected == (told["definition"], told["size"])
 
 
 @pytest.mark.parametrize(
