@@ -134,6 +134,17 @@ def test_only_what_changes_is_refreshed(browser: Chrome, daemon: Daemon, own_aws
     assert "working" in browser.title
 
 
+def test_the_text_for_a_ticket_is_copied(browser: Chrome, daemon: Daemon) -> None:
+    """One press of a key, and the clipboard has the lines as they stand there."""
+    permissions = {"origin": daemon.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    browser.execute_cdp_cmd("Browser.grantPermissions", permissions)
+    look(browser, f"{daemon.url}/scalers/quiet")
+    browser.find_element("id", "copy").send_keys("\ue007")
+    eventually(lambda: "Copied" == ask(browser, "document.getElementById('copy').textContent"), within=SOON)
+    copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert timeless(ask(browser, "document.getElementById('status-text').textContent")) == timeless(copied)
+
+
 def test_nobody_asks_for_a_page_that_is_hidden(browser: Chrome, daemon: Daemon) -> None:
     """Behind another tab a page rests, and it is fresh as soon as it is seen again."""
     count = "performance.getEntriesByType('resource').filter(each => each.initiatorType === 'fetch').length"

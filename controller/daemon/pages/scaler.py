@@ -10,6 +10,7 @@ from controller.core.condition import TROUBLE, judge
 from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.need import Pace
+from controller.core.decision.policy import StartWithin
 from controller.core.record import Reconciled, record, tell
 from controller.core.status_lines import draw_head, draw_scaler, tell_trouble
 from controller.core.words import format_age, format_clock, format_duration, format_span
@@ -28,6 +29,8 @@ SPANS = {"2h": 7200.0, "24h": 86_400.0}
 SHORTEST_SPAN = 120.0
 TASKS_SHOWN = 200
 NOT_TOLD = "not told yet"
+PROMISES = "It keeps a promise: each poll asks for what that needs, and no level is held"
+NO_LEVEL = "Not known until its queue and its cluster can be read"
 COURSE_TOLD = 100
 """Lines of what happened; the picture and /history have all."""
 AT_TOP = frozenset({"budget.max_containers", "aws.consistency_window", "aws.launch_rate"})
@@ -60,6 +63,7 @@ def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict
         "waterfall": _draw_waterfall(sight, scaler, last),
         "ways": _find_ways(sight, scaler, last),
         "staircase": _draw_staircase(scaler, last),
+        "no_level": PROMISES if isinstance(scaler.spec.policy.demand, StartWithin) else NO_LEVEL,
         **_draw_past(sight, scaler, span, now),
         "tasks": [describe_task(task, seen["deadline"], now) for task in seen["tasks"][:TASKS_SHOWN]],
         "decisions": [_unfold(scaler, done, now) for done in reversed(list(scaler.decisions))],

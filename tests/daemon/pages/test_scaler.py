@@ -12,7 +12,7 @@ from controller.cli import main
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.model import Fleet, QueueCounts, ScalerState
-from controller.daemon.pages.scaler import describe_task, read_scaler, say_age
+from controller.daemon.pages.scaler import PROMISES, describe_task, read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ def test_what_was_learned_is_told(tmp_path: Path) -> None:
     fleet, queue = Fleet(listed_at=NOW, running=2, running_tasks=2), QueueCounts(visible=3, in_flight=2, delayed=0)
     shown.show("learns", queue, fleet, state=ScalerState(lessons=Lessons(work=3000.0, deleted=100.0)))
     shown.show("new", queue, fleet, state=ScalerState())
+    assert {"no_level": PROMISES, "staircase": None}.items() <= read_scaler(
+        shown.sight, shown.scalers["learns"], "2h", NOW
+    ).items()
     learned, unknown = (
         dict(read_scaler(shown.sight, scaler, "2h", NOW)["learned"]) for scaler in shown.scalers.values()
     )
