@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.core.decision.breaker import Breaker
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
+from controller.core.decision.level_state import LevelState
 from controller.core.decision.model import Fleet, QueueCounts, ScalerState
 from controller.daemon.pages.scaler import PROMISES, describe_task, read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
@@ -76,6 +78,21 @@ def test_the_last_decisions_unfold(shown: Shown) -> None:
     unfolded = [name for name in page.texts if name.startswith("decision-")]
     assert 1 == len(unfolded)
     assert "5 messages of backlog = 3 visible + 2 in flight" in page.texts[unfolded[0]]
+
+
+def test_tasks_that_fail_are_told_whatever_holds(tmp_path: Path) -> None:
+    """A scaler that cools down with an open breaker says why its tasks fail, and that a person has to mend it."""
+    shown = Shown(tmp_path, document("one"))
+    breaker = Breaker(bad_ends=5, open_until=NOW - 1, cause="CannotPullContainerError")
+    state = ScalerState(launched_at=NOW - 1, breaker=breaker, history_read=True, level=LevelState(level=4, awake=True))
+    shown.show("one", QueueCounts(4, 0, 0), Fleet(listed_at=NOW), state=state)
+    told = read_scaler(shown.sight, shown.scalers["one"], "2h", NOW)
+    shown.server.start()
+    shown.server.stop()
+    assert "failing" == told["state"]
+    assert "the last launch was too recent" in told["verdict"]
+    assert told["verdict"].endswith("; tasks failed: CannotPullContainerError")
+    assert "person" in [way.by for way in told["ways"]]
 
 
 def test_what_was_learned_is_told(tmp_path: Path) -> None:
