@@ -126,7 +126,8 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
     yield _Part("cooldown", left, left, lines.get("cooldown", ""), "cooldown.launch")
     if done["granted"] is not None:
         left = min(left, done["granted"])
-        yield _Part("budget", done["granted"], left, lines.get("budget", "all of it"), "budget.max_containers")
+        told = lines.get("budget", "all of it is granted")
+        yield _Part("budget", done["granted"], left, told, "budget.max_containers")
     if done["granted"]:
         left = min(left, done["launch"])
         yield _Part("slot", done["launch"], left, lines.get("slot", ""), "aws.consistency_window")

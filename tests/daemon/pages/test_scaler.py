@@ -52,6 +52,15 @@ def test_the_key_that_would_move_it(shown: Shown) -> None:
     assert f"max_containers not set, default; belongs below line {line}" in squeezed
 
 
+def test_a_scaler_that_was_not_observed_yet(shown: Shown) -> None:
+    """After a restart each part says that it knows nothing yet, rather than being empty or all zeros."""
+    told = Page(shown.get("/scalers/fresh").text).texts
+    assert "not observed yet" == told["verdict"]
+    for part in ("ways", "waterfall"):
+        assert "Not known before the first poll." in told[part]
+    assert "the process began at" in told["past"]
+
+
 def test_a_key_of_all_scalers_stands_at_the_top_of_the_file(shown: Shown) -> None:
     """The budget is not looked for in the scaler."""
     text = " ".join(re.sub(r"<[^>]+>|\s+", " ", shown.get("/scalers/denied").text).split())
