@@ -210,10 +210,13 @@ def provoke_all(aws: EmbeddedAws) -> Document:
         task_capacity=["FARGATE_SPOT", "FARGATE"],
         task_deadline="2h",
     )
+    for name in ("many-a", "many-b"):
+        create_queue(aws, name)
+    many = scaler("many", register_template(aws, "many"), cluster="main", queues={"prefix": "many-"})
     return wanted | {
         "aws": wanted["aws"] | {"message_age": True},
         "events": [{"webhook": f"http://127.0.0.1:{free_port()}/"}],
-        "scalers": [*wanted["scalers"], promised],
+        "scalers": [*wanted["scalers"], promised, many],
     }
 
 
