@@ -127,12 +127,11 @@ class Schedule:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
-        name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        phase = spread(name)
-        first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
-        self._entries[name] = _Entry(reconciler, name, phase, reconciler.spec.queues, first)
-        self._readers.update(reconciler.spec.queues)
-        self._line_up(name, first)
+        spec, phase = reconciler.spec, spread(reconciler.spec.name)
+        first = find_first_poll(spec.policy.poll_interval, phase, self._clock.elapsed(), beside)
+        self._entries[spec.name] = _Entry(reconciler, spec.name, phase, spec.queues, first)
+        self._readers.update(spec.queues)
+        self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
         name, queues = reconciler.spec.name, reconciler.spec.queues
@@ -224,8 +223,7 @@ class Schedule:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
         try:
-            spec, read = entry.reconciler.spec, self._queues.read_counts
-            counts = await (read(spec.queues[0]) if len(spec.queues) == 1 else read_together(spec, read))
+            counts = await read_together(entry.reconciler.spec, self._queues.read_counts)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None

@@ -36,11 +36,14 @@ class QueueSum:
             return add_readings(self._spec.queues, list(threads.map(_read, self._readers)))
 
 
-async def read_together(spec: ScalerSpec, read: Callable[[str], Awaitable[QueueCounts]]) -> QueueCounts:
+def read_together(spec: ScalerSpec, read: Callable[[str], Awaitable[QueueCounts]]) -> Awaitable[QueueCounts]:
     """Return the counts of a scaler's queues together, which are read at the same time. Raises as ``QueueSum`` does."""
+    return read(spec.queues[0]) if len(spec.queues) == 1 else _read_all(spec, read)
+
+
+async def _read_all(spec: ScalerSpec, read: Callable[[str], Awaitable[QueueCounts]]) -> QueueCounts:
     refuse_unfound(spec)
-    queues = spec.queues
-    return add_readings(queues, await asyncio.gather(*map(read, queues), return_exceptions=True))
+    return add_readings(spec.queues, await asyncio.gather(*map(read, spec.queues), return_exceptions=True))
 
 
 def refuse_unfound(spec: ScalerSpec) -> None:
