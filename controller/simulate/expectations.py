@@ -21,7 +21,8 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _LINE = re.compile(
-    r"\s*(?P<what>\w+)\s*(?P<how><=|>=|<|>)\s*(?:(?P<factor>\d+(?:\.\d+)?)\s*\*\s*)?(?P<than>[\w.%/-]+)\s*"
+    r"\s*(?P<what>\w+)\s*(?P<how><=|>=|<|>)\s*(?:(?P<factor>\d+(?:\.\d+)?)\s*\*\s*)?"
+    r"(?P<than>[^\s*+<>=]+(?: [^\s*+<>=]+)*)\s*"
 )
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ALIASES = {"cost": "dollars", "late": "late_share"}
@@ -52,7 +53,7 @@ def parse_expectation(line: str) -> Expectation:
     what = _ALIASES.get(match["what"], match["what"])
     if what not in MEASURES:
         raise ValueError(f"{line!r}: there is no {match['what']}; there are: {', '.join(MEASURES)}")
-    return Expectation(line, what, match["how"], float(match["factor"] or 1), match["than"])
+    return Expectation(line, what, match["how"], float(match["factor"] or 1), match["than"].replace(" %", "%"))
 
 
 def require_limit(expectation: Expectation, names: Collection[str]) -> None:

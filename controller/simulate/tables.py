@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from controller.core.words import format_count, format_span
-from controller.simulate.exploration import Finding
+from controller.simulate.exploration import Finding, Variant
 from controller.simulate.measures import Row
 from controller.simulate.prices import Tariff
 from controller.simulate.tasks import Workers
@@ -111,6 +111,10 @@ def say_share(share: float) -> str:
     return f"{share * 100:.2f} %" if 0 < share < 1 else f"{share * 100:.0f} %"
 
 
+def _warn(variant: Variant) -> str:
+    return f"`ecsq check` warns of `{variant.name}`: {'; '.join(variant.warnings)}"
+
+
 def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | None) -> str:
     """Say in words what this configuration does, and what would do better."""
     if this.late_share is None:
@@ -129,7 +133,7 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
         said += f" Nobody can wait so little with less than {share * 100:.0f} % of its container-hours."
     if this.empty and this.containers:
         said += f" {say_share(this.empty / this.containers)} of its containers found nothing to do."
-    return said
+    return f"{said} {_warn(remedy.variant)}." if remedy is not None and remedy.variant.warnings else said
 
 
 def _say_remedy(this: Row, remedy: Finding) -> str:
@@ -141,19 +145,23 @@ def _say_remedy(this: Row, remedy: Finding) -> str:
 
 
 def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str]) -> list[str]:
-    """Return what was explored as lines of text, the best first; * is on the frontier of cost against p99."""
+    """Return what was explored as lines of text, the best first, with what ``ecsq check`` warns of.
+
+    A * is on the frontier of cost against p99, and ! is warned of.
+    """
     cells = [["", "key", "wait p99", "late", "dollars", "against this"]]
     for each in findings:
         row = each.row
         more = (row.dollars / this.dollars - 1) * 100 if this.dollars else 0.0
         late = _or_dash(row.late_share, say_share)
         wait = _or_dash(row.wait["p99"], format_span)
-        cells.append(
-            ["*" if each.is_frontier else "", each.variant.name, wait, late, f"{row.dollars:.2f}", f"{more:+.1f} %"]
-        )
+        mark = ("*" if each.is_frontier else " ") + ("!" if each.variant.warnings else "")
+        cells.append([mark, each.variant.name, wait, late, f"{row.dollars:.2f}", f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    return [*lines, "", f"change nothing here: {', '.join(idle)}"] if idle else lines
+    warned = ["", *(f"! {_warn(each.variant)}" for each in findings if each.variant.warnings)]
+    unchanged = ["", f"change nothing here: {', '.join(idle)}"] if idle else []
+    return [*lines, *(warned if len(warned) > 1 else ()), *unchanged]
 
 
 def to_plain(rows: Sequence[Row], verdict: str) -> dict[str, Any]:
