@@ -123,7 +123,7 @@ def _measure(
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
     # Of the messages in flight those of containers that have left since are done by now, and nobody's.
     left = count_left_since(state.sightings, queue.in_flight)
-    own = replace(queue, in_flight=queue.in_flight - left)
+    own = replace(queue, in_flight=queue.in_flight - left) if left else queue
     found = find_level(policy, queue, own, fleet, state, now)
     level = found.state
     state = _carry_over(policy, state, level, queue, fleet, now)

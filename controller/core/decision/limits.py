@@ -17,6 +17,8 @@ def keep_pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) ->
     A request can arrive until AWS refuses its signature, by a clock that is S apart from ours, and is listed within L.
     As with the window, when the listing *began* counts, and not when it is used.
     """
+    if not doubts:
+        return doubts
     lifetime = SIGNATURE_LIFETIME + policy.slots.consistency_window * (1 + SKEW_SHARE)
     return tuple(doubt for doubt in doubts if listed_at < doubt.last_sent_at + lifetime)
 
