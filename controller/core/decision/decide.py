@@ -30,6 +30,7 @@ from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
+from controller.core.records import change
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, 
         newest_began=max(fleet.began, default=None),
         visible=queue.visible,
     )
-    return replace(
+    return change(
         state,
         standstill=watch_visible(state.standstill, queue.visible, now),
         following=follow(state.following, workers, now, is_fifo=policy.is_fifo),
@@ -190,7 +191,7 @@ def _carry_over(
     policy: Policy, state: ScalerState, level: LevelState, queue: QueueCounts, fleet: Fleet, now: float
 ) -> ScalerState:
     """Return the state with its level moved, and what it remembers of launches as far as that still counts."""
-    return replace(
+    return change(
         state,
         level=level,
         # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.

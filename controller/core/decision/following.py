@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.sightings import OLDEST
+from controller.core.records import change
 
 FIRST_PAUSE = 60.0
 """Seconds until one more is tried."""
@@ -120,7 +121,7 @@ def _watch(before: Following, seen: Workers, now: float) -> Following:
     fell = before.still_since is None or seen.visible < before.visible
     still_since = None if not seen.visible else now if fell else before.still_since
     full_at = now if seen.running and seen.busy >= seen.running else before.full_at
-    return replace(before, visible=seen.visible, still_since=still_since, full_at=full_at)
+    return change(before, visible=seen.visible, still_since=still_since, full_at=full_at)
 
 
 def _judge_try(following: Following, seen: Workers, now: float) -> Following:

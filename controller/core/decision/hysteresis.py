@@ -14,6 +14,7 @@ from itertools import takewhile
 from controller.core.decision.cooldown import may_fall
 from controller.core.decision.level_state import LevelState
 from controller.core.decision.policy import Policy
+from controller.core.records import change
 
 
 def start_cold(policy: Policy, live: int) -> LevelState:
@@ -60,7 +61,7 @@ def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now:
     kept = max(rules.rise_after, rules.fall_after)
     asked = (*state.asked, demand)[-kept:]
     asked_padded = (*state.asked_padded, padded)[-kept:]
-    state = replace(state, asked=asked, asked_padded=asked_padded, polled_at=now)
+    state = change(state, asked=asked, asked_padded=asked_padded, polled_at=now)
     if len(asked) >= rules.rise_after and (lowest := min(asked[-rules.rise_after :])) > state.level:
         return replace(state, level=lowest, rose_at=now)
     if len(asked) < rules.fall_after or not may_fall(policy, state, now):

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from controller.core.decision.sightings import OLDEST
+from controller.core.records import change
 
 MINUTE = 60.0
 ENOUGH_MESSAGES = 20
@@ -152,7 +153,7 @@ def note_look(lessons: Lessons, look: Look, now: float) -> Lessons:
     """Return the lessons after a look."""
     waiting_since = None if not look.visible else now if lessons.waiting_since is None else lessons.waiting_since
     is_idle = not look.visible and not look.busy
-    looked = replace(
+    looked = change(
         lessons,
         minutes=_note_work(lessons, now),
         looked_at=None if is_idle else now,

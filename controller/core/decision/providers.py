@@ -92,6 +92,8 @@ def note_refusal(shortages: Shortages, provider: str, cause: str | None, now: fl
 
 def forget_providers(shortages: Shortages, uses: Iterable[ProviderUse], now: float) -> Shortages:
     """Return the shortages as far as they still count at ``now``."""
+    if not shortages:
+        return shortages
     newest = {use.provider: use.newest_task_at for use in uses}
     return {each: forget_old(scarcity, newest.get(each), now) for each, scarcity in shortages.items()}
 
