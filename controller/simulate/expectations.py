@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.config.durations import parse_argument
 from controller.core.words import format_span
-from controller.simulate.measures import Row
+from controller.simulate.measures import Row, say_amount
 
 FORMS = 'write it as "wait_p99 <= 5m", "late_share <= 1%", or against another row "cost <= 1.1 * old"'
 
@@ -116,4 +116,4 @@ def _say(what: str, value: float) -> str:
         return format_span(value)
     if what == "late_share":
         return f"{value * 100:.2f} %"
-    return f"${value:.2f}" if what == "dollars" else f"{value:g}"
+    return f"${say_amount(value, 2)}" if what == "dollars" else f"{value:g}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.core.words import format_count, format_span
 from controller.simulate.exploration import Finding, Variant
-from controller.simulate.measures import Row
+from controller.simulate.measures import Row, say_amount
 from controller.simulate.prices import Tariff
 from controller.simulate.tasks import Workers
 
@@ -33,10 +33,10 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("p99", _wait("p99")),
     ("max", _wait("max")),
     ("late", lambda row: _or_dash(row.late_share, say_share)),
-    ("container-h", lambda row: f"{row.container_hours:.1f}"),
-    ("vCPU-h", lambda row: f"{row.vcpu_hours:.1f}"),
-    ("GB-h", lambda row: f"{row.gb_hours:.1f}"),
-    ("dollars", lambda row: f"{row.dollars:.2f}"),
+    ("container-h", lambda row: say_amount(row.container_hours, 1)),
+    ("vCPU-h", lambda row: say_amount(row.vcpu_hours, 1)),
+    ("GB-h", lambda row: say_amount(row.gb_hours, 1)),
+    ("dollars", lambda row: say_amount(row.dollars, 2)),
     ("containers", lambda row: _or_dash(row.containers)),
     ("empty", lambda row: _or_dash(row.empty)),
     ("killed", lambda row: _or_dash(row.killed)),
@@ -156,7 +156,7 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str]) -
         late = _or_dash(row.late_share, say_share)
         wait = _or_dash(row.wait["p99"], format_span)
         mark = ("*" if each.is_frontier else " ") + ("!" if each.variant.warnings else "")
-        cells.append([mark, each.variant.name, wait, late, f"{row.dollars:.2f}", f"{more:+.1f} %"])
+        cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     warned = ["", *(f"! {_warn(each.variant)}" for each in findings if each.variant.warnings)]

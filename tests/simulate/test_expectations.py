@@ -28,6 +28,7 @@ def test_a_promise_that_is_kept_says_nothing(line: str) -> None:
     [
         ("wait_p99 <= 2m", "wait_p99 <= 2m: it is 3m20s and not 2m, 66.7 % more"),
         ("cost <= 1.1 * old", "cost <= 1.1 * old: it is $11.00 and not $9.90, 11.1 % more"),
+        ("cost <= 0.001 * old", "cost <= 0.001 * old: it is $11.00 and not $0.0090, 122122.2 % more"),
         ("late <= 1%", "late <= 1%: it is 2.00 % and not 1.00 %, 100.0 % more"),
         ("peak < 30", "peak < 30: it is 40 and not 30, 33.3 % more"),
         ("killed <= 0", "killed <= 0: it cannot be told"),
