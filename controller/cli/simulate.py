@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from controller.simulate.tables import (
     draw_table,
     say_assumptions,
     to_plain,
+    wrap,
 )
 from controller.simulate.tasks import Workers
 
@@ -203,26 +203,19 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
     say(
         [
             f"scaler {asked.scaler.name}: {format_count(messages, 'message')} in {format_span(found.lasted)}",
-            *_wrap(say_assumptions(workers, asked.terms.tariff, scenario.seed), width),
+            *wrap(say_assumptions(workers, asked.terms.tariff, scenario.seed), width),
             "",
             *lines,
             "",
-            *_wrap(f"polls of this: {draw_polls(found.rows[0])}", width),
+            *wrap(f"polls of this: {draw_polls(found.rows[0])}", width),
             "",
-            *_wrap(found.verdict, width),
+            *wrap(found.verdict, width),
         ]
     )
     if found.findings or found.idle:
-        say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle), "text", is_fenced=markdown)])
+        say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle, width), "text", is_fenced=markdown)])
     if found.diff:
         say(["", *_fence(found.diff, "diff", is_fenced=markdown)])
-
-
-def _wrap(text: str, width: int | None) -> list[str]:
-    """Return a text in lines as wide as a terminal; None: there is none, and it stays one line."""
-    if width is None:
-        return [text]
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _fence(lines: Sequence[str], language: str, *, is_fenced: bool) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -144,10 +145,10 @@ def _say_remedy(this: Row, remedy: Finding) -> str:
     return f"`{remedy.variant.name}` would keep it for {share}, {price}"
 
 
-def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str]) -> list[str]:
+def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], width: int | None = None) -> list[str]:
     """Return what was explored as lines of text, the best first, with what ``ecsq check`` warns of.
 
-    A * is on the frontier of cost against p99, and ! is warned of.
+    A * is on the frontier of cost against p99, and ! is warned of. Sentences are as wide as ``width``.
     """
     cells = [["", "key", "wait p99", "late", "dollars", "against this"]]
     for each in findings:
@@ -159,9 +160,17 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str]) -
         cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    warned = ["", *(f"! {_warn(each.variant)}" for each in findings if each.variant.warnings)]
-    unchanged = ["", f"change nothing here: {', '.join(idle)}"] if idle else []
-    return [*lines, *(warned if len(warned) > 1 else ()), *unchanged]
+    warned = [f"! {_warn(each.variant)}" for each in findings if each.variant.warnings]
+    unchanged = [f"change nothing here: {', '.join(idle)}"] if idle else []
+    notes = [[line for note in notes for line in wrap(note, width)] for notes in (warned, unchanged) if notes]
+    return [*lines, *(line for note in notes for line in ("", *note))]
+
+
+def wrap(text: str, width: int | None) -> list[str]:
+    """Return a text in lines as wide as a terminal; None: there is none, and it stays one line."""
+    if width is None:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def to_plain(rows: Sequence[Row], verdict: str) -> dict[str, Any]:

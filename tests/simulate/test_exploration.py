@@ -66,7 +66,9 @@ def test_what_check_warns_of_is_known(tmp_path: Path) -> None:
     said = f"`ecsq check` warns of `max_containers: 180`: {warning}"
     assert give_verdict(this, 300, None, findings[0]).endswith(f"for 3 % more. {said}.")
     assert f"! {said}" in draw_findings(this, findings, [])
-    assert draw_findings(this, findings, [])[1].startswith("*!  max_containers: 180")
+    narrow = draw_findings(this, findings, ["cooldown.launch"], 80)
+    assert narrow[1].startswith("*!  max_containers: 180")
+    assert max(map(len, narrow)) <= 80
 
 
 @pytest.mark.parametrize("text", [LEAST, (Path(__file__).parents[2] / "config.yaml").read_text()])
