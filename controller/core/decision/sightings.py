@@ -58,12 +58,11 @@ def count_left_since(sightings: Sightings, in_flight: int) -> int:
     Of looks that fit as well the last counts: counts may be fresh, and a message that waits must not wait for longer.
     More messages in flight than containers ran tell nothing: somebody else has them, or a worker has several.
     """
-    most, fitting = 0, None
-    for seen in reversed(sightings.seen):
-        most = max(most, seen.running)
-        if fitting is None or abs(seen.running - in_flight) < abs(fitting.running - in_flight):
-            fitting = seen
-    if fitting is None or in_flight > most:
+    if not sightings.seen or in_flight > max([seen.running for seen in sightings.seen]):
         return 0
+    fitting = sightings.seen[-1]
+    for seen in reversed(sightings.seen):
+        if abs(seen.running - in_flight) < abs(fitting.running - in_flight):
+            fitting = seen
     # If fewer messages were in flight than containers ran, the first of those that left were gone by then.
     return max(0, sightings.left - fitting.left - max(0, fitting.running - in_flight))
