@@ -38,7 +38,9 @@ class SeenQueue:
         visible, in_flight = world.visible, world.in_flight
         if world.workers.stale:
             shown = world.now - self._ages.uniform(0, world.workers.stale)
-            _, visible, in_flight = next((each for each in reversed(world.seen) if each[0] <= shown), world.seen[0])
+            for at, visible, in_flight in reversed(world.seen):  # noqa: B007 - the last is the one that is shown
+                if at <= shown:
+                    break
         return QueueCounts(visible, 0 if world.workers.deletes_first else in_flight, 0)
 
 

@@ -9,7 +9,6 @@ allowance and not before the fall cooldown is over.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import takewhile
 
 from controller.core.decision.cooldown import may_fall
 from controller.core.decision.level_state import LevelState
@@ -72,9 +71,14 @@ def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now:
 
 def count_rising(state: LevelState) -> int:
     """Return how many polls in a row, the last included, have asked for more than the level."""
-    return sum(1 for _ in takewhile(lambda asked: asked > state.level, reversed(state.asked)))
+    return _count_last([asked > state.level for asked in state.asked])
 
 
 def count_falling(state: LevelState) -> int:
     """Return how many polls in a row, the last included, have asked for less, with the dead band's allowance."""
-    return sum(1 for _ in takewhile(lambda asked: asked < state.level, reversed(state.asked_padded)))
+    return _count_last([asked < state.level for asked in state.asked_padded])
+
+
+def _count_last(agree: list[bool]) -> int:
+    """Return how many of the last polls agree, in a row."""
+    return len(agree) if all(agree) else agree[::-1].index(False)

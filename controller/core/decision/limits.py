@@ -50,5 +50,7 @@ def count_allowed(
         if policy.providers
         else scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now)
     )
-    allowed = (breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now), by_capacity)
-    return min((each for each in allowed if each is not None), default=None)
+    by_ends = breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now)
+    if by_ends is None or by_capacity is None:
+        return by_capacity if by_ends is None else by_ends
+    return min(by_ends, by_capacity)
