@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from random import Random
 
+from controller.core.changes import change
 from controller.core.decision.breaker import Sign
 from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger, count_fleet, enter_descriptions, enter_started
@@ -14,7 +15,6 @@ from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, measure_start
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
-from controller.core.records import change
 from controller.simulate.tasks import Task
 from controller.simulate.world import World
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from controller.core.changes import change
 from controller.core.decision import busy, cooldown, hysteresis, limits, providers, scarcity
 from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
@@ -30,7 +31,6 @@ from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
-from controller.core.records import change
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from controller.core.changes import change
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.sightings import OLDEST
-from controller.core.records import change
 
 FIRST_PAUSE = 60.0
 """Seconds until one more is tried."""

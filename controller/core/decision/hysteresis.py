@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.core.changes import change
 from controller.core.decision.cooldown import may_fall
 from controller.core.decision.level_state import LevelState
 from controller.core.decision.policy import Policy
-from controller.core.records import change
 
 
 def start_cold(policy: Policy, live: int) -> LevelState:

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 
+from controller.core.changes import change
 from controller.core.decision.sightings import OLDEST
-from controller.core.records import change
 
 MINUTE = 60.0
 ENOUGH_MESSAGES = 20

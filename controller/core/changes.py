@@ -1,4 +1,4 @@
-"""Records: frozen dataclasses with slots, as all that the rules speak in are."""
+"""Changes: a frozen dataclass with slots, as all that the rules speak in are, with some members changed."""
 
 from __future__ import annotations
 
