@@ -12,6 +12,8 @@ import yaml
 from controller.config.schema import Scaler
 
 INDENT = "  "
+WIDEST = 200
+"""Spaces before a comment that stands in a column with others, at most."""
 
 
 class _Span(NamedTuple):
@@ -105,11 +107,21 @@ def _replace(text: str, found: tuple[yaml.Node, yaml.Node], value: str) -> _Span
     if start == end:
         return _Span(start, end, f" {value}")  # Nothing stands behind the colon.
     if not isinstance(node, yaml.CollectionNode) or node.flow_style:
-        return _Span(start, end, value)
+        return _keep_comment(text, _Span(start, end, value))
     # A block goes, and the value stands behind the colon; comments between the two stay.
     colon = text.index(":", key.end_mark.index) + 1
     between = text[colon : _begin_of_line(text, start)].rstrip()
     return _Span(colon, end, f" {value}{between}")
+
+
+def _keep_comment(text: str, span: _Span) -> _Span:
+    """Return a span that leaves the comment behind it in its column, as long as there is room for a longer value."""
+    rest = text[span.end : span.end + len(span.text) + WIDEST]
+    gap = len(rest) - len(rest.lstrip(" "))
+    left = gap - (len(span.text) - (span.end - span.start))
+    if not rest[gap:].startswith("#") or left < 1:
+        return span
+    return _Span(span.start, span.end + gap, span.text + " " * left)
 
 
 def _end_of(text: str, node: yaml.Node) -> int:

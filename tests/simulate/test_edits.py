@@ -43,6 +43,15 @@ def test_one_key_is_changed_and_nothing_else(key: str, value: str, changed: dict
     assert all(comment in edited for comment in ("# of the team", "# what it does", "# not used", "# a hard limit"))
 
 
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [("8", "8    #"), ("180", "180  #"), ("1800", "1800 #"), ("18000", "18000   #")],
+)
+def test_a_comment_stays_in_its_column(value: str, line: str) -> None:
+    """Unless the value has grown beyond it."""
+    assert f"    max_containers: {line} a hard limit\n" in edit(TEXT, 1, {"max_containers": value})
+
+
 def test_items_of_a_list_are_changed_each_in_its_place() -> None:
     """All that stands between them stays."""
     edited = edit(TEXT, 1, {f"demand.steps.{index}.containers": str(20 * index + 2) for index in (0, 1)})
