@@ -8,7 +8,6 @@ look like times in which nothing happened.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from controller.aws.stages import Stage
 from controller.clock import Clock
 from controller.config import AwsSpec
 from controller.core.decision.past import PastMinute
+from controller.core.queue_names import name_queue
 from controller.core.words import format_count
 
 MINUTE = 60
@@ -61,7 +61,7 @@ Points = Mapping[float, float]
 
 @dataclass(frozen=True, slots=True)
 class QueueHistory:
-    """What CloudWatch has of a queue."""
+    """What CloudWatch has of a queue, or of several together."""
 
     period: int
     """Seconds of each datapoint."""
@@ -114,8 +114,10 @@ class QueueMetrics:
         return read_series(client, asked, since, until, MINUTE, pause)
 
 
-def read_history(spec: AwsSpec, queue: str, since: float, until: float, clock: Clock) -> QueueHistory:
-    """Return the history of a queue, given as a name, URL or ARN, between two times, seconds since the epoch.
+def read_history(spec: AwsSpec, queues: Sequence[str], since: float, until: float, clock: Clock) -> QueueHistory:
+    """Return the history of queues, given as names, URLs or ARNs, between two times, seconds since the epoch.
+
+    That of several is added up.
 
     By the minute for what is at most 15 days old, else by five minutes. All pages are read, and a throttled one again.
     Raises AwsError.
@@ -125,13 +127,18 @@ def read_history(spec: AwsSpec, queue: str, since: float, until: float, clock: C
         client = boto3.session.Session(region_name=spec.region).client(
             "cloudwatch", endpoint_url=spec.endpoint_url, config=_ATTEMPTS
         )
-        asked = [(queue, metric) for metric in _OF_HISTORY]
-        values = read_series(client, asked, since - since % period, until, period, clock.pause)
+        asked = [(queue, metric) for metric in _OF_HISTORY for queue in queues]
+        told = read_series(client, asked, since - since % period, until, period, clock.pause)
     except AwsError:
         raise
     except Exception as error:
-        raise translate(error, f'CloudWatch, for queue "{_name_of(queue)}"', "queue", Stage.SENT) from error
-    return QueueHistory(period, dict(zip(_OF_HISTORY, values, strict=True)))
+        named = ", ".join(f'"{name_queue(queue)}"' for queue in queues)
+        raise translate(error, f"CloudWatch, for queue {named}", "queue", Stage.SENT) from error
+    values: dict[Metric, dict[float, float]] = {metric: {} for metric in _OF_HISTORY}
+    for (_, metric), points in zip(asked, told, strict=True):
+        for at, value in points.items():
+            values[metric][at] = values[metric].get(at, 0.0) + value
+    return QueueHistory(period, values)
 
 
 def read_series(
@@ -184,7 +191,7 @@ def _refuse_forbidden(asked: Sequence[tuple[str, Metric]], lacking: Mapping[int,
             queue, metric = asked[index]
             raise AwsError(
                 Fault.ACCESS_DENIED,
-                f'queue "{_name_of(queue)}": CloudWatch does not let these credentials read {metric} '
+                f'queue "{name_queue(queue)}": CloudWatch does not let these credentials read {metric} '
                 f"({shorten(status)}): allow cloudwatch:GetMetricData to them, in the account of the queue",
             )
 
@@ -195,7 +202,7 @@ def _complain(asked: Sequence[tuple[str, Metric]], lacking: Mapping[int, str]) -
     others = f", nor of {format_count(len(lacking) - 1, 'other metric')}" if len(lacking) > 1 else ""
     return AwsError(
         Fault.SERVER_ERROR,
-        f'queue "{_name_of(queue)}": CloudWatch has not told all of {metric}{others} ({shorten(status)}), '
+        f'queue "{name_queue(queue)}": CloudWatch has not told all of {metric}{others} ({shorten(status)}), '
         "however often it was asked: ask again later, or for a shorter time",
     )
 
@@ -206,10 +213,6 @@ def _join(in_flight: Points, deleted: Points) -> dict[float, PastMinute]:
 
 
 def _build_query(index: int, queue: str, metric: Metric, period: int) -> dict[str, Any]:
-    dimensions = [{"Name": "QueueName", "Value": _name_of(queue)}]
+    dimensions = [{"Name": "QueueName", "Value": name_queue(queue)}]
     measured = {"Namespace": "AWS/SQS", "MetricName": metric.value, "Dimensions": dimensions}
     return {"Id": f"q{index}", "MetricStat": {"Metric": measured, "Period": period, "Stat": _STATISTICS[metric]}}
-
-
-def _name_of(queue: str) -> str:
-    return re.split("[:/]", queue.rstrip("/"))[-1]
