@@ -8,7 +8,7 @@ from typing import Any
 
 from controller.aws.errors import shorten
 from controller.aws.sentences import is_shortage
-from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
+from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names, split_revision
 from controller.core.copies.keeper import OVERDUE
 from controller.core.decision.task import LiveTask, Outline, Part, Start, StopOutcome, StoppedTask
 
@@ -77,6 +77,7 @@ def read_task(
             if not told
         ),
         family=_read_family(task),
+        revision=_read_revision(task),
         provider=task.get("capacityProviderName"),
         alone=len(workers) == len(_list_containers(task)) == 1,
     )
@@ -107,6 +108,7 @@ def _read_stopped(
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
         family=_read_family(task),
+        revision=_read_revision(task),
         provider=task.get("capacityProviderName"),
     )
 
@@ -119,8 +121,12 @@ def _read_moment(task: Mapping[str, Any], member: str, now: float) -> float | No
 
 def _read_family(task: Mapping[str, Any]) -> str | None:
     """Return the family of a task's definition; None if its ARN is not there, or is none."""
-    name, colon, _revision = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].rpartition(":")
-    return name if colon else None
+    return split_revision(str(task.get("taskDefinitionArn", "")))[0]
+
+
+def _read_revision(task: Mapping[str, Any]) -> int | None:
+    """Return the revision of a task's definition; None if its ARN is not there, or is none."""
+    return split_revision(str(task.get("taskDefinitionArn", "")))[1]
 
 
 def _pick_workers(

@@ -11,7 +11,7 @@ from controller.core.condition import judge
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
 from controller.core.decision.doctor import tell_checkup
 from controller.core.decision.explain import explain
-from controller.core.decision.task import LiveTask
+from controller.core.decision.task import LiveTask, name_revision
 from controller.core.decision.verdict import summarize
 from controller.core.printable import convert_texts, show
 from controller.core.record import record
@@ -123,5 +123,6 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "created_at": task.created_at,
         "started_at": task.start.at,
         "family": task.family,
+        "definition": name_revision(task.family, task.revision),
         "provider": task.provider,
     }

@@ -154,7 +154,7 @@ def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock
         clock.now = 1_000_000.0 + passed
         expected = LiveTask(arn, SCALER, running=0, starting=2, created_at=1_000_000.0, company=True)
         (task,) = observe(timed_aws, cluster).tasks
-        assert replace(expected, family=family_of(timed_aws, arn)) == task
+        assert replace(expected, family=family_of(timed_aws, arn), revision=1) == task
 
 
 def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
@@ -177,6 +177,7 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Manual
             company=True,
             stopped=2 - task.running,
             family=family_of(timed_aws, arn),
+            revision=1,
         )
         assert expected == task
         running.append(task.running)
@@ -214,7 +215,7 @@ def test_a_task_that_is_stopping_drains_until_it_has_stopped(timed_aws: Embedded
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
     expected = LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0), stopped=1, draining=True)
-    assert replace(expected, family=family_of(timed_aws, arn), alone=True) == stopping
+    assert replace(expected, family=family_of(timed_aws, arn), revision=1, alone=True) == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)

@@ -260,7 +260,7 @@ def test_json(plan: Callable[..., Result], orders: Document, idle: Document) -> 
     assert [(orders["name"], "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
         (record["scaler"], record["reason"], record["outcome"], record["launch"]) for record in records
     ]
-    exact = {"provider": None, "cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
+    exact = {"provider": None, "canary": False, "cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
     rounded = exact | {"cpu_rounding": 256, "memory_rounding": 512}
     assert [{"tasks": 2, "containers": 4} | exact, {"tasks": 4, "containers": 3} | rounded] == records[0]["plan"]
     text = plan(orders).stdout

@@ -105,6 +105,13 @@ def test_copies_are_registered_only_where_some_are_made(scaler: dict[str, Any], 
     assert copies == any("-x?" in arn for each in rights for arn in each.resources)
 
 
+def test_revisions_are_listed_where_one_has_to_prove_itself() -> None:
+    """A single worker a task needs them listed for nothing else, and none registered."""
+    (rights,) = find("ReadTaskDefinitions", {"max_containers": 1, "rollout": {}})
+    assert ("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions") == rights.actions
+    assert [] == find("RegisterCopies", {"max_containers": 1, "rollout": {}})
+
+
 @pytest.mark.parametrize(
     ("task", "tagged"),
     [

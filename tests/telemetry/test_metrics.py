@@ -19,8 +19,9 @@ from controller.core.copies.packing import Plan
 from controller.core.decision.doctor import NOT_READ, Checkup, QueueTraits, examine
 from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import Policy, StartWithin
+from controller.core.decision.policy import Policy, RolloutPolicy, StartWithin
 from controller.core.decision.providers import ProviderUse
+from controller.core.decision.rollout import NOTHING_KNOWN, note_active
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
@@ -61,6 +62,8 @@ GAUGES = {
     "oldest_message_age_seconds": {"scaler"},
     "provider_containers": {"scaler", "provider"},
     "provider_short_until_timestamp_seconds": {"scaler", "provider"},
+    "template_revision": {"scaler", "which"},
+    "rollout_standing": {"scaler", "standing"},
     "saving_ratio": {"scaler"},
     "task_deadline_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
@@ -150,7 +153,8 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
     )
     series.show_configuration(rules)
     series.show_budget(2)
-    series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
+    state = ScalerState(rollout=note_active(NOTHING_KNOWN, (8, 7)))
+    series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet, state=state)), 0.01)
     series.count_start(12.0)
     series.show_age(12.0)
     series.checkup = Checkup(QueueTraits(dead_letter_queue=""), NOT_READ.add(NOW, 3), findings=FINDINGS)
@@ -158,7 +162,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
     """Every documented metric is there with its type and labels, and no other."""
-    fill(series, PROMISING)
+    fill(series, replace(PROMISING, rollout=RolloutPolicy(1, 120.0)))
     found: dict[str, dict[str, set[str]]] = {"gauge": {}, "counter": {}, "histogram": {}}
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}

@@ -109,7 +109,8 @@ def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:
 
 def _read_definitions(spec: ControllerSpec) -> Iterator[Rights]:
     """Neither action has a resource type or a condition key."""
-    listing = ("ecs:ListTaskDefinitions",) if any(map(_makes_copies, spec.scalers)) else ()
+    lists = any(_makes_copies(scaler) or scaler.policy.rollout is not None for scaler in spec.scalers)
+    listing = ("ecs:ListTaskDefinitions",) if lists else ()
     yield Rights("ReadTaskDefinitions", ("ecs:DescribeTaskDefinition", *listing), (ANYTHING,))
 
 

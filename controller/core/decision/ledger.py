@@ -126,6 +126,8 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
         return task
     # An order to stop is not taken back: an older description may come after a newer one.
     task = replace(task, draining=task.draining or known.draining, provider=task.provider or known.provider)
+    if task.family is None:
+        task = replace(task, family=known.family, revision=known.revision)
     told = task
     if Part.CREATION in told.guessed:
         task = replace(task, created_at=known.created_at)
@@ -138,6 +140,8 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
             scaler=task.scaler,
             created_at=task.created_at,
             draining=task.draining,
+            family=task.family,
+            revision=task.revision,
             provider=task.provider,
             missing_since=None,
         )

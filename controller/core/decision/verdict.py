@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.explain_capacity import count_tried, explain_trial
 from controller.core.decision.explain_following import explain_following
+from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, QueueCounts, Reason
 from controller.core.words import as_clause, format_count
 
@@ -34,7 +35,9 @@ _VERDICTS = {
     Reason.PAUSED: "hold: paused in the configuration",
     Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing{cause}",
     Reason.FOUND_NOTHING: "hold: {missing} short, but {found}",
+    Reason.PROVING: "hold: {missing} short, but {stage}",
     Reason.BUDGET: "hold: {missing} short, but {budget}",
+    Reason.UNKNOWN_TEMPLATE: "hold: {missing} short, but the template's revisions could not be listed",
 }
 
 
@@ -112,6 +115,7 @@ def _say_cause(decision: Decision, queue: QueueCounts, numbers: Numbers, fleet: 
         cause=f": {as_clause(numbers.breaker.cause)}" if numbers.breaker.cause else "",
         found=explain_following(numbers.following, numbers.returned, decision.at),
         trial=explain_trial(numbers, fleet, decision.at),
+        stage=explain_stage(numbers.stage, decision.at) if numbers.stage else "",
         budget=say_budget(decision.budget, HOLDERS_IN_A_LINE) if decision.budget else "the budget leaves none",
     )
 

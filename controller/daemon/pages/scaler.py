@@ -120,7 +120,7 @@ def _draw_past(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[
 
 def _find_sizes(decisions: list[dict[str, Any]]) -> dict[int, str]:
     """Return what tasks of so many workers are paid, by the last plan that had such tasks."""
-    groups = [group for done in decisions for group in done["plan"] or () if "cpu" in group]
+    groups = [group for done in decisions for group in done["plan"] or () if "cpu" in group and not group["canary"]]
     return {group["containers"]: f"{group['cpu']} CPU units, {group['memory']} MiB" for group in groups}
 
 
@@ -148,7 +148,7 @@ def _describe_task(task: dict[str, Any], deadline: int | None, sizes: dict[int, 
         "age": say_age(task, deadline, now),
         "workers": task["workers"],
         "running": task["running"],
-        "definition": task["family"] or "unknown",
+        "definition": task["definition"] or task["family"] or "unknown",
         "guessed": ", ".join(task["guessed"]),
     }
 

@@ -119,6 +119,9 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
         about = "breaker" if "breaker" in lines else "capacity"
         key = "breaker.after" if about == "breaker" else "task.subnets"
         yield _Part(about, done["allowed"], left, lines.get(about, ""), key)
+    if (stage := done["rollout"]) is not None and stage["trusted"] is None:
+        left = min(left, stage["canaries"])
+        yield _Part("canaries", stage["canaries"], left, lines.get("rollout", ""), "rollout.canary")
     left = left if done["reason"] not in {"cooldown", "paused"} else 0
     if done["reason"] == "paused":
         yield _Part("paused", 0, left, "launches nothing until the key is false", "paused")
