@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from controller.config import ScalerSpec
 from controller.core.copies.packing import Packing
-from controller.core.decision.policy import Busy
+from controller.core.decision.policy import Busy, RolloutPolicy
 from controller.core.decision.slots import SlotPolicy, slot_length
 from tests.support.controller import SLOTS, scaler_spec
 
 L = SLOTS.consistency_window
 S = L / 10
 SLOT = slot_length(SLOTS)
+PROVE = 40.0
+"""Seconds for which a canary has to run: it lives on into the next slots."""
 
 
 def configured(  # noqa: PLR0913 - what may differ between two controllers
@@ -63,6 +65,11 @@ def with_deadline(spec: ScalerSpec) -> ScalerSpec:
     """Return the same scaler with a deadline: a single worker of it has a keeper, and is registered, too."""
     keeper = replace(spec.task.keeper, deadline=7200)
     return replace(spec, policy=replace(spec.policy, deadline=7200), task=replace(spec.task, keeper=keeper))
+
+
+def proving(spec: ScalerSpec) -> ScalerSpec:
+    """Return the same scaler with a rollout: a new revision of the template proves itself with one task."""
+    return replace(spec, policy=replace(spec.policy, rollout=RolloutPolicy(canary=1, prove=PROVE)))
 
 
 CONFIGURATIONS = (
