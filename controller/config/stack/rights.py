@@ -187,7 +187,8 @@ def _derived(scaler: ScalerSpec, account: Account) -> str:
 
 
 def _makes_copies(scaler: ScalerSpec) -> bool:
-    return min(scaler.packing.max_containers_per_task, scaler.policy.max_containers) > 1
+    """Say whether anything is derived from a scaler's template: with a deadline even a single worker has a keeper."""
+    return scaler.task.keeper.keeps(min(scaler.packing.max_containers_per_task, scaler.policy.max_containers))
 
 
 def _tags(scaler: ScalerSpec) -> bool:
