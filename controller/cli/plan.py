@@ -208,6 +208,8 @@ def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Itera
     yield from (f"          {line}" for line in say_saving(draft))
     for limit in filter(None, (result.limit, result.cut) if result else ()):
         yield f"          {limit}"
+    if draft.refused_canary is not None:
+        yield f"          without a task of the new revision: {draft.refused_canary}"
     for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers, draft.keeper):
         yield f"          - {note}"
 

@@ -120,6 +120,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "plan": _describe_groups(launch),
         "plan_limit": _show(launch.limit) if launch else None,
         "plan_cut": _show(launch.cut) if launch else None,
+        "plan_without": _show(launch.refused_canary) if launch else None,
         "plan_warnings": [show(warning) for warning in launch.warnings] if launch else [],
         "launched_tasks": len(launch.arns) if launch else 0,
         "launched_containers": launch.containers if launch else 0,
