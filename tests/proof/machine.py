@@ -174,7 +174,7 @@ class LaunchesInOrder(Launches):
         self.world.reach_deadline(tasks)
 
 
-class LaunchesThatProve(Launches):
+class LaunchesThatProve(LaunchesThatChangeHands):
     """The same with rollouts: revisions come while launches are under way, and some of them fail.
 
     For safety alone: a canary is a task of one worker, so that a plan serves less than it could.

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from controller.core.copies.keeper import KeeperSettings
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.policy import RolloutPolicy
 from controller.core.decision.rollout import FIRST_PAUSE, Standing
+from controller.core.decision.scarcity import HOLD
 from controller.core.notices import Kind
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
-from tests.support.aws import container, register_template
-from tests.support.scene import NEXT, POLL, Scene, build, last, numbers
+from tests.support.aws import NETWORK, container, register_template
+from tests.support.scene import APP, NEXT, POLL, Scene, build, last, numbers
 
 if TYPE_CHECKING:
     from controller.core.notices import Notice
@@ -283,6 +285,60 @@ def test_copies_are_those_of_the_trusted_revision(scene: Scene) -> None:
     again = scaler_of(scene)
     scene.let_pass(SLOT, again)
     assert (1, 1) == (stage(again).trusted, again.state.rollout.proven[0])
+
+
+def test_with_a_deadline_the_canary_has_a_keeper_of_its_own_revision(scene: Scene) -> None:
+    """Both are derived, and a restart tells them apart by their tags."""
+    deadline: dict[str, Any] = {"deadline": 7200, "keeper": KeeperSettings("busybox", deadline=7200)}
+    scaler = trusting(scene, max_containers_per_task=1, **deadline)
+    scene.send(3)
+    scene.let_pass(2 * SLOT, scaler)
+    take(scene)
+    ran = Counter(label(task) for task in scene.aws.ecs.tasks())
+    assert {f"{family(scene)}-x1:1": 1 + 2, f"{family(scene)}-x1:2": 1} == ran
+    assert (Standing.PROVING, 1) == (stage(scaler).standing, stage(scaler).unproven)
+    scene.restart()
+    again = scaler_of(scene, max_containers_per_task=1, **deadline)
+    scene.send(1)
+    scene.let_pass(2 * SLOT, again)
+    take(scene)
+    assert (Standing.PROVING, 1) == (stage(again).standing, stage(again).unproven)
+    scene.let_pass(PROVE, again)
+    assert Standing.TRUSTED is stage(again).standing
+
+
+def test_the_canary_goes_to_the_provider_of_the_plan_and_before_a_probe(scene: Scene) -> None:
+    """What is refused for capacity, as a probe often is, keeps no canary back, and says nothing of it."""
+    order: dict[str, Any] = {
+        "providers": ("FARGATE_SPOT", "FARGATE"),
+        "run_task": {"networkConfiguration": NETWORK},
+        "max_containers_per_task": 1,
+    }
+    scaler = trusting(scene, **order)
+
+    def is_spot(asked: Any) -> bool:
+        return bool(asked["capacityProviderStrategy"][0]["capacityProvider"] == "FARGATE_SPOT")
+
+    body = {"tasks": [], "failures": [{"reason": NO_CAPACITY}]}
+    scene.aws.disturbances.add(Disturbance("ecs", "RunTask", "replace", times=None, where=is_spot, body=body))
+    scene.send(1)
+    scene.let_pass(3 * SLOT, scaler)
+    take(scene)
+    assert (Standing.PROVING, 1) == (stage(scaler).standing, launched(scene)[2])
+    scene.aws.ecs.interrupt(canary(scene).arn)
+    scene.let_pass(HOLD, scaler)
+    scene.aws.journal.clear()
+    scene.send(3)
+    scene.let_pass(SLOT, scaler)
+    calls = [call.parameters for call in scene.aws.journal.calls(client=APP) if call.operation == "RunTask"]
+    assert [("FARGATE", 1, 1), ("FARGATE", 2, 1), ("FARGATE_SPOT", 1, 1)] == [
+        (
+            call["capacityProviderStrategy"][0]["capacityProvider"],
+            int(call["taskDefinition"].rpartition(":")[2]),
+            call["count"],
+        )
+        for call in calls
+    ]
 
 
 def test_a_revision_that_runtask_refuses_is_left_out_and_tried_again(scene: Scene) -> None:
