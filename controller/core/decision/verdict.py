@@ -7,6 +7,7 @@ from controller.core.decision.explain_capacity import count_tried, explain_trial
 from controller.core.decision.explain_following import explain_following
 from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, QueueCounts, Reason
+from controller.core.decision.rollout import LEFT_OUT, Stage
 from controller.core.words import as_clause, format_count
 
 HOLDERS_IN_A_LINE = 2
@@ -164,4 +165,12 @@ def _say_seen(decision: Decision) -> str:
     numbers, fleet = decision.numbers, decision.fleet
     if numbers is None or fleet is None:
         return ""
-    return f" ({format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired)"
+    seen = f"{format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
+    return f" ({seen}{_say_left_out(decision.reason, numbers.stage)})"
+
+
+def _say_left_out(reason: Reason, stage: Stage | None) -> str:
+    """Say that the newest revision of the template is left out: whatever the scaler does meanwhile, somebody waits."""
+    if stage is None or stage.standing not in LEFT_OUT or reason is Reason.PROVING:
+        return ""
+    return f"; revision {stage.newest} is left out"

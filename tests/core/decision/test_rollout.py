@@ -242,4 +242,7 @@ def test_unknown_revisions_hold_a_launch_and_nothing_else() -> None:
 def test_the_line_says_where_it_stands(rollout: Rollout, uses: list[RevisionUse], said: str) -> None:
     """With what the others run, what went wrong, and what happens next."""
     decision, _ = decide(RULES, queue(8), fleet(revisions=tuple(uses)), settled(rollout=rollout), NOW)
-    assert dict(explain(RULES, decision))["rollout"].startswith(said)
+    lines = dict(explain(RULES, decision))
+    assert lines["rollout"].startswith(said)
+    is_told = decision.reason is not Reason.PROVING and rollout.setbacks != ()
+    assert is_told == lines["decision"].endswith("desired; revision 8 is left out)")
