@@ -9,6 +9,7 @@ from typing import Any
 from controller.core.copies.packing import Kind, Plan
 from controller.core.copies.sizing import TaskSize
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Reason
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
@@ -61,6 +62,8 @@ class LaunchResult:
     """What deserves a second look in the template, a sentence each."""
     refused_canary: str | None = None
     """Why canaries of the plan could not be launched, for a person to mend; None: they were, or there were none."""
+    short_canary: CapacitySign | None = None
+    """That RunTask had no room for a canary; None: it had, or there was none."""
 
 
 @dataclass(frozen=True, slots=True)

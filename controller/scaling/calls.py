@@ -28,6 +28,7 @@ from controller.core.copies.overrides import build_overrides
 from controller.core.copies.packing import Call, Plan
 from controller.core.copies.placement import name_providers
 from controller.core.decision.model import Outcome
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import launch_token
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult
@@ -84,11 +85,21 @@ class Calls:
                 forget(order.runs[call.kind].definition)
                 doubtful = call.count * call.containers
                 result = _conclude(plan, arns, containers, sent, doubtful)
-                if call.is_canary and sent.fault in FOR_A_PERSON and not sent.arns:
+                if call.is_canary and not sent.arns:
                     # Nothing else is known to be wrong: whatever the plan has besides was sent before, and started.
-                    return replace(result, refused_canary=sent.error.removeprefix(f"scaler {order.spec.name}: "))
+                    result = self._tell_of_canary(order, sent, result)
                 return replace(result, refused_by=call.provider) if sent.fault is Fault.CAPACITY else result
         return _conclude(plan, arns, containers, _Sent())
+
+    def _tell_of_canary(self, order: Order, sent: _Sent, result: LaunchResult) -> LaunchResult:
+        """Return the result with what it tells of a revision that has to prove itself; what passes tells nothing."""
+        cause = (sent.error or "").removeprefix(f"scaler {order.spec.name}: ")
+        if sent.fault in FOR_A_PERSON:
+            return replace(result, refused_canary=cause)
+        if sent.fault is not Fault.CAPACITY:
+            return result
+        now = self._clock.now()
+        return replace(result, short_canary=CapacitySign(found=False, at=now, born_at=now, cause=cause))
 
     def _send(self, order: Order, call: Call, index: int) -> Generator[Pause, None, _Sent]:
         """Send one call until its outcome is known, the window has closed, or something speaks against the launch.

@@ -26,7 +26,7 @@ from controller.core.decision.model import Decision, Doubt, Outcome, Reason, Sca
 from controller.core.decision.policy import Policy
 from controller.core.decision.providers import note_providers
 from controller.core.decision.providers import note_refusal as note_shortage
-from controller.core.decision.rollout import NOTHING_KNOWN, note_active, note_refusal
+from controller.core.decision.rollout import NOTHING_KNOWN, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.record import LaunchResult
@@ -40,7 +40,7 @@ from controller.scaling.observe import (
     observe,
     recall,
 )
-from controller.scaling.revisions import TemplateRevisions
+from controller.scaling.revisions import TemplateRevisions, heed_launch
 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
@@ -228,10 +228,9 @@ class Cycle:
         if result.refused_by is not None:
             shortages = note_shortage(self.state.shortages, result.refused_by, result.error, self._now())
             self.state = replace(self.state, shortages=shortages)
-        stage = decision.numbers.stage if decision.numbers else None
-        if result.refused_canary is not None and stage is not None:
-            refused = note_refusal(self.state.rollout, stage.newest, result.refused_canary, self._now())
-            self.state = replace(self.state, rollout=refused)
+        if decision.numbers is not None and decision.numbers.stage is not None:
+            known = heed_launch(self.state.rollout, decision.numbers.stage.newest, result, self._now())
+            self.state = replace(self.state, rollout=known)
         self._budget.book(scaler, result.containers + in_doubt, self._now())
 
 

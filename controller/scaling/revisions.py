@@ -10,8 +10,17 @@ from controller.aws.errors import AwsError
 from controller.core.copies.copies import count_copies, family_of, split_revision
 from controller.core.decision.breaker import Sign
 from controller.core.decision.policy import RolloutPolicy
-from controller.core.decision.rollout import RevisionUse, Rollout, concerns_breaker, note_signs
+from controller.core.decision.rollout import (
+    RevisionUse,
+    Rollout,
+    concerns_breaker,
+    note_refusal,
+    note_shortages,
+    note_signs,
+)
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import LiveTask, StoppedTask, name_revision
+from controller.core.record import LaunchResult
 
 
 class RevisionStore(Protocol):
@@ -61,6 +70,7 @@ class TemplateRevisions:
         prove = self._policy.prove
         signs = [*(task.sign(prove) for task in live), *(task.proof(prove) for task in ended)]
         known = note_signs(self._policy, rollout, self._sort(sign for sign in signs if sign is not None))
+        known = note_shortages(known, self._list_shortages(ended))
         newest_first = sorted(uses, key=lambda revision: revision or 0, reverse=True)
         return known, tuple(RevisionUse(revision, uses[revision]) for revision in newest_first)
 
@@ -73,6 +83,17 @@ class TemplateRevisions:
         by_revision = defaultdict[int, list[Sign]](list)
         for sign in signs:
             if revision := self._find(sign.definition):
+                by_revision[revision].append(sign)
+        return by_revision
+
+    def _list_shortages(self, ended: Iterable[StoppedTask]) -> Mapping[int, list[CapacitySign]]:
+        """Return who has found no place, by revision."""
+        by_revision = defaultdict[int, list[CapacitySign]](list)
+        for task in ended:
+            sign = task.capacity_sign
+            if sign is None or sign.found:
+                continue
+            if revision := self._find(name_revision(task.family, task.revision)):
                 by_revision[revision].append(sign)
         return by_revision
 
@@ -93,3 +114,10 @@ class TemplateRevisions:
         except AwsError:
             self._may_ask = False
             return None
+
+
+def heed_launch(rollout: Rollout, newest: int, result: LaunchResult, now: float) -> Rollout:
+    """Return what is known after a launch: whether its canaries could be launched."""
+    if result.refused_canary is not None:
+        return note_refusal(rollout, newest, result.refused_canary, now)
+    return rollout if result.short_canary is None else note_shortages(rollout, {newest: [result.short_canary]})

@@ -11,8 +11,8 @@ from controller.core.copies.keeper import KeeperSettings
 from controller.core.decision.explain import explain
 from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.policy import RolloutPolicy
-from controller.core.decision.rollout import FIRST_PAUSE, Standing
-from controller.core.decision.scarcity import HOLD
+from controller.core.decision.rollout import Standing
+from controller.core.decision.setback import FIRST_PAUSE, FIRST_PAUSE_OF_CAPACITY
 from controller.core.notices import Kind
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
@@ -164,15 +164,26 @@ def test_a_canary_that_does_not_start_is_a_failure_too(scene: Scene) -> None:
     assert {1: 1 + 1, 2: 1} == launched(scene)
 
 
-def test_a_lack_of_capacity_says_nothing_of_it(scene: Scene) -> None:
-    """Neither after RunTask nor at it: another canary follows."""
+def test_a_lack_of_capacity_says_nothing_of_it_and_keeps_nobody_waiting(scene: Scene) -> None:
+    """Neither after RunTask nor at it: the trusted revision gets the next launch, and another canary follows later."""
     scaler = trusting(scene)
     scene.aws.ecs.fail_starts(1, reason=NO_CAPACITY, placed=False)
     scene.send(1)
     scene.let_pass(2 * SLOT, scaler)
     assert (1, Standing.UNPROVEN) == (launched(scene)[2], stage(scaler).standing)
+    scene.let_pass(FIRST_PAUSE_OF_CAPACITY - 2 * SLOT, scaler)
+    assert {1: 1 + 1, 2: 1} == launched(scene)
+    take(scene)
+    scene.let_pass(2 * SLOT, scaler)
     scene.aws.ecs.fail_run_task(1)
-    scene.let_pass(5 * SLOT, scaler)
+    scene.send(1)
+    scene.let_pass(3 * SLOT, scaler)
+    assert ({1: 2 + 1, 2: 1}, Standing.UNPROVEN) == (launched(scene), stage(scaler).standing)
+    assert "found no capacity" in dict(explain(scaler.spec.policy, last(scaler).decision))["rollout"]
+    take(scene)
+    scene.let_pass(2 * FIRST_PAUSE_OF_CAPACITY, scaler)
+    scene.send(1)
+    scene.let_pass(3 * SLOT, scaler)
     assert (2, Standing.PROVING) == (launched(scene)[2], stage(scaler).standing)
 
 
@@ -324,9 +335,8 @@ def test_the_canary_goes_to_the_provider_of_the_plan_and_before_a_probe(scene: S
     scene.send(1)
     scene.let_pass(3 * SLOT, scaler)
     take(scene)
-    assert (Standing.PROVING, 1) == (stage(scaler).standing, launched(scene)[2])
-    scene.aws.ecs.interrupt(canary(scene).arn)
-    scene.let_pass(HOLD, scaler)
+    assert (Standing.UNPROVEN, 0) == (stage(scaler).standing, launched(scene)[2])
+    scene.let_pass(FIRST_PAUSE_OF_CAPACITY, scaler)
     scene.aws.journal.clear()
     scene.send(3)
     scene.let_pass(SLOT, scaler)

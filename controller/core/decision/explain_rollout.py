@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from controller.core.decision.model import Fleet, Numbers
 from controller.core.decision.policy import RolloutPolicy
 from controller.core.decision.rollout import RevisionUse, Stage, Standing
+from controller.core.decision.setback import Trouble
 from controller.core.words import as_clause, format_clock, format_count, format_duration
+
+_DID = {
+    Trouble.FAILED: "failed",
+    Trouble.REFUSED: "could not be launched",
+    Trouble.NO_CAPACITY: "found no capacity",
+}
 
 
 def explain_rollout(
@@ -35,6 +42,8 @@ def explain_stage(stage: Stage, now: float) -> str:
         return f"{newest} is trusted, and all tasks run it"
     rest = "and there is no other to run" if stage.trusted is None else f"and all others run revision {stage.trusted}"
     match stage.standing:
+        case Standing.UNPROVEN if stage.setback and now < stage.setback.until and stage.trusted is not None:
+            return f"{_say_setback(stage, newest)}, {rest}; {_say_next(stage, now)}"
         case Standing.UNPROVEN if stage.unproven:
             return f"{newest} waits until what was launched of another is known or gone, {rest}"
         case Standing.UNPROVEN:
@@ -48,12 +57,11 @@ def explain_stage(stage: Stage, now: float) -> str:
 def _say_setback(stage: Stage, newest: str) -> str:
     setback = stage.setback
     cause = f" ({as_clause(setback.cause)})" if setback and setback.cause else ""
-    did = "failed" if stage.standing is Standing.GONE_BACK else "could not be launched"
-    return f"{newest} {did}{cause}"
+    return f"{newest} {_DID[setback.trouble] if setback else 'is left out'}{cause}"
 
 
 def _say_next(stage: Stage, now: float) -> str:
-    if stage.setback is None or (stage.setback.ran and stage.trusted is not None):
+    if stage.setback is None or (stage.setback.trouble is Trouble.FAILED and stage.trusted is not None):
         return "it is not tried again: register another"
     if stage.unproven:
         return "a task of it is tried again"

@@ -12,8 +12,11 @@
 
 A task does well that runs for ``prove``, or ends well before. It fails if it does not start, or if its worker exits
 with an error sooner than that. All else (no capacity, an interruption, an end that nobody saw) says nothing, and
-another canary follows. Of a revision that is trusted no end says anything here any more: that is the breaker's
-business, and what becomes of a canary is not.
+another canary follows: after a lack of capacity not at once, or one that is larger than the others would for ever take
+the place of the only task that is wanted.
+
+Of a revision that is trusted no end says anything here any more: that is the breaker's business, and what becomes of a
+canary is not.
 
 All but canaries run the newest ACTIVE revision that has proven itself. Where none is known to have, as after a restart
 that comes long after the last task, it is the one before the newest, the first that has not failed. Where there is none
@@ -29,15 +32,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from controller.core.decision import probe
 from controller.core.decision.breaker import Sign
-from controller.core.decision.pause import doubling_pause
 from controller.core.decision.policy import RolloutPolicy
-
-FIRST_PAUSE = 60.0
-"""Seconds until a canary is tried again that RunTask has refused, or that has failed where nothing else can be run."""
-LONGEST_PAUSE = 1800.0
-"""The same after many of them."""
+from controller.core.decision.scarcity import CapacitySign
+from controller.core.decision.setback import Setback, Trouble, fail, try_later, turn_away
 
 
 class Standing(StrEnum):
@@ -55,23 +53,6 @@ class Standing(StrEnum):
 
 LEFT_OUT = frozenset({Standing.REFUSED, Standing.GONE_BACK})
 """The standings of a revision that somebody has to mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setback:
-    """What went wrong with a revision last."""
-
-    revision: int
-    at: float
-    """When the task ended, or was refused; what was shown before counts no more."""
-    until: float
-    """When a canary may be tried again, if at all."""
-    times: int
-    """How often it was tried."""
-    ran: bool
-    """Whether a task of it has failed; else none could be launched."""
-    cause: str | None = None
-    """In ECS's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +166,26 @@ def note_signs(policy: RolloutPolicy, rollout: Rollout, signs: Mapping[int, Iter
     if rollout.trusted is not None:
         return rollout
     # What ended before is known by now, so this takes none of which that tells that it fails.
-    untried = (each for each in active[1:] if rollout.find_setback(each) is None)
+    untried = (each for each in active[1:] if not _has_failed(rollout.find_setback(each)))
     return replace(rollout, assumed=next(untried, None))
 
 
 def note_refusal(rollout: Rollout, revision: int, cause: str | None, now: float) -> Rollout:
     """Return what is known after a canary could not be launched, for a reason that a person must mend."""
     before = rollout.find_setback(revision)
-    times = before.times if before else 0
-    until = now + doubling_pause(FIRST_PAUSE, LONGEST_PAUSE, times)
-    return _set_back(rollout, Setback(revision, now, until, times + 1, before is not None and before.ran, cause))
+    trouble = Trouble.FAILED if before and before.trouble is Trouble.FAILED else Trouble.REFUSED
+    return _set_back(rollout, try_later(before, revision, trouble, now, cause))
+
+
+def note_shortages(rollout: Rollout, shortages: Mapping[int, Iterable[CapacitySign]]) -> Rollout:
+    """Return what is known after a look at the tasks, by revision, that have found no place; each counts once."""
+    for revision in sorted(set(shortages) & set(rollout.active or ())):
+        for sign in sorted(shortages[revision], key=lambda each: each.at):
+            before = rollout.find_setback(revision)
+            is_known = before is not None and (before.trouble is Trouble.FAILED or sign.at <= before.at)
+            if not is_known and _is_unproven(rollout, rollout.trusted, revision):
+                rollout = _set_back(rollout, turn_away(before, revision, sign))
+    return rollout
 
 
 def concerns_breaker(rollout: Rollout, revision: int | None, sign: Sign) -> bool:
@@ -211,27 +202,32 @@ def _is_unproven(rollout: Rollout, trusted: int | None, revision: int | None) ->
     return revision not in rollout.proven and (trusted is None or revision > trusted)
 
 
+def _has_failed(setback: Setback | None) -> bool:
+    return setback is not None and setback.trouble is not Trouble.NO_CAPACITY
+
+
 def _may_try(setback: Setback | None, trusted: int | None, now: float) -> bool:
-    if setback is None:
+    if setback is None or (trusted is None and setback.trouble is Trouble.NO_CAPACITY):
+        # Where nothing else can be run, the scaler's own hold for a lack of capacity does.
         return True
-    return now >= setback.until and (trusted is None or not setback.ran)
+    return now >= setback.until and (trusted is None or setback.trouble is not Trouble.FAILED)
 
 
 def _judge(setback: Setback | None, *, lives: bool) -> Standing:
     """Return how a revision stands that is not trusted."""
-    if setback is not None:
-        return Standing.GONE_BACK if setback.ran else Standing.REFUSED
-    return Standing.PROVING if lives else Standing.UNPROVEN
+    if setback is None or setback.trouble is Trouble.NO_CAPACITY:
+        return Standing.PROVING if lives else Standing.UNPROVEN
+    return Standing.GONE_BACK if setback.trouble is Trouble.FAILED else Standing.REFUSED
 
 
 def _note_revision(policy: RolloutPolicy, rollout: Rollout, revision: int, signs: Iterable[Sign]) -> Rollout:
     """Return what is known after the signs of a revision, in the order of their times."""
     setback, did_well = rollout.find_setback(revision), 0
     for sign in sorted(signs, key=lambda each: (each.at, not each.good, each.born_at)):
-        if setback is not None and sign.at <= setback.at:
+        if setback is not None and setback.trouble is Trouble.FAILED and sign.at <= setback.at:
             continue
         if not sign.good:
-            setback, did_well = _fail(setback, revision, sign), 0
+            setback, did_well = fail(setback, revision, sign), 0
             continue
         did_well += 1
         if did_well >= policy.canary:
@@ -239,15 +235,6 @@ def _note_revision(policy: RolloutPolicy, rollout: Rollout, revision: int, signs
             setbacks = tuple(each for each in rollout.setbacks if each.revision != revision)
             return replace(rollout, proven=proven, setbacks=setbacks)
     return rollout if setback is None else _set_back(rollout, setback)
-
-
-def _fail(before: Setback | None, revision: int, sign: Sign) -> Setback:
-    """Return the setback of a task that failed; several that were launched together are one try."""
-    times = before.times if before else 0
-    if before is not None and before.ran and not probe.is_probe(before.until, sign.born_at):
-        return replace(before, at=sign.at, cause=sign.cause)
-    until = sign.at + doubling_pause(FIRST_PAUSE, LONGEST_PAUSE, times)
-    return Setback(revision, sign.at, until, times + 1, ran=True, cause=sign.cause)
 
 
 def _set_back(rollout: Rollout, setback: Setback) -> Rollout:

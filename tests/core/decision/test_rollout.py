@@ -12,19 +12,20 @@ from controller.core.decision.explain import explain
 from controller.core.decision.model import Reason
 from controller.core.decision.policy import RolloutPolicy
 from controller.core.decision.rollout import (
-    FIRST_PAUSE,
     NOTHING_KNOWN,
     RevisionUse,
     Rollout,
-    Setback,
     Stage,
     Standing,
     concerns_breaker,
     find_stage,
     note_active,
     note_refusal,
+    note_shortages,
     note_signs,
 )
+from controller.core.decision.scarcity import CapacitySign
+from controller.core.decision.setback import FIRST_PAUSE, FIRST_PAUSE_OF_CAPACITY, Setback, Trouble
 from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
@@ -58,6 +59,9 @@ FAILED = known(8, 7, r7=[good()], r8=[bad()])
 ALONE = known(8, r8=[bad()])
 REFUSED = note_refusal(known(8, 7, r7=[good()]), 8, "AccessDenied", NOW)
 
+NO_ROOM = CapacitySign(found=False, at=NOW, born_at=NOW - 30, cause="RESOURCE:CPU")
+SHORT, SHORT_ALONE = (note_shortages(known(*active), {8: [NO_ROOM]}) for active in ((8, 7), (8,)))
+
 
 @pytest.mark.parametrize(
     ("rollout", "uses", "later", "expected"),
@@ -81,6 +85,9 @@ REFUSED = note_refusal(known(8, 7, r7=[good()]), 8, "AccessDenied", NOW)
         pytest.param(note_active(FAILED, (7,)), [], 0, (7, Standing.TRUSTED, 0), id="it was deregistered"),
         pytest.param(ALONE, [], 0, (None, Standing.GONE_BACK, 0), id="it failed, and there is no other"),
         pytest.param(ALONE, [], FIRST_PAUSE, (None, Standing.GONE_BACK, 1), id="then it is tried again after a pause"),
+        pytest.param(SHORT, [], 0, (7, Standing.UNPROVEN, 0), id="there was no room for it"),
+        pytest.param(SHORT, [], FIRST_PAUSE_OF_CAPACITY, (7, Standing.UNPROVEN, 1), id="which passes"),
+        pytest.param(SHORT_ALONE, [], 0, (None, Standing.UNPROVEN, 1), id="there was no room, and there is no other"),
         pytest.param(REFUSED, [], 0, (7, Standing.REFUSED, 0), id="RunTask refused it"),
         pytest.param(REFUSED, [], FIRST_PAUSE, (7, Standing.REFUSED, 1), id="which is tried again"),
     ],
@@ -118,11 +125,23 @@ def test_what_it_takes_is_counted_once_however_often_it_is_seen() -> None:
     seen = {8: [bad(NOW, NOW - 30)]}
     once = known(8, r8=seen[8])
     assert once == note_signs(ONE, once, seen)
-    assert Setback(8, NOW, NOW + FIRST_PAUSE, 1, ran=True, cause=CAUSE) == once.find_setback(8)
+    assert Setback(8, NOW, NOW + FIRST_PAUSE, 1, Trouble.FAILED, cause=CAUSE) == once.find_setback(8)
     again = note_signs(ONE, once, {8: [*seen[8], bad(NOW + 90, NOW + FIRST_PAUSE)]}).find_setback(8)
     assert again is not None
     assert (2, NOW + 90 + 2 * FIRST_PAUSE) == (again.times, again.until)
     assert 8 == note_signs(ONE, once, {8: [*seen[8], good(NOW + 200, NOW + FIRST_PAUSE)]}).trusted
+
+
+def test_a_lack_of_capacity_puts_a_canary_off_and_says_nothing_else() -> None:
+    """Each time for longer; of what is trusted it says nothing at all, and a failure stays one."""
+    assert SHORT == note_shortages(SHORT, {8: [NO_ROOM]})
+    later = replace(NO_ROOM, at=NOW + 200, born_at=NOW + FIRST_PAUSE_OF_CAPACITY)
+    again = note_shortages(SHORT, {8: [NO_ROOM, later]}).find_setback(8)
+    assert again is not None
+    assert (2, NOW + 200 + 2 * FIRST_PAUSE_OF_CAPACITY) == (again.times, again.until)
+    assert 8 == note_signs(ONE, SHORT, {8: [good(NOW - 1)]}).trusted
+    assert FAILED == note_shortages(FAILED, {8: [replace(NO_ROOM, at=NOW + 9)], 7: [NO_ROOM], 5: [NO_ROOM]})
+    assert NOTHING_KNOWN == note_shortages(NOTHING_KNOWN, {8: [NO_ROOM]})
 
 
 def test_a_proven_revision_stays_so_whatever_becomes_of_its_tasks() -> None:
@@ -235,6 +254,12 @@ def test_unknown_revisions_hold_a_launch_and_nothing_else() -> None:
             REFUSED, [], "revision 8 could not be launched (AccessDenied), and all others run revision 7", id="refused"
         ),
         pytest.param(
+            SHORT,
+            [],
+            "revision 8 found no capacity (RESOURCE:CPU), and all others run revision 7; it is tried again at ",
+            id="no room",
+        ),
+        pytest.param(
             ALONE, [], f"revision 8 failed ({CAUSE}), and there is no other to run; it is tried again", id="alone"
         ),
     ],
@@ -244,5 +269,5 @@ def test_the_line_says_where_it_stands(rollout: Rollout, uses: list[RevisionUse]
     decision, _ = decide(RULES, queue(8), fleet(revisions=tuple(uses)), settled(rollout=rollout), NOW)
     lines = dict(explain(RULES, decision))
     assert lines["rollout"].startswith(said)
-    is_told = decision.reason is not Reason.PROVING and rollout.setbacks != ()
+    is_told = decision.reason is not Reason.PROVING and rollout in (FAILED, REFUSED)
     assert is_told == lines["decision"].endswith("desired; revision 8 is left out)")
