@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 
 from controller.aws.errors import AwsError
@@ -22,6 +22,8 @@ from controller.scaling.line import Pause
 from controller.scaling.order import Enter, FindObjection, Order, Ran
 from controller.telemetry.series import Series
 
+FindUrl = Callable[[str], str]
+"""Returns the URL of a queue that is given as a name, URL or ARN. Raises AwsError."""
 Launching = Generator[Pause, None, LaunchResult]
 """A launch, step by step: how long it waits each time, and at last how it went."""
 
@@ -29,8 +31,11 @@ Launching = Generator[Pause, None, LaunchResult]
 class Launcher:
     """Drafts and carries out the plans of one controller."""
 
-    def __init__(self, definitions: DefinitionStore, calls: Calls, clock: Clock, *, dry_run: bool) -> None:
+    def __init__(
+        self, definitions: DefinitionStore, calls: Calls, clock: Clock, find_url: FindUrl, *, dry_run: bool
+    ) -> None:
         self._definitions = definitions
+        self._find_url = find_url
         self.drafts = Drafts(definitions, clock)
         self._calls = calls
         self._dry_run = dry_run
@@ -40,9 +45,22 @@ class Launcher:
 
         Raises AwsError when the template is missing, or cannot run as configured.
         """
+        return self._lay_out(self._tell_queue(spec), containers, choice, stage)
+
+    def _lay_out(self, spec: ScalerSpec, containers: int, choice: Choice, stage: Stage | None) -> Draft:
         if stage is None or not containers:
             return self.drafts.draft(spec, containers, choice)
         return draft_rollout(self.drafts, spec, containers, choice, stage)
+
+    def _tell_queue(self, spec: ScalerSpec) -> ScalerSpec:
+        """Return a scaler with the URL of its queue among the variables of its workers, if they are to know it.
+
+        It is the same at each launch, as the calls of a plan have to be. Raises AwsError when it cannot be looked up.
+        """
+        if spec.queue_env is None or len(spec.queues) != 1:
+            return spec
+        environment = {**spec.task.environment, spec.queue_env: self._find_url(spec.queues[0])}
+        return replace(spec, task=replace(spec.task, environment=environment))
 
     def launch(
         self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, find_objection: FindObjection
@@ -55,6 +73,7 @@ class Launcher:
             raise ValueError(f"scaler {spec.name}: a launch needs a slot")
         stage = decision.numbers.stage if decision.numbers else None
         try:
+            spec = self._tell_queue(spec)
             draft, runs = yield from self._prepare(spec, decision, decision.slot, stage, series)
         except AwsError as error:
             return LaunchResult(Outcome.FAILED, None, fault=error.fault, error=explain_error(spec, error))
@@ -72,7 +91,7 @@ class Launcher:
         A dry run registers nothing. Raises AwsError.
         """
         choice = decision.numbers.choice if decision.numbers else NO_CHOICE
-        draft, runs = self.draft(spec, decision.launch, choice, stage), dict[Kind, Ran]()
+        draft, runs = self._lay_out(spec, decision.launch, choice, stage), dict[Kind, Ran]()
         if self._dry_run:
             return draft, runs
         last_send = slot_numbered(spec.policy.slots, slot).last_send
