@@ -12,7 +12,7 @@ from controller.core.decision.checkups import tell_checkups
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
 from controller.core.decision.explain import explain
 from controller.core.decision.queue_sum import tell_parts
-from controller.core.decision.task import LiveTask, name_revision
+from controller.core.decision.task import LiveTask
 from controller.core.decision.verdict import summarize
 from controller.core.printable import convert_texts, show
 from controller.core.queue_names import tell_apart
@@ -135,6 +135,8 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "created_at": task.created_at,
         "started_at": task.start.at,
         "family": task.family,
-        "definition": name_revision(task.family, task.revision),
+        "revision": task.revision,
+        "cpu": task.size.cpu if task.size else None,
+        "memory": task.size.memory if task.size else None,
         "provider": task.provider,
     }

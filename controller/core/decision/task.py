@@ -107,6 +107,16 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """The task-level CPU and memory that a task is paid for; None: not told."""
+
+    cpu: int | None = None
+    """CPU units, of which a vCPU has 1024."""
+    memory: int | None = None
+    """MiB."""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveTask:
     """A task that has not stopped."""
 
@@ -138,7 +148,8 @@ class LiveTask:
     family: str | None = None
     """The family of its definition; None: not told."""
     revision: int | None = None
-    """The revision of that family; None: not told."""
+    """Which of its family; None: not told."""
+    size: Size | None = None
     provider: str | None = None
     """The capacity provider that it was launched on; None: on none, or not told."""
     alone: bool = False
