@@ -113,6 +113,7 @@ def _read_stopped(
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
         family=_read_family(task),
+        revision=_read_revision(task),
         provider=_read_provider(task),
     )
 

@@ -13,6 +13,7 @@ import click
 from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.queue import Queue
+from controller.aws.revisions import Revisions
 from controller.aws.session import Clients
 from controller.aws.traits import TraitsKnown
 from controller.cli.configuration import load_content_or_exit, read_or_exit
@@ -67,12 +68,17 @@ def read_needs(config: Address, at: Address | None) -> Needs:
 
 
 def read_templates(spec: ControllerSpec) -> list[Template]:
-    """Look up every template that a configuration names, with the user's own rights."""
-    definitions = Definitions(_connect(spec))
+    """Look up every template that a configuration names, with the user's own rights.
+
+    Of a scaler with a rollout also the revision before the newest: whichever is trusted, its roles are passed on.
+    """
+    clients = _connect(spec)
+    definitions, revisions = Definitions(clients), Revisions(clients)
+    names = dict.fromkeys(each.task.definition for each in spec.scalers)
+    rolled_out = dict.fromkeys(each.task.definition for each in spec.scalers if each.policy.rollout is not None)
     try:
-        return [
-            definitions.read_template(name) for name in dict.fromkeys(each.task.definition for each in spec.scalers)
-        ]
+        before = [f"{name}:{each}" for name in rolled_out for each in revisions.list_active(name)[1:2]]
+        return [definitions.read_template(name) for name in (*names, *before)]
     except AwsError as error:
         raise click.ClickException(
             f"the roles of the task definitions could not be looked up: {error}; with --offline they are yours to name"

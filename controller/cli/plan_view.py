@@ -19,7 +19,7 @@ from controller.core.decision.timetable import TimeWindow
 from controller.core.record import LaunchResult, record
 from controller.core.repeats import say_retry
 from controller.core.words import format_count, format_date
-from controller.scaling.draft import Draft
+from controller.scaling.layout import Draft
 from controller.scaling.preview import Preview
 
 
@@ -93,6 +93,8 @@ def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Itera
     yield from (f"          {line}" for line in say_saving(draft))
     for limit in filter(None, (result.limit, result.cut) if result else ()):
         yield f"          {limit}"
+    if draft.refused_canary is not None:
+        yield f"          without a task of the new revision: {draft.refused_canary}"
     for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers, draft.keeper):
         yield f"          - {note}"
 
@@ -103,8 +105,8 @@ def _say_sizes(draft: Draft) -> Iterator[str]:
     if any(size.cpu is None and size.memory is None for size in sizes.values()):
         return
     for group in plan.groups:
-        yield f"each {_name_definition(draft, group)}: {describe_size(sizes[group.containers])}"
-    all_tasks = [(group.tasks, sizes[group.containers]) for group in plan.groups]
+        yield f"each {_name_definition(draft, group)}: {describe_size(sizes[group.kind])}"
+    all_tasks = [(group.tasks, sizes[group.kind]) for group in plan.groups]
     cpu = sum(tasks * (size.cpu or 0) for tasks, size in all_tasks)
     memory = sum(tasks * (size.memory or 0) for tasks, size in all_tasks)
     cost = sum(tasks * size.cost for tasks, size in all_tasks)
@@ -115,15 +117,13 @@ def _say_sizes(draft: Draft) -> Iterator[str]:
 
 def _name_definition(draft: Draft, group: TaskGroup) -> str:
     """Return the revision or the derived family that the tasks of a group run."""
-    return (
-        derived_family(draft.template, group.containers)
-        if draft.keeper.keeps(group.containers)
-        else draft.template.label
-    )
+    template = draft.of(group.kind).template
+    return derived_family(template, group.containers) if draft.keeper.keeps(group.containers) else template.label
 
 
 def _draw_boxes(draft: Draft, group: TaskGroup) -> str:
-    workers = copy_names(draft.worker, group.containers)
+    workers = copy_names(draft.of(group.kind).worker, group.containers)
     containers = (KEEPER, *workers) if draft.keeper.keeps(group.containers) else workers
     where = f" on {group.provider}" if group.provider else ""
-    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}{where}"
+    role = ", to prove itself" if group.is_canary else ""
+    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}{where}{role}"

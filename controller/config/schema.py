@@ -161,6 +161,17 @@ def _read_breaker(value: Any) -> Any:
     )
 
 
+class Rollout(Section):
+    """How a new revision of the template proves itself before all tasks run it."""
+
+    canary: Annotated[int, Field(ge=1, le=10)] = 1
+    """Tasks that run it until then, beside those of the revision before; as many have to do well."""
+    prove: Annotated[Duration, AfterValidator(require_between("1s", "24h"))] = default_to("2m")
+    """How long such a task has to run to have done well, unless it ends well before."""
+    on_failure: Literal["go_back"] = "go_back"
+    """What happens if one fails. go_back: the revision before stays, and the next one is tried once there is one."""
+
+
 class Budget(Section):
     """The limits on all scalers together."""
 
@@ -208,6 +219,8 @@ class Scaler(Section):
     """The shortest times between two moves of a scaler."""
     breaker: Annotated[Breaker, BeforeValidator(_read_breaker), OFF] = Breaker()
     """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
+    rollout: Rollout | None = None
+    """How a new revision of the template proves itself before all tasks run it. If left out: all do at once."""
     schedule: Annotated[list[Window], Field(max_length=MAX_WINDOWS)] = default_to([])
     """Time windows with settings of their own. The first that is in force counts."""
     task: Task

@@ -46,7 +46,7 @@ def _measure(spec: ScalerSpec, seen: Preview, services: Services) -> Need | None
     except AwsError:
         return None
     plan, fleet = draft.plan, seen.done.decision.fleet
-    units = sum(group.tasks * (draft.sizes[group.containers].cpu or 0) for group in plan.groups if draft.sizes)
+    units = sum(group.tasks * (draft.sizes[group.kind].cpu or 0) for group in plan.groups if draft.sizes)
     return Need(
         scaler=spec.name,
         containers=spec.most_containers,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import CLOSED, heed
 from controller.core.decision.budget import BudgetUse
@@ -23,7 +24,9 @@ from controller.core.decision.decide import heed_deleted, heed_left, heed_past, 
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
 from controller.core.decision.policy import Policy
-from controller.core.decision.providers import note_providers, note_refusal
+from controller.core.decision.providers import note_providers
+from controller.core.decision.providers import note_refusal as note_shortage
+from controller.core.decision.rollout import NOTHING_KNOWN, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.record import LaunchResult
@@ -37,6 +40,7 @@ from controller.scaling.observe import (
     observe,
     recall,
 )
+from controller.scaling.revisions import TemplateRevisions, heed_launch
 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
@@ -45,6 +49,8 @@ LISTINGS_APART = 4.0
 """For how long a snapshot serves in any case, by what its listing costs: a large cluster takes a quarter of the time,
 and of the account's rate, to be listed, however often its scalers poll. A launch needs a listing of its window all the
 same."""
+_BY_REVISION = frozenset({Reason.LAUNCH, Reason.PROVING, Reason.UNKNOWN_TEMPLATE})
+"""The decisions on which it depends which revisions there are, of a scaler with a rollout."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 Launch = Callable[[ScalerSpec, Decision], LaunchResult]
@@ -75,6 +81,8 @@ class Aim:
     queue: QueueReader
     cluster: ClusterReader
     deleted: DeletedReader = field(default_factory=NothingTold)
+    revisions: TemplateRevisions | None = None
+    """Those of its template; None: it has no rollout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,9 @@ class Cycle:
         spec = aim.spec.at(now)
         report_fleet(self._budget, spec, cluster, self.state, now)
         proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
+        if aim.revisions is not None and proposal.decision.reason in _BY_REVISION:
+            seen = self._list_revisions(aim, aim.revisions, seen)
+            proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
         granted = self._budget.grant(spec.name, proposal.wanted, now)
         decision, self.state = settle(spec.policy, proposal, granted)
         if granted < (proposal.wanted or 0):
@@ -152,16 +163,48 @@ class Cycle:
         if not self.state.history_read and seen.could_launch(spec.least_at_most):
             seen = recall(spec, seen, cluster)
             self.state = replace(self.state, history_read=seen.problem is None)
-        if self.state.history_read and self._heeds_signs:
-            # Not before: signs are heeded in the order of their times, and the history's are older.
-            signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
-            if signs or of_capacity:
-                self.state = _heed_capacity(
-                    replace(self.state, breaker=heed(self.state.breaker, signs, spec.policy.breaker.after)),
-                    spec.policy,
-                    of_capacity,
-                )
+        if aim.revisions is not None:
+            seen = self._heed_revisions(aim.revisions, seen)
+        self._heed_signs(aim)
         return seen
+
+    def _heed_signs(self, aim: Aim) -> None:
+        """Heed what tasks have told since the last look of those to come, and of capacity."""
+        spec, cluster, revisions = aim.spec, aim.cluster, aim.revisions
+        # Not before: signs are heeded in the order of their times, and the history's are older. Nor before it is known
+        # which revisions have to prove themselves.
+        is_known = revisions is None or self.state.rollout.active is not None
+        if not (self.state.history_read and self._heeds_signs and is_known):
+            return
+        signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
+        if revisions is not None:
+            signs = revisions.leave_to_breaker(self.state.rollout, signs)
+        if signs or of_capacity:
+            self.state = _heed_capacity(
+                replace(self.state, breaker=heed(self.state.breaker, signs, spec.policy.breaker.after)),
+                spec.policy,
+                of_capacity,
+            )
+
+    def _list_revisions(self, aim: Aim, revisions: TemplateRevisions, seen: Observation) -> Observation:
+        """List the revisions, for a launch that may come. Those that cannot be listed are unknown: it does not come."""
+        try:
+            active = revisions.list_active()
+        except AwsError as error:
+            self.state = replace(self.state, rollout=note_active(self.state.rollout, None))
+            return replace(seen, problem=error)
+        self.state = replace(self.state, rollout=note_active(self.state.rollout, active))
+        seen = self._heed_revisions(revisions, seen)
+        self._heed_signs(aim)
+        return seen
+
+    def _heed_revisions(self, revisions: TemplateRevisions, seen: Observation) -> Observation:
+        """Heed what tasks tell of the template's revisions, and count what they run in."""
+        if seen.fleet is None:
+            return seen
+        rollout, uses = revisions.heed_tasks(self.state.rollout)
+        self.state = replace(self.state, rollout=rollout)
+        return replace(seen, fleet=replace(seen.fleet, revisions=uses))
 
     def _notice_move(self, spec: ScalerSpec, cluster: ClusterReader) -> None:
         """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
@@ -175,7 +218,7 @@ class Cycle:
             if cluster is not self._cluster or not set(families) <= set(self._families):
                 self.state = replace(self.state, history_read=False)
             if families[0] != self._families[0]:
-                self.state = replace(self.state, breaker=CLOSED)
+                self.state = replace(self.state, breaker=CLOSED, rollout=NOTHING_KNOWN)
         self._spec, self._cluster, self._families = spec, cluster, families
 
     def remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
@@ -185,8 +228,11 @@ class Cycle:
         doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
         self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
         if result.refused_by is not None:
-            shortages = note_refusal(self.state.shortages, result.refused_by, result.error, self._now())
+            shortages = note_shortage(self.state.shortages, result.refused_by, result.error, self._now())
             self.state = replace(self.state, shortages=shortages)
+        if decision.numbers is not None and decision.numbers.stage is not None:
+            known = heed_launch(self.state.rollout, decision.numbers.stage.newest, result, self._now())
+            self.state = replace(self.state, rollout=known)
         self._budget.book(scaler, result.containers + in_doubt, self._now())
 
 

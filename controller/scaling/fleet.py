@@ -99,6 +99,10 @@ class Cluster:
         """Return the scaler's live tasks as far as known."""
         return self._snapshot.by_scaler.get(scaler, ())
 
+    def ended_of(self, scaler: str) -> tuple[StoppedTask, ...]:
+        """Return the scaler's tasks that have ended lately, if it has a rollout, which they tell of."""
+        return self.roster.ended_of(scaler)
+
     def fleet_of(self, scaler: str) -> Fleet:
         """Return the scaler's fleet as far as known."""
         snapshot = self._snapshot

@@ -19,8 +19,8 @@ from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.calls import explain_error
 from controller.scaling.checkup import check_queues
 from controller.scaling.cycle import Cycle, Turn, report_fleet
-from controller.scaling.draft import Draft
 from controller.scaling.launch import annotate
+from controller.scaling.layout import Draft
 from controller.scaling.look import LookWanted
 from controller.scaling.memory import Memory
 from controller.scaling.services import Services
@@ -129,8 +129,9 @@ def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | No
     containers = _count_to_launch(turn.decision)
     draft, problem = None, turn.seen.problem
     try:
-        choice = turn.decision.numbers.choice if turn.decision.numbers else NO_CHOICE
-        draft = services.launcher.draft(spec, containers, choice)
+        numbers = turn.decision.numbers
+        choice, stage = (numbers.choice, numbers.stage) if numbers else (NO_CHOICE, None)
+        draft = services.launcher.draft(spec, containers, choice, stage)
     except AwsError as error:
         problem = problem or error
     result = None

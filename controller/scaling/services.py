@@ -18,6 +18,7 @@ from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.queue import Queue, QueueUrls
+from controller.aws.revisions import Revisions
 from controller.aws.run_task import run_task
 from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
@@ -37,6 +38,7 @@ from controller.scaling.line import Line
 from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
 from controller.scaling.queue_sum import QueueSum
+from controller.scaling.revisions import RevisionStore, TemplateRevisions
 from controller.scaling.search import Searches, search_with
 from controller.telemetry.history import History
 from controller.telemetry.marks import Happening
@@ -77,13 +79,18 @@ class Services:
     """Returns how many vCPUs of FARGATE or FARGATE_SPOT the account may run. Raises AwsError."""
     count_free_addresses: Callable[[Collection[str]], dict[str, int]]
     """Returns the free addresses of each of some subnets. Raises AwsError."""
+    revisions: RevisionStore
+    """Knows the revisions of templates, for scalers with a rollout."""
     renew: Callable[[], None]
     """Reads credentials anew, from wherever they come."""
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
         queue = self.queue(spec.queues[0]) if len(spec.queues) == 1 else QueueSum(spec, self.queue)
-        return Aim(spec, queue, self.cluster_of(spec), self.deletions.box_of(spec.name))
+        cluster, rollout, revisions = self.cluster_of(spec), spec.policy.rollout, None
+        if rollout is not None:
+            revisions = TemplateRevisions(self.revisions, cluster, spec.name, spec.task.definition, rollout)
+        return Aim(spec, queue, cluster, self.deletions.box_of(spec.name), revisions)
 
     def configure(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
         """Share the budget, and the memory for what happened lately, among so many scalers."""
@@ -138,5 +145,6 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         put_event=partial(put_event, clients),
         read_quota=partial(read_quota, clients),
         count_free_addresses=partial(count_free_addresses, clients),
+        revisions=Revisions(clients),
         renew=renew,
     )

@@ -67,6 +67,8 @@ class Controlled:
         seed: int,
         budget: BudgetOfAll,
     ) -> None:
+        # Nobody registers a revision in this world: all tasks run the same.
+        spec = replace(spec, policy=replace(spec.policy, rollout=None))
         self._spec = spec
         self._world = world
         self._account = account

@@ -28,9 +28,11 @@ from controller.telemetry.readings import (
     read_parts,
     read_promise,
     read_queue,
+    read_revisions,
     read_saving,
     read_scarcity,
     read_short_until,
+    read_standing,
     read_tasks,
 )
 from controller.telemetry.series import Series
@@ -99,6 +101,18 @@ GAUGES = (
         "Until when a capacity provider of the order gets no launch, then a single task probes; 0: it is not short.",
         "provider",
         read_short_until,
+    ),
+    Family(
+        "template_revision",
+        "Revisions of the template, of a scaler with a rollout: the newest, and the one that is trusted.",
+        "which",
+        read_revisions,
+    ),
+    Family(
+        "rollout_standing",
+        "How the newest revision of the template stands, 1 for the one that is true; absent without a rollout.",
+        "standing",
+        read_standing,
     ),
     Family(
         "saving_ratio",

@@ -152,6 +152,7 @@ MEMORY = {
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
         "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None, "holds": 0},
         "shortages": {},
+        "rollout": {"active": None, "proven": [], "setbacks": [], "assumed": None},
         "contradiction": None,
         "standstill": None,
         "sightings": asdict(ScalerState().sightings) | {"seen": []},

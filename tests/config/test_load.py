@@ -24,6 +24,7 @@ from controller.core.decision.policy import (
     MessageState,
     PerContainer,
     Policy,
+    RolloutPolicy,
     SlotPolicy,
     StartWithin,
     Step,
@@ -78,6 +79,7 @@ def test_defaults(tmp_path: Path) -> None:
                     paused=False,
                     providers=(),
                     deadline=None,
+                    rollout=None,
                 ),
                 packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
                 task=TaskSpec(
@@ -194,6 +196,19 @@ def test_busy(tmp_path: Path, busy: Busy) -> None:
 def test_breaker(tmp_path: Path, value: str, expected: BreakerPolicy) -> None:
     """Its two keys, or off: then no exit is a sign, and tasks that fail to start count as by default."""
     assert expected == loaded(tmp_path, scaler(f"breaker: {value}")).spec.scalers[0].policy.breaker
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("{}", RolloutPolicy(1, 120.0), id="the defaults"),
+        pytest.param("{canary: 3, prove: 90s, on_failure: go_back}", RolloutPolicy(3, 90.0), id="all of it"),
+        pytest.param("null", None, id="none"),
+    ],
+)
+def test_rollout(tmp_path: Path, value: str, expected: RolloutPolicy | None) -> None:
+    """A new revision proves itself only where the key is."""
+    assert expected == loaded(tmp_path, scaler(f"rollout: {value}")).spec.scalers[0].policy.rollout
 
 
 def test_interval_is_inherited(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ MISSPELT = [
             "2:5: scalers[0].task: is required and missing",
             "2:5: scalers[0].zzz: is not a known key; use one of backlog, breaker, busy, cooldown, demand, "
             "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, queue_env, "
-            "queues, schedule, task",
+            "queues, rollout, schedule, task",
             "2:5: scalers[0].queue: is required and missing: name the queue, or several under queues",
         ],
         id="nothing near leaves required keys missing",
@@ -565,6 +565,60 @@ BREAKER = [
 def test_a_mistake_in_a_breaker_is_named(tmp_path: Path, value: str, expected: list[str]) -> None:
     """It is off or has keys; whoever writes on learns that it is on without the key."""
     assert expected == problems(tmp_path, scaler(f"breaker: {value}"))
+
+
+PINNED = "which is always revision 7; leave the revision out there, or remove this key"
+ROLLOUT = [
+    pytest.param("{canary: 0}", ["9:23: scalers[0].rollout.canary: must be at least 1, not 0"], id="no canary"),
+    pytest.param("{canary: 11}", ["9:23: scalers[0].rollout.canary: must be at most 10, not 11"], id="too many"),
+    pytest.param("{prove: 0}", ["9:22: scalers[0].rollout.prove: must be between 1s and 24h, not 0s"], id="at once"),
+    pytest.param(
+        "{prove: 25h}", ["9:22: scalers[0].rollout.prove: must be between 1s and 24h, not 25h"], id="too long"
+    ),
+    pytest.param("{prove: x}", [f"9:22: scalers[0].rollout.prove: is not a duration: {DURATION}"], id="no duration"),
+    pytest.param(
+        "{on_failure: hold}",
+        ['9:27: scalers[0].rollout.on_failure: must be go_back, not "hold"'],
+        id="something else on failure",
+    ),
+    pytest.param(
+        "{proof: 2m}", ["9:15: scalers[0].rollout.proof: is not a known key; did you mean prove?"], id="a key"
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ROLLOUT)
+def test_a_mistake_in_a_rollout_is_named(tmp_path: Path, value: str, expected: list[str]) -> None:
+    """Each key by itself."""
+    assert expected == problems(tmp_path, scaler(f"rollout: {value}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            scaler("rollout: {}").replace("content-worker", "content-worker:7"),
+            [f'9:5: scalers[0].rollout: has no effect: task.definition is "content-worker:7", {PINNED}'],
+            id="a fixed revision",
+        ),
+        pytest.param(
+            scaler("rollout: {prove: 11m}").replace("      subnets", "      deadline: 10m\n      subnets"),
+            [
+                "10:22: scalers[0].rollout.prove: must be at most task.deadline (10m), not 11m: no task would run for "
+                "long enough"
+            ],
+            id="a proof beyond the deadline",
+        ),
+        pytest.param(
+            scaler("max_containers: 2\nrollout: {canary: 3}"),
+            ["10:23: scalers[0].rollout.canary: must be at most max_containers (2), not 3"],
+            id="more than may live",
+        ),
+    ],
+)
+def test_a_rollout_that_could_not_end_is_refused(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """It never begins, or no task could prove anything."""
+    assert expected == problems(tmp_path, text)
 
 
 @pytest.mark.parametrize(("text", "expected"), [*KEYS, *MISSPELT, *ONCE, *TYPES, *DURATIONS, *RULES])

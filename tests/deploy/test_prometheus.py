@@ -34,6 +34,7 @@ METRICS = {
     "ecsq_provider_short_until_timestamp_seconds": {"scaler", "provider"},
     "ecsq_queue_messages": {"scaler", "state"},
     "ecsq_returned_containers": {"scaler"},
+    "ecsq_rollout_standing": {"scaler", "standing"},
     "ecsq_scaler_paused": {"scaler"},
     "ecsq_scalers_configured": set(),
     "ecsq_scalers_owned": set(),

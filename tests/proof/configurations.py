@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from controller.config import ScalerSpec
 from controller.core.copies.packing import Packing
-from controller.core.decision.policy import Busy
+from controller.core.decision.policy import Busy, RolloutPolicy
 from controller.core.decision.slots import SlotPolicy, slot_length
 from controller.core.decision.timetable import Changes, TimeWindow
 from tests.core.decision.windows import Every
@@ -15,6 +15,8 @@ from tests.support.controller import SLOTS, scaler_spec
 L = SLOTS.consistency_window
 S = L / 10
 SLOT = slot_length(SLOTS)
+PROVE = 40.0
+"""Seconds for which a canary has to run: it lives on into the next slots."""
 
 
 def configured(  # noqa: PLR0913 - what may differ between two controllers
@@ -76,6 +78,11 @@ def in_windows(spec: ScalerSpec, number: int) -> ScalerSpec:
         TimeWindow(Every(5 * SLOT), 2 * SLOT, Changes(max_containers=2 * most, min_containers=2, poll_interval=2.0)),
     )
     return replace(spec, schedule=schedule)
+
+
+def proving(spec: ScalerSpec) -> ScalerSpec:
+    """Return the same scaler with a rollout: a new revision of the template proves itself with one task."""
+    return replace(spec, policy=replace(spec.policy, rollout=RolloutPolicy(canary=1, prove=PROVE)))
 
 
 CONFIGURATIONS = (

@@ -20,9 +20,9 @@ FOUND: tuple[tuple[SwitchOff, int, int], ...] = (
     (switched_off.no_window, 2, 1),
     (switched_off.window_judged_at_the_decision, 2, 1),
     (switched_off.sends_unchecked, 2, 10),
-    (switched_off.going_on_after_an_unknown, 2, 31),
+    (switched_off.going_on_after_an_unknown, 2, 39),
     (switched_off.going_on_after_a_conflict, 2, 14),
-    (switched_off.doubts_uncounted, 1, 7),
+    (switched_off.doubts_uncounted, 1, 10),
 )
 """The rules whose absence the machine finds, with how many controllers, and the seed to begin with: with the locked
 Hypothesis it finds each within some 50 schedules; another version may need the other seeds."""

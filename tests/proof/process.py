@@ -27,13 +27,14 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.task import StoppedTask
 from controller.scaling.ages import Ages
 from controller.scaling.budget import SharedBudget
-from controller.scaling.calls import Calls, Enter, FindObjection
+from controller.scaling.calls import Calls
 from controller.scaling.clusters import Clusters
 from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher, Launching
 from controller.scaling.line import Line
 from controller.scaling.lister import Listers
+from controller.scaling.order import Enter, FindObjection
 from controller.scaling.search import search_with
 from controller.scaling.services import Services
 from controller.telemetry.history import History
@@ -128,6 +129,7 @@ class Process:
             put_event=partial(put_event, CLIENTS),
             read_quota=partial(read_quota, CLIENTS),
             count_free_addresses=partial(count_free_addresses, CLIENTS),
+            revisions=seams,
             renew=lambda: None,
         )
         self.reconciler = Whole(spec, self._services)
@@ -251,7 +253,15 @@ class _Seams:
     def register(self, definition: Mapping[str, Any], fingerprint: str) -> str:
         self._process.meet("registers")
         workers = len(definition["containerDefinitions"]) - len(self._account.template("").containers)
-        return self._account.register(definition["family"], workers, fingerprint)
+        template = {tag["key"]: tag["value"] for tag in definition["tags"]}["ecsq:template"]
+        return self._account.register(definition["family"], workers, fingerprint, template)
+
+    def list_active(self, _definition: str) -> tuple[int, ...]:
+        self._process.meet("revisions")
+        return tuple(range(self._account.revision, 0, -1))
+
+    def find_template(self, derived: str) -> int | None:
+        return self._account.revision_of(f"task-definition/{derived}")
 
     def forget(self, arn: str) -> None:
         """Nothing is kept here that could be forgotten."""

@@ -6,7 +6,14 @@ import pytest
 
 from tests.proof.account import Starts
 from tests.proof.configurations import CONFIGURATIONS, in_order, workers_delete_first
-from tests.proof.machine import Launches, LaunchesInOrder, LaunchesInWindows, LaunchesThatChangeHands, play
+from tests.proof.machine import (
+    Launches,
+    LaunchesInOrder,
+    LaunchesInWindows,
+    LaunchesThatChangeHands,
+    LaunchesThatProve,
+    play,
+)
 from tests.proof.process import AWAITS
 from tests.proof.world import Fate, Moment, World
 
@@ -43,6 +50,11 @@ def test_no_schedule_breaks_a_promise_with_providers_in_order_and_deadlines() ->
 def test_no_schedule_breaks_a_promise_over_the_edges_of_time_windows() -> None:
     """What lives never exceeds the maximum that its launch was decided by, and a slot starts no more than one plan."""
     play(LaunchesInWindows, SCHEDULES // 3)
+
+
+def test_no_schedule_launches_more_than_the_canary_of_a_revision_that_has_not_proven_itself() -> None:
+    """Whoever crashes, whatever is lost, and however many controllers there are; what is in doubt may be one."""
+    play(LaunchesThatProve, SCHEDULES // 3)
 
 
 def test_what_a_provider_refuses_is_asked_of_the_next_in_the_next_slot() -> None:

@@ -143,7 +143,8 @@ def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:
 
 def _read_definitions(spec: ControllerSpec) -> Iterator[Rights]:
     """Neither action has a resource type or a condition key."""
-    listing = ("ecs:ListTaskDefinitions",) if any(map(_makes_copies, spec.scalers)) else ()
+    lists = any(_makes_copies(scaler) or scaler.policy.rollout is not None for scaler in spec.scalers)
+    listing = ("ecs:ListTaskDefinitions",) if lists else ()
     yield Rights("ReadTaskDefinitions", ("ecs:DescribeTaskDefinition", *listing), (ANYTHING,))
 
 
@@ -220,7 +221,8 @@ def _derived(scaler: ScalerSpec, account: Account) -> str:
 
 
 def _makes_copies(scaler: ScalerSpec) -> bool:
-    return min(scaler.packing.max_containers_per_task, scaler.most_containers) > 1
+    """Say whether anything is derived from a scaler's template: with a deadline even a single worker has a keeper."""
+    return scaler.task.keeper.keeps(min(scaler.packing.max_containers_per_task, scaler.most_containers))
 
 
 def _tags(scaler: ScalerSpec) -> bool:

@@ -184,13 +184,21 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
         return Reason.AT_MAX
     if numbers.useful <= 0:
         return Reason.NOTHING_WAITING
-    if numbers.allowed == 0:
-        return Reason.BACKING_OFF
-    if numbers.wanted <= 0:
-        return Reason.FOUND_NOTHING
+    if (reason := _explain_doubtful(numbers)) is not None:
+        return reason
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN
-    return None
+    is_unknown = policy.rollout is not None and numbers.stage is None
+    return Reason.UNKNOWN_TEMPLATE if is_unknown else None
+
+
+def _explain_doubtful(numbers: Numbers) -> Reason | None:
+    """Return why more are not launched until those of before have shown that they work; None: they may be."""
+    if numbers.allowed == 0:
+        return Reason.BACKING_OFF
+    if numbers.stage is not None and numbers.stage.most == 0:
+        return Reason.PROVING
+    return Reason.FOUND_NOTHING if numbers.wanted <= 0 else None
 
 
 def _explain_enough(policy: Policy, fleet: Fleet, numbers: Numbers) -> Reason:

@@ -23,6 +23,7 @@ from controller.core.decision.explain_holds import (
 )
 from controller.core.decision.explain_promise import explain_lateness, explain_promise
 from controller.core.decision.explain_providers import explain_providers
+from controller.core.decision.explain_rollout import explain_rollout
 from controller.core.decision.explain_schedule import explain_schedule
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
@@ -73,6 +74,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
         if numbers.breaker.open_until is not None:
             yield "breaker", explain_breaker(policy, numbers, fleet, decision.at)
         yield from _explain_tries(policy, numbers, fleet, decision.at)
+        yield from explain_rollout(policy.rollout, numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", explain_budget(numbers, decision.budget)
         if decision.slot is not None or decision.look_again_at is not None:

@@ -17,6 +17,7 @@ from controller.core.decision.level_state import LevelState
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
 from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
+from controller.core.decision.rollout import NOTHING_KNOWN, RevisionUse, Rollout, Stage
 from controller.core.decision.scarcity import PLENTY, Scarcity
 from controller.core.decision.sightings import NOTHING_SEEN, Sightings
 from controller.core.decision.standstill import Standstill
@@ -35,11 +36,13 @@ class Reason(StrEnum):
     NOTHING_WAITING = "nothing_waiting"
     BACKING_OFF = "backing_off"
     FOUND_NOTHING = "found_nothing"
+    PROVING = "proving"
     BUDGET = "budget"
     PAUSED = "paused"
     PAUSED_BY_SCHEDULE = "paused_by_schedule"
     UNKNOWN_BACKLOG = "unknown_backlog"
     UNKNOWN_FLEET = "unknown_fleet"
+    UNKNOWN_TEMPLATE = "unknown_template"
     BROKEN = "broken"
 
 
@@ -99,6 +102,8 @@ class Fleet:
     """For each worker container that runs: when the first of its task began to, as far as known."""
     providers: tuple[ProviderUse, ...] = ()
     """What of it is on which capacity provider, as far as known, by their names."""
+    revisions: tuple[RevisionUse, ...] = ()
+    """Its tasks that are not gone yet by the template's revision, the newest first; none without a rollout."""
 
     @property
     def held(self) -> int:
@@ -140,6 +145,8 @@ class ScalerState:
     """Whether tasks have found no place lately, of a scaler without an order of capacity providers."""
     shortages: Shortages = field(default_factory=dict)
     """The same for each capacity provider of an order."""
+    rollout: Rollout = NOTHING_KNOWN
+    """What is known of the template's revisions, of a scaler with a rollout."""
     contradiction: Contradiction | None = None
     """Since when workers run without a message in flight while some are visible; None: they do not."""
     standstill: Standstill | None = None
@@ -195,8 +202,8 @@ class Numbers:
     ended_empty: int
     """Containers that seem to have ended without a message since the process began: an estimate."""
     wanted: int
-    """The least of shortfall, room, useful and allowed, and of what is followed beyond those that live: what the
-    budget is asked for. 0: nothing is launched."""
+    """The least of shortfall, room, useful, allowed, what is followed beyond those that live, and canaries where none
+    else may be launched: what the budget is asked for. 0: nothing is launched."""
     waiting_since: float | None
     """Since when a backlog has waited with the level at 0; None: none waits so."""
     launch_cooldown_until: float | None
@@ -219,6 +226,8 @@ class Numbers:
     """Which capacity providers get a launch."""
     shortages: Shortages = field(default_factory=dict)
     """What each of them has shown."""
+    stage: Stage | None = None
+    """Where the rollout of the template's newest revision stands; None: there is none, or it is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)

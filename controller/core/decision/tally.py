@@ -45,4 +45,5 @@ def tally(policy: Policy, found: Level, bounds: Bounds, fleet: Fleet, state: Sca
         granted=None,
         choice=bounds.choice,
         shortages=state.shortages,
+        stage=bounds.stage,
     )

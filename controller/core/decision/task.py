@@ -78,6 +78,11 @@ class Part(StrEnum):
     """How many workers it has, and how many of them run."""
 
 
+def name_revision(family: str | None, revision: int | None) -> str | None:
+    """Return ``family:revision``; None if either is not told."""
+    return None if family is None or revision is None else f"{family}:{revision}"
+
+
 NOBODY = ""
 """The scaler of a task of which nobody knows whose it is."""
 
@@ -185,7 +190,8 @@ class LiveTask:
         started, ran_until = self.start.at, self.ran_until
         if started is None or ran_until is None or ran_until - started < within:
             return None
-        return Sign(good=True, at=started + within, born_at=self.created_at)
+        definition = name_revision(self.family, self.revision)
+        return Sign(good=True, at=started + within, born_at=self.created_at, definition=definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,8 @@ class StoppedTask:
     """Whether it had containers beside workers and keeper."""
     family: str | None = None
     """The family of its definition; None: not told."""
+    revision: int | None = None
+    """The revision of that family; None: not told."""
     provider: str | None = None
     """The capacity provider that it was launched on; None: on none, or not told."""
 
@@ -221,7 +229,23 @@ class StoppedTask:
         good: bool | None = self.outcome is StopOutcome.SUCCEEDED
         if self.outcome is StopOutcome.FAILED:
             good = self._ran_for(within) if within else True
-        return None if good is None else Sign(good, self.stopped_at, self.created_at, self.cause)
+        return None if good is None else self._give_sign(good=good)
+
+    def proof(self, prove: float) -> Sign | None:
+        """Return the sign that this end is for its revision, if it has to run for ``prove`` seconds; None: it is none.
+
+        A worker's error of which nobody knows how late it came is a failure: else canaries would fail for ever.
+        """
+        if self.outcome in _SAYS_NOTHING - {StopOutcome.DEADLINE}:
+            return None
+        is_long = self._ran_for(prove) is True
+        if self.outcome is StopOutcome.DEADLINE:
+            return self._give_sign(good=True) if is_long else None
+        return self._give_sign(good=self.outcome is StopOutcome.SUCCEEDED or is_long)
+
+    def _give_sign(self, *, good: bool) -> Sign:
+        definition = name_revision(self.family, self.revision)
+        return Sign(good, self.stopped_at, self.created_at, self.cause, definition)
 
     @property
     def capacity_sign(self) -> CapacitySign | None:

@@ -9,8 +9,10 @@ from enum import StrEnum
 
 from controller.aws.faults import Fault
 from controller.config import Place
+from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Decision, Numbers, Reason
 from controller.core.decision.policy import Policy
+from controller.core.decision.rollout import LEFT_OUT
 from controller.core.decision.verdict import is_all_there_may_be
 from controller.core.record import Reconciled
 from controller.core.repeats import PASSING
@@ -50,6 +52,7 @@ _CHECK = re.compile(r"; check scalers\[\d+\]\.(?P<key>[a-z_.]+)$")
 _BY_ITSELF = {
     Reason.AT_MAX: "As soon as a worker exits, or a task that is counted is gone",
     Reason.BUDGET: "As soon as workers of the scalers that hold the budget exit",
+    Reason.PROVING: "As soon as a task of the new revision has done well",
 }
 _KEYS = {
     Reason.COOLDOWN: (("A shorter cooldown, down to a slot", "cooldown.launch"),),
@@ -59,6 +62,7 @@ _KEYS = {
         ("A larger budget", "budget.max_containers"),
         ("A higher priority than those that hold it", "priority"),
     ),
+    Reason.PROVING: (("A shorter time to do well in", "rollout.prove"),),
     Reason.PAUSED: (("It is paused: set it to false, or leave it out", "paused"),),
     Reason.PAUSED_BY_SCHEDULE: (("A window of its schedule pauses it: change that entry", "schedule"),),
 }
@@ -105,6 +109,8 @@ def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_k
         yield Way(By.TIME, _BY_ITSELF[reason])
     yield from (Way(By.KEY, text, find_key(key)) for text, key in _KEYS.get(reason, ()))
     yield from _find_failing(numbers, policy, decision, find_key)
+    if numbers.stage is not None and numbers.stage.standing in LEFT_OUT:
+        yield Way(By.PERSON, f"Register a revision that works: {explain_stage(numbers.stage, decision.at)}")
     if reason is Reason.IDLE and decision.backlog:
         yield Way(By.KEY, "Fewer messages that wake it", find_key("hysteresis.activate_at"))
     if numbers.returned is not None:

@@ -120,6 +120,9 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
         about = next((each for each in _ALLOWS if each in lines), "capacity")
         title = "breaker" if about == "breaker" else "capacity"
         yield _Part(title, done["allowed"], left, lines.get(about, ""), _ALLOWS[about])
+    if (stage := done["rollout"]) is not None and stage["trusted"] is None:
+        left = min(left, stage["canaries"])
+        yield _Part("canaries", stage["canaries"], left, lines.get("rollout", ""), "rollout.canary")
     left = left if done["reason"] not in {"cooldown", "paused", "paused_by_schedule"} else 0
     if done["reason"] == "paused":
         yield _Part("paused", 0, left, "launches nothing until the key is false", "paused")

@@ -58,6 +58,7 @@ def policy(**changes: Any) -> Policy:
         paused=False,
         providers=(),
         deadline=None,
+        rollout=None,
     )
     return replace(base, **changes)
 

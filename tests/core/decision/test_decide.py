@@ -21,8 +21,8 @@ LISTED_BEFORE = fleet(listed_at=START + 5)
 def test_the_reasons_are_a_closed_set() -> None:
     """They are label values and words of the documentation."""
     words = (
-        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing budget paused "
-        "paused_by_schedule unknown_backlog unknown_fleet broken"
+        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing proving budget "
+        "paused paused_by_schedule unknown_backlog unknown_fleet unknown_template broken"
     )
     assert [reason.value for reason in Reason] == words.split()
 

@@ -79,6 +79,7 @@ def policies(draw: st.DrawFn) -> Policy:
         paused=False,
         providers=(),
         deadline=None,
+        rollout=None,
     )
 
 

@@ -12,6 +12,8 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.following import Following
 from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.policy import RolloutPolicy
+from controller.core.decision.rollout import RevisionUse, Rollout
 from controller.core.decision.scarcity import Scarcity
 from controller.core.record import LaunchResult, Reconciled, describe_breakage
 from controller.core.words import format_clock
@@ -101,6 +103,13 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             [("time", None), ("person", None), ("key", "breaker.after")],
         ),
         (
+            replace(EASY, rollout=RolloutPolicy(1, 120.0)),
+            (queue(visible=4), fleet(1, revisions=(RevisionUse(8, 1),))),
+            replace(settled(), rollout=Rollout(active=(8,))),
+            Reason.PROVING,
+            [("time", None), ("key", "rollout.prove")],
+        ),
+        (
             policy(),
             (queue(visible=4), fleet()),
             replace(FAILING, launched_at=NOW - 1, breaker=replace(FAILING.breaker, open_until=NOW - 1)),
@@ -147,6 +156,7 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         "braked",
         "comes back",
         "failing",
+        "proving",
         "failing, but cooling down",
         "no capacity",
         "all providers short",
