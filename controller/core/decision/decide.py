@@ -20,14 +20,16 @@ from dataclasses import dataclass, replace
 from controller.core.decision import busy, cooldown, hysteresis, limits, providers, scarcity
 from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
-from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
+from controller.core.decision.learning import note_deleted, note_ends, note_look
+from controller.core.decision.lessons import Left
 from controller.core.decision.level import find_level
 from controller.core.decision.level_state import LevelState
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.pace import see_workers, tell_pace
 from controller.core.decision.past import PastMinute, note_past
 from controller.core.decision.policy import Policy, StartWithin
-from controller.core.decision.sightings import count_left_since, note_left, note_running
+from controller.core.decision.progress import note_progress
+from controller.core.decision.sightings import count_busy, count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
 
@@ -167,9 +169,13 @@ def _measure(
 
 def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, now: float) -> ScalerState:
     """Return the state with what this look tells of counts and workers. In flight is what is in hand."""
-    lessons = state.lessons
+    lessons, progress = state.lessons, state.progress
+    sightings = note_running(state.sightings, fleet.running, now)
     if isinstance(policy.demand, StartWithin):
-        lessons = note_look(lessons, see_workers(lessons, tell_pace(policy.demand, lessons), queue, fleet, now), now)
+        progress = note_progress(progress, queue.visible, fleet.running, now)
+        busy = count_busy(sightings, queue.in_flight)
+        pace = tell_pace(policy.demand, lessons)
+        lessons = note_look(lessons, see_workers(lessons, pace, queue.visible, busy, fleet, now), now)
     workers = Workers(
         busy=min(queue.in_flight, fleet.running),
         running=fleet.running,
@@ -180,8 +186,9 @@ def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, 
     return replace(
         state,
         standstill=watch_visible(state.standstill, queue.visible, now),
+        progress=progress,
         following=follow(state.following, workers, now, is_fifo=policy.is_fifo),
-        sightings=note_running(state.sightings, fleet.running, now),
+        sightings=sightings,
         lessons=lessons,
     )
 

@@ -51,6 +51,15 @@ def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
     return Sightings(tuple(kept), sightings.left) if any(seen.running for seen in kept) else NOTHING_SEEN
 
 
+def count_busy(sightings: Sightings, in_flight: int) -> int:
+    """Return how many containers had a message in hand when the queue was counted, by the messages in flight.
+
+    At most as many as ran at any look of the last minute: they may have left since. Of workers that come and go the
+    messages in flight would else be cut down to those that are left, and half of their work would not be seen.
+    """
+    return min(in_flight, max((seen.running for seen in sightings.seen), default=0))
+
+
 def count_left_since(sightings: Sightings, in_flight: int) -> int:
     """Return how many containers have left since the queue was counted, by the look that fits those in flight best.
 
