@@ -29,9 +29,12 @@ from controller.core.decision.pace import see_workers, tell_pace
 from controller.core.decision.past import PastMinute, note_past
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.progress import note_progress
-from controller.core.decision.sightings import count_busy, count_left_since, note_left, note_running
+from controller.core.decision.sightings import count_busy, count_left_since, note_age, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
+
+FRESH_LISTING = 2.0
+"""Seconds for which containers are those that ran when the queue was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,8 @@ def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, 
     """Return the state with what this look tells of counts and workers. In flight is what is in hand."""
     lessons, progress = state.lessons, state.progress
     sightings = note_running(state.sightings, fleet.running, now)
+    if now - fleet.listed_at < FRESH_LISTING:
+        sightings = note_age(sightings, queue.in_flight, now, waits=queue.visible > 0)
     if isinstance(policy.demand, StartWithin):
         progress = note_progress(progress, queue.visible, fleet.running, now)
         busy = count_busy(sightings, queue.in_flight)
