@@ -23,7 +23,7 @@ from controller.core.decision.sightings import OLDEST
 MINUTE = 60.0
 ENOUGH_MESSAGES = 20
 """Messages from which on a duration is learned."""
-ENOUGH_TO_DOUBT = 3
+ENOUGH_TO_DOUBT = 5
 """Messages from which on one that was said to be shorter is found out: of so few, by much more than chance."""
 ENOUGH_LOOKS = 6
 """Looks at containers at work from which on their work is known: a burst may be over within a few, of old counts."""
@@ -42,6 +42,8 @@ SURE_AFTER = OLDEST + 10.0
 """Seconds after an end for which messages must stay visible."""
 TENS = 20
 """Containers that exit while nothing is deleted, from which on their work is said to come back."""
+TOLD_WITHIN = 900.0
+"""Seconds within which a minute is told, where there is somebody to tell it."""
 LONGEST_GAP = 3600.0
 """Seconds between two looks beyond which it is not known what happened meanwhile."""
 
@@ -139,6 +141,10 @@ class Lessons:
         if self.mean is None or self.deleted < ENOUGH_TO_DOUBT:
             return False
         return self.mean * (1 - self.error) > seconds
+
+    def awaits_first_word(self, now: float) -> bool:
+        """Say whether too little was told of the deleted messages yet, and yet is to come."""
+        return self.seconds is None and not (self.minutes and now - self.minutes[0].at > TOLD_WITHIN)
 
     @property
     def seconds_a_run(self) -> float | None:

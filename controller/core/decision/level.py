@@ -64,10 +64,11 @@ def _keep_promise(
 def _measure_slower(need: Need, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float) -> Need | None:
     """Return what is needed at the pace that is seen, in the time that is left; None: nothing says that it is slower.
 
-    Once CloudWatch has told of enough messages, it knows better.
+    Once CloudWatch has told of enough messages, it knows better. Where it tells nothing, what is given is believed
+    after a while: messages that come unseen would else be paid for at every burst.
     """
     progress = state.progress
-    if progress is None or need.takes_one or state.lessons.seconds is not None:
+    if progress is None or need.takes_one or not state.lessons.awaits_first_word(now):
         return None
     pace = find_slower(progress, need.pace)
     left = max(0.0, need.promise - (now - progress.since))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from controller.core.decision.explain import explain
-from controller.core.decision.lessons import Lessons
+from controller.core.decision.lessons import Lessons, Minute
 from controller.core.decision.need import Pace, Source
 from controller.core.decision.policy import StartWithin
 from controller.core.decision.progress import Progress, find_slower, note_progress
@@ -65,5 +63,19 @@ def test_what_is_missing_at_that_pace_is_launched() -> None:
     said = dict(explain(rules, decision))
     assert "20s a message at least, as 20 messages were just taken, longer than 10s" == said["pace"]
     assert "with 2m55s of it left" in said["demand"]
-    told = replace(state, lessons=Lessons(work=200.0, deleted=20.0, looks=20.0))
-    assert 0 == decide(rules, queue(70, 4), alive, told, NOW)[0].launch
+
+
+@pytest.mark.parametrize(
+    ("lessons", "launch"),
+    [
+        pytest.param(Lessons(work=200.0, deleted=20.0, looks=20.0), 0, id="it-has-told"),
+        pytest.param(Lessons(minutes=(Minute(NOW - 890, 60.0),)), 7, id="it-is-to-tell"),
+        pytest.param(Lessons(minutes=(Minute(NOW - 910, 60.0),)), 0, id="nobody-tells"),
+    ],
+)
+def test_it_counts_only_until_cloudwatch_has_told(lessons: Lessons, launch: int) -> None:
+    """Or would have: where nobody tells, what is given is believed a quarter of an hour later."""
+    rules = policy(demand=StartWithin(300.0, 10.0), cooldown=NO_COOLDOWN, max_containers=90)
+    state = settled(progress=watch((-100, 90, 4), (-50, 80, 4)), lessons=lessons)
+    decision, _ = decide(rules, queue(70, 4), fleet(running=4, start_delay=60.0), state, NOW)
+    assert launch == decision.launch
