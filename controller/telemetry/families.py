@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from controller.core.decision.checkups import count_dead_letters
 from controller.core.decision.model import Reason
 from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
@@ -24,9 +25,11 @@ from controller.telemetry.readings import (
     read_live_by_provider,
     read_minutes,
     read_oldest,
+    read_parts,
     read_promise,
     read_queue,
     read_saving,
+    read_scarcity,
     read_short_until,
     read_tasks,
 )
@@ -50,6 +53,7 @@ class Family:
 
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", read_queue),
+    Family("queue_visible_messages", "Visible messages in each of several queues.", "queue", read_parts),
     Family("containers", "Live worker containers.", "state", read_containers),
     Family("tasks", "Tasks that are not gone yet.", "state", read_tasks),
     Family(
@@ -82,7 +86,7 @@ GAUGES = (
         "no_capacity_until_timestamp_seconds",
         "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
         None,
-        lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
+        read_scarcity,
     ),
     Family(
         "provider_containers",
@@ -164,9 +168,9 @@ GAUGES = (
     ),
     Family(
         "dead_letter_messages",
-        "Messages in the queue's dead-letter queue; absent without one.",
+        "Messages in the queue's dead-letter queue, of several in all; absent without one.",
         None,
-        lambda series: series.checkup.dead_letters.messages if series.checkup else None,
+        lambda series: count_dead_letters(series.checkups),
     ),
     Family(
         "scaler_paused",

@@ -8,6 +8,7 @@ from controller.core.copies.fargate import SPOT, SPOT_SAVES
 from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Fleet
 from controller.core.decision.policy import StartWithin
+from controller.core.decision.queue_sum import SummedCounts
 from controller.core.decision.scarcity import PLENTY
 from controller.telemetry.series import Series
 
@@ -24,6 +25,12 @@ def read_queue(series: Series) -> Values:
     """Return the messages by state; None: they could not be counted."""
     queue = series.decision and series.decision.queue
     return {"visible": queue.visible, "in_flight": queue.in_flight, "delayed": queue.delayed} if queue else None
+
+
+def read_parts(series: Series) -> Values:
+    """Return the visible messages of each queue, of a scaler with several; None: it has one, or they are unknown."""
+    queue = series.decision and series.decision.queue
+    return {name: part.visible for name, part in queue.parts} if isinstance(queue, SummedCounts) else None
 
 
 def _fleet(series: Series) -> Fleet | None:
@@ -74,8 +81,16 @@ def read_cooldowns(series: Series) -> Values:
 
 
 def read_breaker(series: Series) -> Values:
-    """Return until when failing tasks hold launches back, seconds since the epoch; 0: they do not."""
-    return (series.numbers.breaker.open_until or 0) if series.numbers else 0
+    """Return until when failing tasks hold launches back, seconds since the epoch; 0: they do not.
+
+    None: nothing was decided yet. A process that has just begun does not say that the breaker is closed.
+    """
+    return (series.numbers.breaker.open_until or 0) if series.numbers else None
+
+
+def read_scarcity(series: Series) -> Values:
+    """Return until when a lack of capacity holds launches back, likewise."""
+    return (series.numbers.scarcity.until or 0) if series.numbers else None
 
 
 def read_promise(series: Series) -> Values:
@@ -91,9 +106,9 @@ def read_minutes(series: Series) -> Values:
 
 def read_findings(series: Series) -> Values:
     """Return 1 for each ailment that the queue doctor has found, 0 for others; None: it has not looked yet."""
-    if series.checkup is None:
+    if not series.checkups:
         return None
-    found = {finding.ailment for finding in series.checkup.findings}
+    found = {finding.ailment for checkup in series.checkups for finding in checkup.findings}
     return {ailment.value: ailment in found for ailment in Ailment}
 
 
@@ -107,9 +122,9 @@ def read_live_by_provider(series: Series) -> Values:
 
 def read_short_until(series: Series) -> Values:
     """Return until when each provider of the order gets no launch, seconds since the epoch; 0: it is not short."""
-    if series.policy is None or not series.policy.providers:
+    if series.policy is None or not series.policy.providers or series.numbers is None:
         return None
-    shortages = series.numbers.shortages if series.numbers else {}
+    shortages = series.numbers.shortages
     return {each: shortages.get(each, PLENTY).until or 0 for each in series.policy.providers}
 
 

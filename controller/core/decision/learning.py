@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from controller.core.changes import change
 from controller.core.decision.lessons import (
     LONGEST_GAP,
     LOOKS_REMEMBERED,
@@ -27,8 +28,9 @@ def note_look(lessons: Lessons, look: Look, now: float) -> Lessons:
     waiting_since = None if not look.visible else now if lessons.waiting_since is None else lessons.waiting_since
     is_idle = not look.visible and not look.busy
     stayed = look.stayed if _has_waited(lessons, now) else 0
-    looked = replace(
-        _note_work(lessons, now),
+    looked = change(
+        lessons,
+        minutes=_note_work(lessons, now),
         looked_at=None if is_idle else now,
         busy=look.busy,
         staying=(*lessons.staying, Stayed(now, stayed)) if stayed else lessons.staying,
@@ -73,17 +75,17 @@ def find_kept(messages: float, looks: float) -> float:
     return max(REMEMBERED / messages, LOOKS_REMEMBERED / looks)
 
 
-def _note_work(lessons: Lessons, now: float) -> Lessons:
-    """Add the work since the last look, as if those that were busy then had been so until now."""
-    before = lessons.looked_at
+def _note_work(lessons: Lessons, now: float) -> tuple[Minute, ...]:
+    """Return the minutes with the work since the last look, as if those that were busy then had been so until now."""
+    minutes, before = lessons.minutes, lessons.looked_at
     if before is None or not lessons.busy or not 0 < now - before <= LONGEST_GAP:
-        return lessons
-    minutes, at = lessons.minutes, before
+        return minutes
+    at = before
     while at < now:
         until = min(now, (at // MINUTE + 1) * MINUTE)
         minutes = _add(minutes, Minute(at, lessons.busy * (until - at), looks=int(at == before)))
         at = until
-    return replace(lessons, minutes=minutes)
+    return minutes
 
 
 def _has_waited(lessons: Lessons, now: float) -> bool:

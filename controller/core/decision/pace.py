@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from controller.core.decision.lessons import LONGER, Lessons, Look
 from controller.core.decision.model import Fleet
 from controller.core.decision.need import Pace, Source
@@ -21,8 +19,10 @@ def tell_pace(goal: StartWithin, lessons: Lessons) -> Pace:
     if goal.seconds_per_message is not None and not is_longer:
         return _of(goal.seconds_per_message, Source.GIVEN, lessons, 0.0)
     if lessons.mean is not None and (is_longer or lessons.seconds is not None):
-        learned = _of(lessons.mean * (1 + lessons.error), Source.LEARNED, lessons, lessons.deleted)
-        return replace(learned, error=lessons.error / (1 + lessons.error), given=goal.seconds_per_message)
+        seconds, error = lessons.mean * (1 + lessons.error), lessons.error / (1 + lessons.error)
+        return Pace(
+            seconds, Source.LEARNED, lessons.deleted, lessons.takes_one, error=error, given=goal.seconds_per_message
+        )
     if lessons.seconds_a_run is not None:
         return _of(lessons.seconds_a_run, Source.RUNS, lessons, lessons.ends)
     if goal.at_first is not None:

@@ -63,8 +63,10 @@ def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
     is_remembered = sightings.old_at is not None and 0 <= now - sightings.old_at <= OLD_REMEMBERED
     old_at = sightings.old_at if is_remembered else None
     # Once none has run for that long, there is nothing to tell the age by.
-    watched = Sightings(tuple(kept), sightings.left) if any(seen.running for seen in kept) else NOTHING_SEEN
-    return replace(watched, old_at=old_at) if is_remembered else watched
+    is_told = running or any(seen.running for seen in kept)
+    if not is_told and old_at is None:
+        return NOTHING_SEEN
+    return Sightings(tuple(kept), sightings.left, old_at) if is_told else Sightings(old_at=old_at)
 
 
 def note_age(sightings: Sightings, in_flight: int, now: float, *, waits: bool) -> Sightings:
@@ -95,7 +97,7 @@ def count_left_since(sightings: Sightings, in_flight: int) -> int:
 
     More messages in flight than containers ran tell nothing: somebody else has them, or a worker has several.
     """
-    if not sightings.seen or in_flight > max(seen.running for seen in sightings.seen):
+    if not sightings.seen or in_flight > max([seen.running for seen in sightings.seen]):
         return 0
     if fits := list(_find_fits(sightings, in_flight)):
         _, left = fits[-1] if sightings.old_at is None else fits[0]
