@@ -165,11 +165,13 @@ def _warn_of_short_promise(scaler: ScalerSpec) -> Iterator[Finding]:
 
 def _warn_of_long_messages(scaler: ScalerSpec) -> Iterator[Finding]:
     demand = scaler.policy.demand
-    if not isinstance(demand, StartWithin) or demand.seconds_per_message is None:
+    if not isinstance(demand, StartWithin):
         return
-    if demand.seconds_per_message > demand.start_within:
+    pace = demand.seconds_per_message if demand.seconds_per_message is not None else demand.at_first
+    if pace is not None and pace > demand.start_within:
+        key = ("seconds_per_message",) if demand.at_first is None else ("seconds_per_message", "at_first")
         yield Finding(
-            ("scalers", scaler.index, "demand", "seconds_per_message"),
+            ("scalers", scaler.index, "demand", *key),
             f"is above start_within ({format_duration(demand.start_within)}): no worker takes a second message in this "
             "time, so each message is given a container of its own",
         )
@@ -179,7 +181,7 @@ def _warn_of_ignored_keys(scaler: ScalerSpec) -> Iterator[Finding]:
     if not isinstance(scaler.policy.demand, StartWithin):
         return
     rules, cooldown, usual = scaler.policy.hysteresis, scaler.policy.cooldown, Hysteresis()
-    for key in ("activate_at", "rise_after", "fall_after", "dead_band"):
+    for key in ("activate_at", "activate_within", "rise_after", "fall_after", "dead_band"):
         if getattr(rules, key) != getattr(usual, key):
             yield Finding(("scalers", scaler.index, "hysteresis", key), _IGNORED)
     if cooldown.fall != Cooldown().fall:

@@ -300,7 +300,16 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
             demand("start_within: 5m\nseconds_per_message: 6m"), "6:28", "above start_within (5m)", id="long messages"
         ),
         pytest.param(
+            demand("start_within: 5m\nseconds_per_message: {at_first: 6m}"),
+            "6:39",
+            "above start_within",
+            id="long at first",
+        ),
+        pytest.param(
             demand("start_within: 5m") + "    hysteresis: {activate_at: 5}\n", "9:31", "no effect", id="hysteresis"
+        ),
+        pytest.param(
+            demand("start_within: 5m") + "    hysteresis: {activate_within: 9m}\n", "9:35", "no effect", id="tail"
         ),
         pytest.param(demand("start_within: 5m") + "    cooldown: {fall: 9m}\n", "9:22", "no effect", id="fall"),
         pytest.param(

@@ -279,4 +279,4 @@ def test_what_was_learned_before_this_process_counts_at_its_first_look() -> None
         decision = cycle_in(aim.queue).decide(aim).decision  # type: ignore[arg-type]  # the queue is the world
         assert decision.numbers is not None
         asked.append(decision.numbers.asked)
-    assert [6, 40] == asked
+    assert [7, 40] == asked

@@ -16,6 +16,7 @@ from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
 from controller.core.decision.level_state import LevelState
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
+from controller.core.decision.progress import Progress
 from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
 from controller.core.decision.rollout import NOTHING_KNOWN, RevisionUse, Rollout, Stage
 from controller.core.decision.scarcity import PLENTY, Scarcity
@@ -151,6 +152,8 @@ class ScalerState:
     """Since when workers run without a message in flight while some are visible; None: they do not."""
     standstill: Standstill | None = None
     """Since when the visible messages have not got fewer; None: there are none."""
+    progress: Progress | None = None
+    """How fast the visible messages of a promise are taken; None: there are none, or there is no promise."""
     sightings: Sightings = NOTHING_SEEN
     """How many containers ran in the last minute, and have left; it tells how old the counts are."""
     lessons: Lessons = NOTHING_LEARNED

@@ -30,8 +30,14 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
 def _is_quiet(state: ScalerState) -> bool:
     """Say whether nothing is watched of messages that wait and of workers that come and go."""
     lessons = state.lessons
-    is_watched = state.standstill is not None or bool(state.sightings.seen) or state.following != FREE
-    return not is_watched and lessons.looked_at is None and not lessons.pending
+    is_watched = state.standstill is not None or state.progress is not None or bool(state.sightings.seen)
+    return (
+        not is_watched
+        and state.following == FREE
+        and lessons.looked_at is None
+        and not lessons.pending
+        and not lessons.staying
+    )
 
 
 def _is_settled(policy: Policy, state: ScalerState) -> bool:
