@@ -20,7 +20,9 @@ help: ## List the targets
 
 # The locked dependencies, hashes required, then the project itself without asking a registry again.
 $(VENV)/.installed: locks/dev.txt pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || { echo "make: no Python of 3.11 or later found; set PYTHON=/path/to/python" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later was found. Install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is not a Python 3.11 or later. Say make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r locks/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -169,7 +169,7 @@ def test_the_two_commands_are_named() -> None:
 
 def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     """What a reader copies from the README is taken, without a warning."""
-    example = re.findall(r"^```yaml\n(.*?)^```", section(README, "Configuration"), flags=re.MULTILINE | re.DOTALL)
+    example = re.findall(r"^```yaml\n(.*?)^```", section(README, "The promise"), flags=re.MULTILINE | re.DOTALL)
     path = tmp_path / "config.yaml"
     path.write_text(example[0], encoding="utf-8")
     assert ((), 1) == (load(path).warnings, len(example))
