@@ -265,7 +265,7 @@ def test_who_waits_for_credentials_gives_up(aws: EmbeddedAws, cluster: str, sour
         clock.now += 60
         error = ask(clients, cluster)
         assert error is not None
-        assert "reading AWS credentials has not ended after 10s: AWS hardly answers" == str(error)
+        assert "reading AWS credentials has not ended after 10s: AWS answers too slowly" == str(error)
         source.held.set()
         assert first.result(20) is None
 
