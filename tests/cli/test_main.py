@@ -58,7 +58,7 @@ def test_wrong_usage(arguments: list[str]) -> None:
     [
         ("3/2", "'3/2' is none of the 2 controllers: write 1/2 to 2/2"),
         ("half", "'half' is neither 'auto' nor a number of a number, such as 2/8"),
-        ("auto", "auto needs an ECS task, and ECS_CONTAINER_METADATA_URI_V4 is not set: write 1/3, 2/3, ..."),
+        ("auto", "auto works in ECS tasks only, where ECS_CONTAINER_METADATA_URI_V4 is set: write 1/3, 2/3, ..."),
     ],
 )
 def test_a_wrong_shard(source: str, shard: str, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
