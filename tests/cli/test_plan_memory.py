@@ -86,7 +86,7 @@ def test_it_says_whose_memory_it_is(daemon: Daemon, wanted: Document, tmp_path: 
     assert COLD == plan(path, wanted).stdout.rstrip("\n").split("\n\n")[-1]
     assert [
         f"Decided with what the daemon at {daemon.url} remembers.",
-        "It does not run unknown: decided as after a restart.",
+        "It does not run unknown: decided as if just started.",
         f"It runs another configuration than {path} holds now.",
     ] == plan(path, wanted, "--from", daemon.url).stdout.rstrip("\n").split("\n\n")[-1].splitlines()
     told = json.loads(plan(path, wanted, "--from", f"{daemon.url}/status", "--json").stdout)

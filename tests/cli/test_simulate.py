@@ -229,7 +229,7 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say with one of --file, --arrivals"),
+        ((), "say what arrives, with one of --file, --arrivals"),
         ((*BURST, "--log", "log"), "--arrivals and --log each say what arrives: give only one of them"),
         ((*BURST, "--alone", "--explore"), "--alone compares with nothing"),
         (("--arrivals", "rain"), "'rain' is no shape of arrivals"),
