@@ -1,7 +1,8 @@
 """Measures a daemon with very many idle queues beside a bare boto3 loop of the same run. Prints; asserts nothing.
 
-Run with ``python -m tests.bench_scale 1000 10000``. AWS is a process of its own that speaks TLS and answers at once;
-the CPU is that of the daemon alone. Each of ``MEASUREMENTS`` is one line, made on the same daemon one after the other.
+Run with ``python -m tests.bench_scale 1000 10000``; ``10000/3`` is three controllers that share as many queues. AWS is
+a process of its own that speaks TLS and answers at once; the CPU is that of the daemons alone. Each of ``MEASUREMENTS``
+is one line, made on the same daemon one after the other.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ ACCEPT = {"/metrics": "application/openmetrics-text;version=1.0.0;q=0.5,text/pla
 
 @dataclass
 class Run:
-    """A daemon on so many idle queues."""
+    """Daemons on so many idle queues, together."""
 
     folder: Path
     tally: Tally
@@ -54,13 +55,24 @@ class Run:
     """CPU seconds of one call of a plain boto3 client."""
     began: float
     port: int
-    daemon: subprocess.Popen[bytes]
+    """Of the first of them, the only one that is asked for anything."""
+    daemons: list[subprocess.Popen[bytes]]
     idle: float = 0.0
     """CPU seconds a second, while there is nothing to do but to poll."""
 
+    @property
+    def daemon(self) -> subprocess.Popen[bytes]:
+        """The first of them."""
+        return self.daemons[0]
+
+    @property
+    def used(self) -> float:
+        """CPU seconds that they have taken."""
+        return sum(cpu(daemon.pid) for daemon in self.daemons)
+
     def configure(self, first: int, last: int) -> None:
         """Write a configuration of the queues from the first up to the last."""
-        _configure(self.folder, self.tally.url, self.port, range(first, last))
+        _configure(self.folder / "1.yaml", self.tally.url, self.port, range(first, last))
 
     def get(self, path: str) -> int:
         """Ask for a page as compressed as can be, and return its size, bytes."""
@@ -77,7 +89,7 @@ class Run:
         _wait(lambda: self._count_taken() > before, self.daemon, every=0.05)
 
     def _count_taken(self) -> int:
-        return (self.folder / "log").read_bytes().count(b'"configuration taken"')
+        return (self.folder / "1.log").read_bytes().count(b'"configuration taken"')
 
 
 def main() -> None:
@@ -89,10 +101,11 @@ def main() -> None:
             bare = _bare(tally.url)
             with _running(Path(folder), tally, REACTIONS, bare, poll_interval=1) as run:
                 sys.stdout.write(f"{measure_reaction(run)}\n")
-            for queues in map(int, sys.argv[1:] or ["1000"]):
-                with _running(Path(folder), tally, queues, bare) as run:
-                    for measure in MEASUREMENTS:
-                        sys.stdout.write(f"{queues} queues, {measure(run)}\n")
+            for asked in sys.argv[1:] or ["1000"]:
+                queues, _, controllers = asked.partition("/")
+                with _running(Path(folder), tally, int(queues), bare, int(controllers or 1)) as run:
+                    for measure in OF_SEVERAL if controllers else MEASUREMENTS:
+                        sys.stdout.write(f"{asked} queues, {measure(run)}\n")
                         sys.stdout.flush()
 
 
@@ -116,9 +129,9 @@ def measure_idle(run: Run) -> str:
     _wait(lambda: run.tally.tell().polls >= 3 * run.queues, run.daemon)
     ready = time.monotonic() - run.began
     run.tally.begin()
-    used, at = cpu(run.daemon.pid), time.monotonic()
+    used, at = run.used, time.monotonic()
     time.sleep(MEASURED * INTERVAL)
-    used, took = cpu(run.daemon.pid) - used, time.monotonic() - at
+    used, took = run.used - used, time.monotonic() - at
     told = run.tally.tell()
     run.idle = used / took
     return (
@@ -143,9 +156,9 @@ def _work(run: Run, tasks: int) -> str:
     run.tally.work(max(1, run.queues // 100), tasks)
     time.sleep(2 * INTERVAL)  # until all of them have been described once
     run.tally.begin()
-    used, at = cpu(run.daemon.pid), time.monotonic()
+    used, at = run.used, time.monotonic()
     time.sleep(MEASURED * INTERVAL)
-    used, took = cpu(run.daemon.pid) - used, time.monotonic() - at
+    used, took = run.used - used, time.monotonic() - at
     told = run.tally.tell()
     run.tally.work(0, 0)
     time.sleep(2 * INTERVAL)
@@ -195,10 +208,9 @@ def measure_exit(run: Run) -> str:
     return f"exit {code} in {time.monotonic() - stopping:.1f} s, in the middle of a reload"
 
 
+OF_SEVERAL: tuple[Callable[[Run], str], ...] = (measure_idle, measure_few_tasks, measure_many_tasks)
 MEASUREMENTS: tuple[Callable[[Run], str], ...] = (
-    measure_idle,
-    measure_few_tasks,
-    measure_many_tasks,
+    *OF_SEVERAL,
     measure_scrapes,
     measure_status,
     measure_same_reload,
@@ -211,14 +223,14 @@ MEASUREMENTS: tuple[Callable[[Run], str], ...] = (
 def _act(run: Run, what: str, act: Callable[[], int | None], times: int = 1) -> str:
     """Do something, and measure what it takes beside the polls, and how late those are in the interval that follows."""
     run.tally.begin(below=(run.queues + 1) // 2)
-    used, at = cpu(run.daemon.pid), time.monotonic()
+    used, at = run.used, time.monotonic()
     size = 0
     try:
         for _ in range(times):
             size = act() or 0
     except HTTPException as error:  # an answer that is not taken in time is cut off, and the rest still measured
         what += f" ({error!r})"
-    used, took = cpu(run.daemon.pid) - used, time.monotonic() - at
+    used, took = run.used - used, time.monotonic() - at
     time.sleep(INTERVAL + 1)
     told = run.tally.tell()
     return (
@@ -230,24 +242,31 @@ def _act(run: Run, what: str, act: Callable[[], int | None], times: int = 1) -> 
 
 
 def _say_memory(run: Run) -> str:
-    return f"{resident(run.daemon.pid):.0f} MB, at most {peak(run.daemon.pid):.0f}"
+    """Say what each of them holds."""
+    return " + ".join(f"{resident(each.pid):.0f} MB, at most {peak(each.pid):.0f}" for each in run.daemons)
 
 
 @contextmanager
-def _running(folder: Path, tally: Tally, queues: int, bare: float, poll_interval: int = INTERVAL) -> Iterator[Run]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def _running(
+    folder: Path, tally: Tally, queues: int, bare: float, controllers: int = 1, *, poll_interval: int = INTERVAL
+) -> Iterator[Run]:
     tally.forget()
-    config = _configure(folder, tally.url, port, range(queues), poll_interval)
-    command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
-    began = time.monotonic()
-    with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen(command, stderr=log)
+    began, first_port, daemons = time.monotonic(), 0, list[subprocess.Popen[bytes]]()
     try:
-        yield Run(folder, tally, queues, bare, began, port, daemon)
+        for number in range(1, controllers + 1):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            first_port = first_port or port
+            config = _configure(folder / f"{number}.yaml", tally.url, port, range(queues), poll_interval)
+            command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
+            command += ["--shard", f"{number}/{controllers}"] if controllers > 1 else []
+            with (folder / f"{number}.log").open("wb") as log:
+                daemons.append(subprocess.Popen(command, stderr=log))
+        yield Run(folder, tally, queues, bare, began, first_port, daemons)
     finally:
-        daemon.kill()
-        daemon.wait(PATIENCE)
+        for daemon in daemons:
+            daemon.kill()
+            daemon.wait(PATIENCE)
 
 
 def _bare(url: str) -> float:
@@ -263,7 +282,7 @@ def _bare(url: str) -> float:
     return (time.process_time() - began) / BARE_CALLS
 
 
-def _configure(folder: Path, url: str, port: int, numbers: range, poll_interval: int = INTERVAL) -> Path:
+def _configure(path: Path, url: str, port: int, numbers: range, poll_interval: int = INTERVAL) -> Path:
     """Write a file as a generator of such files would: each scaler whole, without aliases."""
     content: dict[str, Any] = {
         "name": "bench",
@@ -273,7 +292,6 @@ def _configure(folder: Path, url: str, port: int, numbers: range, poll_interval:
         "server": {"host": "127.0.0.1", "port": port},
         "scalers": [_describe_scaler(number) for number in numbers],
     }
-    path = folder / "config.yaml"
     path.write_text(yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)), encoding="utf-8")
     return path
 

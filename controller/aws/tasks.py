@@ -121,15 +121,22 @@ class Tasks:
             (len(told) + ceil(len(listed) / MAX_PER_CALL)) / self._clients.listing_rate.per_second,
         )
 
-    def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+    def list_stopping(
+        self, family: str, find_outline: FindOutline, note_answer: Callable[[], object] = lambda: None
+    ) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the controller's tasks of a family that were told to stop: those that drain, and those that ended.
 
-        ECS lists the latter for at least an hour. Raises AwsError.
+        ECS lists the latter for at least an hour. ``note_answer`` is called after each answer. Raises AwsError.
         """
         with self._asking():
             pages = self._clients.ecs().get_paginator("list_tasks")
             listed = pages.paginate(cluster=self._cluster, family=family, desiredStatus="STOPPED")
-            told = [self._describe(batch) for page in listed for batch in _cut(read_texts(page["taskArns"]))]
+            told: list[_Told] = []
+            for page in listed:
+                note_answer()
+                for batch in _cut(read_texts(page["taskArns"])):
+                    told.append(self._describe(batch))
+                    note_answer()
             now = self._clients.clock.now()
             ours = (task for each in told for task in each.tasks if task.get("startedBy") == self._started_by)
             attendants = self._begin_look()

@@ -90,7 +90,7 @@ def _load(content: bytes, address: Address) -> Loaded:
 def _build_checked(source: Source) -> ControllerSpec:
     """Check the document and build what it describes. Raises ConfigError with every problem found."""
     spelling = Spelling()
-    data = spelling.correct(source.data)
+    data = spelling.correct(source.take_data())
     configuration, invalid = _validate(data)
     invalid_paths = {finding.path for finding in invalid}
     contradictions = [finding for finding in find_contradictions(data) if finding.path not in invalid_paths]
@@ -99,6 +99,7 @@ def _build_checked(source: Source) -> ControllerSpec:
     problems = [*source.problems, *source.locate(findings)]
     if problems or configuration is None:
         raise ConfigError(problems)
+    del data  # which takes as much room as what is built of it
     return build(configuration)
 
 

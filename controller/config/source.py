@@ -9,7 +9,7 @@ import os
 import re
 from functools import cached_property
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from yaml.reader import Reader
@@ -41,15 +41,19 @@ class Source:
         """Mistakes in the YAML that did not keep it from being read, such as duplicate keys."""
         builder = ValueBuilder(_parse_events(text))
         try:
-            self.data = builder.build()
-            """The document as dictionaries, lists and scalars."""
+            self._data = builder.build()
             is_sound = not builder.is_flawed
         except (UnreadableError, yaml.YAMLError):
             is_sound = False
         if not is_sound:
             self.problems = self._tree[1]
-        if self.data is None:
+        if self._data is None:
             raise ConfigError([Problem(file, 1, 1, "", "is empty; start from the commented example config.yaml")])
+
+    def take_data(self) -> Any:
+        """Return the document as dictionaries, lists and scalars, once: where each key stands the text tells."""
+        data, self._data = self._data, None
+        return data
 
     @cached_property
     def _tree(self) -> tuple[Node, tuple[Problem, ...]]:

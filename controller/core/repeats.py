@@ -52,6 +52,25 @@ def follow(before: Reconciled | None, done: Reconciled) -> Followed:
     return Followed(replace(kept, condition_since=since, said_at=at if is_said else said_at), is_new, is_said)
 
 
+def follow_rest(before: Reconciled, at: float) -> Followed:
+    """Return what ``follow`` does of a poll that found nothing to decide, so that its decision is the one ``before``.
+
+    Most polls are such ones, and most of these tell nothing: then only what does change is looked at.
+    """
+    tells_nothing = before.launch is None and before.problem is None and before.said_at is not None
+    if not tells_nothing or before.condition_since is None or judge(before) not in _IN_ORDER:
+        return follow(before, Reconciled(before.scaler, replace(before.decision, at=at)))
+    kept = Reconciled(
+        before.scaler,
+        replace(before.decision, at=at),
+        repeated=before.repeated + 1,
+        since=before.decision.at if before.since is None else before.since,
+        condition_since=min(at, before.condition_since),
+        said_at=before.said_at,
+    )
+    return Followed(kept, is_new=False, is_said=False)
+
+
 def count_kept(scalers: int) -> int:
     """Return how many of its newest decisions each of so many scalers keeps."""
     return max(LEAST_KEPT, min(MOST_KEPT, KEPT_OF_ALL // max(1, scalers)))

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import resource
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -29,6 +30,8 @@ WAITING = 128
 """Connections that the system keeps until they are accepted."""
 TOLD_EVERY = 60.0
 """Seconds between two log lines about connections that cannot be accepted."""
+HEADERS_EVERY = 1.0
+"""Seconds after which the headers that all answers share, Date among them, are made anew."""
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -82,6 +85,8 @@ class BoundedServer(uvicorn.Server):
     def __init__(self, config: BoundedConfig) -> None:
         super().__init__(config)
         self._quiet_until = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept on the sockets, which listen already."""
@@ -90,6 +95,20 @@ class BoundedServer(uvicorn.Server):
         for listening in sockets or ():
             # asyncio has just told the system to keep as few connections as it accepts at once.
             listening.listen(WAITING)
+
+    async def main_loop(self) -> None:
+        """Serve until it is to stop. uvicorn's own loop looks ten times a second, which an idle process pays for."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HEADERS_EVERY)
+
+    def stop(self) -> None:
+        """Have it stop, from any thread. It may not serve yet; then it ends as soon as it does."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # closed: it has ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -22,9 +23,13 @@ from controller.daemon.signals import ENDS, Signals
 from controller.scaling.services import VERSION
 from controller.telemetry import log
 
-STOP_SWITCHES = 0.0005
-"""Seconds after which a busy thread gives way to others while the process stops. With Python's 0.005 the main thread
-waits ten times as long between any two of its steps while scalers are reloaded and polled."""
+SWITCHES = 0.0005
+"""Seconds after which a busy thread gives way to others. Polls are many short steps. With Python's own 0.005 each of
+them may wait ten times as long while a page of ten thousand scalers is made, or while they are reloaded."""
+
+GARBAGE = (5_000, 20, 20)
+"""Thresholds of Python's collector of cycles. What a tick of many polls makes is gone by itself a moment later; with
+Python's own 700 the collector goes through it and, again and again, through the records of all scalers."""
 
 BAD_NEWEST = "the newest configuration is bad, an earlier version runs: mend it"
 """The event of a start on an earlier version."""
@@ -55,6 +60,8 @@ def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
     the process at once: Python would first wait for a call that hangs, though what it does is decided by then, and then
     take itself apart under a thread that still reads a file.
     """
+    gc.set_threshold(*GARBAGE)
+    sys.setswitchinterval(SWITCHES)
     stopping = Event()
     clock = machine_clock(stopping)
     first = FirstReading(kept, options.pins, options.listen, clock, shares=options.shard is not None)
@@ -75,9 +82,8 @@ def run(kept: Kept, signals: Signals, options: RunOptions) -> None:
     controller.start(watch=options.watch, alive=options.alive)
     while (caught := signals.get()) not in ENDS:
         controller.reload()
-    # First of all: whatever else takes the processor then ends, and the rest of this does not wait for it.
+    # First of all: whatever else takes the processor then ends.
     stopping.set()
-    sys.setswitchinterval(STOP_SWITCHES)
     events.info("stopping", signal=signal.Signals(caught).name)
     finished = controller.stop()
     events.info("stopped", finished=finished)

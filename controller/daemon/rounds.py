@@ -56,8 +56,7 @@ class Rounds:
         """Examine a scaler's queue, which has just been seen to hold so much, if that is due; returns at once."""
         now = self._clock.elapsed()
         chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
-        traits = self._polls.traits.find(scaler.spec.queue)
-        if now < chart.next_visit or traits is None:
+        if now < chart.next_visit or (traits := self._polls.traits.find(scaler.spec.queue)) is None:
             return
         chart.next_visit = now + EVERY
         visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, traits, counts))

@@ -51,11 +51,18 @@ class _Entry:
     """A scaler that is polled."""
 
     reconciler: Reconciler
+    name: str
+    phase: float
+    """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
     queue: str
     """The queue that it counts as a reader of."""
     next_poll: float
     busy: bool = False
     """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
+
+    def find_next_poll(self, now: float) -> float:
+        """Return when it is polled after ``now``."""
+        return find_next_poll(self.reconciler.spec.policy.poll_interval, self.phase, now)
 
 
 class Schedule:
@@ -120,8 +127,9 @@ class Schedule:
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        first = find_first_poll(interval, spread(name), self._clock.elapsed(), beside)
-        self._entries[name] = _Entry(reconciler, reconciler.spec.queue, first)
+        phase = spread(name)
+        first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
+        self._entries[name] = _Entry(reconciler, name, phase, reconciler.spec.queue, first)
         self._readers[reconciler.spec.queue] += 1
         self._line_up(name, first)
 
@@ -131,7 +139,7 @@ class Schedule:
             self._readers[queue] += 1
             self._drop_reader(entry.queue)
             entry.queue = queue
-            entry.next_poll = _next_poll_of(reconciler, self._clock.elapsed())
+            entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
     def _remove(self, name: str) -> None:
@@ -190,8 +198,8 @@ class Schedule:
     def _begin(self, entry: _Entry, now: float) -> None:
         """Poll a scaler, unless a poll of it is under way: one poll late is one poll."""
         if entry.next_poll <= now:
-            entry.next_poll = _next_poll_of(entry.reconciler, now)
-        self._due.put(entry.reconciler.spec.name, entry.next_poll)
+            entry.next_poll = entry.find_next_poll(now)
+        self._due.put(entry.name, entry.next_poll)
         if not (entry.busy or entry.reconciler.waits):
             entry.busy = True
             task = self._loop.create_task(self._poll(entry))
@@ -200,20 +208,20 @@ class Schedule:
 
     async def _poll(self, entry: _Entry) -> None:
         """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
-        name, reading = entry.reconciler.spec.name, await self._read(entry)
+        reading = await self._read(entry)
         try:
             rests = isinstance(reading, QueueCounts) and entry.reconciler.rest(reading)
         except Exception as error:  # noqa: BLE001 - the reconcile records it; a poll that broke here would be the last
             rests, reading = False, error
         if rests or reading is None:
-            self._progress.note_end(name)
+            self._progress.note_end(entry.name)
             entry.busy = False
             return
-        self._pool.run(name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
+        self._pool.run(entry.name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
 
     async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
-        self._progress.note_begin(entry.reconciler.spec.name)
+        self._progress.note_begin(entry.name)
         try:
             counts = await self._queues.read_counts(entry.reconciler.spec.queue)
             self._rounds.visit(entry.reconciler, counts)
@@ -238,12 +246,5 @@ class Schedule:
     def _look_again(self, entry: _Entry, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
         due = self._clock.elapsed() + max(0.0, at - self._clock.now())
-        name = entry.reconciler.spec.name
-        if self._entries.get(name) is entry and due < entry.next_poll:
-            self._line_up(name, due)
-
-
-def _next_poll_of(reconciler: Reconciler, now: float) -> float:
-    """Return a scaler's next poll, in a phase that a hash of its name gives: that spreads the polls."""
-    spec = reconciler.spec
-    return find_next_poll(spec.policy.poll_interval, spread(spec.name), now)
+        if self._entries.get(entry.name) is entry and due < entry.next_poll:
+            self._line_up(entry.name, due)

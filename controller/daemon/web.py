@@ -122,6 +122,6 @@ class WebServer:
 
     def stop(self) -> None:
         """Answer what is open, and stop. It may not have started yet; then it ends as soon as it has."""
-        self._server.should_exit = True
+        self._server.stop()
         if self._thread.is_alive():
             self._thread.join(2 * STOP_WITHIN)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from threading import Lock
 
 from controller.config import ScalerSpec
 from controller.core.decision.budget import (
+    HOLDERS_NAMED,
     NO_PLACE,
     BudgetUse,
-    Claim,
     Division,
     Holder,
     Place,
-    add_up_use,
     grant_share,
-    rank_claims,
+    rank_claim,
     share_of,
 )
 from controller.core.sharding import Peers
+from controller.scaling.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,11 @@ class SharedBudget:
         self._limit: int | None = None
         self._sharing: _Sharing | None = None
         self._accounts: dict[str, _Account] = {}
-        self._holders: set[str] = set()
-        """Those that take up some of it, and those in the line: few of ten thousand, and every grant looks at all."""
-        self._line: set[str] = set()
+        self._taken = 0
+        self._holders = Ranking()
+        """Those that take up some of it, the one with the most first."""
+        self._line = Ranking()
+        """Those that wait for a launch, who goes first first."""
 
     def configure(self, limit: int | None, scalers: Iterable[ScalerSpec]) -> None:
         """Take a configuration; None is no limit. What is known of a scaler that stays is kept."""
@@ -83,10 +86,9 @@ class SharedBudget:
                 )
                 for scaler in scalers
             }
-            self._holders.clear()
-            self._line.clear()
+            self._taken, self._holders, self._line = 0, Ranking(), Ranking()
             for name in self._accounts:
-                self._index(name)
+                self._rank(name, taken_before=0)
 
     def share(self, peers: Peers, count_beside: Callable[[Collection[str]], int], now: float) -> None:
         """Use this controller's share of the limit from now on, a slot after the peers have changed."""
@@ -115,12 +117,12 @@ class SharedBudget:
                 return wanted
             if scaler not in self._accounts:
                 return 0
-            since = now if before.held_since is None else before.held_since
+            # What began in the future, before the clock stepped back, begins now.
+            since = now if before.held_since is None else min(now, before.held_since)
             self._change(scaler, place=Place(since, wanted=wanted))
             division = self._divide(self._limit, now)
-            taken = sum(self._accounts[name].taken for name in self._holders)
-            room = self._limit - taken if division is None else division.find_room(taken)
-            share = grant_share(room, self._list_claims(), scaler, now)
+            room = self._limit - self._taken if division is None else division.find_room(self._taken)
+            share = grant_share(room, wanted, self._list_wanted_before(scaler))
             self._change(scaler, place=Place(since, share, wanted - share))
             # Taken down in the same breath: a moment later another scaler may have given its part back.
             self._change(scaler, refused_by=self._add_up(self._limit, division) if share < wanted else None)
@@ -148,11 +150,12 @@ class SharedBudget:
         with self._lock:
             for scaler, place in places.items():
                 self._change(scaler, place=place)
-            claims = {
-                name: Claim(account.priority, 0, now if account.place.held_since is None else account.place.held_since)
+            since = {name: account.place.held_since for name, account in self._accounts.items()}
+            ranks = (
+                rank_claim(name, account.priority, now if (held := since[name]) is None else min(now, held))
                 for name, account in self._accounts.items()
-            }
-        return rank_claims(claims, now)
+            )
+            return [name for *_, name in sorted(ranks)]
 
     def book(self, scaler: str, containers: int, now: float) -> None:
         """Turn what was granted into the containers that a launch started, or may yet; the scaler goes to the end.
@@ -173,12 +176,14 @@ class SharedBudget:
         """Change an account; one that a reload has removed stays so."""
         if account := self._accounts.get(scaler):
             self._accounts[scaler] = replace(account, **changes)  # type: ignore[arg-type]  # each under its own name
-            self._index(scaler)
+            self._rank(scaler, account.taken)
 
-    def _index(self, scaler: str) -> None:
+    def _rank(self, scaler: str, taken_before: int) -> None:
         account = self._accounts[scaler]
-        (self._holders.add if account.taken else self._holders.discard)(scaler)
-        (self._line.discard if account.place.held_since is None else self._line.add)(scaler)
+        taken, since = account.taken, account.place.held_since
+        self._taken += taken - taken_before
+        self._holders.put(scaler, (-taken, 0, scaler) if taken else None)
+        self._line.put(scaler, None if since is None else rank_claim(scaler, account.priority, since))
 
     def _divide(self, limit: int, now: float) -> Division | None:
         """Return how the limit is divided now; None: this controller has it alone."""
@@ -190,13 +195,14 @@ class SharedBudget:
         return Division(limit, share, sharing.count_beside(self._accounts), waits)
 
     def _add_up(self, limit: int, division: Division | None) -> BudgetUse:
-        holders = (self._accounts[name].describe(name) for name in self._holders)
-        return add_up_use(limit if division is None else division.share, holders, division)
+        named = tuple(self._accounts[name].describe(name) for name in islice(self._holders, HOLDERS_NAMED))
+        others = self._taken - sum(each.taken for each in named)
+        limit = limit if division is None else division.share
+        return BudgetUse(limit, named, len(self._holders) - len(named), others, division)
 
-    def _list_claims(self) -> dict[str, Claim]:
-        waiting = ((name, self._accounts[name]) for name in self._line)
-        return {
-            name: Claim(account.priority, account.place.wanted, account.place.held_since)
-            for name, account in waiting
-            if account.place.held_since is not None
-        }
+    def _list_wanted_before(self, scaler: str) -> Iterator[int]:
+        """Yield what each wants that goes before a scaler in the line."""
+        for name in self._line:
+            if name == scaler:
+                return
+            yield self._accounts[name].place.wanted

@@ -41,7 +41,9 @@ class Lister(Protocol):
         Raises AwsError, SupersededError once the whole listing ``is_needed`` no more.
         """
 
-    def list_stopping(self, family: str, find_outline: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+    def list_stopping(
+        self, family: str, find_outline: FindOutline, note_answer: Callable[[], object]
+    ) -> tuple[LiveTask | StoppedTask, ...]:
         """Return the tasks of a family that were told to stop, and those that have ended lately. Raises AwsError."""
 
 
@@ -177,14 +179,17 @@ class Cluster:
         if unread:
             raise self._late.again() if self._late else LookWanted(Look(self, families=unread))
 
-    def recall(self, families: Iterable[str]) -> None:
-        """Read how tasks of these families ended, each family once. A failure is remembered for whoever asks next."""
+    def recall(self, families: Iterable[str], note_answer: Callable[[], object] = lambda: None) -> None:
+        """Read how tasks of these families ended, each family once. A failure is remembered for whoever asks next.
+
+        ``note_answer`` is called after each answer of AWS.
+        """
         for family in families:
             if self._histories.is_read(family):
                 continue
             newcomers = self._histories.newcomers_of(family)
             try:
-                self._take_in(self._tasks.list_stopping(family, self.roster.find_outline), newcomers)
+                self._take_in(self._tasks.list_stopping(family, self.roster.find_outline, note_answer), newcomers)
             except Exception as error:  # noqa: BLE001 - as above
                 self._unreadable[family] = _as_told(error)
                 return

@@ -7,14 +7,18 @@
                                           '--> lister: a listing, or a history --'
                                                (one for all who wait for it)
 
-A lister works in a thread of its own, which lives as long as somebody waits, so that no thread of the pool waits for a
-cluster. Whoever asks while a listing is under way that began too early waits for the next one; if the one under way has
-long to go it is given up for that next one, since a launch needs a listing that began within its window. Not twice in a
-row: however many windows open, every second listing comes to its end.
+Listers have threads of their own, so that no thread of the pool waits for a cluster: as many as there are clusters that
+somebody waits for, up to a few. With more clusters than that, their looks are taken in turn.
+
+Whoever asks while a listing is under way that began too early waits for the next one; if the one under way has long to
+go it is given up for that next one, since a launch needs a listing that began within its window. Not where that would
+bring the next one too late for a window that the one under way is for, and not twice in a row: however many windows
+open, every second listing comes to its end.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -29,6 +33,9 @@ LATE_AFTER = 10.0
 """Seconds without another answer after which nobody waits any longer for a look."""
 WORTH_WAITING = 2.0
 """Seconds that a listing may still have to go without being given up for the next one."""
+
+MOST_THREADS = 32
+"""Looks that are taken at the same time, each at another cluster."""
 
 GoOn = Callable[[], object]
 """Lets whoever waits go on. It may be called by any thread, and has to return at once."""
@@ -45,11 +52,9 @@ class _Waiting:
 class _Lister:
     """The lister of one cluster."""
 
-    def __init__(self, cluster: LookedAt, clock: Clock, rests: Callable[[_Lister], bool]) -> None:
-        """``rests`` is asked when nobody waits: True, and the thread ends."""
-        self._cluster = cluster
+    def __init__(self, cluster: LookedAt, clock: Clock) -> None:
+        self.cluster = cluster
         self._clock = clock
-        self._rests = rests
         self._lock = Lock()
         self._waiting: list[_Waiting] = []
         self._served: list[_Waiting] = []
@@ -73,10 +78,6 @@ class _Lister:
         """Whether somebody waits."""
         return bool(self._waiting)
 
-    def start(self) -> None:
-        """Begin to work."""
-        Thread(target=self._work, name="lister", daemon=True).start()
-
     def find_late(self) -> None:
         """Let all go on that wait, and tell them why, if the look under way does not come on."""
         told = f"the listing of its cluster has not moved for {format_span(LATE_AFTER)}: AWS answers too slowly"
@@ -85,20 +86,20 @@ class _Lister:
                 return
             late, self._served, self._waiting = [*self._served, *self._waiting], [], []
             # As long as it is held the look does not end: told of one that has ended, nobody would ask for another.
-            self._cluster.note_late(AwsError(Fault.UNREACHABLE, told))
+            self.cluster.note_late(AwsError(Fault.UNREACHABLE, told))
         for each in late:
             each.go_on()
 
-    def _work(self) -> None:
-        while not self._rests(self):
-            look = self._pick()
-            try:
-                look.take(self._is_needed)
-                self._gave_up_last, self._owes_history = False, look.began_after is not None
-            except SupersededError:
-                self._gave_up_last = True
-            for each in self._end_look():
-                each.go_on()
+    def take_look(self) -> None:
+        """Take the next look, now and here, and let those go on whom it has served."""
+        look = self._pick()
+        try:
+            look.take(self._is_needed)
+            self._gave_up_last, self._owes_history = False, look.began_after is not None
+        except SupersededError:
+            self._gave_up_last = True
+        for each in self._end_look():
+            each.go_on()
 
     def _end_look(self) -> list[_Waiting]:
         """Note that the look under way is over, and return who goes on: whom it has served, and who waits no more.
@@ -107,7 +108,7 @@ class _Lister:
         """
         with self._lock:
             self._is_looking = False
-            self._cluster.note_late(None)
+            self.cluster.note_late(None)
             served, self._served = self._served, []
             if self._gave_up_last:
                 self._waiting, served = [*served, *self._waiting], []
@@ -139,10 +140,17 @@ class _Lister:
         It asks after each answer.
         """
         self._moved = self._clock.elapsed()
-        to_go = self._cluster.listing_took - (self._clock.elapsed() - self._began)
-        if self._gave_up_last or to_go <= WORTH_WAITING:
+        takes = self.cluster.listing_took
+        to_go = takes - (self._moved - self._began)
+        if self._gave_up_last or to_go <= WORTH_WAITING or self._is_the_last_in_time(to_go, takes):
             return True
         return not any((each.look.began_after or 0.0) > self._began_at for each in self._waiting)
+
+    def _is_the_last_in_time(self, to_go: float, takes: float) -> bool:
+        """Say whether a window is open long enough for the listing under way, and not for one that begins now."""
+        now = self._clock.now()
+        windows = (each.look.until for each in self._served)
+        return any(until is not None and now + to_go <= until < now + takes for until in windows)
 
 
 class Listers:
@@ -152,6 +160,9 @@ class Listers:
         self._clock = clock
         self._lock = Lock()
         self._at_work: dict[LookedAt, _Lister] = {}
+        self._line: deque[_Lister] = deque()
+        """Those whose turn is to come."""
+        self._threads = 0
 
     def ask(self, look: Look, go_on: GoOn) -> None:
         """Have a look taken; ``go_on`` is called once the cluster knows what came of it, or nobody waits any more."""
@@ -160,10 +171,14 @@ class Listers:
             if lister is not None:
                 lister.ask(_Waiting(look, go_on))
                 return
-            lister = _Lister(look.cluster, self._clock, self._rests)
+            lister = _Lister(look.cluster, self._clock)
             lister.ask(_Waiting(look, go_on))
-            # Only one that works is remembered: for another one everybody would wait in vain.
-            lister.start()
+            if self._threads == MOST_THREADS:
+                self._line.append(lister)
+            else:
+                # Only one that works is remembered: for another one everybody would wait in vain.
+                Thread(target=self._work, args=(lister,), name="lister", daemon=True).start()
+                self._threads += 1
             self._at_work[look.cluster] = lister
 
     def find_late(self) -> None:
@@ -171,10 +186,19 @@ class Listers:
         for lister in list(self._at_work.values()):
             lister.find_late()
 
-    def _rests(self, lister: _Lister) -> bool:
-        """Say whether a lister has nothing to do; then it is forgotten, and the next who asks has a new one."""
+    def _work(self, lister: _Lister | None) -> None:
+        while lister is not None:
+            lister.take_look()
+            lister = self._choose_after(lister)
+
+    def _choose_after(self, lister: _Lister) -> _Lister | None:
+        """Return whose turn it is after a look of this one; it is forgotten if nobody waits. None: the thread ends."""
         with self._lock:
             if lister.has_waiting:
-                return False
-            self._at_work = {cluster: other for cluster, other in self._at_work.items() if other is not lister}
-            return True
+                self._line.append(lister)
+            else:
+                del self._at_work[lister.cluster]
+            if self._line:
+                return self._line.popleft()
+            self._threads -= 1
+            return None

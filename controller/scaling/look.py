@@ -18,8 +18,8 @@ class LookedAt(Protocol):
     def list_anew(self, began_after: float, is_needed: Callable[[], bool]) -> None:
         """Take a listing, unless there is one by now that began at ``began_after`` or later."""
 
-    def recall(self, families: Iterable[str]) -> None:
-        """Read how tasks of these families ended."""
+    def recall(self, families: Iterable[str], note_answer: Callable[[], object]) -> None:
+        """Read how tasks of these families ended; ``note_answer`` is called after each answer."""
 
     def note_late(self, error: AwsError | None) -> None:
         """Take in that a look does not end; None: it has ended."""
@@ -33,16 +33,18 @@ class Look:
     began_after: float | None = None
     """A listing that begins at this moment or later; None: how tasks of these families have ended."""
     families: tuple[str, ...] = ()
+    until: float | None = None
+    """When it is of no use any more, since the launch window that it is for has closed; None: it is for none."""
     is_wanted: Callable[[], bool] = field(default=lambda: True, compare=False)
     """Says whether whoever waits for it still does."""
 
     def take(self, is_needed: Callable[[], bool] = lambda: True) -> None:
         """Take it, now and here. The cluster then knows what came of it, be it a failure.
 
-        Raises SupersededError once a listing ``is_needed`` no more.
+        ``is_needed`` is asked after each answer. Raises SupersededError once a listing is needed no more.
         """
         if self.began_after is None:
-            self.cluster.recall(self.families)
+            self.cluster.recall(self.families, is_needed)
         else:
             self.cluster.list_anew(self.began_after, is_needed)
 

@@ -20,7 +20,7 @@ from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
 from controller.core.record import Reconciled, describe_breakage
-from controller.core.repeats import count_kept, follow
+from controller.core.repeats import Followed, count_kept, follow, follow_rest
 from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
@@ -30,7 +30,7 @@ from controller.scaling.memory import KnownTask, Memory
 from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries
 from controller.scaling.services import Services
-from controller.scaling.window import find_slow_listing
+from controller.scaling.window import date_look, find_slow_listing
 from controller.telemetry import events
 from controller.telemetry.series import Series
 
@@ -106,8 +106,7 @@ class Reconciler:
         self._drops_launch = True
         if self._lock.acquire(blocking=False):
             try:
-                if not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now()):
-                    self._is_retired = True
+                self._is_retired |= not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now())
             finally:
                 self._lock.release()
         return self._is_retired
@@ -155,7 +154,8 @@ class Reconciler:
         if not rests(self.spec.policy, self.state, last.decision, queue) or not self._lock.acquire(blocking=False):
             return False
         try:
-            self._record(Reconciled(self.spec.name, replace(last.decision, at=self._services.clock.now())), 0.0)
+            followed = follow_rest(last, self._services.clock.now())
+            self._keep(followed, followed.kept, 0.0)
         finally:
             self._lock.release()
         return True
@@ -211,7 +211,7 @@ class Reconciler:
             try:
                 return self._cycle.decide(target.aim, began_after)
             except LookWanted as wanted:
-                look = replace(wanted.look, is_wanted=lambda: not self._is_retired)
+                look = replace(date_look(wanted.look, target.aim.spec), is_wanted=lambda: not self._is_retired)
             yield look
             # The same look does for the second time: what was wanted then is what is wanted.
             began_after = began_after if look.began_after is None else look.began_after
@@ -230,14 +230,15 @@ class Reconciler:
         return replace(turn, result=result)
 
     def _find_objection(self, decided_by: ScalerSpec) -> str | None:
-        if self._is_retired or self._drops_launch:
-            return "the controller has the scaler no more"
-        return find_objection(decided_by.policy, self.spec.policy)
+        gone = "the controller has the scaler no more"
+        return gone if self._is_retired or self._drops_launch else find_objection(decided_by.policy, self.spec.policy)
 
     def _record(self, done: Reconciled, seconds: float) -> None:
+        self._keep(follow(self.last, done), done, seconds)
+
+    def _keep(self, followed: Followed, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, status and log; one that tells nothing new is counted, and logged seldom."""
         previous = self.last
-        followed = follow(previous, done)
         # The record comes first, so that what breaks after it is not told with an older decision.
         earlier = self.decisions if followed.is_new else self.decisions[:-1]
         self.decisions = (*earlier, followed.kept)[-count_kept(len(self._services.metrics.series)) :]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.model import Decision, Reason
-from controller.core.decision.slots import slot_numbered
+from controller.core.decision.slots import slot_at, slot_numbered
 from controller.core.words import format_count, format_duration, format_span
 from controller.scaling.fleet import Cluster
+from controller.scaling.look import Look
+
+
+def date_look(look: Look, spec: ScalerSpec) -> Look:
+    """Return a look of a scaler's with the moment until when it is of use, if it is for a window that has opened."""
+    if look.began_after is None:
+        return look
+    slot = slot_at(spec.policy.slots, look.began_after)
+    return replace(look, until=slot.last_send) if slot.opens == look.began_after else look
 
 
 def find_slow_listing(spec: ScalerSpec, cluster: Cluster, decision: Decision) -> AwsError | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from controller.core.condition import Condition, judge
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.record import LaunchResult, Reconciled
-from controller.core.repeats import SAY_AGAIN_AFTER, Followed, count_kept, follow, say_lasting
+from controller.core.repeats import SAY_AGAIN_AFTER, Followed, count_kept, follow, follow_rest, say_lasting
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
@@ -171,3 +171,18 @@ def test_how_long_and_how_often(*, tried: bool, expected: str) -> None:
 def test_how_many_decisions_are_kept(scalers: int, expected: int) -> None:
     """Each scaler keeps fifty; where there are very many, so many that all together take what a thousand take."""
     assert expected == count_kept(scalers)
+
+
+RESTING = st.sampled_from([Reason.IDLE, Reason.PAUSED, Reason.AT_MAX])
+
+
+@given(reason=RESTING, pauses=st.lists(st.floats(-400, 400), min_size=1, max_size=5), unseen=st.booleans())
+def test_a_rest_is_followed_as_any_hold(reason: Reason, pauses: list[float], *, unseen: bool) -> None:
+    """The short way leads where the long one does, wherever the clock goes, and whatever came before."""
+    before = unread() if unseen else replace(held(NOW, reason), said_at=None)
+    last = follow(follow(None, before).kept, held(NOW, reason)).kept
+    for pause in pauses:
+        at = last.decision.at + pause
+        expected = follow(last, Reconciled("a", at_time(last.decision, at)))
+        assert expected == follow_rest(last, at)
+        last = expected.kept

@@ -221,7 +221,7 @@ class _Seams:
         self._process.meet("describes")
         return self._account.described(listed, known, self._process.spec.name, self._world.now)
 
-    def list_stopping(self, _family: str, _find_outline: FindOutline) -> tuple[StoppedTask, ...]:
+    def list_stopping(self, _family: str, _find_outline: FindOutline, _note: object) -> tuple[StoppedTask, ...]:
         """Return nothing that ended badly; no seam to stop at, since nothing hangs on when this is read."""
         return ()
 

@@ -40,6 +40,8 @@ class Slow:
     """How often a listing has come on."""
     stands: bool = False
     """Whether no answer comes."""
+    reads_slowly: bool = False
+    """Whether a history has many pages."""
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
     lets_go: Event = field(default_factory=Event)
     fails: AwsError | None = None
@@ -57,8 +59,13 @@ class Slow:
             raise self.fails
         return Round((), ())
 
-    def list_stopping(self, family: str, _find: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+    def list_stopping(
+        self, family: str, _find: FindOutline, note_answer: Callable[[], object]
+    ) -> tuple[LiveTask | StoppedTask, ...]:
         self.histories.append(family)
+        while self.reads_slowly and not self.lets_go.wait(0.005):
+            self.answers += 1
+            note_answer()
         return ()
 
 
@@ -130,6 +137,44 @@ def test_a_listing_that_has_long_to_go_is_given_up_for_one_that_is_needed_now(wa
     waiting.slow.lets_go.set()
     assert waiting.all_went_on("first", "second", "third")
     assert (1, [NOW, NOW + 1, NOW + 2]) == (waiting.slow.given_up, waiting.slow.began)
+
+
+@pytest.mark.parametrize(("open_for", "given_up"), [(9.0, 0), (10.0, 1), (5.0, 1)], ids=["open", "long", "short"])
+def test_a_listing_that_alone_is_in_time_for_a_window_is_not_given_up(
+    waiting: Waiting, open_for: float, given_up: int
+) -> None:
+    """One that begins now would end after it has closed. If it is open for that too, or for neither, it makes way."""
+    waiting.cluster.listing_took = 8.0
+    waiting.listers.ask(Look(waiting.cluster, NOW, until=NOW + open_for), lambda: waiting.went_on.update(["first"]))
+    waiting.begin()
+    waiting.slow.clock.now += 2
+    waiting.ask("second")
+    eventually(lambda: waiting.slow.given_up == given_up, within=WITHIN)
+    assert not eventually_given_up_twice(waiting)
+    waiting.slow.lets_go.set()
+    assert waiting.all_went_on("first", "second")
+    assert (given_up, 2) == (waiting.slow.given_up, len(waiting.slow.began))
+
+
+def test_many_clusters_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are no more threads than a few, and nobody is forgotten, though every cluster is always asked for."""
+    monkeypatch.setattr("controller.scaling.lister.MOST_THREADS", 2)
+    clock = ManualClock(NOW)
+    listers, seen = Listers(clock.handed_in()), Counter[int]()
+    slow = [Slow(clock=clock) for _ in range(10)]
+    clusters = [Cluster(each, clock.handed_in()) for each in slow]
+
+    def want_another(number: int) -> None:
+        seen[number] += 1
+        if seen[number] < 5:
+            listers.ask(Look(clusters[number], NOW + seen[number]), lambda: want_another(number))
+
+    for number, cluster in enumerate(clusters):
+        listers.ask(Look(cluster, NOW), lambda number=number: want_another(number))
+    eventually(lambda: sum(len(each.began) for each in slow) == 2, within=WITHIN)
+    for each in slow:
+        each.lets_go.set()
+    assert eventually(lambda: [5] * 10 == [seen[number] for number in range(10)], within=WITHIN)
 
 
 def eventually_given_up_twice(waiting: Waiting) -> bool:
@@ -238,10 +283,12 @@ def _wait_a_moment_for(condition: Callable[[], bool]) -> None:
         Event().wait(0.005)
 
 
-def test_a_listing_of_many_tasks_may_take_its_time(waiting: Waiting) -> None:
+@pytest.mark.parametrize("families", [(), ("one", "two")], ids=["listing", "history"])
+def test_what_many_tasks_take_may_take_its_time(waiting: Waiting, families: tuple[str, ...]) -> None:
     """As long as answers come it goes on."""
-    waiting.ask("first")
-    waiting.begin()
+    waiting.slow.reads_slowly = True
+    waiting.ask("first", None, *families)
+    eventually(lambda: waiting.slow.answers > 0, within=WITHIN)
     for _ in range(4):
         waiting.slow.clock.now += LATE_AFTER
         before = waiting.slow.answers

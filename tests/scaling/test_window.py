@@ -9,9 +9,11 @@ from controller.aws.errors import Fault
 from controller.aws.tasks import Round
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.model import Decision, Reason
+from controller.core.decision.slots import slot_at
 from controller.core.decision.task import LiveTask, StoppedTask
 from controller.scaling.fleet import Cluster
-from controller.scaling.window import find_slow_listing
+from controller.scaling.look import Look
+from controller.scaling.window import date_look, find_slow_listing
 from tests.support.clock import ManualClock
 from tests.support.controller import SCALER, scaler_spec
 
@@ -25,7 +27,7 @@ class Many:
     def observe(self, _known: Ledger, _find: FindOutline, _is_needed: object) -> Round:
         return Round(tuple(LiveTask(f"task-{number}", SCALER, 1, 0, 0.0) for number in range(40_000)), ())
 
-    def list_stopping(self, _family: str, _find: FindOutline) -> tuple[LiveTask | StoppedTask, ...]:
+    def list_stopping(self, _family: str, _find: FindOutline, _note: object) -> tuple[LiveTask | StoppedTask, ...]:
         return ()
 
 
@@ -55,3 +57,12 @@ def test_a_scaler_that_waits_for_its_slot_in_vain_is_told(
             'cluster "jobs": a listing of its 40000 tasks takes 21s, and a launch window is open for 19s500ms, so that '
             "no launch can stand on one: raise aws.listing_rate if "
         )
+
+
+@pytest.mark.parametrize(("later", "is_dated"), [(0.0, True), (0.5, False)], ids=["as it opens", "in between"])
+def test_a_look_for_a_window_is_of_use_until_that_closes(cluster: Cluster, later: float, *, is_dated: bool) -> None:
+    """One that is wanted for any other reason is of use at any time, and so is one at what has ended."""
+    slot = slot_at(SPEC.policy.slots, 1e6)
+    dated = date_look(Look(cluster, slot.opens + later), SPEC)
+    assert (slot.last_send if is_dated else None) == dated.until
+    assert None is date_look(Look(cluster, families=("worker",)), SPEC).until

@@ -27,7 +27,6 @@ INTERVAL = 10
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/bench-{}"
 KIND = {"Content_Type": "application/x-amz-json-1.0", "x_amzn_RequestId": "0" * 36}
 COUNTED = make_answer(count_messages(), **KIND)
-BUSY = make_answer(count_messages(visible=100, in_flight=100), **KIND)
 SENT = make_answer(count_messages(visible=1), **KIND)
 TEMPLATE = {
     "taskDefinition": {
@@ -94,7 +93,7 @@ class Tally:
         self._pipe.send(("forget",))
 
     def work(self, busy: int, tasks: int) -> None:
-        """Let the first ``busy`` queues hold messages, and so many tasks live for them."""
+        """Let so many tasks live that work on the messages of the first ``busy`` queues."""
         self._pipe.send(("work", busy, tasks))
 
     def send(self, queue: int) -> None:
@@ -123,6 +122,8 @@ class _Counts:
 
     def work(self, busy: int, tasks: int) -> None:
         self.busy, self.tasks = busy, tasks
+        self.at_work = make_answer(count_messages(in_flight=tasks // max(1, busy)), **KIND)
+        """Of a busy queue: each of its tasks works on a message, so that it needs no more of them."""
 
     def begin(self, below: float) -> None:
         self.polls = self.requests = self.pages = self.described = 0
@@ -156,7 +157,7 @@ class _Counts:
         self.last[queue] = now
         if int(queue) in self.sent:
             return SENT
-        return BUSY if int(queue) < self.busy else COUNTED
+        return self.at_work if int(queue) < self.busy else COUNTED
 
     def send(self, queue: int) -> None:
         self.sent[queue] = time.monotonic()

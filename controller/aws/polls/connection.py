@@ -6,6 +6,7 @@ import asyncio
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from botocore.exceptions import BotoCoreError, ConnectionClosedError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
@@ -44,19 +45,21 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._parser = HttpResponseParser(self)
         self._waiting: asyncio.Future[Answer] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.ends_at = inf
+        """When the answer that is waited for has to be there; infinite: none is."""
         self._kept = True
         self._begin()
 
-    def ask(self, request: bytes, within: float) -> asyncio.Future[Answer]:
-        """Send a request; the future gives its answer within so many seconds.
+    def ask(self, request: bytes, ends_at: float) -> asyncio.Future[Answer]:
+        """Send a request; the future gives its answer, or its failure soon after ``ends_at``, on the loop's clock.
 
-        It raises ReadTimeoutError, ConnectionClosedError, and ResponseParserError for an answer that is too long.
-        Whoever cancels it closes the connection.
+        Somebody has to look then: a timer for each request costs more than it is worth. The future raises
+        ReadTimeoutError, ConnectionClosedError, and ResponseParserError for an answer that is too long. Whoever cancels
+        it closes the connection.
         """
         self._waiting = self._loop.create_future()
         self._room = LARGEST_ANSWER
-        self._timer = self._loop.call_later(within, self._give_up)
+        self.ends_at = ends_at
         waiting = self._waiting
         if self._transport.is_closing():
             self._fail(ConnectionClosedError(endpoint_url=self._url))
@@ -68,6 +71,11 @@ class Connection(asyncio.Protocol):
     def reusable(self) -> bool:
         """Whether it can carry another request."""
         return self._kept and self._waiting is None and not self._transport.is_closing()
+
+    def look(self, now: float) -> None:
+        """Fail what has waited until now for its answer."""
+        if self.ends_at <= now:
+            self._fail(ReadTimeoutError(endpoint_url=self._url))
 
     def close(self) -> None:
         """Close at once; nobody is owed anything more."""
@@ -129,18 +137,13 @@ class Connection(asyncio.Protocol):
         self._ends_with_connection = False
 
     def _settle(self, outcome: Answer | BotoCoreError | ResponseParserError) -> None:
-        waiting, self._waiting = self._waiting, None
-        if self._timer is not None:
-            self._timer.cancel()
+        waiting, self._waiting, self.ends_at = self._waiting, None, inf
         if waiting is None or waiting.done():
             return
         if isinstance(outcome, Answer):
             waiting.set_result(outcome)
         else:
             waiting.set_exception(outcome)
-
-    def _give_up(self) -> None:
-        self._fail(ReadTimeoutError(endpoint_url=self._url))
 
     def _fail(self, error: BotoCoreError | ResponseParserError) -> None:
         self._settle(error)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 
 from controller.aws.errors import AwsError, Fault
 from controller.aws.polls.connection import Answer, Connection
@@ -17,6 +18,8 @@ MOST_CONNECTIONS = 64
 """Open at once. A tick of ten thousand queues has 250 polls: four rounds, each as long as one answer takes."""
 LONGEST_WAIT = 60.0
 """Seconds that a request waits for its turn at most, though other turns end."""
+LOOK_AGAIN_AFTER = 0.1
+"""Seconds that pass at least between two looks for those who have waited too long."""
 IDLE_FOR = 20.0
 """Seconds without use after which a connection is not trusted any more: SQS closes idle ones, and so do load balancers
 and NAT gateways, some of them without a word."""
@@ -34,8 +37,12 @@ class Pool:
         self._idle_for = idle_for
         self._free = most
         """Turns that nobody has; while there are some nobody waits."""
-        self._line: list[tuple[float, int, asyncio.Future[None]]] = []
-        """A heap of those who wait: since when, a number that tells equals apart, and what their turn completes."""
+        self._line: list[tuple[float, int, float, asyncio.Future[None]]] = []
+        """A heap of those who wait: since when they are in line, a number that tells equals apart, when they came this
+        time, and what their turn completes."""
+        self._looks_at = inf
+        """When to look for what has waited too long. One timer does for all: most are served in a moment."""
+        self._timer: asyncio.TimerHandle | None = None
         self._numbers = count()
         self._gave_up: dict[bytes, float] = {}
         """Since when those have waited who gave up."""
@@ -51,20 +58,21 @@ class Pool:
         a machine that is busy, to give up early would only cost more: a poll that fails is dearer than one that waits.
         ``who`` gives up is in line for as long when it comes again, or always the same would be served.
         """
-        began = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         since = self._gave_up.pop(who, began)
         if self._free:
             self._free -= 1
             return
-        turn = asyncio.get_running_loop().create_future()
-        heappush(self._line, (since, next(self._numbers), turn))
+        turn = loop.create_future()
+        heappush(self._line, (since, next(self._numbers), began, turn))
+        self._watch(began + self._timeout)
         try:
-            while not turn.done():
-                await asyncio.wait({turn}, timeout=self._find_patience(began))
+            await turn
         except BaseException:
             self._gave_up[who] = since
-            if not turn.cancel():
-                self.end_turn()
+            if not turn.cancelled() and turn.exception() is None:
+                self.end_turn()  # it had come, just as whoever waited for it was called off
             raise
 
     def end_turn(self) -> None:
@@ -81,13 +89,30 @@ class Pool:
         """Drop what is known of one that does not come again."""
         self._gave_up.pop(who, None)
 
-    def _find_patience(self, began: float) -> float:
+    def _watch(self, at: float) -> None:
+        """Look at that moment, or before, for what has waited too long."""
+        if at < self._looks_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._looks_at, self._timer = at, asyncio.get_running_loop().call_at(at, self._look)
+
+    def _look(self) -> None:
+        """Tell whoever has waited too long, for a turn or for an answer, and look again when the next one may have."""
         now = asyncio.get_running_loop().time()
-        patience = find_patience(self._timeout, began, self._turn_ended_at, now)
-        if patience <= 0:
-            busy = f"all {self._most} connections were busy for {format_span(now - began)}"
-            raise AwsError(Fault.UNREACHABLE, f"{self._endpoint.url}: {busy}")
-        return patience
+        self._looks_at = inf
+        for connection in list(self._open):
+            connection.look(now)
+        self._line = [each for each in self._line if not each[-1].done()]
+        next_at = min((connection.ends_at for connection in self._open), default=inf)
+        for _, _, began, turn in self._line:
+            left = find_patience(self._timeout, began, self._turn_ended_at, now)
+            if left > 0:
+                next_at = min(next_at, now + left)
+            else:
+                busy = f"all {self._most} connections were busy for {format_span(now - began)}"
+                turn.set_exception(AwsError(Fault.UNREACHABLE, f"{self._endpoint.url}: {busy}"))
+        heapify(self._line)
+        self._watch(max(next_at, now + LOOK_AGAIN_AFTER))
 
     async def send(self, request: bytes, *, fresh: bool) -> Answer:
         """Send a request whose turn it is and return its answer, within a call's time, connecting included.
@@ -101,13 +126,16 @@ class Pool:
             self._idle.pop(0).close()  # the one not used for longest makes room
         connection = (None if fresh else self._take_idle(loop.time())) or await self._connect()
         try:
-            return await connection.ask(request, ends_at - loop.time())
+            self._watch(ends_at)
+            return await connection.ask(request, ends_at)
         finally:
             self._put_back(connection, loop.time())
 
     async def close(self) -> None:
         """Close every connection, and those that are still being opened as soon as they are."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         for connection in list(self._open):
             connection.close()
         await asyncio.gather(*(connection.closed for connection in list(self._open)))

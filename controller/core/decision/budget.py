@@ -1,27 +1,16 @@
 """The budget of all scalers of a controller: who goes first when there is not room for everyone.
 
-The higher priority goes first; equals take turns, the one that was held the longest first. A claim that waits gains one
-priority every AGING, so that nobody is starved for ever.
+The higher priority goes first; equals take turns, the one that was held the longest first. To have waited AGING longer
+is worth one priority, so that nobody is starved for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 AGING = 300.0
 """Seconds of waiting that are worth one priority."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A scaler that waits for a part of the budget."""
-
-    priority: int
-    wanted: int
-    """Containers."""
-    held_since: float
-    """Since when it has waited for a launch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,29 +98,20 @@ class BudgetUse:
         return max(0, self.division.find_room(taken) if self.division else self.limit - taken)
 
 
-def add_up_use(limit: int, holders: Iterable[Holder], division: Division | None = None) -> BudgetUse:
-    """Return how the budget, or the share of it, is used up by those that hold some of it."""
-    ranked = sorted((each for each in holders if each.taken), key=lambda each: (-each.taken, each.scaler))
-    named, others = ranked[:HOLDERS_NAMED], ranked[HOLDERS_NAMED:]
-    return BudgetUse(limit, tuple(named), len(others), sum(each.taken for each in others), division)
+def grant_share(room: int, wanted: int, ahead: Iterable[int]) -> int:
+    """Return what may be launched of the ``wanted`` containers, after those ``ahead`` in the line had what they want.
+
+    ``room`` is what the budget leaves. No more of the line is looked at than there is room for.
+    """
+    if room <= 0:
+        return 0
+    for each in ahead:
+        room -= each
+        if room <= 0:
+            return 0
+    return min(room, wanted)
 
 
-def grant_share(room: int, claims: Mapping[str, Claim], scaler: str, now: float) -> int:
-    """Return the containers that ``scaler`` may launch of the ``room`` that the budget leaves."""
-    for name in rank_claims(claims, now):
-        share = min(claims[name].wanted, max(0, room))
-        if name == scaler:
-            return share
-        room -= share
-    return 0
-
-
-def rank_claims(claims: Mapping[str, Claim], now: float) -> list[str]:
-    """Return the scalers in the order in which they get their share."""
-    return sorted(claims, key=lambda name: _rank(name, claims[name], now))
-
-
-def _rank(name: str, claim: Claim, now: float) -> tuple[float, float, str]:
-    """Order claims, the first lowest."""
-    aged = claim.priority + max(0.0, now - claim.held_since) // AGING
-    return (-aged, claim.held_since, name)
+def rank_claim(scaler: str, priority: int, held_since: float) -> tuple[float, float, str]:
+    """Return the place of a claim in the line, the first lowest. It stays the same for as long as the claim waits."""
+    return held_since - AGING * priority, held_since, scaler

@@ -1,11 +1,20 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.decision.budget import AGING, Claim, Division, grant_share, share_of
+from controller.core.decision.budget import AGING, Division, grant_share, rank_claim, share_of
 from tests.core.decision.builders import NOW
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A scaler that waits for a part of the budget."""
+
+    priority: int
+    wanted: int
+    held_since: float
 
 
 def claim(wanted: int, priority: int = 0, held_for: float = 0.0) -> Claim:
@@ -13,9 +22,11 @@ def claim(wanted: int, priority: int = 0, held_for: float = 0.0) -> Claim:
     return Claim(priority, wanted, NOW - held_for)
 
 
-def shares(room: int, claims: dict[str, Claim], now: float = NOW) -> dict[str, int]:
+def shares(room: int, claims: dict[str, Claim]) -> dict[str, int]:
     """Return what each would be granted."""
-    return {name: grant_share(room, claims, name, now) for name in claims}
+    line = sorted(claims, key=lambda name: rank_claim(name, claims[name].priority, claims[name].held_since))
+    wanted = [claims[name].wanted for name in line]
+    return {name: grant_share(room, wanted[at], wanted[:at]) for at, name in enumerate(line)}
 
 
 @pytest.mark.parametrize(
@@ -50,9 +61,10 @@ def test_who_goes_first(room: int, claims: dict[str, Claim], expected: dict[str,
     assert expected == shares(room, claims)
 
 
-def test_whoever_has_no_claim_is_granted_nothing() -> None:
-    """And takes nothing from the others."""
-    assert 0 == grant_share(10, {"a": claim(5)}, "b", NOW)
+def test_no_more_of_the_line_is_looked_at_than_there_is_room_for() -> None:
+    """Ten thousand may wait, and each of them asks at every poll."""
+    line = iter([3, 4, 5, 6])
+    assert (0, [6]) == (grant_share(10, 1, line), list(line))
 
 
 CLAIMS = st.dictionaries(
@@ -98,9 +110,9 @@ def test_a_higher_priority_is_never_worse(room: int, claims: dict[str, Claim], n
     if name not in claims:
         return
     mine = claims[name]
-    before = grant_share(room, claims, name, NOW)
-    assert before <= grant_share(room, claims | {name: replace(mine, priority=mine.priority + 1)}, name, NOW)
-    assert before <= grant_share(room, claims | {name: replace(mine, held_since=mine.held_since - 100)}, name, NOW)
+    before = shares(room, claims)[name]
+    assert before <= shares(room, claims | {name: replace(mine, priority=mine.priority + 1)})[name]
+    assert before <= shares(room, claims | {name: replace(mine, held_since=mine.held_since - 100)})[name]
 
 
 @given(whole=st.integers(0, 1000), of=st.integers(1, 12))
