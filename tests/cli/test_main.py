@@ -92,6 +92,16 @@ def test_as_a_module() -> None:
     assert VERSION.partition(", ")[2] == done.stdout.partition(", ")[2]
 
 
+def test_help_imports_no_command() -> None:
+    """Nor does a shell that completes their names: nobody at a prompt waits for boto3."""
+    code = (
+        "import sys; from controller.cli import main; main(['--help'], standalone_mode=False); "
+        "print(sorted({'boto3', 'pydantic', 'structlog'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.splitlines()[-1]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_completes_commands(shell: str) -> None:
     """What README tells people to evaluate is a script for their shell."""
