@@ -41,7 +41,9 @@ FROM python AS runtime
 RUN groupadd --gid 10001 ecsq \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ecsq
 # No bytecode is written: the root filesystem may be read-only, and pip has compiled everything at build time.
-ENV PATH=/opt/ecsq/bin:$PATH \
+# Two heaps for all threads, instead of eight a core: a few megabytes, at no cost that could be measured.
+ENV MALLOC_ARENA_MAX=2 \
+    PATH=/opt/ecsq/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     ECSQ_CONFIG=/config/config.yaml

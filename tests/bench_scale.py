@@ -38,6 +38,8 @@ REACTIONS = 120
 SLOT, SHUT = 30.0, 10.5
 """Seconds that a slot lasts by default, and that its window is shut."""
 BARE_CALLS = 1_000
+LIKE_THE_IMAGE = {"MALLOC_ARENA_MAX": "2"}
+"""What the image sets for the daemon; see the Dockerfile."""
 PATIENCE = 120.0
 """Seconds that anything may take at most."""
 ACCEPT = {"/metrics": "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2", "/status": "*/*"}
@@ -261,7 +263,7 @@ def _running(
             command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
             command += ["--shard", f"{number}/{controllers}"] if controllers > 1 else []
             with (folder / f"{number}.log").open("wb") as log:
-                daemons.append(subprocess.Popen(command, stderr=log))
+                daemons.append(subprocess.Popen(command, stderr=log, env=os.environ | LIKE_THE_IMAGE))
         yield Run(folder, tally, queues, bare, began, first_port, daemons)
     finally:
         for daemon in daemons:

@@ -107,16 +107,20 @@ class _Bounded:
 
 
 def bound_answers(client: Any, seconds: float, elapsed: Callable[[], float]) -> None:
-    """Give each answer to a boto3 client so many seconds as a whole, and the bytes that its service may need.
+    """Give each answer to a boto3 client so many seconds as a whole, and the bytes that its service may need."""
+    bound_session(client._endpoint.http_session, MAX_ANSWER[client.meta.service_model.service_name], seconds, elapsed)
+
+
+def bound_session(session: Any, most: int, seconds: float, elapsed: Callable[[], float]) -> None:
+    """Give each answer to one of botocore's HTTP sessions so many seconds as a whole, and so many bytes.
 
     botocore offers no setting for it. Its session takes the classes of its connections from a dict that it shares with
     all its pools, those of proxies as well.
     """
-    most = MAX_ANSWER[client.meta.service_model.service_name]
     members = {"seconds": seconds, "most": most, "elapsed": staticmethod(elapsed)}
     plain = type("BoundedConnection", (_Bounded, AWSHTTPConnection), members)
     secure = type("BoundedTlsConnection", (_Bounded, AWSHTTPSConnection), members)
-    client._endpoint.http_session._pool_classes_by_scheme.update(
+    session._pool_classes_by_scheme.update(
         http=type("BoundedPool", (AWSHTTPConnectionPool,), {"ConnectionCls": plain}),
         https=type("BoundedTlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": secure}),
     )

@@ -11,15 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.httpsession import URLLib3Session
 from botocore.utils import ContainerMetadataFetcher
 
 from controller.aws.answers import read_text, read_texts
+from controller.aws.bounded import bound_session
 from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.sharding import Candidate, Peers, choose_live
 
 MAX_PER_CALL = 100
 """Tasks that DescribeTasks takes at most in a call."""
+METADATA_WITHIN = 2
+"""Seconds in which the task metadata endpoint has to answer as a whole; it is asked three times at most."""
+LARGEST_METADATA = 1 << 20
+"""Bytes of its answer: a task of ten containers takes some ten thousand."""
 _PREFIX = "service:"
 _NUMBER_THEM = "give each controller its number instead: --shard 1/3, --shard 2/3, ..."
 
@@ -40,7 +46,9 @@ class PeerLook:
         """Ask nothing yet; ``metadata_uri`` is what ECS has put into ``ECS_CONTAINER_METADATA_URI_V4``."""
         self._clients = clients
         self._uri = metadata_uri
-        self._fetcher = ContainerMetadataFetcher()
+        session = URLLib3Session(timeout=METADATA_WITHIN)
+        bound_session(session, LARGEST_METADATA, METADATA_WITHIN, clients.clock.elapsed)
+        self._fetcher = ContainerMetadataFetcher(session)
         self._itself: _Self | None = None
         self._service: str | None = None
 

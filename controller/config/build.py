@@ -37,27 +37,23 @@ from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from controller.config.aws_schema import Aws
     from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
 
-def build(configuration: Configuration) -> ControllerSpec:
-    """Return the specification that a valid configuration describes, which is used up.
-
-    Its scalers go as their specifications come: with ten thousand of them there is not room for both.
-    """
+def build(configuration: Configuration, scalers: Iterable[ScalerSpec]) -> ControllerSpec:
+    """Return the specification that a valid configuration describes; ``scalers`` are those of its scalers."""
     server, log = configuration.server, configuration.log
     aws = _build_aws(configuration.aws)
-    scalers = enumerate(_use_up(configuration.scalers))
     return ControllerSpec(
         name=configuration.name,
         aws=aws,
         server=ServerSpec(server.host, server.port),
         log=LogSpec(log.level, log.format),
-        scalers=tuple(_build_scaler(index, scaler, configuration, aws) for index, scaler in scalers),
+        scalers=tuple(scalers),
         events=tuple(
             EventSpec(event.eventbridge, event.webhook, event.webhook_env, EventFormat(event.format))
             for event in configuration.events
@@ -66,10 +62,12 @@ def build(configuration: Configuration) -> ControllerSpec:
     )
 
 
-def _use_up(scalers: list[Scaler]) -> Iterator[Scaler]:
-    scalers.reverse()
-    while scalers:
-        yield scalers.pop()
+def build_scalers(configuration: Configuration, first: int = 0) -> list[ScalerSpec]:
+    """Return the specifications of the scalers of a valid configuration, which are in the file from ``first`` on."""
+    aws = _build_aws(configuration.aws)
+    return [
+        _build_scaler(first + index, scaler, configuration, aws) for index, scaler in enumerate(configuration.scalers)
+    ]
 
 
 def _build_aws(aws: Aws) -> AwsSpec:

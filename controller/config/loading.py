@@ -13,22 +13,26 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from controller.config.advice import find_warnings
-from controller.config.build import build
+from controller.config.build import build, build_scalers
+from controller.config.document import get
 from controller.config.messages import translate_errors
 from controller.config.places import Places
 from controller.config.problems import ConfigError, Finding, Problem, sort_problems
 from controller.config.rules import find_contradictions
 from controller.config.run_task import RunTaskShape
-from controller.config.schema import Configuration
+from controller.config.schema import MAX_SCALERS, Configuration
 from controller.config.source import Source, parse_content, read_content, refuse_large
 from controller.config.spelling import Spelling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from controller.config.spec import ControllerSpec
+    from controller.config.spec import ControllerSpec, ScalerSpec
     from controller.core.address import Address
+
+AT_ONCE = 250
+"""Scalers that are validated together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +95,47 @@ def _build_checked(source: Source) -> ControllerSpec:
     """Check the document and build what it describes. Raises ConfigError with every problem found."""
     spelling = Spelling()
     data = spelling.correct(source.take_data())
-    configuration, invalid = _validate(data)
+    contradictions = list(find_contradictions(data))
+    parameters = list(RunTaskShape().find_wrong_parameters(data))
+    is_sound = not (source.problems or spelling.findings or contradictions or parameters)
+    invalid: list[Finding] = []
+    scalers: list[ScalerSpec] = []
+    configuration = None
+    for first, part in _take_apart(data):
+        configuration, found = _validate(part)
+        invalid += _place(found, first)
+        if configuration is not None and is_sound and not invalid:
+            scalers += build_scalers(configuration, first)
     invalid_paths = {finding.path for finding in invalid}
-    contradictions = [finding for finding in find_contradictions(data) if finding.path not in invalid_paths]
-    parameters = RunTaskShape().find_wrong_parameters(data)
+    contradictions = [finding for finding in contradictions if finding.path not in invalid_paths]
     findings = [*spelling.findings, *spelling.drop_guessed([*invalid, *contradictions, *parameters])]
     problems = [*source.problems, *source.locate(findings)]
     if problems or configuration is None:
         raise ConfigError(problems)
-    del data  # which takes as much room as what is built of it
-    return build(configuration)
+    return build(configuration, scalers)
+
+
+def _take_apart(data: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the document with a part of its scalers at a time, and which the first of them is.
+
+    The models of ten thousand take twice as much room as all that is built of them.
+    """
+    scalers = get(data, list, "scalers") or []
+    if not AT_ONCE < len(scalers) <= MAX_SCALERS:
+        yield 0, data
+        return
+    for first in range(0, len(scalers), AT_ONCE):
+        yield first, {**data, "scalers": scalers[first : first + AT_ONCE]}
+
+
+def _place(findings: Iterable[Finding], first: int) -> Iterator[Finding]:
+    """Yield the findings in a part of the scalers with their places in the file; what each part has is told once."""
+    for finding in findings:
+        match finding.path:
+            case ["scalers", int(index), *below]:
+                yield replace(finding, path=("scalers", first + index, *below))
+            case _ if first == 0:
+                yield finding
 
 
 def _validate(data: Any) -> tuple[Configuration | None, list[Finding]]:

@@ -117,8 +117,7 @@ class SharedBudget:
                 return wanted
             if scaler not in self._accounts:
                 return 0
-            # What began in the future, before the clock stepped back, begins now.
-            since = now if before.held_since is None else min(now, before.held_since)
+            since = before.began_by(now)
             self._change(scaler, place=Place(since, wanted=wanted))
             division = self._divide(self._limit, now)
             room = self._limit - self._taken if division is None else division.find_room(self._taken)
@@ -150,12 +149,11 @@ class SharedBudget:
         with self._lock:
             for scaler, place in places.items():
                 self._change(scaler, place=place)
-            since = {name: account.place.held_since for name, account in self._accounts.items()}
-            ranks = (
-                rank_claim(name, account.priority, now if (held := since[name]) is None else min(now, held))
+            claims = (
+                rank_claim(name, account.priority, account.place.began_by(now))
                 for name, account in self._accounts.items()
             )
-            return [name for *_, name in sorted(ranks)]
+            return [name for *_, name in sorted(claims)]
 
     def book(self, scaler: str, containers: int, now: float) -> None:
         """Turn what was granted into the containers that a launch started, or may yet; the scaler goes to the end.

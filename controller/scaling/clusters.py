@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from operator import is_
 from threading import Lock
 
 from controller.scaling.fleet import Cluster
+from controller.scaling.snapshot import Snapshot
 
 COUNTED_FOR = 300.0
 """Seconds for which a listing tells what others have in a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What others have, by what was seen of the clusters."""
+
+    scalers: Collection[str]
+    """The very collection that it was counted for."""
+    seen: tuple[Snapshot, ...]
+    workers: int
+
+    def is_still_so(self, scalers: Collection[str], seen: tuple[Snapshot, ...]) -> bool:
+        """Say whether nothing has changed since."""
+        same = len(self.seen) == len(seen) and all(map(is_, self.seen, seen))
+        return same and self.scalers is scalers
 
 
 class Clusters:
@@ -20,6 +38,8 @@ class Clusters:
         self._now = now
         self._clusters: dict[str, Cluster] = {}
         self._lock = Lock()
+        self._counted: _Counted | None = None
+        """What was counted last: each scaler that waits for the budget asks, and few of them see anything new."""
 
     def of(self, cluster: str) -> Cluster:
         """Return the cluster of that name or ARN."""
@@ -36,11 +56,11 @@ class Clusters:
         """
         since = self._now() - COUNTED_FOR
         with self._lock:
-            clusters = list(self._clusters.values())
-        workers: dict[str, int] = {}
-        for cluster in clusters:
-            workers |= cluster.count_beside(scalers, since)
-        return sum(workers.values())
+            seen = tuple(cluster.find_seen(since) for cluster in self._clusters.values())
+        counted = self._counted
+        if counted is None or not counted.is_still_so(scalers, seen):
+            counted = self._counted = _Counted(scalers, seen, _count_beside(scalers, seen))
+        return counted.workers
 
     def keep(self, used: Collection[str]) -> None:
         """Forget every cluster but those that are used.
@@ -49,3 +69,14 @@ class Clusters:
         """
         with self._lock:
             self._clusters = {name: cluster for name, cluster in self._clusters.items() if name in used}
+
+
+def _count_beside(scalers: Collection[str], seen: Iterable[Snapshot]) -> int:
+    workers = {
+        task.arn: task.workers
+        for snapshot in seen
+        for name, tasks in snapshot.by_scaler.items()
+        if name not in scalers
+        for task in tasks
+    }
+    return sum(workers.values())

@@ -26,7 +26,7 @@ from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
 from controller.scaling.histories import Histories
 from controller.scaling.look import Look, LookWanted
 from controller.scaling.roster import Roster
-from controller.scaling.snapshot import NEVER, Snapshot
+from controller.scaling.snapshot import NEVER, NOTHING_SEEN, Snapshot
 
 FAILURE_STANDS = 9.0
 """Seconds after a listing that failed in which nobody tries another, however long one that succeeds would serve."""
@@ -156,10 +156,10 @@ class Cluster:
             with self._changing:
                 self._snapshot = self._snapshot.with_started(entered)
 
-    def count_beside(self, scalers: Collection[str], since: float) -> dict[str, int]:
-        """Return the workers of each known task, by ARN, but those of these scalers; none if not listed ``since``."""
-        by_scaler = self._snapshot.by_scaler if self._snapshot.listed_at >= since else {}
-        return {task.arn: task.workers for name, tasks in by_scaler.items() if name not in scalers for task in tasks}
+    def find_seen(self, since: float) -> Snapshot:
+        """Return the tasks as far as known; none if they were not listed ``since``, seconds since the epoch."""
+        snapshot = self._snapshot
+        return snapshot if snapshot.listed_at >= since else NOTHING_SEEN
 
     def greet(self, scaler: str, families: Iterable[str]) -> None:
         """Have the history of a scaler's families read for it alone, though it may have been read for others before."""

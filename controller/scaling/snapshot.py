@@ -40,3 +40,6 @@ class Snapshot:
             others = (task for task in by_scaler.get(scaler, ()) if task.arn not in entered)
             by_scaler[scaler] = (*others, *(task for task in entered.values() if task.scaler == scaler))
         return replace(self, ledger=ledger, by_scaler=by_scaler)
+
+
+NOTHING_SEEN = Snapshot()

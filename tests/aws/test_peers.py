@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,11 @@ from controller.sandbox.aws import METADATA, Disturbance
 from tests.support.aws import run_tasks
 from tests.support.clock import MACHINE_CLOCK
 from tests.support.controller import CONTROLLER, aws_spec, clients_of, ignore_request
+from tests.support.loopback import LoopbackServer, Received, make_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from controller.sandbox.aws import EmbeddedAws, TaskView
 
 SERVICE = "ecs-queue-controller"
@@ -112,6 +116,26 @@ def test_without_a_metadata_endpoint_nothing_is_known(aws: EmbeddedAws, monkeypa
     monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     with pytest.raises(AwsError, match=r"the task metadata endpoint: .*404"):
         PeerLook(clients_of(aws), f"{aws.url}/v4/nobody").look()
+
+
+def test_metadata_that_trickles_in_holds_nobody(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is no answer: a controller that starts would wait for it for hours."""
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    monkeypatch.setattr("controller.aws.peers.METADATA_WITHIN", 0.1)
+
+    done = Event()
+
+    def trickle(_: Received) -> Iterator[bytes]:
+        yield make_answer(b"{", Content_Length="60000")
+        while not done.wait(0.01):
+            yield b" "
+
+    with LoopbackServer(trickle) as server:
+        try:
+            with pytest.raises(AwsError, match="the task metadata endpoint"):
+                PeerLook(clients_of(aws), f"http://127.0.0.1:{server.port}/v4/this").look()
+        finally:
+            done.set()
 
 
 def test_a_task_of_another_region_says_what_to_do(aws: EmbeddedAws, cluster: str, template: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from controller.config import AwsSpec, ConfigError, ControllerSpec, LogSpec, ScalerSpec, ServerSpec, TaskSpec, load
+from controller.config.loading import AT_ONCE
 from controller.config.problems import MAX_PROBLEMS
 from controller.config.schema import MAX_SCALERS
 from controller.core.copies.keeper import KeeperSettings
@@ -356,6 +357,24 @@ def test_ten_thousand_scalers_are_the_most(tmp_path: Path) -> None:
         loaded(tmp_path, "\n".join([*lines, f"  - {least % (MAX_SCALERS, MAX_SCALERS)}"]))
     expected = "scalers: must have at most 10000 items, not 10001"
     assert [f"{tmp_path / 'config.yaml'}:1:1: {expected}"] == [str(problem) for problem in caught.value.problems]
+
+
+def test_mistakes_among_many_scalers_have_their_places(tmp_path: Path) -> None:
+    """Scalers are validated some at a time. Each mistake is told at its line, and one above them once."""
+    one = (
+        "{name: s%d, queue: q%d, demand: {messages_per_container: 1}, max_containers: %d, "
+        "task: {definition: w, subnets: [subnet-0a1b2c3d]}}"
+    )
+    wrong = {0, AT_ONCE - 1, AT_ONCE, 3 * AT_ONCE + 1}
+    scalers = [f"  - {one % (number, number, number not in wrong)}" for number in range(4 * AT_ONCE)]
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, "\n".join(["server: {port: -1}", "scalers:", *scalers]))
+    expected = [("server.port", 1), *((f"scalers[{number}].max_containers", number + 3) for number in sorted(wrong))]
+    assert expected == [(problem.key, problem.line) for problem in caught.value.problems]
+    spec = loaded(
+        tmp_path, "\n".join(["scalers:", *(f"  - {one % (number, number, 1)}" for number in range(600))])
+    ).spec
+    assert [(f"s{number}", number) for number in range(600)] == [(each.name, each.index) for each in spec.scalers]
 
 
 def test_of_very_many_warnings_the_first_are_told(tmp_path: Path) -> None:

@@ -437,13 +437,18 @@ def test_a_cluster_that_nobody_uses_is_forgotten(watch: Watch, clock: ManualCloc
     assert not clusters.of(watch.name).is_listed
 
 
-def test_what_other_scalers_have_is_counted(watch: Watch) -> None:
-    """Those of other controllers as well, which are listed like our own."""
+def test_what_other_scalers_have_is_counted(watch: Watch, clock: ManualClock) -> None:
+    """Those of other controllers as well, which are listed like our own; anew after each listing, and each launch."""
+    clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)), clock)
+    cluster, own = clusters.of(watch.name), (SCALER,)
     watch.run(2)
     watch.run(3, "elsewhere")
-    watch.look(START)
-    counted = [sum(watch.cluster.count_beside(own, START).values()) for own in ((), (SCALER,), (SCALER, "elsewhere"))]
-    assert [5, 3, 0] == counted
+    cluster.list_anew(START)
+    assert [5, 3, 3, 0] == [clusters.count_beside(names) for names in ((), own, own, (SCALER, "elsewhere"))]
+    watch.run(1, "elsewhere")
+    clock.now += 1
+    cluster.list_anew(clock.now)
+    assert 4 == clusters.count_beside(own)
 
 
 def test_what_others_have_is_counted_once(watch: Watch, clock: ManualClock) -> None:

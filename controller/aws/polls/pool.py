@@ -71,7 +71,7 @@ class Pool:
             await turn
         except BaseException:
             self._gave_up[who] = since
-            if not turn.cancelled() and turn.exception() is None:
+            if not turn.cancel() and not turn.cancelled() and turn.exception() is None:
                 self.end_turn()  # it had come, just as whoever waited for it was called off
             raise
 

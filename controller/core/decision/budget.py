@@ -24,6 +24,10 @@ class Place:
     wanted: int = 0
     """Containers that it wants beyond those."""
 
+    def began_by(self, now: float) -> float:
+        """Return since when whoever wants something now has waited. What began before the clock stepped back is now."""
+        return now if self.held_since is None else min(now, self.held_since)
+
 
 NO_PLACE = Place()
 """Of a scaler that wants nothing."""
