@@ -23,6 +23,7 @@ from controller.config import ControllerSpec
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
 from controller.core.address import Address, Parameter, Remote, StoredObject
 from controller.core.copies.template import Template
+from controller.scaling.search import search_with
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -85,8 +86,10 @@ def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
     """
     clients = _connect(spec)
     traits = TraitsKnown(clients.clock)
+    running, unfound = search_with(clients, traits).run(spec)
+    say([f"warning: the policy leaves out dead-letter queues: {why}" for why in unfound.values()], err=True)
     found = dict[str, None]()
-    for name in dict.fromkeys(each.queue for each in spec.scalers):
+    for name in dict.fromkeys(queue for each in running.scalers for queue in each.queues):
         try:
             Queue(clients, name, traits).read_counts()
         except AwsError as error:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _ARN = re.compile(r"arn:aws[a-z-]*:(?:ecs|events|sqs):([a-z0-9-]+):")
 _QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?(?::\d+)?/")
 """The form in which SQS gives URLs, and its older one (SQS developer guide, queue identifiers)."""
-_NAMED = (("queue",), ("task", "cluster"), ("task", "definition"))
-"""The keys of a scaler whose values may name a region."""
+_NAMED: tuple[KeyPath, ...] = (("queue",), ("task", "cluster"), ("task", "definition"))
+"""The keys of a scaler whose values may name a region, beside those under ``queues``."""
 
 
 def find_other_regions(data: Any, scaler: Any, path: KeyPath) -> Iterator[Finding]:
@@ -26,8 +26,10 @@ def find_other_regions(data: Any, scaler: Any, path: KeyPath) -> Iterator[Findin
     region = get(data, str, "aws", "region")
     if region is None or not re.match(formats.REGION, region):
         return
-    for keys in _NAMED:
-        found = find_region(get(scaler, str, *keys) or "")
+    named = {keys: get(scaler, str, *map(str, keys)) for keys in _NAMED}
+    named |= {("queues", index): queue for index, queue in enumerate(get(scaler, list, "queues") or [])}
+    for keys, name in named.items():
+        found = find_region(name) if isinstance(name, str) else None
         if found not in {None, region}:
             yield Finding(
                 (*path, *keys),

@@ -7,15 +7,17 @@ it comes up, and again only after an hour without it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from controller.aws.errors import FOR_A_PERSON, AwsError
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
 from controller.clock import Clock
-from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLetters, QueueTraits, examine
+from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLetters, Finding, examine
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
+from controller.scaling.queue_sum import name_parts
 from controller.scaling.reconcile import Reconciler
 from controller.telemetry import events
 
@@ -30,17 +32,26 @@ TELL_AGAIN = 3600.0
 
 
 @dataclass(slots=True)
-class _Chart:
-    """What is remembered of one scaler's queue."""
+class _DeadLetterQueue:
+    """What is remembered of a dead-letter queue."""
 
-    next_visit: float
     next_reading: float = float("-inf")
-    target: str | None = None
-    """The dead-letter queue that the readings are of."""
     readings: DeadLetters = NOT_READ
     unread: str | None = None
-    seen: dict[Ailment, float] = field(default_factory=dict)
-    """When each finding was there last."""
+
+
+@dataclass(slots=True)
+class _Chart:
+    """What is remembered of one scaler."""
+
+    next_visit: float
+    dead: dict[str, _DeadLetterQueue] = field(default_factory=dict)
+    """Its dead-letter queues; several queues may have one together."""
+    seen: dict[tuple[str, Ailment], float] = field(default_factory=dict)
+    """When each finding of a queue was there last."""
+
+
+NO_DEAD_LETTER_QUEUE = _DeadLetterQueue()
 
 
 class Rounds:
@@ -53,13 +64,13 @@ class Rounds:
         self._visits: set[asyncio.Task[None]] = set()
 
     def visit(self, scaler: Reconciler, counts: QueueCounts) -> None:
-        """Examine a scaler's queue, which has just been seen to hold so much, if that is due; returns at once."""
-        now = self._clock.elapsed()
+        """Examine a scaler's queues, which have just been seen to hold so much, if that is due; returns at once."""
+        now, queues = self._clock.elapsed(), scaler.spec.queues
         chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
-        if now < chart.next_visit or (traits := self._polls.traits.find(scaler.spec.queue)) is None:
+        if now < chart.next_visit or not queues or self._polls.traits.find(queues[0]) is None:
             return
         chart.next_visit = now + EVERY
-        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, traits, counts))
+        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, counts))
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
 
@@ -70,10 +81,10 @@ class Rounds:
         return chart
 
     def forget(self, scaler: str) -> None:
-        """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queue."""
+        """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queues."""
         chart = self._charts.pop(scaler, None)
-        if chart and chart.target:
-            self._polls.forget(chart.target)
+        for target in chart.dead if chart else ():
+            self._polls.forget(target)
 
     async def close(self) -> None:
         """Give up the visits under way."""
@@ -81,35 +92,45 @@ class Rounds:
             visit.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
 
-    async def _visit(self, scaler: Reconciler, chart: _Chart, traits: QueueTraits, counts: QueueCounts) -> None:
+    async def _visit(self, scaler: Reconciler, chart: _Chart, counts: QueueCounts) -> None:
+        spec, checkups = scaler.spec, list[Checkup]()
+        known = {queue: traits for queue in spec.queues if (traits := self._polls.traits.find(queue)) is not None}
+        targets = dict.fromkeys(traits.dead_letter_queue for traits in known.values())
+        chart.dead = {target: chart.dead.get(target, _DeadLetterQueue()) for target in targets if target}
         try:
-            await self._read_dead_letters(chart, traits)
+            for target, dead in chart.dead.items():
+                await self._read_dead_letters(target, dead)
         except StoppingError:
             return
-        series, policy = scaler.series, scaler.spec.policy
-        findings = examine(policy, traits, counts, runs=series.runs, dead_letters=chart.readings)
-        series.checkup = Checkup(traits, chart.readings, chart.unread, findings)
+        for queue, name, part in name_parts(spec, counts):
+            if (traits := known.get(queue)) is not None:
+                dead = chart.dead.get(traits.dead_letter_queue or "", NO_DEAD_LETTER_QUEUE)
+                kept, runs = dead.readings, scaler.series.runs
+                findings = examine(spec.policy, traits, part, runs=runs, dead_letters=kept, name=name)
+                checkups.append(Checkup(traits, kept, dead.unread, findings, name))
+                self._tell(scaler, chart, queue, findings)
+        scaler.series.checkups = tuple(checkups)
+
+    def _tell(self, scaler: Reconciler, chart: _Chart, queue: str, findings: Iterable[Finding]) -> None:
+        """Tell of the findings of a queue that are news."""
         now = self._clock.elapsed()
         for finding in findings:
-            last = chart.seen.get(finding.ailment)
+            last = chart.seen.get((queue, finding.ailment))
             if last is None or now - last >= TELL_AGAIN:
                 events.report_finding(scaler.spec.name, finding)
-                series.tell(finding, self._clock.now())
-            chart.seen[finding.ailment] = now
+                scaler.series.tell(finding, self._clock.now())
+            chart.seen[queue, finding.ailment] = now
 
-    async def _read_dead_letters(self, chart: _Chart, traits: QueueTraits) -> None:
-        """Read the depth of the dead-letter queue, if there is one. Raises StoppingError."""
-        if traits.dead_letter_queue != chart.target:
-            chart.target, chart.readings, chart.unread = traits.dead_letter_queue, NOT_READ, None
-            chart.next_reading = float("-inf")
+    async def _read_dead_letters(self, target: str, dead: _DeadLetterQueue) -> None:
+        """Read the depth of a dead-letter queue, unless that was refused lately. Raises StoppingError."""
         now = self._clock.elapsed()
-        if not chart.target or now < chart.next_reading:
+        if now < dead.next_reading:
             return
         try:
-            counts = await self._polls.read_counts(chart.target)
+            counts = await self._polls.read_counts(target)
         except AwsError as error:
-            chart.unread = str(error)
-            chart.next_reading = now + (AFTER_REFUSAL if error.fault in FOR_A_PERSON else 0.0)
-            chart.readings = NOT_READ
+            dead.unread = str(error)
+            dead.next_reading = now + (AFTER_REFUSAL if error.fault in FOR_A_PERSON else 0.0)
+            dead.readings = NOT_READ
             return
-        chart.unread, chart.readings = None, chart.readings.add(self._clock.now(), counts.visible + counts.in_flight)
+        dead.unread, dead.readings = None, dead.readings.add(self._clock.now(), counts.visible + counts.in_flight)

@@ -38,6 +38,7 @@ from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
 from controller.scaling.lister import Listers
+from controller.scaling.queue_sum import read_together
 from controller.scaling.reconcile import Reconciler
 
 TICK = 0.25
@@ -54,8 +55,8 @@ class _Entry:
     name: str
     phase: float
     """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
-    queue: str
-    """The queue that it counts as a reader of."""
+    queues: tuple[str, ...]
+    """The queues that it counts as a reader of."""
     next_poll: float
     busy: bool = False
     """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
@@ -126,33 +127,32 @@ class Schedule:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
-        name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        phase = spread(name)
-        first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
-        self._entries[name] = _Entry(reconciler, name, phase, reconciler.spec.queue, first)
-        self._readers[reconciler.spec.queue] += 1
-        self._line_up(name, first)
+        spec, phase = reconciler.spec, spread(reconciler.spec.name)
+        first = find_first_poll(spec.policy.poll_interval, phase, self._clock.elapsed(), beside)
+        self._entries[spec.name] = _Entry(reconciler, spec.name, phase, spec.queues, first)
+        self._readers.update(spec.queues)
+        self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name, queue = reconciler.spec.name, reconciler.spec.queue
+        name, queues = reconciler.spec.name, reconciler.spec.queues
         if entry := self._entries.get(name):
-            self._readers[queue] += 1
-            self._drop_reader(entry.queue)
-            entry.queue = queue
-            entry.next_poll = entry.find_next_poll(self._clock.elapsed())
+            self._readers.update(queues)
+            self._drop_reader(entry.queues)
+            entry.queues, entry.next_poll = queues, entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
             self._rounds.forget(name)
-            self._drop_reader(entry.queue)
+            self._drop_reader(entry.queues)
 
-    def _drop_reader(self, queue: str) -> None:
-        self._readers[queue] -= 1
-        if not self._readers[queue]:
-            del self._readers[queue]
-            self._queues.forget(queue)
+    def _drop_reader(self, queues: tuple[str, ...]) -> None:
+        for queue in queues:
+            self._readers[queue] -= 1
+            if not self._readers[queue]:
+                del self._readers[queue]
+                self._queues.forget(queue)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)
@@ -223,7 +223,7 @@ class Schedule:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
         try:
-            counts = await self._queues.read_counts(entry.reconciler.spec.queue)
+            counts = await read_together(entry.reconciler.spec, self._queues.read_counts)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None

@@ -17,7 +17,7 @@ from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
-from controller.aws.queue import Queue
+from controller.aws.queue import Queue, QueueUrls
 from controller.aws.run_task import run_task
 from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
@@ -36,6 +36,8 @@ from controller.scaling.launch import Launcher
 from controller.scaling.line import Line
 from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
+from controller.scaling.queue_sum import QueueSum
+from controller.scaling.search import Searches, search_with
 from controller.telemetry.history import History
 from controller.telemetry.marks import Happening
 from controller.telemetry.metrics import Metrics
@@ -67,6 +69,8 @@ class Services:
     """What scalers are told of their deleted messages."""
     ages: Ages
     """What is told of their oldest ones."""
+    searches: Searches
+    """Which queues there are for scalers that look for them."""
     put_event: Callable[[str, Mapping[str, Any]], None]
     """Puts a CloudEvent on an EventBridge bus. Raises AwsError."""
     read_quota: Callable[[str], float]
@@ -78,7 +82,8 @@ class Services:
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
-        return Aim(spec, self.queue(spec.queue), self.cluster_of(spec), self.deletions.box_of(spec.name))
+        queue = self.queue(spec.queues[0]) if len(spec.queues) == 1 else QueueSum(spec, self.queue)
+        return Aim(spec, queue, self.cluster_of(spec), self.deletions.box_of(spec.name))
 
     def configure(self, budget: int | None, scalers: Collection[ScalerSpec]) -> None:
         """Share the budget, and the memory for what happened lately, among so many scalers."""
@@ -120,7 +125,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
             lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock), clock.now
         ),
         listers=Listers(clock),
-        launcher=Launcher(Definitions(clients), calls, clock, dry_run=dry_run),
+        launcher=Launcher(Definitions(clients), calls, clock, QueueUrls(clients).find, dry_run=dry_run),
         budget=SharedBudget(WINDOWS_PER_SLOT * spec.aws.consistency_window),
         metrics=metrics,
         history=History(clock.now()),
@@ -129,6 +134,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         look_for_peers=partial(PeerLook, clients),
         deletions=Deletions(cloudwatch if spec.aws.asks_cloudwatch else None, clock.now),
         ages=Ages(cloudwatch if spec.aws.asks_message_age else None, clock.now),
+        searches=search_with(clients, traits),
         put_event=partial(put_event, clients),
         read_quota=partial(read_quota, clients),
         count_free_addresses=partial(count_free_addresses, clients),

@@ -34,6 +34,7 @@ from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher, Launching
 from controller.scaling.line import Line
 from controller.scaling.lister import Listers
+from controller.scaling.search import search_with
 from controller.scaling.services import Services
 from controller.telemetry.history import History
 from controller.telemetry.series import Series
@@ -51,7 +52,9 @@ METRICS = metrics_of_nothing()
 """Of all processes: nobody looks at them here, and to make them takes longer than a schedule."""
 CLIENTS = Clients(UNREACHABLE_AWS, CONTROLLER, ignore_request, MACHINE_CLOCK)
 POLLS, LOOKS = QueuePolls(CLIENTS), partial(PeerLook, CLIENTS)
-"""Of all processes: each reads its queue as it reconciles, and nobody looks for peers, so nothing is asked by these."""
+SEARCHES = search_with(CLIENTS, POLLS.traits)
+"""Of all processes: each reads its queue as it reconciles, and nobody looks for peers or queues, so nothing is asked by
+these."""
 REGISTRABLE: Allowed = {"family": None, "containerDefinitions": None, "tags": None, "cpu": None, "memory": None}
 SENDS, AWAITS, PAUSES = "sends", "awaits", "pauses"
 
@@ -101,7 +104,7 @@ class Process:
         self.seams = seams = _Seams(self)
         line = Line(PLENTY, clock)
         calls = Calls(self._run_task, CONTROLLER, line, clock)
-        launcher = _Watched(seams, calls, clock, dry_run=False)
+        launcher = _Watched(seams, calls, clock, str, dry_run=False)
         launcher.process = self
         self._services = Services(
             queue=lambda _: seams,
@@ -117,6 +120,7 @@ class Process:
             look_for_peers=LOOKS,
             deletions=Deletions(None, clock.now),
             ages=Ages(None, clock.now),
+            searches=SEARCHES,
             put_event=partial(put_event, CLIENTS),
             read_quota=partial(read_quota, CLIENTS),
             count_free_addresses=partial(count_free_addresses, CLIENTS),

@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.config.stack.arns import Account, cluster_name, is_url
+from controller.config.stack.arns import Account, cluster_name
 from controller.core.address import Parameter, Remote, StoredObject
 from controller.core.copies.copies import family_of
 from controller.core.decision.policy import StartWithin
+from controller.core.queue_names import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from controller.config.spec import ControllerSpec, ScalerSpec
+    from controller.config.spec import ControllerSpec, QueueSearch, ScalerSpec
 
 ANYTHING = "*"
 """The resource of an action that has none, or that is confined by its condition alone."""
@@ -79,15 +80,48 @@ def list_rights(
 
 
 def _read_queues(spec: ControllerSpec, account: Account, dead_letter_queues: Iterable[str]) -> Iterator[Rights]:
-    """Allow the queues to be counted, and those that are given by name or ARN to be looked up."""
-    configured = _list(spec, lambda scaler: [] if is_url(scaler.queue) else [account.queue(scaler.queue)])
-    named = tuple(dict.fromkeys((*configured, *map(account.queue, dead_letter_queues))))
-    by_url = _list(spec, lambda scaler: [account.queue(scaler.queue)])
-    only_counted = tuple(arn for arn in by_url if arn not in named)
+    """Allow the queues to be counted, and those that are given by name or ARN to be looked up.
+
+    What is found by its name is read in any case, and may be a dead-letter queue or one that is configured as well.
+    """
+    prefixes = tuple(account.queue(search.prefix) for search in _list_searches(spec) if search.prefix)
+    configured = _list(spec, lambda scaler: [account.queue(each) for each in scaler.queues if not is_url(each)])
+    named = tuple(
+        arn
+        for arn in dict.fromkeys((*configured, *map(account.queue, dead_letter_queues)))
+        if not arn.startswith(prefixes)
+    )
+    by_url = _list(spec, lambda scaler: map(account.queue, scaler.queues))
+    only_counted = tuple(arn for arn in by_url if arn not in named and not arn.startswith(prefixes))
     if named:
         yield Rights("ReadQueues", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes"), named)
     if only_counted:
         yield Rights("CountQueues", ("sqs:GetQueueAttributes",), only_counted)
+    yield from _find_queues(spec, account)
+
+
+def _find_queues(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+    """Allow queues to be looked for, which cannot be confined, and those that are found to be read, which can.
+
+    Those found by their tags are any queues with these tags. GetResources gives no URLs, so that those are looked up.
+    """
+    searches = _list_searches(spec)
+    named = tuple(dict.fromkeys(account.queue(f"{search.prefix}*") for search in searches if search.prefix))
+    tagged = list(dict.fromkeys(search.tags for search in searches if search.prefix is None))
+    reads = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes")
+    if named:
+        yield Rights("FindQueuesByName", ("sqs:ListQueues",), (ANYTHING,))
+        yield Rights("ReadQueuesByName", reads, named)
+    if tagged:
+        yield Rights("FindQueuesByTags", ("tag:GetResources",), (ANYTHING,))
+    for number, tags in enumerate(tagged, 1):
+        suffix = "" if len(tagged) == 1 else str(number)
+        with_tags = {"StringEquals": {f"aws:ResourceTag/{key}": (value,) for key, value in tags}}
+        yield Rights(f"ReadQueuesByTags{suffix}", reads, (account.queue("*"),), with_tags)
+
+
+def _list_searches(spec: ControllerSpec) -> list[QueueSearch]:
+    return list(dict.fromkeys(scaler.search for scaler in spec.scalers if scaler.search is not None))
 
 
 def _read_metrics(spec: ControllerSpec) -> Iterator[Rights]:

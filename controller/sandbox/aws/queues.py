@@ -8,6 +8,7 @@ from dataclasses import replace
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
+from controller.sandbox.aws.queue_search import TAGGING, find_tagged, list_queues
 from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, Request, make_json_answer
 
 if TYPE_CHECKING:
@@ -60,8 +61,12 @@ class Queues:
             self._moto.reset()
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Carry out an SQS request, and return its answer."""
+        """Carry out a request to SQS, or for the tags of queues, and return its answer."""
         with self._changed:
+            if request.service == TAGGING:
+                return find_tagged(request, self._moto.sqs.queues.values())
+            if request.operation == "ListQueues":
+                return list_queues(request, self._moto.sqs.queues.values())
             queue = self._find_queue(request.parameters)
             if queue is None:
                 return self._moto.answer(request)
