@@ -216,7 +216,7 @@ def test_credentials_that_are_expired_when_they_come_are_told(aws: EmbeddedAws, 
     """What hands them out is behind; a launch that cannot be signed has not left, so it is not in doubt."""
     source.grant("old", LONG_AGO)
     clients = clients_now(aws)
-    with pytest.raises(AwsError, match=r"could not be read or renewed \(.* still expired\): see to") as caught:
+    with pytest.raises(AwsError, match=r"could not be read or renewed \(.* still expired\): check the task") as caught:
         run_task(clients, {"cluster": cluster, "taskDefinition": "any", **FARGATE}, time() + 60)
     assert Kind.ACCESS_DENIED == caught.value.fault
     assert 0 == aws.journal.count("ecs", "RunTask")
