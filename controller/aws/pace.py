@@ -22,7 +22,7 @@ class RestingError(AwsError):
 
     def __init__(self, operation: str, seconds: float) -> None:
         # Without the span: the sentence is kept, and shown when that has long passed.
-        super().__init__(Fault.THROTTLED, f"{operation} was throttled by AWS and rests until it may be asked again")
+        super().__init__(Fault.THROTTLED, f"{operation} was throttled by AWS and is not called again for a while")
         self.seconds = seconds
 
 

@@ -210,7 +210,9 @@ class Clients:
     def _check(self, model: OperationModel, **_: object) -> None:
         course = current_course()
         if self.clock.elapsed() > course.until:
-            raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
+            raise AwsError(
+                Fault.UNREACHABLE, f"{course.subject}: AWS has not answered in full within {ASKED_WITHIN:g}s"
+            )
         if model.name in LISTING:
             # What our own rate takes is not AWS's to answer for: a slow one would have no large cluster ever listed.
             course.until += self._listing_pace.wait(model.name)

@@ -19,14 +19,14 @@ from controller.core.words import format_count
 
 @click.command("check")
 @config_option
-@click.option("--online", is_flag=True, help="Ask AWS as well: whether all that it names is there and fits.")
+@click.option("--online", is_flag=True, help="Also ask AWS whether everything that it names exists and fits.")
 @click.pass_context
 def command(context: click.Context, config: Address, *, online: bool) -> None:
     """Validate the configuration.
 
     Every error is printed as FILE:LINE:COL: key: what is wrong, and the exit code is 1. Warnings leave it at 0.
-    AWS is asked nothing, but for a configuration that is kept there, and with --online: then queues, clusters and
-    templates are read, and nothing is written.
+    AWS is not asked, except for a configuration that is kept there. With --online queues, clusters and task
+    definitions are read as well; nothing is written.
     """
     content = read_or_exit(config)
     loaded = load_content_or_exit(content, config)

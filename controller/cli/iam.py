@@ -22,23 +22,25 @@ from controller.core.address import Address
 @click.command("iam")
 @config_option
 @at_option
-@click.option("--offline", is_flag=True, help="Ask AWS nothing: account, region and roles are those that you name.")
+@click.option(
+    "--offline", is_flag=True, help="Do not ask AWS: use the account, the region and the roles that you name."
+)
 @click.option("--account", metavar="ID", help="With --offline: the account's id, twelve digits.")
 @click.option("--region", help="With --offline: the region.  [default: aws.region of the configuration]")
 @click.option(
-    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers'; repeat it."
+    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers; may be repeated."
 )
 @click.option(
     "--dead-letter-queue",
     "dead_letter_queues",
     multiple=True,
     metavar="ARN",
-    help="With --offline: a dead-letter queue of the queues; repeat it.",
+    help="With --offline: a dead-letter queue; may be repeated.",
 )
 @click.option(
     "--shared-in",
     metavar="CLUSTER",
-    help="For controllers that share the scalers: the cluster of their service, in which they look for each other.",
+    help="For controllers that share the scalers: the cluster of their service, where they look for each other.",
 )
 @policies_option
 def command(  # noqa: PLR0913 - one for each option
@@ -64,7 +66,7 @@ def command(  # noqa: PLR0913 - one for each option
         place, named = _name_account(needs.spec, account, region), roles
     elif account or region or roles or dead_letter_queues:
         raise click.UsageError(
-            "--account, --region, --role and --dead-letter-queue go with --offline: else they are looked up"
+            "--account, --region, --role and --dead-letter-queue need --offline: without it they are looked up"
         )
     else:
         templates = read_templates(needs.spec)

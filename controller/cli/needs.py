@@ -32,15 +32,15 @@ at_option = click.option(
     "--at",
     type=AddressType(),
     metavar="ssm:/NAME|s3://BUCKET/KEY",
-    help="Where the service will find the configuration.  [default: where it is read from; for a file "
-    "ssm:/NAME/config, by the controller's name]",
+    help="Where the service will find the configuration.  [default: where it is now; for a file "
+    "ssm:/NAME/config, after the controller's name]",
 )
 policies_option = click.option(
     "--policies",
     type=click.IntRange(1, 25),
     default=10,
     show_default=True,
-    help="How many managed policies a role may have: your account's quota.",
+    help="How many managed policies a role may have, which is a quota of your account.",
 )
 
 _UNFIT = "*?$"
@@ -81,7 +81,7 @@ def read_templates(spec: ControllerSpec) -> list[Template]:
         return [definitions.read_template(name) for name in (*names, *before)]
     except AwsError as error:
         raise click.ClickException(
-            f"the roles of the task definitions could not be looked up: {error}; with --offline they are yours to name"
+            f"the roles of the task definitions could not be looked up: {error}; with --offline you name them yourself"
         ) from error
 
 
@@ -99,7 +99,7 @@ def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
         try:
             Queue(clients, name, traits).read_counts()
         except AwsError as error:
-            say([f"warning: the policy leaves out a dead-letter queue, if there is one: {error}"], err=True)
+            say([f"warning: the policy leaves out its dead-letter queue, if it has one: {error}"], err=True)
         known = traits.find(name)
         if known is not None and known.dead_letter_queue:
             found[known.dead_letter_queue] = None

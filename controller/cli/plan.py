@@ -37,20 +37,20 @@ T = TypeVar("T")
 
 @click.command("plan")
 @config_option
-@click.option("--scaler", metavar="NAME", help="Only this scaler.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--scaler", metavar="NAME", help="Plan only this scaler.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option(
     "--definition",
     "workers",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Show the task definition of K workers a task, and how it differs from the template. Observes nothing.",
+    help="Show the task definition for K workers in one task, and how it differs from yours. Decides nothing.",
 )
 @click.option(
     "--from",
     "daemon",
     metavar="URL",
-    help="Preview the coming poll of the running daemon at URL, with all that it remembers.",
+    help="Decide as the running daemon at URL would at its next poll, with all that it remembers.",
 )
 @click.option(
     "--at",
@@ -62,9 +62,9 @@ def command(
 ) -> None:
     """Observe once, decide, and explain each step. Nothing is written to AWS.
 
-    The decision is that of a daemon which has just started, with the budget of all scalers and with tasks that keep
-    failing. With --from it is that of a running daemon at its coming poll, with what that one remembers. With --at the
-    windows of the schedules are those of another time, and what is observed is of now.
+    The decision is the one of a daemon that has just started; it keeps to the budget of all scalers, and knows which
+    tasks keep failing. With --from it is the one of a running daemon at its next poll, with all that it remembers.
+    With --at the windows of the schedules are those of another time, and what is observed is of now.
     """
     for option, given in (("--from", daemon), ("--at", at)):
         if workers is not None and given is not None:
@@ -106,7 +106,7 @@ def _show_previews(view: View, scaler: str | None, services: Services, daemon: s
         _say(previews, view.draw)
         say(["", *describe_found(loaded.spec, services.searches), *_describe_memory(previews, daemon)])
         if is_other:
-            say([f"It runs another configuration than {loaded.path} as it is now."])
+            say([f"It runs another configuration than {loaded.path} holds now."])
         if view.at is not None:
             say([f"The settings are those of {format_date(view.at)}; what is observed is of now."])
     _complain(
@@ -128,7 +128,7 @@ def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], boo
     spec = loaded.spec
     if name != spec.name:
         raise click.ClickException(
-            f"the daemon at {base_url(daemon)} is the controller {name}, and this configuration is that of {spec.name}"
+            f"the daemon at {base_url(daemon)} is the controller {name}, and this configuration is for {spec.name}"
         )
     lengths = {slot_length(scaler.policy.slots) for scaler in spec.scalers}
     if any(memory.slot_length not in lengths for memory in memories.values()):
@@ -142,12 +142,12 @@ def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], boo
 def _describe_memory(previews: list[Preview], daemon: str | None) -> Iterator[str]:
     """Say what the decisions know besides what SQS and ECS tell."""
     if daemon is None:
-        yield "Decided as by a daemon that has just started. Only a running one knows levels,"
-        yield "cooldowns, launches in doubt and places in the budget's line: add --from URL."
+        yield "Decided like a daemon that has just started. Only a running one knows levels,"
+        yield "cooldowns, uncertain launches and whose turn it is: add --from URL."
         return
     yield f"Decided with what the daemon at {base_url(daemon)} remembers."
     if unknown := [each.spec.name for each in previews if each.memory is None]:
-        yield f"It does not run {', '.join(unknown)}: decided as after a restart."
+        yield f"It does not run {', '.join(unknown)}: decided as if just started."
 
 
 def _say_json(items: list[T], plain: Callable[[T], dict[str, Any]]) -> None:

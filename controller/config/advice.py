@@ -187,13 +187,13 @@ def _warn_of_ignored_keys(scaler: ScalerSpec) -> Iterator[Finding]:
     if cooldown.fall != Cooldown().fall:
         yield Finding(("scalers", scaler.index, "cooldown", "fall"), _IGNORED)
     if MessageState.DELAYED in scaler.policy.counted:
-        yield Finding(("scalers", scaler.index, "backlog"), f"{_IGNORED}: delayed messages are none yet to be taken")
+        yield Finding(("scalers", scaler.index, "backlog"), f"{_IGNORED}: delayed messages cannot be taken yet")
 
 
 def _warn_of_dense_packing(scaler: ScalerSpec) -> Iterator[Finding]:
     if isinstance(scaler.policy.demand, StartWithin) and scaler.packing.packing is Packing.DENSE:
         yield Finding(
             ("scalers", scaler.index, "task", "packing"),
-            "dense: all copies of a task are paid until the slowest has ended, which is twice as much for nine copies "
+            "dense: a task is paid for until its slowest copy has ended, which is twice as much for nine copies "
             "that take one message each of unequal length; spread is cheaper unless all take equally long",
         )

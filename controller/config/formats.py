@@ -47,7 +47,7 @@ WORDS = {
     SECURITY_GROUP: "must be the id of a security group, such as sg-0123456789abcdef0",
     EVENT_BUS: "must be the name or the ARN of an EventBridge bus",
     WEBHOOK: (
-        "must be an http or https URL without user, query and fragment; one that holds a secret belongs into a "
+        "must be an http or https URL without user, query and fragment; one that holds a secret belongs in a "
         "variable of the environment, which webhook_env names"
     ),
     ENVIRONMENT_NAME: "must be the name of a variable of the environment, such as SLACK_URL",

@@ -210,7 +210,7 @@ class Scaler(Section):
     min_containers: CountOrZero = 0
     """Containers that live even without a backlog."""
     max_containers: Count = 90
-    """A hard limit on live containers, always."""
+    """A hard limit on live containers."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
     hysteresis: Hysteresis = Hysteresis()

@@ -39,7 +39,7 @@ def _check_capacity(task: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
         if task.get(key):
             yield Finding((*path, key), "cannot be combined with capacity: keep one of the two")
     if task["capacity"] == "EXTERNAL" and task.get("subnets"):
-        message = "external instances have no subnets of AWS: remove them, security_groups and assign_public_ip"
+        message = "external instances have no AWS subnets: remove subnets, security_groups and assign_public_ip"
         yield Finding((*path, "subnets"), message)
 
 
@@ -61,7 +61,7 @@ def _check_run_task(task: dict[str, Any], path: KeyPath, providers: list[Any]) -
     """
     run_task = get(task, dict, "run_task") or {}
     if run_task.get("propagateTags") == "SERVICE":
-        message = "a task that no service starts has no tags of one: make it TASK_DEFINITION, or remove it"
+        message = "no ECS service starts these tasks, so none has tags for them: make it TASK_DEFINITION, or remove it"
         yield Finding((*path, "run_task", "propagateTags"), message)
     if _is_fargate(task, providers):
         for key in ("placementConstraints", "placementStrategy"):

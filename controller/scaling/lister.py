@@ -80,7 +80,7 @@ class _Lister:
 
     def find_late(self) -> None:
         """Let all go on that wait, and tell them why, if the look under way does not come on."""
-        told = f"a look at its cluster has not come on for {format_span(LATE_AFTER)}: AWS hardly answers"
+        told = f"the listing of its cluster has not moved for {format_span(LATE_AFTER)}: AWS answers too slowly"
         with self._lock:
             if not self._is_looking or self._clock.elapsed() - self._moved <= LATE_AFTER:
                 return

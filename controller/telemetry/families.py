@@ -98,7 +98,7 @@ GAUGES = (
     ),
     Family(
         "provider_short_until_timestamp_seconds",
-        "Until when a capacity provider of the order gets no launch, then a single task probes; 0: it is not short.",
+        "Until when a provider of task.capacity gets no launch, then a single task probes; 0: it is not short.",
         "provider",
         read_short_until,
     ),
@@ -116,7 +116,7 @@ GAUGES = (
     ),
     Family(
         "saving_ratio",
-        "About what share of the on-demand price live containers save by Spot; absent if none is on a provider.",
+        "About what share of the on-demand price the live containers save by Spot; absent if none is on a provider.",
         None,
         read_saving,
     ),
@@ -146,13 +146,13 @@ GAUGES = (
     ),
     Family(
         "learned_messages",
-        "Messages, or runs of workers, of which was learned how long one takes; 0: it was not learned.",
+        "How many messages, or runs of workers, the learned time is based on; 0: nothing was learned.",
         None,
         lambda series: series.numbers.need.pace.messages if series.numbers and series.numbers.need else None,
     ),
     Family(
         "returned_containers",
-        "Containers that ended while no message was deleted, once they are too many for chance; else 0.",
+        "Containers that ended while no message was deleted, if too many for chance; else 0.",
         None,
         lambda series: (series.numbers.returned or 0) if series.numbers else None,
     ),
@@ -176,7 +176,7 @@ GAUGES = (
     ),
     Family(
         "queue_findings",
-        "What of the queue's settings does not fit its work, 1 for each that is to be mended.",
+        "1 for each setting of the queue that does not fit its work and should be changed.",
         "finding",
         read_findings,
     ),
@@ -214,13 +214,13 @@ COUNTERS = (
     ),
     Family(
         "provider_tasks_launched",
-        "Tasks launched on a capacity provider of the order.",
+        "Tasks launched on a capacity provider of task.capacity.",
         "provider",
         lambda series: count_by_provider(series, series.launched_on),
     ),
     Family(
         "provider_refusals",
-        "Launches that a capacity provider of the order had no room for, at RunTask or afterwards.",
+        "Launches that a capacity provider of task.capacity had no room for, at RunTask or afterwards.",
         "provider",
         lambda series: count_by_provider(series, series.refused_by),
     ),

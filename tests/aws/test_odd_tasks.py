@@ -183,7 +183,7 @@ def test_one_nameless_entry_stands_for_one_task_only(aws: EmbeddedAws, cluster: 
     run_tasks(aws, cluster, template, 2, **OURS)
     body = {"tasks": [{"lastStatus": "RUNNING"}], "failures": []}
     aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body=body))
-    with pytest.raises(AwsError, match="ECS says nothing of task"):
+    with pytest.raises(AwsError, match="ECS does not mention task"):
         observe(aws, cluster)
 
 

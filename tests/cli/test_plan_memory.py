@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 COLD = (
-    "Decided as by a daemon that has just started. Only a running one knows levels,\n"
-    "cooldowns, launches in doubt and places in the budget's line: add --from URL."
+    "Decided like a daemon that has just started. Only a running one knows levels,\n"
+    "cooldowns, uncertain launches and whose turn it is: add --from URL."
 )
 
 
@@ -86,8 +86,8 @@ def test_it_says_whose_memory_it_is(daemon: Daemon, wanted: Document, tmp_path: 
     assert COLD == plan(path, wanted).stdout.rstrip("\n").split("\n\n")[-1]
     assert [
         f"Decided with what the daemon at {daemon.url} remembers.",
-        "It does not run unknown: decided as after a restart.",
-        f"It runs another configuration than {path} as it is now.",
+        "It does not run unknown: decided as if just started.",
+        f"It runs another configuration than {path} holds now.",
     ] == plan(path, wanted, "--from", daemon.url).stdout.rstrip("\n").split("\n\n")[-1].splitlines()
     told = json.loads(plan(path, wanted, "--from", f"{daemon.url}/status", "--json").stdout)
     assert [("busy", True), ("unknown", False)] == [(each["scaler"], each["remembered"]) for each in told]
@@ -104,7 +104,7 @@ def test_a_daemon_of_another_name_is_refused(daemon: Daemon, wanted: Document, t
     """Its scalers may have the same names, and drive other tasks."""
     result = plan(tmp_path / "config.yaml", wanted | {"name": "nightly"}, "--from", daemon.url)
     assert (1, "") == (result.exit_code, result.stdout)
-    expected = f"Error: the daemon at {daemon.url} is the controller ecsq, and this configuration is that of nightly\n"
+    expected = f"Error: the daemon at {daemon.url} is the controller ecsq, and this configuration is for nightly\n"
     assert expected == result.stderr
 
 

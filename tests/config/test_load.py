@@ -315,7 +315,7 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
         pytest.param(
             demand("start_within: 5m") + "    backlog: [visible, delayed]\n", "9:5", "delayed messages", id="delayed"
         ),
-        pytest.param(demand("start_within: 5m") + "      packing: dense\n", "9:16", "the slowest", id="dense"),
+        pytest.param(demand("start_within: 5m") + "      packing: dense\n", "9:16", "slowest copy", id="dense"),
         pytest.param(demand("start_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )

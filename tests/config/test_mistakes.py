@@ -74,7 +74,7 @@ MISSPELT = [
     ),
     pytest.param(
         demand("drain_within: 5m\nseconds_per_message: 60"),
-        ["5:7: scalers[0].demand.drain_within: has become start_within: write that"],
+        ["5:7: scalers[0].demand.drain_within: is now called start_within: write that instead"],
         id="a key of an earlier version",
     ),
     pytest.param(
@@ -311,7 +311,7 @@ DURATIONS = [
     pytest.param(
         task("capacity: EXTERNAL"),
         [
-            "8:7: scalers[0].task.subnets: external instances have no subnets of AWS: remove them, security_groups "
+            "8:7: scalers[0].task.subnets: external instances have no AWS subnets: remove subnets, security_groups "
             "and assign_public_ip"
         ],
         id="subnets of external instances",
@@ -497,8 +497,8 @@ RULES = [
     pytest.param(
         task("run_task: {propagateTags: SERVICE}"),
         [
-            "9:33: scalers[0].task.run_task.propagateTags: a task that no service starts has no tags of one: "
-            "make it TASK_DEFINITION, or remove it"
+            "9:33: scalers[0].task.run_task.propagateTags: no ECS service starts these tasks, so none "
+            "has tags for them: make it TASK_DEFINITION, or remove it"
         ],
         id="tags of a service",
     ),
@@ -759,11 +759,11 @@ def test_an_invalid_region_is_reported_alone(tmp_path: Path) -> None:
 
 EVENTS = [
     pytest.param(
-        "{}", ["10:5: events[0]: names nobody to tell: set one of eventbridge, webhook, webhook_env"], id="none"
+        "{}", ["10:5: events[0]: does not say who is told: set one of eventbridge, webhook, webhook_env"], id="none"
     ),
     pytest.param(
         "{eventbridge: default, webhook_env: SLACK_URL}",
-        ["10:5: events[0]: must name one to tell, not 2: keep one of eventbridge, webhook_env"],
+        ["10:5: events[0]: must have one receiver, not 2: keep one of eventbridge, webhook_env"],
         id="two",
     ),
     pytest.param(
@@ -794,7 +794,7 @@ EVENTS = [
             f"{{webhook: '{url}'}}",
             [
                 "10:15: events[0].webhook: must be an http or https URL without user, query and fragment; one that "
-                "holds a secret belongs into a variable of the environment, which webhook_env names"
+                "holds a secret belongs in a variable of the environment, which webhook_env names"
             ],
             id=kind,
         )

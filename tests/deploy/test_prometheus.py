@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -55,7 +56,9 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        # It evaluates a day of rules in seconds, and a third of that is its garbage collector at Go's default.
+        env={**os.environ, "GOGC": "800"},
+        timeout=240,
         check=False,
     )
 

@@ -74,11 +74,7 @@ def test_each_rule_is_what_keeps_a_schedule_harmless(
 
 @pytest.fixture(scope="module")
 def hunted() -> dict[str, bool]:
-    """Hunt for every rule in a process of its own.
-
-    Hypothesis draws on the constants of whatever modules a process has imported, so that among other tests a seed would
-    play other schedules.
-    """
+    """Hunt for every rule in a process of its own, in which nothing but the seed decides what is drawn."""
     hunt = subprocess.run(
         [sys.executable, "-m", "tests.proof.hunts"], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE
     )

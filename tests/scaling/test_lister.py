@@ -243,7 +243,7 @@ def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
     waiting.ask("second", NOW)
     waiting.listers.find_late()
     assert Counter(["first", "second"]) == waiting.went_on
-    with pytest.raises(AwsError, match="a look at its cluster has not come on for 10s: AWS hardly answers") as caught:
+    with pytest.raises(AwsError, match="its cluster has not moved for 10s: AWS answers too slowly") as caught:
         waiting.cluster.refresh(waiting.slow.clock.now)
     assert Fault.UNREACHABLE is caught.value.fault
     waiting.slow.lets_go.set()

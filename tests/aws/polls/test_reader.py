@@ -228,7 +228,7 @@ def test_a_throttle_is_heeded() -> None:
     assert (
         Kind.THROTTLED,
         None,
-        "GetQueueAttributes was throttled by AWS and rests until it may be asked again",
+        "GetQueueAttributes was throttled by AWS and is not called again for a while",
     ) == held
     assert ([3.0], ["throttled"] * 2) == (pauses.seconds, observer.outcomes)
 
