@@ -61,6 +61,9 @@ class Queues:
 
     def answer(self, request: Request) -> HttpAnswer:
         """Carry out an SQS request, and return its answer."""
+        if self._moto.find_other_owner(request.parameters) is not None:
+            said = f"Access to the resource is denied: no policy allows {request.operation} on another account's queue."
+            return ApiError("AccessDeniedException", said, status=403).to_answer()
         with self._changed:
             queue = self._find_queue(request.parameters)
             if queue is None:
