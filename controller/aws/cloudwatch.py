@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 
-from controller.aws.errors import translate
+from controller.aws.errors import AwsError, translate
 from controller.aws.session import Clients
 from controller.aws.stages import Stage
 from controller.config import AwsSpec
@@ -101,19 +101,23 @@ class QueueMetrics:
         return {queue: _join(*pair) for queue, pair in zip(queues, pairs, strict=True)}
 
 
-def read_history(spec: AwsSpec, queue: str, since: float, until: float, now: float) -> QueueHistory:
+def read_history(
+    spec: AwsSpec, queue: str, since: float, until: float, now: float, session: Session | None = None
+) -> QueueHistory:
     """Return the history of a queue, given as a name, URL or ARN, between two times, seconds since the epoch.
 
     By the minute for what is at most 15 days old, else by five minutes. All pages are read, and a throttled one again.
-    Raises AwsError.
+    ``session`` is that of another account or region; None: boto3's own chain. Raises AwsError.
     """
     period = MINUTE if now - since <= FINE_FOR else COARSE
     try:
-        client = boto3.session.Session(region_name=spec.region).client(
+        client = (session or Session(region_name=spec.region)).client(
             "cloudwatch", endpoint_url=spec.endpoint_url, config=_ATTEMPTS
         )
         asked = [(queue, metric) for metric in _OF_HISTORY]
         values = read_series(client, asked, since - since % period, until, period)
+    except AwsError:  # a role that cannot be assumed, as the session's first call is signed
+        raise
     except Exception as error:
         raise translate(error, f'CloudWatch, for queue "{_name_of(queue)}"', "queue", Stage.SENT) from error
     return QueueHistory(period, dict(zip(_OF_HISTORY, values, strict=True)))

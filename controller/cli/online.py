@@ -8,7 +8,7 @@ from threading import Event
 
 from controller.clock import machine_clock
 from controller.config import Loaded, Problem
-from controller.scaling.account import judge_account
+from controller.scaling.account import judge_accounts
 from controller.scaling.preview import Preview, preview
 from controller.scaling.services import connect
 
@@ -33,7 +33,7 @@ def examine(loaded: Loaded) -> Found:
         if each.done.problem
     ]
     warnings = [warning for each in previews for warning in _warn(loaded, each)]
-    warnings += [loaded.locate(key, text) for key, text in judge_account(spec, previews, services)]
+    warnings += [loaded.locate(key, text) for key, text in judge_accounts(spec, previews, services)]
     return Found(tuple(problems), tuple(warnings))
 
 

@@ -156,7 +156,7 @@ def _complain(problems: list[str]) -> None:
 
 def _show_definition(spec: ScalerSpec, services: Services, workers: int) -> definition.Shown | definition.Refused:
     try:
-        return definition.show(spec, services.launcher.drafts, workers)
+        return definition.show(spec, services.launcher_of(spec).drafts, workers)
     except AwsError as error:
         return definition.Refused(spec.name, workers, explain_error(spec, error))
 
@@ -170,6 +170,7 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
     explanation = [list(line) for line in explain(plan.spec.policy, plan.done.decision)]
     told = record(plan.done) | {
         "explanation": explanation,
+        "elsewhere": plan.spec.elsewhere,
         "remembered": plan.memory is not None,
         "retry_at": plan.retry_at,
         "doctor": tell_checkup(plan.checkup),
@@ -180,6 +181,8 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
 
 def _draw(plan: Preview) -> Iterator[str]:
     yield f"scaler {plan.done.scaler}"
+    if plan.spec.elsewhere is not None:
+        yield f"  where     {plan.spec.elsewhere}"
     if plan.done.problem:
         yield f"  problem   {plan.done.problem.removeprefix(f'scaler {plan.done.scaler}: ')}"
     for about, what in explain(plan.spec.policy, plan.done.decision):

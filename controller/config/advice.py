@@ -50,11 +50,11 @@ def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
 
 
 def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
-    first: dict[tuple[str, str], ScalerSpec] = {}
+    first: dict[tuple[object, ...], ScalerSpec] = {}
     for scaler in spec.scalers:
         if scaler.policy.paused:
             continue
-        other = first.setdefault(_split_queue(scaler.queue), scaler)
+        other = first.setdefault((*scaler.queue_access.where, *_split_queue(scaler.queue)), scaler)
         if other is not scaler:
             yield Finding(
                 ("scalers", scaler.index, "queue"),
@@ -64,7 +64,7 @@ def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
 
 
 def _split_queue(queue: str) -> tuple[str, str]:
-    """Return account and name, which tell the queues of the controller's region apart. A bare name has no account."""
+    """Return account and name, which tell the queues of a region apart. A bare name has no account."""
     *before, name = re.split("[:/]", queue)
     return (before[-1] if before else "", name)
 

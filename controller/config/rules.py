@@ -16,11 +16,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from controller.config.access import check_access
 from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.event_rules import check_events
 from controller.config.problems import Finding, KeyPath
-from controller.config.regions import find_other_regions
 from controller.config.schema import Scaler
 from controller.config.task_rules import check_task
 from controller.config.wording import quote
@@ -44,7 +44,7 @@ def find_contradictions(data: Any) -> Iterator[Finding]:
     yield from check_events(data)
     for index, scaler in enumerate(scalers):
         yield from _check_scaler(scaler, ("scalers", index), window)
-        yield from find_other_regions(data, scaler, ("scalers", index))
+        yield from check_access(data, scaler, ("scalers", index))
 
 
 def _check_call_timeout(data: Any, window: float | None) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import Lock, Thread
 from typing import Any
 
@@ -82,9 +83,10 @@ class Controller:
             self._chores.every(ALIVE_EVERY, lambda: line.say(list_successes(self._reconcilers.values())))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
-        self._chores.every(ASK_EVERY, lambda: ask_for(self._services.deletions, self._reconcilers.values()))
-        self._chores.every(LOOK_EVERY, lambda: read_back_for(self._services.deletions, self._reconcilers.values()))
-        self._chores.every(ages.ASK_EVERY, lambda: self._services.ages.refresh(self._reconcilers.values()))
+        ask_each = partial(self._services.realms.ask_each, lambda: self._reconcilers.values())  # noqa: PLW0108 - swapped
+        self._chores.every(ASK_EVERY, lambda: ask_each(lambda realm, own: ask_for(realm.deletions, own)))
+        self._chores.every(LOOK_EVERY, lambda: ask_each(lambda realm, own: read_back_for(realm.deletions, own)))
+        self._chores.every(ages.ASK_EVERY, lambda: ask_each(lambda realm, own: realm.ages.refresh(own)))
         self._chores.start()
         # Here, and not with the scalers: who is told to stop before they are there finds it running.
         self._schedule.start()
@@ -190,7 +192,8 @@ class Controller:
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
         before = reconciler.spec
         reconciler.configure(scaler)
-        if (scaler.queue, scaler.policy.poll_interval) != (before.queue, before.policy.poll_interval):
+        polled = before.queue, before.queue_access, before.policy.poll_interval
+        if polled != (scaler.queue, scaler.queue_access, scaler.policy.poll_interval):
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:
@@ -226,7 +229,7 @@ class Controller:
                 self._change(reconcilers[scaler.name], scaler)
         # Swapped whole: pages are rendered meanwhile.
         self._reconcilers = reconcilers
-        self._services.clusters.keep({scaler.task.cluster for scaler in scalers})
+        self._services.keep_clusters(scalers)
         return True
 
     def _in_order(self) -> list[Reconciler]:

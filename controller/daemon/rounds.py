@@ -16,6 +16,7 @@ from controller.clock import Clock
 from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLetters, QueueTraits, examine
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
+from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 from controller.telemetry import events
 
@@ -34,6 +35,8 @@ class _Chart:
     """What is remembered of one scaler's queue."""
 
     next_visit: float
+    polls: QueuePolls | None = None
+    """Who reads the dead-letter queue; None: nobody has."""
     next_reading: float = float("-inf")
     target: str | None = None
     """The dead-letter queue that the readings are of."""
@@ -46,7 +49,7 @@ class _Chart:
 class Rounds:
     """Visits scalers. All but the constructor belongs to the loop of the polls."""
 
-    def __init__(self, polls: QueuePolls, clock: Clock) -> None:
+    def __init__(self, polls: AllPolls, clock: Clock) -> None:
         self._polls = polls
         self._clock = clock
         self._charts: dict[str, _Chart] = {}
@@ -56,10 +59,13 @@ class Rounds:
         """Examine a scaler's queue, which has just been seen to hold so much, if that is due; returns at once."""
         now = self._clock.elapsed()
         chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
-        if now < chart.next_visit or (traits := self._polls.traits.find(scaler.spec.queue)) is None:
+        if now < chart.next_visit:
+            return
+        polls = self._polls.of(scaler.spec.queue_access)
+        if (traits := polls.traits.find(scaler.spec.queue)) is None:
             return
         chart.next_visit = now + EVERY
-        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, traits, counts))
+        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, polls, traits, counts))
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
 
@@ -72,8 +78,8 @@ class Rounds:
     def forget(self, scaler: str) -> None:
         """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queue."""
         chart = self._charts.pop(scaler, None)
-        if chart and chart.target:
-            self._polls.forget(chart.target)
+        if chart and chart.target and chart.polls:
+            chart.polls.forget(chart.target)
 
     async def close(self) -> None:
         """Give up the visits under way."""
@@ -81,9 +87,11 @@ class Rounds:
             visit.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
 
-    async def _visit(self, scaler: Reconciler, chart: _Chart, traits: QueueTraits, counts: QueueCounts) -> None:
+    async def _visit(
+        self, scaler: Reconciler, chart: _Chart, polls: QueuePolls, traits: QueueTraits, counts: QueueCounts
+    ) -> None:
         try:
-            await self._read_dead_letters(chart, traits)
+            await self._read_dead_letters(chart, polls, traits)
         except StoppingError:
             return
         series, policy = scaler.series, scaler.spec.policy
@@ -97,16 +105,16 @@ class Rounds:
                 series.tell(finding, self._clock.now())
             chart.seen[finding.ailment] = now
 
-    async def _read_dead_letters(self, chart: _Chart, traits: QueueTraits) -> None:
+    async def _read_dead_letters(self, chart: _Chart, polls: QueuePolls, traits: QueueTraits) -> None:
         """Read the depth of the dead-letter queue, if there is one. Raises StoppingError."""
-        if traits.dead_letter_queue != chart.target:
-            chart.target, chart.readings, chart.unread = traits.dead_letter_queue, NOT_READ, None
+        if (traits.dead_letter_queue, polls) != (chart.target, chart.polls):
+            chart.polls, chart.target, chart.readings, chart.unread = polls, traits.dead_letter_queue, NOT_READ, None
             chart.next_reading = float("-inf")
         now = self._clock.elapsed()
         if not chart.target or now < chart.next_reading:
             return
         try:
-            counts = await self._polls.read_counts(chart.target)
+            counts = await polls.read_counts(chart.target)
         except AwsError as error:
             chart.unread = str(error)
             chart.next_reading = now + (AFTER_REFUSAL if error.fault in FOR_A_PERSON else 0.0)

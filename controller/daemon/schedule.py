@@ -18,7 +18,6 @@ asked for in its terms, and is turned into a wait at once.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
 from controller.scaling.lister import Listers
+from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 
 TICK = 0.25
@@ -54,6 +54,8 @@ class _Entry:
     name: str
     phase: float
     """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
+    polls: QueuePolls
+    """Who reads its queue."""
     queue: str
     """The queue that it counts as a reader of."""
     next_poll: float
@@ -69,15 +71,13 @@ class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
     def __init__(
-        self, clock: Clock, queues: QueuePolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
+        self, clock: Clock, queues: AllPolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
     ) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
         self._queues = queues
         self._rounds = Rounds(queues, clock)
         self._listers = listers
-        self._readers = Counter[str]()
-        """By queue: how many scalers read it."""
         self._reading: set[asyncio.Task[None]] = set()
         self._progress = progress
         self._on_step = on_step
@@ -127,18 +127,19 @@ class Schedule:
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        phase = spread(name)
+        phase, queue = spread(name), reconciler.spec.queue
         first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
-        self._entries[name] = _Entry(reconciler, name, phase, reconciler.spec.queue, first)
-        self._readers[reconciler.spec.queue] += 1
+        polls = self._queues.begin(reconciler.spec.queue_access, queue)
+        self._entries[name] = _Entry(reconciler, name, phase, polls, queue, first)
         self._line_up(name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name, queue = reconciler.spec.name, reconciler.spec.queue
+        name = reconciler.spec.name
         if entry := self._entries.get(name):
-            self._readers[queue] += 1
-            self._drop_reader(entry.queue)
-            entry.queue = queue
+            polls, queue = entry.polls, entry.queue
+            entry.queue = reconciler.spec.queue
+            entry.polls = self._queues.begin(reconciler.spec.queue_access, entry.queue)
+            self._queues.end(polls, queue)
             entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
@@ -146,13 +147,7 @@ class Schedule:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
             self._rounds.forget(name)
-            self._drop_reader(entry.queue)
-
-    def _drop_reader(self, queue: str) -> None:
-        self._readers[queue] -= 1
-        if not self._readers[queue]:
-            del self._readers[queue]
-            self._queues.forget(queue)
+            self._queues.end(entry.polls, entry.queue)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)
@@ -223,13 +218,13 @@ class Schedule:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
         try:
-            counts = await self._queues.read_counts(entry.reconciler.spec.queue)
+            counts = await entry.polls.read_counts(entry.queue)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a problem of this scaler
             return error
-        if not self._is_told and (why := self._queues.fallback):
+        if not self._is_told and (why := entry.polls.fallback):
             self._is_told = True
             structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
         return counts

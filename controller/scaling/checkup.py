@@ -14,13 +14,13 @@ def check_queue(spec: ScalerSpec, services: Services, counts: QueueCounts | None
 
     Costs one request where there is a dead-letter queue, and its look-up. Whether that grows takes more looks.
     """
-    traits = services.polls.traits.find(spec.queue)
+    traits = services.polls.of(spec.queue_access).traits.find(spec.queue)
     if traits is None:
         return None
     dead_letters, unread = NOT_READ, None
     if traits.dead_letter_queue:
         try:
-            dead = services.queue(traits.dead_letter_queue).read_counts()
+            dead = services.queue_of(spec, traits.dead_letter_queue).read_counts()
         except AwsError as error:
             unread = str(error)
         else:

@@ -26,7 +26,7 @@ from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
 from controller.scaling.line import Pause
 from controller.scaling.look import Look, LookWanted
-from controller.scaling.memory import KnownTask, Memory
+from controller.scaling.memory import KnownTask, Memory, name_cluster
 from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries
 from controller.scaling.services import Services
@@ -131,7 +131,7 @@ class Reconciler:
             slot_length=slot_length(spec.policy.slots),
             place=self._services.budget.place_of(spec.name),
             retry_at=self.retries.retry_at,
-            cluster=spec.task.cluster,
+            cluster=name_cluster(spec),
             start_delay=cluster.roster.start_delay_of(spec.name),
             tasks=tuple(KnownTask.of(task) for task in cluster.tasks_of(spec.name)),
         )
@@ -218,8 +218,8 @@ class Reconciler:
         raise StoppingError
 
     def _launch(self, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
-        spec, launcher = target.aim.spec, self._services.launcher
-        result = yield from launcher.launch(
+        spec = target.aim.spec
+        result = yield from self._services.launcher_of(spec).launch(
             spec, turn.decision, target.cluster.enter, self.series, lambda: self._find_objection(spec)
         )
         self._cycle.remember(spec.name, turn.decision, result)

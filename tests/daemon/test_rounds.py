@@ -49,7 +49,7 @@ class Visited:
         self.run(self._poll())
 
     async def _poll(self) -> None:
-        self.rounds.visit(self.scaler, await self.services.polls.read_counts("orders"))
+        self.rounds.visit(self.scaler, await self.services.polls.own.read_counts("orders"))
         await asyncio.gather(*self.rounds._visits)
 
     def close(self) -> None:

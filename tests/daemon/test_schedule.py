@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.aws.polls.reader import QueuePolls
 from controller.daemon.due import find_first_poll, find_next_poll
 from controller.daemon.pool import WORKERS
 from controller.daemon.progress import Progress
@@ -20,7 +19,7 @@ from controller.scaling.reconcile import Reconciler, Steps
 from controller.scaling.services import connect
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
 from tests.support.clock import MACHINE_CLOCK
-from tests.support.controller import clients_of, controller_spec, scaler_spec
+from tests.support.controller import controller_spec, scaler_spec
 from tests.support.daemon import CLIENT
 
 if TYPE_CHECKING:
@@ -77,7 +76,8 @@ def schedule_on(
     aws: EmbeddedAws, clock: Clock = MACHINE_CLOCK, on_step: Callable[[float], None] = lambda _: None
 ) -> Schedule:
     """Return a schedule whose progress nobody asks for."""
-    return Schedule(clock, QueuePolls(clients_of(aws)), Listers(clock), Progress(clock, longest=60.0), on_step)
+    polls = connect(controller_spec(aws), MACHINE_CLOCK, dry_run=True).polls
+    return Schedule(clock, polls, Listers(clock), Progress(clock, longest=60.0), on_step)
 
 
 @pytest.fixture

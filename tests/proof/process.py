@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from controller.aws.account import count_free_addresses, read_quota
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
 from controller.aws.event_bus import put_event
@@ -17,7 +16,7 @@ from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import Clients, TooLateError
 from controller.aws.tasks import Round
 from controller.clock import Clock
-from controller.config import ScalerSpec
+from controller.config import OWN, AccessSpec, ScalerSpec
 from controller.core.copies.derive import Allowed
 from controller.core.copies.template import Template
 from controller.core.decision.ledger import Ledger
@@ -32,8 +31,9 @@ from controller.scaling.clusters import Clusters
 from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher, Launching
-from controller.scaling.line import Line
+from controller.scaling.line import Lines
 from controller.scaling.lister import Listers
+from controller.scaling.realms import AllPolls, Realm, Realms
 from controller.scaling.services import Services
 from controller.telemetry.history import History
 from controller.telemetry.series import Series
@@ -99,28 +99,33 @@ class Process:
         """Of the plan that it carries out."""
         clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
         self.seams = seams = _Seams(self)
-        line = Line(PLENTY, clock)
-        calls = Calls(self._run_task, CONTROLLER, line, clock)
+        lines = Lines(PLENTY, clock)
+        calls = Calls(self._run_task, CONTROLLER, lines.of(OWN), clock)
         launcher = _Watched(seams, calls, clock, dry_run=False)
         launcher.process = self
+        realms = _OneRealm(
+            Realm(
+                clients=CLIENTS,
+                queue=lambda _: seams,
+                polls=POLLS,
+                cluster=lambda _: Cluster(seams, clock),
+                launcher=launcher,
+                deletions=Deletions(None, clock.now),
+                ages=Ages(None, clock.now),
+            )
+        )
         self._services = Services(
-            queue=lambda _: seams,
-            polls=POLLS,
-            clusters=Clusters(lambda _: Cluster(seams, clock), clock.now),
+            realms=realms,
+            polls=AllPolls(realms),
+            clusters=Clusters(lambda key: realms.of(key[0]).cluster(key[1]), clock.now),
             listers=Listers(clock),
-            launcher=launcher,
             budget=SharedBudget(),
             metrics=METRICS,
             history=History(world.now),
             clock=clock,
-            line=line,
+            lines=lines,
             look_for_peers=LOOKS,
-            deletions=Deletions(None, clock.now),
-            ages=Ages(None, clock.now),
             put_event=partial(put_event, CLIENTS),
-            read_quota=partial(read_quota, CLIENTS),
-            count_free_addresses=partial(count_free_addresses, CLIENTS),
-            renew=lambda: None,
         )
         self.reconciler = Whole(spec, self._services)
         self._stepped = Stepped(self._reconcile)
@@ -198,6 +203,16 @@ class _Watched(Launcher):
         self.process.slot = decision.slot or 0
         self.process.world.planned(self.process, min(decision.launch, capacity(spec)))
         return super().launch(spec, decision, enter, series, find_objection)
+
+
+class _OneRealm(Realms):
+    """One account and region, in which everything is."""
+
+    def __init__(self, realm: Realm) -> None:
+        self._realm = realm
+
+    def of(self, _access: AccessSpec) -> Realm:
+        return self._realm
 
 
 class _Seams:
