@@ -26,8 +26,10 @@ MAX_ANSWER = {
     "service-quotas": 1 << 16,
     "ec2": 1 << 20,
     "sts": 1 << 16,
+    "resourcegroupstaggingapi": 4 << 20,
 }
-"""Bytes of an answer, by service: many times what three counts, a page of tasks or points, or a configuration take.
+"""Bytes of an answer, by service: many times what three counts, a page of tasks or points, or a configuration take, and
+more than a page of queues' names or tags can.
 
 What queues answer is read by many threads at a time, and a megabyte of text can be thirty times as much once it is
 read.

@@ -6,7 +6,6 @@ simulate --cloudwatch`` once for all that it shows. Where nothing happened in a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from controller.aws.session import Clients
 from controller.aws.stages import Stage
 from controller.config import AwsSpec
 from controller.core.decision.past import PastMinute
+from controller.core.queue_names import name_queue
 
 MINUTE = 60
 FINE_FOR = 15 * 86_400.0
@@ -52,7 +52,7 @@ Points = Mapping[float, float]
 
 @dataclass(frozen=True, slots=True)
 class QueueHistory:
-    """What CloudWatch has of a queue."""
+    """What CloudWatch has of a queue, or of several together."""
 
     period: int
     """Seconds of each datapoint."""
@@ -102,9 +102,11 @@ class QueueMetrics:
 
 
 def read_history(
-    spec: AwsSpec, queue: str, since: float, until: float, now: float, session: Session | None = None
+    spec: AwsSpec, queues: Sequence[str], since: float, until: float, now: float, session: Session | None = None
 ) -> QueueHistory:
-    """Return the history of a queue, given as a name, URL or ARN, between two times, seconds since the epoch.
+    """Return the history of queues, given as names, URLs or ARNs, between two times, seconds since the epoch.
+
+    That of several is added up.
 
     By the minute for what is at most 15 days old, else by five minutes. All pages are read, and a throttled one again.
     ``session`` is that of another account or region; None: boto3's own chain. Raises AwsError.
@@ -114,13 +116,18 @@ def read_history(
         client = (session or Session(region_name=spec.region)).client(
             "cloudwatch", endpoint_url=spec.endpoint_url, config=_ATTEMPTS
         )
-        asked = [(queue, metric) for metric in _OF_HISTORY]
-        values = read_series(client, asked, since - since % period, until, period)
+        asked = [(queue, metric) for metric in _OF_HISTORY for queue in queues]
+        told = read_series(client, asked, since - since % period, until, period)
     except AwsError:  # a role that cannot be assumed, as the session's first call is signed
         raise
     except Exception as error:
-        raise translate(error, f'CloudWatch, for queue "{_name_of(queue)}"', "queue", Stage.SENT) from error
-    return QueueHistory(period, dict(zip(_OF_HISTORY, values, strict=True)))
+        named = ", ".join(f'"{name_queue(queue)}"' for queue in queues)
+        raise translate(error, f"CloudWatch, for queue {named}", "queue", Stage.SENT) from error
+    values: dict[Metric, dict[float, float]] = {metric: {} for metric in _OF_HISTORY}
+    for (_, metric), points in zip(asked, told, strict=True):
+        for at, value in points.items():
+            values[metric][at] = values[metric].get(at, 0.0) + value
+    return QueueHistory(period, values)
 
 
 def read_series(
@@ -151,10 +158,6 @@ def _join(in_flight: Points, deleted: Points) -> dict[float, PastMinute]:
 
 
 def _build_query(index: int, queue: str, metric: Metric, period: int) -> dict[str, Any]:
-    dimensions = [{"Name": "QueueName", "Value": _name_of(queue)}]
+    dimensions = [{"Name": "QueueName", "Value": name_queue(queue)}]
     measured = {"Namespace": "AWS/SQS", "MetricName": metric.value, "Dimensions": dimensions}
     return {"Id": f"q{index}", "MetricStat": {"Metric": measured, "Period": period, "Stat": _STATISTICS[metric]}}
-
-
-def _name_of(queue: str) -> str:
-    return re.split("[:/]", queue.rstrip("/"))[-1]

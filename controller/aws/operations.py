@@ -8,6 +8,8 @@ from typing import Final
 ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("sqs", "GetQueueUrl"): ("QueueUrl",),
     ("sqs", "GetQueueAttributes"): ("Attributes",),
+    ("sqs", "ListQueues"): (),
+    ("resource-groups-tagging-api", "GetResources"): ("ResourceTagMappingList",),
     ("ecs", "ListTasks"): ("taskArns",),
     ("ecs", "DescribeTasks"): ("tasks", "failures"),
     ("ecs", "DescribeTaskDefinition"): ("taskDefinition",),
@@ -24,7 +26,8 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 }
 """By service and operation: the members of an answer, empty or not. A daemon asks for nothing else.
 
-Those of S3 are told by their status, and a content that has not changed is an answer without any."""
+Those of S3 are told by their status, and a content that has not changed is an answer without any. SQS leaves out the
+list of queues where it finds none."""
 BY_COMMANDS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("service-quotas", "GetServiceQuota"): ("Quota",),
     ("ec2", "DescribeSubnets"): ("Subnets",),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from controller.aws.answers import read_text
 from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
-from controller.aws.traits import COUNTS, TraitsKnown
+from controller.aws.traits import COUNTS, EVERYTHING, TraitsKnown
 from controller.core.decision.model import QueueCounts
 from controller.core.printable import show
+from controller.core.queue_names import is_url
 
 SAY_NOTHING_OF_URLS = frozenset({Fault.THROTTLED, Fault.UNREACHABLE, Fault.SERVER_ERROR})
 """Failures after which a queue's URL is not looked up again: that would ask AWS for more while it is in trouble."""
@@ -36,20 +37,42 @@ class Queue:
 
         Raises AwsError when they are unknown: the queue is missing or denied, or the answer lacks one of them.
         """
+        with self._explaining():
+            names = COUNTS if self._traits is None else self._traits.choose_names(self._queue)
+            return read_counts(self._queue, self._attributes(names))
+
+    def read_traits(self) -> None:
+        """Learn now how the queue is set up; one request once the URL is known. Raises AwsError."""
+        with self._explaining():
+            self._attributes(EVERYTHING)
+
+    def find_url(self) -> str:
+        """Return the queue's URL; one request, unless that is what was given or was asked for before.
+
+        Raises AwsError.
+        """
+        with self._explaining():
+            return self._known_url()
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Ask about the queue. Raises AwsError, after which the URL is looked up again where that may help."""
         try:
             with self._clients.asking(f'queue "{self._queue}"', "queue"):
-                return read_counts(self._queue, self._attributes())
+                yield
         except AwsError as error:
             if error.fault not in SAY_NOTHING_OF_URLS:
                 self._url = None
             raise explain_missing(error, self._queue, self._clients.place) from error
 
-    def _attributes(self) -> dict[str, str]:
-        sqs = self._clients.sqs()
+    def _known_url(self) -> str:
         if self._url is None:
             self._url = self._look_up()
-        names = COUNTS if self._traits is None else self._traits.choose_names(self._queue)
-        answer = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))  # type: ignore[arg-type]
+        return self._url
+
+    def _attributes(self, names: tuple[str, ...]) -> dict[str, str]:
+        sqs, url = self._clients.sqs(), self._known_url()
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))  # type: ignore[arg-type]
         attributes: dict[str, str] = dict(answer["Attributes"])  # type: ignore[arg-type]  # keyed by names that are text
         if self._traits is not None:
             self._traits.note(self._queue, names, attributes)
@@ -62,12 +85,26 @@ class Queue:
         return read_text(self._clients.sqs().get_queue_url(**parameters)["QueueUrl"])
 
 
+class QueueUrls:
+    """The URLs of queues, each looked up once."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._queues: dict[str, Queue] = {}
+
+    def find(self, queue: str) -> str:
+        """Return the URL of a queue that is given as a name, URL or ARN. Raises AwsError."""
+        if is_url(queue):
+            return queue
+        return self._queues.setdefault(queue, Queue(self._clients, queue)).find_url()
+
+
 def name_parameters(queue: str, region: str) -> dict[str, str]:
     """Return the parameters of GetQueueUrl for a name or an ARN; none for a URL, which needs no look-up.
 
     Raises AwsError when an ARN names another region.
     """
-    if urlsplit(queue).scheme in {"http", "https"}:
+    if is_url(queue):
         return {}
     if not queue.startswith("arn:"):
         return {"QueueName": queue}

@@ -54,6 +54,10 @@ class TraitsKnown:
             self._traits[queue] = read_traits(attributes)
             self._due[queue] = self._clock.elapsed() + ASK_EVERY
 
+    def is_due(self, queue: str) -> bool:
+        """Say whether it is to be asked for again how a queue is set up, or for the first time."""
+        return queue not in self._traits or self._clock.elapsed() >= self._due.get(queue, 0.0)
+
     def find(self, queue: str) -> QueueTraits | None:
         """Return how a queue is set up; None: not known yet."""
         return self._traits.get(queue)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -127,7 +127,7 @@ def _read_cloudwatch(
         if scaler.queue_access != OWN:
             clients = AllClients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
             session = clients.of(scaler.queue_access).open_session()
-        history = read_history(spec.aws, scaler.queue, since, now, now, session)
+        history = read_history(spec.aws, _find_queues(spec, scaler), since, now, now, session)
     except AwsError as error:
         raise click.ClickException(str(error)) from error
     sent, deleted, in_flight = history.values.values()
@@ -138,6 +138,24 @@ def _read_cloudwatch(
     estimate = estimate_work(metered, history.period) if is_told else None
     drawn = work or (default if estimate is None else Draw(Kind.EXPONENTIAL, estimate))
     return Told(spread_metered(metered, history.period), since, now, drawn)
+
+
+def _find_queues(spec: ControllerSpec, scaler: ScalerSpec) -> tuple[str, ...]:
+    """Return a scaler's queues, which may have to be looked for. Raises click.ClickException if none is known."""
+    if scaler.search is None:
+        return scaler.queues
+    if scaler.search.each:
+        told = "gives every queue a scaler of its own; simulate one of them, with a configuration that names its queue"
+        raise click.ClickException(f"--cloudwatch: scaler {scaler.name} {told}")
+    from controller.aws.session import Clients  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.traits import TraitsKnown  # noqa: PLC0415
+    from controller.scaling.search import search_with  # noqa: PLC0415
+
+    clients = Clients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
+    running, unfound = search_with(clients, TraitsKnown(clients.clock)).run(replace(spec, scalers=(scaler,)))
+    if unfound or not running.scalers[0].queues:
+        raise click.ClickException(f"--cloudwatch: {unfound.get(scaler.name) or f'no {scaler.search} were found'}")
+    return running.scalers[0].queues
 
 
 def _query_prometheus(source: Source, scaler: str) -> list[Count]:

@@ -19,10 +19,11 @@ from controller.cli.configuration import load_content_or_exit, read_or_exit
 from controller.cli.options import AddressType
 from controller.cli.output import say
 from controller.clock import machine_clock
-from controller.config import AccessSpec, ControllerSpec
+from controller.config import OWN, AccessSpec, ControllerSpec
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
 from controller.core.address import Address, Parameter, Remote, StoredObject
 from controller.core.copies.template import Template
+from controller.scaling.search import search_with
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -86,10 +87,12 @@ def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
     A queue that cannot be read costs no more than the count of its dead letters, so it is told on standard error.
     """
     clients = _connect(spec)
-    traits: dict[AccessSpec, TraitsKnown] = {}
+    traits: dict[AccessSpec, TraitsKnown] = {OWN: TraitsKnown(clients.own.clock)}
+    running, unfound = search_with(clients.own, traits[OWN]).run(spec)
+    say([f"warning: the policy leaves out dead-letter queues: {why}" for why in unfound.values()], err=True)
     found = dict[str, None]()
-    own = [each for each in spec.scalers if each.queue_access.role_arn is None]
-    for access, name in dict.fromkeys((each.queue_access, each.queue) for each in own):
+    own = [each for each in running.scalers if each.queue_access.role_arn is None]
+    for access, name in dict.fromkeys((each.queue_access, queue) for each in own for queue in each.queues):
         known = traits.setdefault(access, TraitsKnown(clients.own.clock))
         try:
             Queue(clients.of(access), name, known).read_counts()

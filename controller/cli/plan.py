@@ -16,17 +16,19 @@ from controller.aws.errors import AwsError
 from controller.cli import definition
 from controller.cli.configuration import load_or_exit
 from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
+from controller.cli.found import choose, describe_found
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
 from controller.cli.saving import say_saving
 from controller.clock import machine_clock
-from controller.config import ControllerSpec, Loaded, ScalerSpec
+from controller.config import Loaded, ScalerSpec
 from controller.core.address import Address
 from controller.core.copies.copies import KEEPER, copy_names, derived_family
 from controller.core.copies.copy_notes import describe_changes, describe_size
 from controller.core.copies.packing import TaskGroup
-from controller.core.decision.doctor import tell_checkup
+from controller.core.decision.checkups import tell_checkups
 from controller.core.decision.explain import explain
+from controller.core.decision.queue_sum import tell_parts
 from controller.core.decision.slots import slot_length
 from controller.core.printable import make_printable, show
 from controller.core.record import LaunchResult, record
@@ -67,12 +69,11 @@ def command(config: Address, scaler: str | None, daemon: str | None, *, as_json:
     if workers is not None and daemon is not None:
         raise click.UsageError("--from has no effect with --definition: leave one of the two out")
     loaded = load_or_exit(config)
-    spec = loaded.spec
-    chosen = _choose(spec, scaler, config)
-    services = connect(spec, machine_clock(Event()), dry_run=True)
+    services = connect(loaded.spec, machine_clock(Event()), dry_run=True)
     if workers is None:
-        _show_previews(loaded, chosen, services, daemon, as_json=as_json)
+        _show_previews(loaded, scaler, services, daemon, as_json=as_json)
         return
+    chosen = choose(loaded.spec, loaded.spec, scaler, config)
     answers = [_show_definition(each, services, workers) for each in chosen]
     if as_json:
         _say_json(answers, definition.to_plain)
@@ -83,26 +84,24 @@ def command(config: Address, scaler: str | None, daemon: str | None, *, as_json:
 
 
 def _show_previews(
-    loaded: Loaded, chosen: list[ScalerSpec], services: Services, daemon: str | None, *, as_json: bool
+    loaded: Loaded, scaler: str | None, services: Services, daemon: str | None, *, as_json: bool
 ) -> None:
     memories, is_other = ({}, False) if daemon is None else _fetch_memories(loaded, daemon)
-    previews = preview(loaded.spec, chosen, services, memories)
+    running, unfound = services.searches.run(loaded.spec)
+    previews = preview(running, choose(loaded.spec, running, scaler, loaded.path), services, memories)
     if as_json:
         _say_json(previews, _to_plain)
     else:
         _say(previews, _draw)
-        say(["", *_describe_memory(previews, daemon)])
+        say(["", *describe_found(loaded.spec, services.searches), *_describe_memory(previews, daemon)])
         if is_other:
             say([f"It runs another configuration than {loaded.path} as it is now."])
-    _complain([each.done.problem for each in previews if each.done.problem])
-
-
-def _choose(spec: ControllerSpec, scaler: str | None, config: Address) -> list[ScalerSpec]:
-    chosen = [each for each in spec.scalers if scaler in {None, each.name}]
-    if not chosen:
-        known = ", ".join(each.name for each in spec.scalers)
-        raise click.ClickException(f"{config}: there is no scaler {scaler!r}; there are: {known}")
-    return chosen
+    _complain(
+        [
+            *(f"scaler {name}: {why}" for name, why in unfound.items()),
+            *(each.done.problem for each in previews if each.done.problem),
+        ]
+    )
 
 
 def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], bool]:
@@ -173,7 +172,8 @@ def _to_plain(plan: Preview) -> dict[str, Any]:
         "elsewhere": plan.spec.elsewhere,
         "remembered": plan.memory is not None,
         "retry_at": plan.retry_at,
-        "doctor": tell_checkup(plan.checkup),
+        "queues": tell_parts(plan.done.decision.queue),
+        "doctor": tell_checkups(plan.checkups),
         "plan_warnings": list(plan.draft.warnings) if plan.draft else [],
     }
     return told if plan.done.decision.launch and plan.retry_at is None else told | {"outcome": None}
@@ -194,7 +194,7 @@ def _draw(plan: Preview) -> Iterator[str]:
     if plan.draft and plan.draft.plan.tasks:
         now = plan.done.decision.launch > 0 and plan.retry_at is None
         yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))
-    for finding in plan.checkup.findings if plan.checkup else ():
+    for finding in (finding for checkup in plan.checkups for finding in checkup.findings):
         yield f"  doctor    the queue {finding.text}"
 
 

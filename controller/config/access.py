@@ -17,23 +17,24 @@ from controller.config.regions import find_account, find_partition, find_region,
 from controller.config.spec import OWN, AccessSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from controller.config.aws_schema import ScalerAws
 
 OWN_ROLE = "own"
 """For ``queue_role_arn``: the controller's own credentials."""
-_OF_CLUSTER = (("task", "cluster"), ("task", "definition"))
+_OF_CLUSTER: tuple[tuple[str, ...], ...] = (("task", "cluster"), ("task", "definition"))
 """The keys of a scaler whose values have to be where its cluster is."""
 
 
-def build_accesses(aws: ScalerAws, queue: str, region: str | None) -> tuple[AccessSpec, AccessSpec]:
-    """Return how a scaler's queue and its cluster are reached; ``region`` is the controller's, if that is named."""
+def build_accesses(aws: ScalerAws, queues: Iterable[str], region: str | None) -> tuple[AccessSpec, AccessSpec]:
+    """Return how a scaler's queues and its cluster are reached; ``region`` is the controller's, if that is named."""
     tasks = _build_access(aws.region, aws.role_arn, aws.external_id, region)
     if aws.queue_role_arn is None:
         return tasks, tasks
     role = None if aws.queue_role_arn == OWN_ROLE else aws.queue_role_arn
-    return _build_access(find_region(queue) or aws.region, role, aws.external_id, region), tasks
+    named = next(filter(None, map(find_region, queues)), None)
+    return _build_access(named or aws.region, role, aws.external_id, region), tasks
 
 
 def _build_access(region: str | None, role: str | None, external_id: str | None, own: str | None) -> AccessSpec:
@@ -60,11 +61,32 @@ class _Side:
 def check_access(data: Any, scaler: Any, path: KeyPath) -> Iterator[Finding]:
     """Find what a scaler names in another region, account or partition than it says its queue or cluster is in."""
     yield from _check_keys(data, scaler, path)
+    yield from _check_search(scaler, path)
     queue, tasks = _read_sides(data, scaler, format_path((*path, "aws")))
-    for keys, side in ((("queue",), queue), *((keys, tasks) for keys in _OF_CLUSTER)):
-        name = get(scaler, str, *keys)
-        if name is not None and (message := _find_contradiction(name, side)):
+    listed: dict[KeyPath, Any] = {("queue",): get(scaler, str, "queue")}
+    listed |= {("queues", index): each for index, each in enumerate(get(scaler, list, "queues") or [])}
+    is_apart = get(scaler, str, "aws", "queue_role_arn") is not None
+    if is_apart and (regions := list(filter(None, map(_region_of, listed.values())))):
+        queue = replace(queue, region=regions[0], region_key="that of the first one")
+    named: dict[KeyPath, tuple[Any, _Side]] = {keys: (name, queue) for keys, name in listed.items()}
+    named |= {keys: (get(scaler, str, *keys), tasks) for keys in _OF_CLUSTER}
+    for keys, (name, side) in named.items():
+        if isinstance(name, str) and (message := _find_contradiction(name, side)):
             yield Finding((*path, *keys), message)
+
+
+def _region_of(name: Any) -> str | None:
+    return find_region(name) if isinstance(name, str) else None
+
+
+def _check_search(scaler: Any, path: KeyPath) -> Iterator[Finding]:
+    """Find queues that are looked for in another account or region, which the controller does not do."""
+    if get(scaler, dict, "queues") is None:
+        return
+    queue_role = get(scaler, str, "aws", "queue_role_arn") or get(scaler, str, "aws", "role_arn")
+    if get(scaler, str, "aws", "region") is not None or queue_role not in {None, OWN_ROLE}:
+        message = "are looked for in the controller's own account and region alone: list them, or set"
+        yield Finding((*path, "queues"), f"{message} aws.queue_role_arn to own, without a region")
 
 
 def _read_sides(data: Any, scaler: Any, section: str) -> tuple[_Side, _Side]:

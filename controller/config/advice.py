@@ -5,7 +5,6 @@ To add one, write a function that yields it and call it from ``find_warnings``. 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from controller.config.problems import Finding
@@ -14,6 +13,7 @@ from controller.core.copies.packing import Packing
 from controller.core.decision.policy import MessageState, StartWithin, Steps
 from controller.core.decision.promise import UNKNOWN_START_DELAY
 from controller.core.decision.slots import slot_numbered
+from controller.core.queue_names import split_queue
 from controller.core.words import format_count, format_duration
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
     """Find what deserves a second look."""
     yield from _warn_of_needless_budget(spec)
     yield from _warn_of_shared_queues(spec)
+    yield from _warn_of_shared_searches(spec)
     for scaler in spec.scalers:
         yield from _warn_of_slow_launch_rate(spec.aws, scaler)
         yield from _warn_of_low_top_step(scaler)
@@ -41,6 +42,8 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
 
 
 def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
+    if any(scaler.search is not None and scaler.search.each for scaler in spec.scalers):
+        return
     most = sum(scaler.policy.max_containers for scaler in spec.scalers)
     if spec.budget is not None and spec.budget >= most:
         yield Finding(
@@ -51,22 +54,28 @@ def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
 
 def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
     first: dict[tuple[object, ...], ScalerSpec] = {}
-    for scaler in spec.scalers:
-        if scaler.policy.paused:
-            continue
-        other = first.setdefault((*scaler.queue_access.where, *_split_queue(scaler.queue)), scaler)
+    for scaler, queue in ((each, queue) for each in spec.scalers if not each.policy.paused for queue in each.queues):
+        other = first.setdefault((*scaler.queue_access.where, *split_queue(queue)), scaler)
         if other is not scaler:
+            which = "" if scaler.queue_key == "queue" else f"{queue} "
             yield Finding(
-                ("scalers", scaler.index, "queue"),
-                f"is also the queue of scalers[{other.index}] ({other.name}): both count the same messages and launch "
-                "for all of them; give each its own queue, or make one scaler of the two",
+                ("scalers", scaler.index, scaler.queue_key),
+                f"{which}is also the queue of scalers[{other.index}] ({other.name}): both count the same messages and "
+                "launch for all of them; give each its own queue, or make one scaler of the two",
             )
 
 
-def _split_queue(queue: str) -> tuple[str, str]:
-    """Return account and name, which tell the queues of a region apart. A bare name has no account."""
-    *before, name = re.split("[:/]", queue)
-    return (before[-1] if before else "", name)
+def _warn_of_shared_searches(spec: ControllerSpec) -> Iterator[Finding]:
+    first: dict[tuple[object, object], ScalerSpec] = {}
+    for scaler in spec.scalers:
+        if scaler.search is None:
+            continue
+        other = first.setdefault((scaler.search.prefix, scaler.search.tags), scaler)
+        if other is not scaler:
+            yield Finding(
+                ("scalers", scaler.index, "queues"),
+                f"looks for the same queues as scalers[{other.index}] ({other.name}), which has them all; remove one",
+            )
 
 
 def _warn_of_slow_launch_rate(aws: AwsSpec, scaler: ScalerSpec) -> Iterator[Finding]:

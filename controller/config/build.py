@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from controller.config.access import build_accesses
+from controller.config.queue_schema import ListedQueues
 from controller.config.schema import GivenPace
 from controller.config.spec import (
     AwsSpec,
@@ -13,6 +14,7 @@ from controller.config.spec import (
     EventFormat,
     EventSpec,
     LogSpec,
+    QueueSearch,
     ScalerSpec,
     ServerSpec,
     TaskSpec,
@@ -41,8 +43,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.config.aws_schema import Aws
+    from controller.config.queue_schema import Queues
     from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
+
+
+UNFOUND = "its queues have not been looked for yet"
+"""Why the queues of a configuration that was only read are not known."""
 
 
 def build(configuration: Configuration, scalers: Iterable[ScalerSpec]) -> ControllerSpec:
@@ -92,16 +99,16 @@ def _build_aws(aws: Aws) -> AwsSpec:
 def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws: AwsSpec) -> ScalerSpec:
     slots = SlotPolicy(configuration.name, scaler.name, aws.consistency_window, aws.call_timeout)
     interval = scaler.poll_interval if scaler.poll_interval is not None else configuration.poll_interval
-    task = scaler.task
-    queue_access, task_access = build_accesses(scaler.aws, scaler.queue, aws.region)
+    task, queues = scaler.task, _list_queues(scaler)
+    queue_access, task_access = build_accesses(scaler.aws, queues, aws.region)
     return ScalerSpec(
         name=scaler.name,
         index=index,
-        queue=scaler.queue,
+        queues=queues,
         policy=Policy(
             slots=slots,
             demand=_build_demand(scaler.demand),
-            is_fifo=scaler.queue.endswith(".fifo"),
+            is_fifo=any(queue.endswith(".fifo") for queue in queues),
             counted=frozenset(MessageState(state) for state in scaler.backlog),
             busy=Busy(scaler.busy),
             poll_interval=interval,
@@ -119,7 +126,25 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         priority=scaler.priority,
         queue_access=queue_access,
         task_access=task_access,
+        queue_key="queue" if scaler.queues is None else "queues",
+        queue_env=scaler.queue_env,
+        search=(search := _build_search(scaler.queues)),
+        unfound=None if search is None else UNFOUND,
     )
+
+
+def _list_queues(scaler: Scaler) -> tuple[str, ...]:
+    if scaler.queue is not None:
+        return (scaler.queue,)
+    if scaler.queues is None:
+        raise ValueError("a scaler without a queue; queue_rules.py refuses it before")
+    return scaler.queues.names if isinstance(scaler.queues, ListedQueues) else ()
+
+
+def _build_search(queues: Queues | None) -> QueueSearch | None:
+    if queues is None or isinstance(queues, ListedQueues):
+        return None
+    return QueueSearch(queues.prefix, tuple(sorted((queues.tags or {}).items())), queues.each)
 
 
 def _build_demand(demand: Demand) -> DemandPolicy:

@@ -15,6 +15,7 @@ QUEUE = (
     r"^(https?://[^\s/]+(/[^\s/]+)*/|arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:)?"
     r"([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$"
 )
+QUEUE_PREFIX = r"^[A-Za-z0-9_-]{1,80}$"
 CLUSTER = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$"
 DEFINITION = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za-z0-9_-]{1,255}(:[1-9][0-9]{0,6})?$"
 CONTAINER = r"^[A-Za-z0-9_-]{1,255}$"
@@ -36,6 +37,7 @@ VARIABLE = r"^[^=\x00]+$"
 WORDS = {
     NAME: "must be 1 to 40 lower-case letters, digits and hyphens, and not begin with a hyphen",
     QUEUE: "must be the name, the URL or the ARN of an SQS queue",
+    QUEUE_PREFIX: "must be the beginning of queues' names: 1 to 80 letters, digits, hyphens and underscores",
     CLUSTER: "must be the name or the ARN of an ECS cluster",
     DEFINITION: "must be a task definition: family, family:revision or ARN",
     CONTAINER: "must be the name of a container: 1 to 255 letters, digits, hyphens and underscores",

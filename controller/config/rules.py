@@ -3,7 +3,8 @@
 Where to add a check, or a warning:
 
 - of one key: its type in schema.py, or in task_schema.py for the keys of ``task``;
-- of several keys of one scaler: ``_check_scaler`` below, or task_rules.py for the keys of ``task``;
+- of several keys of one scaler: ``_check_scaler`` below, or task_rules.py for the keys of ``task`` and queue_rules.py
+  for its queues;
 - of several scalers, or of the sections above them: ``find_contradictions`` below;
 - a warning: advice.py.
 
@@ -21,6 +22,7 @@ from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.event_rules import check_events
 from controller.config.problems import Finding, KeyPath
+from controller.config.queue_rules import check_budget, check_queues
 from controller.config.schema import Scaler
 from controller.config.task_rules import check_task
 from controller.config.wording import quote
@@ -41,6 +43,7 @@ def find_contradictions(data: Any) -> Iterator[Finding]:
     scalers = get(data, list, "scalers") or []
     yield from _check_names(scalers)
     yield from _check_budget(data, scalers)
+    yield from check_budget(data, scalers)
     yield from check_events(data)
     for index, scaler in enumerate(scalers):
         yield from _check_scaler(scaler, ("scalers", index), window)
@@ -78,6 +81,7 @@ def _check_budget(data: Any, scalers: list[Any]) -> Iterator[Finding]:
 
 
 def _check_scaler(scaler: Any, path: KeyPath, window: float | None) -> Iterator[Finding]:
+    yield from check_queues(scaler, path)
     yield from _check_limits(scaler, path)
     yield from _check_backlog(scaler, path)
     yield from _check_launch_cooldown(scaler, path, window)

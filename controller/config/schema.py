@@ -1,8 +1,8 @@
 """The keys of the configuration, and what each may be. Rules about several keys are in rules.py.
 
 To add a key, or to check one key alone, give the key a type here, or in task_schema.py or aws_schema.py if it belongs
-to ``task`` or ``aws``. Its default stands there and nowhere else. The docstring under a field is its description in the
-JSON Schema.
+to ``task`` or ``aws``, or in queue_schema.py for ``queues``. Its default stands there and nowhere else. The docstring
+under a field is its description in the JSON Schema.
 
 Types are strict: no value is converted, except that durations become seconds.
 """
@@ -27,8 +27,10 @@ from controller.config.fields import (
     PollInterval,
     Seconds,
     Section,
+    VariableName,
     default_to,
 )
+from controller.config.queue_schema import QUEUES, Queue, Queues, read_queues
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
@@ -165,12 +167,19 @@ class Budget(Section):
 
 
 class Scaler(Section):
-    """One queue and the tasks that it drives."""
+    """One queue, or several, and the tasks that they drive."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["queue"]}, {"required": ["queues"]}]})
 
     name: Name
     """Its name in logs and metrics, unique in the controller."""
-    queue: Annotated[str, Field(pattern=formats.QUEUE)]
+    queue: Queue | None = None
     """The SQS queue: name, URL or ARN."""
+    queues: Annotated[Queues, BeforeValidator(read_queues), QUEUES] | None = None
+    """Instead of queue: several, by a list or by what finds them. Their messages are added up, for workers that take
+    those of all of them; with each, every queue found has a scaler of its own."""
+    queue_env: VariableName | None = None
+    """The variable that tells the worker the URL of its queue. Not where several queues are added up."""
     aws: ScalerAws = ScalerAws()
     """Another account or region than the controller's."""
     poll_interval: PollInterval | None = None
@@ -221,7 +230,7 @@ class Configuration(Section):
     budget: Budget | None = None
     """The limits on all scalers together. null: each has only its own max_containers."""
     scalers: Annotated[list[Scaler], Field(min_length=1, max_length=MAX_SCALERS)]
-    """One per queue."""
+    """One per queue, or per workers that take messages of several."""
 
 
 def json_schema() -> dict[str, Any]:

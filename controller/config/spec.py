@@ -128,21 +128,48 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueSearch:
+    """How queues are looked for, in the account and region of the controller; ``prefix`` or ``tags`` is set."""
+
+    prefix: str | None
+    """The beginning of their names."""
+    tags: tuple[tuple[str, str], ...]
+    """Keys and values that they all have, in the order of the keys."""
+    each: bool
+    """Whether each queue has a scaler of its own; else one adds them up."""
+
+    def __str__(self) -> str:
+        tags = ", ".join(f"{key}={value}" for key, value in self.tags)
+        return f'queues named "{self.prefix}..."' if self.prefix is not None else f"queues tagged {tags}"
+
+
+@dataclass(frozen=True, slots=True)
 class ScalerSpec:
-    """One queue and the tasks that it drives."""
+    """A queue, or several, and the tasks that they drive."""
 
     name: str
     index: int
     """Its index in ``scalers``, which messages name."""
-    queue: str
-    """Name, URL or ARN."""
+    queues: tuple[str, ...]
+    """Its queues, whose messages are added up, as names, URLs or ARNs; none while they are looked for, and none of a
+    scaler whose queue is gone."""
     policy: Policy
     packing: PackingPolicy
     task: TaskSpec
     priority: int
     """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
+    queue_key: str = "queue"
+    """The key of the configuration that names them: ``queue`` or ``queues``."""
+    queue_env: str | None = None
+    """The variable that tells the worker the URL of its queue; None: none does."""
+    search: QueueSearch | None = None
+    """How its queues are looked for, as configured; None: they are named, or this is one that was found."""
+    unfound: str | None = None
+    """Why it is not known which queues it has; None: it is."""
+    found_by: str | None = None
+    """The name of the scaler of the configuration that has found its queue; None: it is one itself."""
     queue_access: AccessSpec = OWN
-    """How the queue is reached."""
+    """How its queues are reached."""
     task_access: AccessSpec = OWN
     """How the cluster and the task definitions are reached."""
 
@@ -151,9 +178,9 @@ class ScalerSpec:
         """Where queue and cluster are, for people; None: in the controller's own account and region."""
         queue, cluster = str(self.queue_access), str(self.task_access)
         if queue == cluster:
-            return f"queue and cluster in {queue}" if queue else None
+            return f"{self.queue_key} and cluster in {queue}" if queue else None
         here = "the controller's own account and region"
-        return f"queue in {queue or here}; cluster in {cluster or here}"
+        return f"{self.queue_key} in {queue or here}; cluster in {cluster or here}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ def draw_head(status: Mapping[str, Any]) -> Iterator[str]:
     yield f"{status['name']} {status['version']}, {up}: {scalers}{trouble}"
     if status["shard"] and status["shard"]["problem"]:
         yield f"other controllers not found: {status['shard']['problem']}"
+    # A daemon of an earlier version has none.
+    for search in status.get("searches", ()):
+        if search["problem"]:
+            yield f"scaler {search['scaler']}: {search['problem']}"
     config = status["config"]
     reload = config["last_reload"]
     at = format_clock(reload["at"], now)

@@ -16,6 +16,7 @@ from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.alive import ALIVE_EVERY, AliveLine, list_successes
 from controller.daemon.chores import Chores
+from controller.daemon.finder import Finder
 from controller.daemon.outlets import Outlets
 from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.site import add_pages
@@ -24,7 +25,7 @@ from controller.daemon.reload import KeptConfiguration, OvertakenError, report_w
 from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
-from controller.daemon.status import Running
+from controller.daemon.status import Running, in_order
 from controller.scaling import ages
 from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
@@ -46,8 +47,9 @@ class Controller:
         spec = configuration.spec
         self._configuration = configuration
         self._clock = clock
-        self._running = Running(VERSION, clock.now(), dry_run, configuration)
         self._services = connect(spec, clock, dry_run=dry_run)
+        self._finder = Finder(self._services, clock)
+        self._running = Running(VERSION, clock.now(), dry_run, configuration, self._finder.describe)
         configuration.kept.report_to(self._services.metrics.observe_request)
         self._shard = None if wanted is None else Shard(wanted, self._services, spec.aws.launch_rate, clock)
         self._sharing = Lock()
@@ -116,6 +118,7 @@ class Controller:
         self._outlets.note_configuration(report.error)
         if self._shard is not None:
             self._shard.begin(self._share)
+        self._finder.begin(self._share)
         if self._share():
             # After the scalers are there: without one, everything there is would have been observed.
             self._server.start()
@@ -192,8 +195,8 @@ class Controller:
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
         before = reconciler.spec
         reconciler.configure(scaler)
-        polled = before.queue, before.queue_access, before.policy.poll_interval
-        if polled != (scaler.queue, scaler.queue_access, scaler.policy.poll_interval):
+        polled = before.queues, before.queue_access, before.policy.poll_interval
+        if polled != (scaler.queues, scaler.queue_access, scaler.policy.poll_interval):
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:
@@ -201,9 +204,10 @@ class Controller:
 
         Called by who reloads and by who looks for peers: the one must not wait for a file that cannot be read.
         """
-        scalers, shard, metrics = self._configuration.spec.scalers, self._shard, self._services.metrics
+        configured, shard, metrics = self._configuration.spec.scalers, self._shard, self._services.metrics
         with self._sharing:
             before = self._reconcilers
+            scalers = self._finder.choose(configured, before)
             is_done = self._swap(scalers if shard is None else shard.choose(scalers, before))
             metrics.scalers_configured.set(len(scalers))
             metrics.scalers_owned.set(len(self._reconcilers))
@@ -232,21 +236,17 @@ class Controller:
         self._services.keep_clusters(scalers)
         return True
 
-    def _in_order(self) -> list[Reconciler]:
-        """Return the reconcilers in the configuration's order."""
-        return sorted(self._reconcilers.values(), key=lambda reconciler: reconciler.spec.index)
-
     def _find_stuck(self) -> str | None:
         cut_off = None if self._shard is None else self._shard.find_cut_off(self._reconcilers.values())
         return self._progress.find_stuck() or cut_off
 
     def _find_not_observed(self) -> list[str]:
         unknown = [] if self._shard is None or self._shard.peers else ["the other controllers"]
-        missing = [reconciler.spec for reconciler in self._reconcilers.values() if not reconciler.observed]
-        return unknown + [spec.name for spec in sorted(missing, key=lambda spec: spec.index)]
+        missing = [each.spec.name for each in in_order(self._reconcilers) if not each.observed]
+        return [*unknown, *self._finder.list_unknown(), *missing]
 
     def _describe_shard(self) -> dict[str, Any] | None:
         return None if self._shard is None else self._shard.describe(len(self._reconcilers))
 
     def _status(self) -> Iterator[str]:
-        return self._running.write(self._in_order(), self._clock.now(), self._describe_shard())
+        return self._running.write(in_order(self._reconcilers), self._clock.now(), self._describe_shard())

@@ -7,15 +7,17 @@ it comes up, and again only after an hour without it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from controller.aws.errors import FOR_A_PERSON, AwsError
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
 from controller.clock import Clock
-from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLetters, QueueTraits, examine
+from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLetters, Finding, examine
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
+from controller.scaling.queue_sum import name_parts
 from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 from controller.telemetry import events
@@ -31,19 +33,28 @@ TELL_AGAIN = 3600.0
 
 
 @dataclass(slots=True)
+class _DeadLetterQueue:
+    """What is remembered of a dead-letter queue."""
+
+    next_reading: float = float("-inf")
+    readings: DeadLetters = NOT_READ
+    unread: str | None = None
+
+
+@dataclass(slots=True)
 class _Chart:
-    """What is remembered of one scaler's queue."""
+    """What is remembered of one scaler."""
 
     next_visit: float
     polls: QueuePolls | None = None
-    """Who reads the dead-letter queue; None: nobody has."""
-    next_reading: float = float("-inf")
-    target: str | None = None
-    """The dead-letter queue that the readings are of."""
-    readings: DeadLetters = NOT_READ
-    unread: str | None = None
-    seen: dict[Ailment, float] = field(default_factory=dict)
-    """When each finding was there last."""
+    """Who reads its dead-letter queues; None: nobody has yet."""
+    dead: dict[str, _DeadLetterQueue] = field(default_factory=dict)
+    """Its dead-letter queues; several queues may have one together."""
+    seen: dict[tuple[str, Ailment], float] = field(default_factory=dict)
+    """When each finding of a queue was there last."""
+
+
+NO_DEAD_LETTER_QUEUE = _DeadLetterQueue()
 
 
 class Rounds:
@@ -56,16 +67,16 @@ class Rounds:
         self._visits: set[asyncio.Task[None]] = set()
 
     def visit(self, scaler: Reconciler, counts: QueueCounts) -> None:
-        """Examine a scaler's queue, which has just been seen to hold so much, if that is due; returns at once."""
-        now = self._clock.elapsed()
+        """Examine a scaler's queues, which have just been seen to hold so much, if that is due; returns at once."""
+        now, queues = self._clock.elapsed(), scaler.spec.queues
         chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
-        if now < chart.next_visit:
+        if now < chart.next_visit or not queues:
             return
         polls = self._polls.of(scaler.spec.queue_access)
-        if (traits := polls.traits.find(scaler.spec.queue)) is None:
+        if polls.traits.find(queues[0]) is None:
             return
         chart.next_visit = now + EVERY
-        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, polls, traits, counts))
+        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, polls, counts))
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
 
@@ -76,10 +87,11 @@ class Rounds:
         return chart
 
     def forget(self, scaler: str) -> None:
-        """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queue."""
+        """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queues."""
         chart = self._charts.pop(scaler, None)
-        if chart and chart.target and chart.polls:
-            chart.polls.forget(chart.target)
+        if chart and chart.polls:
+            for target in chart.dead:
+                chart.polls.forget(target)
 
     async def close(self) -> None:
         """Give up the visits under way."""
@@ -87,37 +99,46 @@ class Rounds:
             visit.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
 
-    async def _visit(
-        self, scaler: Reconciler, chart: _Chart, polls: QueuePolls, traits: QueueTraits, counts: QueueCounts
-    ) -> None:
+    async def _visit(self, scaler: Reconciler, chart: _Chart, polls: QueuePolls, counts: QueueCounts) -> None:
+        spec, checkups = scaler.spec, list[Checkup]()
+        known = {queue: traits for queue in spec.queues if (traits := polls.traits.find(queue)) is not None}
+        targets = dict.fromkeys(traits.dead_letter_queue for traits in known.values())
+        before = chart.dead if chart.polls is polls else {}
+        chart.polls, chart.dead = polls, {each: before.get(each, _DeadLetterQueue()) for each in targets if each}
         try:
-            await self._read_dead_letters(chart, polls, traits)
+            for target, dead in chart.dead.items():
+                await self._read_dead_letters(polls, target, dead)
         except StoppingError:
             return
-        series, policy = scaler.series, scaler.spec.policy
-        findings = examine(policy, traits, counts, runs=series.runs, dead_letters=chart.readings)
-        series.checkup = Checkup(traits, chart.readings, chart.unread, findings)
+        for queue, name, part in name_parts(spec, counts):
+            if (traits := known.get(queue)) is not None:
+                dead = chart.dead.get(traits.dead_letter_queue or "", NO_DEAD_LETTER_QUEUE)
+                kept, runs = dead.readings, scaler.series.runs
+                findings = examine(spec.policy, traits, part, runs=runs, dead_letters=kept, name=name)
+                checkups.append(Checkup(traits, kept, dead.unread, findings, name))
+                self._tell(scaler, chart, queue, findings)
+        scaler.series.checkups = tuple(checkups)
+
+    def _tell(self, scaler: Reconciler, chart: _Chart, queue: str, findings: Iterable[Finding]) -> None:
+        """Tell of the findings of a queue that are news."""
         now = self._clock.elapsed()
         for finding in findings:
-            last = chart.seen.get(finding.ailment)
+            last = chart.seen.get((queue, finding.ailment))
             if last is None or now - last >= TELL_AGAIN:
                 events.report_finding(scaler.spec.name, finding)
-                series.tell(finding, self._clock.now())
-            chart.seen[finding.ailment] = now
+                scaler.series.tell(finding, self._clock.now())
+            chart.seen[queue, finding.ailment] = now
 
-    async def _read_dead_letters(self, chart: _Chart, polls: QueuePolls, traits: QueueTraits) -> None:
-        """Read the depth of the dead-letter queue, if there is one. Raises StoppingError."""
-        if (traits.dead_letter_queue, polls) != (chart.target, chart.polls):
-            chart.polls, chart.target, chart.readings, chart.unread = polls, traits.dead_letter_queue, NOT_READ, None
-            chart.next_reading = float("-inf")
+    async def _read_dead_letters(self, polls: QueuePolls, target: str, dead: _DeadLetterQueue) -> None:
+        """Read the depth of a dead-letter queue, unless that was refused lately. Raises StoppingError."""
         now = self._clock.elapsed()
-        if not chart.target or now < chart.next_reading:
+        if now < dead.next_reading:
             return
         try:
-            counts = await polls.read_counts(chart.target)
+            counts = await polls.read_counts(target)
         except AwsError as error:
-            chart.unread = str(error)
-            chart.next_reading = now + (AFTER_REFUSAL if error.fault in FOR_A_PERSON else 0.0)
-            chart.readings = NOT_READ
+            dead.unread = str(error)
+            dead.next_reading = now + (AFTER_REFUSAL if error.fault in FOR_A_PERSON else 0.0)
+            dead.readings = NOT_READ
             return
-        chart.unread, chart.readings = None, chart.readings.add(self._clock.now(), counts.visible + counts.in_flight)
+        dead.unread, dead.readings = None, dead.readings.add(self._clock.now(), counts.visible + counts.in_flight)

@@ -30,6 +30,7 @@ import structlog
 from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
+from controller.config import AccessSpec
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
 from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
@@ -37,6 +38,7 @@ from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
 from controller.scaling.lister import Listers
+from controller.scaling.queue_sum import read_together
 from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 
@@ -54,10 +56,12 @@ class _Entry:
     name: str
     phase: float
     """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
+    access: AccessSpec
+    """How its queues are reached."""
     polls: QueuePolls
-    """Who reads its queue."""
-    queue: str
-    """The queue that it counts as a reader of."""
+    """Who reads them."""
+    queues: tuple[str, ...]
+    """The queues that it counts as a reader of."""
     next_poll: float
     busy: bool = False
     """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
@@ -126,20 +130,19 @@ class Schedule:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
-        name, interval = reconciler.spec.name, reconciler.spec.policy.poll_interval
-        phase, queue = spread(name), reconciler.spec.queue
-        first = find_first_poll(interval, phase, self._clock.elapsed(), beside)
-        polls = self._queues.begin(reconciler.spec.queue_access, queue)
-        self._entries[name] = _Entry(reconciler, name, phase, polls, queue, first)
-        self._line_up(name, first)
+        spec, phase = reconciler.spec, spread(reconciler.spec.name)
+        first = find_first_poll(spec.policy.poll_interval, phase, self._clock.elapsed(), beside)
+        polls = self._queues.begin(spec.queue_access, spec.queues)
+        self._entries[spec.name] = _Entry(reconciler, spec.name, phase, spec.queue_access, polls, spec.queues, first)
+        self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name = reconciler.spec.name
+        name, spec = reconciler.spec.name, reconciler.spec
         if entry := self._entries.get(name):
-            polls, queue = entry.polls, entry.queue
-            entry.queue = reconciler.spec.queue
-            entry.polls = self._queues.begin(reconciler.spec.queue_access, entry.queue)
-            self._queues.end(polls, queue)
+            polls, queues = entry.polls, entry.queues
+            entry.access, entry.queues = spec.queue_access, spec.queues
+            entry.polls = self._queues.begin(entry.access, entry.queues)
+            self._queues.end(polls, queues)
             entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
@@ -147,7 +150,7 @@ class Schedule:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
             self._rounds.forget(name)
-            self._queues.end(entry.polls, entry.queue)
+            self._queues.end(entry.polls, entry.queues)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)
@@ -217,8 +220,11 @@ class Schedule:
     async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
+        spec = entry.reconciler.spec
+        # A reload changes that before the loop hears of it: a queue of the same name may be there in both accounts.
+        polls = entry.polls if spec.queue_access is entry.access else self._queues.of(spec.queue_access)
         try:
-            counts = await entry.polls.read_counts(entry.queue)
+            counts = await read_together(spec, polls.read_counts)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from controller.core.condition import judge
+from controller.core.decision.checkups import tell_checkups
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
-from controller.core.decision.doctor import tell_checkup
 from controller.core.decision.explain import explain
+from controller.core.decision.queue_sum import tell_parts
 from controller.core.decision.task import LiveTask
 from controller.core.decision.verdict import summarize
 from controller.core.printable import convert_texts, show
+from controller.core.queue_names import tell_apart
 from controller.core.record import record
 from controller.daemon.reload import KeptConfiguration
 from controller.scaling.memory import to_plain
@@ -31,6 +33,8 @@ class Running:
     started_at: float
     dry_run: bool
     configuration: KeptConfiguration
+    describe_searches: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    """Returns what is known of the queues that scalers look for, as plain data."""
 
     def write(
         self, reconcilers: Sequence[Reconciler], now: float, shard: Mapping[str, Any] | None = None
@@ -57,12 +61,18 @@ class Running:
             "now": now,
             "dry_run": self.dry_run,
             "shard": shard,
+            "searches": self.describe_searches(),
             "config": {
                 "path": show(str(configuration.kept.address)),
                 "hash": configuration.hash,
                 "last_reload": reload,
             },
         }
+
+
+def in_order(reconcilers: Mapping[str, Reconciler]) -> list[Reconciler]:
+    """Return the reconcilers in the configuration's order, those of one scaler of it by their names."""
+    return sorted(reconcilers.values(), key=lambda reconciler: (reconciler.spec.index, reconciler.spec.name))
 
 
 def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, Any]:
@@ -76,7 +86,9 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
     decisions = convert_texts([record(done) for done in kept], show)
     status = {
         "name": spec.name,
-        "queue": spec.queue,
+        "queue": spec.queues[0] if len(spec.queues) == 1 else ", ".join(tell_apart(spec.queues)) or None,
+        "found_by": spec.found_by,
+        "queues": tell_parts(last.decision.queue) if last else None,
         "cluster": spec.task.cluster,
         "definition": spec.task.definition,
         "elsewhere": spec.elsewhere,
@@ -93,7 +105,7 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
         "tasks": [_describe_task(task) for task in reconciler.tasks],
         "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
         "held": summarize(last.held) if last and last.held else None,
-        "doctor": tell_checkup(reconciler.series.checkup),
+        "doctor": tell_checkups(reconciler.series.checkups),
         "memory": to_plain(reconciler.memory) if whole else {"retry_at": reconciler.retries.retry_at},
     }
     return {key: convert_texts(value, show) for key, value in status.items()} | {

@@ -14,7 +14,7 @@ from controller.config import ScalerSpec
 from controller.core.decision.model import Decision
 from controller.core.decision.policy import StartWithin
 from controller.core.record import Reconciled
-from controller.scaling.questions import MINUTE, Questions
+from controller.scaling.questions import MINUTE, Questions, combine, list_queues
 from controller.telemetry.series import Series
 
 ASK_EVERY = 60.0
@@ -69,10 +69,10 @@ class Ages:
         asked = {name: minutes for name, minutes in due.items() if minutes}
         told: Mapping[str, Mapping[float, float]] = {}
         if asked:
-            queues = (every[name].spec.queue for name in asked)
+            queues = list_queues(every[name].spec for name in asked)
             told = self._questions.ask(self._cloudwatch.ask_oldest, queues, min(map(min, asked.values()))) or {}
         for name, scaler in every.items():
-            self._show(scaler, self._open[name], due[name], told.get(scaler.spec.queue, {}), until)
+            self._show(scaler, self._open[name], due[name], combine(max, scaler.spec.queues, told), until)
 
     def _show(
         self,

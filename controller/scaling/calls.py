@@ -206,10 +206,10 @@ class Calls:
 
 def explain_error(spec: ScalerSpec, error: Exception) -> str:
     """Return an error as a sentence that names the scaler, and the key to check."""
-    key = error.key if isinstance(error, AwsError) else None
-    if key is None:
+    if not isinstance(error, AwsError) or (key := error.key) is None:
         return f"scaler {spec.name}: {error}"
-    return f"scaler {spec.name}: {as_clause(str(error))}; check scalers[{spec.index}].{key}"
+    named = spec.queue_key if key == "queue" else key
+    return f"scaler {spec.name}: {as_clause(str(error))}; check scalers[{spec.index}].{named}"
 
 
 def _judge_answer(answer: RunTaskAnswer, asked: int, doubtful_since: float | None) -> _Sent:

@@ -1,4 +1,4 @@
-"""One examination of a queue for a command: what the daemon sees over hours, as far as one look shows it."""
+"""One examination of a scaler's queues for a command: what the daemon sees over hours, as far as one look shows it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.decision.doctor import NOT_READ, Checkup, examine
 from controller.core.decision.model import QueueCounts
+from controller.scaling.queue_sum import name_parts
 from controller.scaling.services import Services
 
 
-def check_queue(spec: ScalerSpec, services: Services, counts: QueueCounts | None) -> Checkup | None:
-    """Return what the doctor says of a scaler's queue after it was read; None: it could not be.
+def check_queues(spec: ScalerSpec, services: Services, counts: QueueCounts | None) -> tuple[Checkup, ...]:
+    """Return what the doctor says of each of a scaler's queues after they were read, if they could be.
 
-    Costs one request where there is a dead-letter queue, and its look-up. Whether that grows takes more looks.
+    Costs one request for each with a dead-letter queue, and its look-up. Whether that grows takes more looks.
     """
-    traits = services.polls.of(spec.queue_access).traits.find(spec.queue)
+    parts = name_parts(spec, counts)
+    checkups = (_check(spec, services, queue, name, part) for queue, name, part in parts)
+    return tuple(checkup for checkup in checkups if checkup is not None)
+
+
+def _check(
+    spec: ScalerSpec, services: Services, queue: str, name: str | None, counts: QueueCounts | None
+) -> Checkup | None:
+    traits = services.polls.of(spec.queue_access).traits.find(queue)
     if traits is None:
         return None
     dead_letters, unread = NOT_READ, None
@@ -26,5 +35,5 @@ def check_queue(spec: ScalerSpec, services: Services, counts: QueueCounts | None
         else:
             dead_letters = NOT_READ.add(services.clock.now(), dead.visible + dead.in_flight)
     runs = services.metrics.series[spec.name].runs
-    findings = examine(spec.policy, traits, counts, runs=runs, dead_letters=dead_letters)
-    return Checkup(traits, dead_letters, unread, findings)
+    findings = examine(spec.policy, traits, counts, runs=runs, dead_letters=dead_letters, name=name)
+    return Checkup(traits, dead_letters, unread, findings, name)

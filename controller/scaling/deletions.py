@@ -14,9 +14,9 @@ from typing import Protocol
 
 from controller.config import ScalerSpec
 from controller.core.decision.model import ScalerState
-from controller.core.decision.past import PastMinute
+from controller.core.decision.past import PastMinute, add_pasts
 from controller.core.decision.policy import Busy, StartWithin
-from controller.scaling.questions import Questions
+from controller.scaling.questions import Questions, combine, list_queues
 
 ASK_EVERY = 300.0
 """Seconds between two questions."""
@@ -44,7 +44,7 @@ class Waiting:
     """A scaler that waits to be told how many messages were deleted."""
 
     scaler: str
-    queue: str
+    queues: tuple[str, ...]
     minutes: tuple[float, ...]
     """The beginnings of the minutes in which it had work."""
 
@@ -124,10 +124,11 @@ class Deletions:
         if self._cloudwatch is None or not waiting:
             return
         since = max(oldest, min(min(each.minutes) for each in waiting))
-        told = self._questions.ask(self._cloudwatch.ask_deleted, (each.queue for each in waiting), since) or {}
+        told = self._questions.ask(self._cloudwatch.ask_deleted, list_queues(waiting), since) or {}
         for each in waiting:
             # Only of minutes that it has seen itself: those before would be messages without their work.
-            seen = {minute: count for minute, count in told.get(each.queue, {}).items() if minute >= min(each.minutes)}
+            counts = combine(sum, each.queues, told)
+            seen = {minute: count for minute, count in counts.items() if minute >= min(each.minutes)}
             self.box_of(each.scaler).put(seen)
 
     def read_back(self, newcomers: Sequence[ScalerSpec]) -> None:
@@ -136,11 +137,11 @@ class Deletions:
         if self._cloudwatch is None or not waiting or self._rests():
             return
         since = self._questions.find_told() - PAST
-        told = self._questions.ask(self._cloudwatch.ask_past, (spec.queue for spec in waiting), since)
+        told = self._questions.ask(self._cloudwatch.ask_past, list_queues(waiting), since)
         if told is None:
             return
         for spec in waiting:
-            self.box_of(spec.name).put_past(told.get(spec.queue, {}))
+            self.box_of(spec.name).put_past(add_pasts(told.get(queue, {}) for queue in spec.queues))
 
     def _rests(self) -> bool:
         """Say whether it has just failed: then whoever waits may as well wait for the next question."""
@@ -163,7 +164,7 @@ def find_waiting(spec: ScalerSpec, state: ScalerState) -> Waiting | None:
     minutes = state.lessons.minutes
     if not minutes or not isinstance(spec.policy.demand, StartWithin):
         return None
-    return Waiting(spec.name, spec.queue, tuple(minute.at for minute in minutes))
+    return Waiting(spec.name, spec.queues, tuple(minute.at for minute in minutes))
 
 
 def _lacks_past(spec: ScalerSpec, state: ScalerState) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from controller.aws.errors import AwsError
@@ -18,6 +18,8 @@ from controller.scaling.draft import DefinitionStore, Draft, Drafts
 from controller.scaling.line import Pause
 from controller.telemetry.series import Series
 
+FindUrl = Callable[[ScalerSpec], str]
+"""Returns the URL of a scaler's one queue. Raises AwsError."""
 Launching = Generator[Pause, None, LaunchResult]
 """A launch, step by step: how long it waits each time, and at last how it went."""
 
@@ -25,8 +27,11 @@ Launching = Generator[Pause, None, LaunchResult]
 class Launcher:
     """Drafts and carries out the plans of one controller."""
 
-    def __init__(self, definitions: DefinitionStore, calls: Calls, clock: Clock, *, dry_run: bool) -> None:
+    def __init__(
+        self, definitions: DefinitionStore, calls: Calls, clock: Clock, find_url: FindUrl, *, dry_run: bool
+    ) -> None:
         self._definitions = definitions
+        self._find_url = find_url
         self.drafts = Drafts(definitions, clock)
         self._calls = calls
         self._dry_run = dry_run
@@ -36,7 +41,17 @@ class Launcher:
 
         Raises AwsError when the template is missing, or cannot run as configured.
         """
-        return self.drafts.draft(spec, containers, choice)
+        return self.drafts.draft(self._tell_queue(spec), containers, choice)
+
+    def _tell_queue(self, spec: ScalerSpec) -> ScalerSpec:
+        """Return a scaler with the URL of its queue among the variables of its workers, if they are to know it.
+
+        It is the same at each launch, as the calls of a plan have to be. Raises AwsError when it cannot be looked up.
+        """
+        if spec.queue_env is None or len(spec.queues) != 1:
+            return spec
+        environment = {**spec.task.environment, spec.queue_env: self._find_url(spec)}
+        return replace(spec, task=replace(spec.task, environment=environment))
 
     def launch(
         self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, find_objection: FindObjection
@@ -48,7 +63,8 @@ class Launcher:
         if decision.slot is None:
             raise ValueError(f"scaler {spec.name}: a launch needs a slot")
         try:
-            draft = self.draft(spec, decision.launch, decision.numbers.choice if decision.numbers else NO_CHOICE)
+            spec = self._tell_queue(spec)
+            draft = self.drafts.draft(spec, decision.launch, decision.numbers.choice if decision.numbers else NO_CHOICE)
             if self._dry_run:
                 return annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, decision.launch)
             last_send = slot_numbered(spec.policy.slots, decision.slot).last_send

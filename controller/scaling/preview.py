@@ -17,7 +17,7 @@ from controller.core.decision.providers import NO_CHOICE
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.calls import explain_error
-from controller.scaling.checkup import check_queue
+from controller.scaling.checkup import check_queues
 from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.draft import Draft
 from controller.scaling.launch import annotate
@@ -36,8 +36,8 @@ class Preview:
     """The decision; with a launch, or one that still waits, a result like that of a dry run."""
     draft: Draft | None
     """The layout of that launch; None: the template could not be looked up."""
-    checkup: Checkup | None
-    """What the queue doctor has to say; None: the queue could not be read."""
+    checkups: tuple[Checkup, ...]
+    """What the queue doctor has to say of each queue that could be read."""
     memory: Memory | None
     """The memory of a running daemon; None: the turn is that of a daemon which has just started."""
 
@@ -138,7 +138,7 @@ def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | No
         result = annotate(LaunchResult(Outcome.DRY_RUN, draft.plan), spec, draft, containers)
     told = None if problem is None else explain_error(spec, problem)
     done = Reconciled(spec.name, turn.decision, result, told)
-    return Preview(spec, done, draft, check_queue(spec, services, turn.decision.queue), memory)
+    return Preview(spec, done, draft, check_queues(spec, services, turn.decision.queue), memory)
 
 
 def _count_to_launch(decision: Decision) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from controller.aws.errors import AwsError
 from controller.telemetry import log
@@ -15,6 +15,31 @@ TOLD_AFTER = 180.0
 Told = TypeVar("Told")
 Ask = Callable[[Sequence[str], float, float], Mapping[str, Mapping[float, Told]]]
 """Returns what is told of queues between two times, by the beginning of each minute. Raises AwsError."""
+
+
+class HasQueues(Protocol):
+    """Whoever has queues: a scaler's configuration is one."""
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """They."""
+
+
+def list_queues(askers: Iterable[HasQueues]) -> Iterator[str]:
+    """Yield the queues of all of them."""
+    return (queue for each in askers for queue in each.queues)
+
+
+def combine(
+    combined: Callable[[Iterable[float]], float], queues: Sequence[str], told: Mapping[str, Mapping[float, float]]
+) -> dict[float, float]:
+    """Return what is told of several queues together, by the minute, in which each of them has to be told of.
+
+    Of a part of them nothing can be told of all: fewer deleted messages would be longer ones.
+    """
+    each = [told.get(queue, {}) for queue in queues]
+    known = set[float]().union(*each[:1]).intersection(*each)
+    return {minute: combined([points[minute] for points in each]) for minute in sorted(known)}
 
 
 class Questions:

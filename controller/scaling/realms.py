@@ -7,7 +7,7 @@ limited by AWS for an account and a region is shared by the realms there: rates,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -18,7 +18,7 @@ from controller.aws.attendants import Attendants
 from controller.aws.cloudwatch import QueueMetrics
 from controller.aws.definitions import Definitions
 from controller.aws.polls.reader import QueuePolls
-from controller.aws.queue import Queue
+from controller.aws.queue import Queue, QueueUrls
 from controller.aws.run_task import run_task
 from controller.aws.session import Clients
 from controller.aws.tasks import Tasks
@@ -52,8 +52,11 @@ class Realm:
     clients: Clients
     queue: Callable[[str], QueueReader]
     """Returns the reader of a queue that is given as a name, URL or ARN."""
+    urls: QueueUrls
     polls: QueuePolls
     """Reads all queues on one event loop."""
+    traits: TraitsKnown
+    """How the queues are set up."""
     cluster: Callable[[str], Cluster]
     """Makes the cluster of a name or ARN."""
     launcher: Launcher
@@ -108,6 +111,10 @@ class Realms:
         for access, group in groups.items():
             ask(self.of(access), group)
 
+    def _find_url(self, spec: ScalerSpec) -> str:
+        """Return the URL of a scaler's one queue, which may be in another account than its cluster."""
+        return self.of(spec.queue_access).urls.find(spec.queues[0])
+
     def _make(self, access: AccessSpec) -> Realm:
         spec, clock = self._spec, self._clock
         clients = self._clients.of(access)
@@ -116,9 +123,11 @@ class Realms:
         return Realm(
             clients=clients,
             queue=partial(Queue, clients, traits=traits),
+            urls=QueueUrls(clients),
             polls=QueuePolls(clients, traits),
+            traits=traits,
             cluster=lambda name: Cluster(Tasks(clients, name, spec.name, attendants.begin_look), clock, access.where),
-            launcher=Launcher(Definitions(clients), calls, clock, dry_run=self._dry_run),
+            launcher=Launcher(Definitions(clients), calls, clock, self._find_url, dry_run=self._dry_run),
             deletions=Deletions(cloudwatch if spec.aws.asks_cloudwatch else None, clock.now),
             ages=Ages(cloudwatch if spec.aws.asks_message_age else None, clock.now),
         )
@@ -141,18 +150,19 @@ class AllPolls:
         """Return the polls by which a queue is read."""
         return self._realms.of(access).polls
 
-    def begin(self, access: AccessSpec, queue: str) -> QueuePolls:
-        """Return the polls by which a queue is read, for one more scaler from now on."""
+    def begin(self, access: AccessSpec, queues: Iterable[str]) -> QueuePolls:
+        """Return the polls by which queues are read, for one more scaler from now on."""
         polls = self.of(access)
-        self._readers[polls, queue] += 1
+        self._readers.update((polls, queue) for queue in queues)
         return polls
 
-    def end(self, polls: QueuePolls, queue: str) -> None:
-        """Read a queue for one scaler less; what is known of one that nobody reads any more is dropped."""
-        self._readers[polls, queue] -= 1
-        if not self._readers[polls, queue]:
-            del self._readers[polls, queue]
-            polls.forget(queue)
+    def end(self, polls: QueuePolls, queues: Iterable[str]) -> None:
+        """Read queues for one scaler less; what is known of those that nobody reads any more is dropped."""
+        for queue in queues:
+            self._readers[polls, queue] -= 1
+            if not self._readers[polls, queue]:
+                del self._readers[polls, queue]
+                polls.forget(queue)
 
     async def close(self) -> None:
         """Close the connections; nothing is read any more."""

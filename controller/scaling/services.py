@@ -15,7 +15,7 @@ from controller.aws.operations import ANSWERS
 from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.aws.peers import PeerLook
 from controller.clock import Clock
-from controller.config import AccessSpec, ControllerSpec, ScalerSpec
+from controller.config import OWN, AccessSpec, ControllerSpec, ScalerSpec
 from controller.core.decision.slots import WINDOWS_PER_SLOT
 from controller.scaling.budget import SharedBudget
 from controller.scaling.clusters import Clusters
@@ -25,7 +25,9 @@ from controller.scaling.launch import Launcher
 from controller.scaling.line import Lines
 from controller.scaling.lister import Listers
 from controller.scaling.observe import QueueReader
+from controller.scaling.queue_sum import QueueSum
 from controller.scaling.realms import AllPolls, Realms
+from controller.scaling.search import Searches, search_with
 from controller.telemetry.history import History
 from controller.telemetry.marks import Happening
 from controller.telemetry.metrics import Metrics
@@ -54,13 +56,20 @@ class Services:
     """For the rate at which all scalers together start tasks in an account and region."""
     look_for_peers: Callable[[str], PeerLook]
     """Returns who looks for the other controllers of this one's service, given the address of its task's metadata."""
+    searches: Searches
+    """Which queues there are for scalers that look for them, in the controller's own account and region."""
     put_event: Callable[[str, Mapping[str, Any]], None]
     """Puts a CloudEvent on an EventBridge bus. Raises AwsError."""
 
     def aim_at(self, spec: ScalerSpec) -> Aim:
         """Return a scaler's configuration with the queue and the cluster that it names."""
+
+        def reader_of(queue: str) -> QueueReader:
+            return self.queue_of(spec, queue)
+
+        queue = reader_of(spec.queues[0]) if len(spec.queues) == 1 else QueueSum(spec, reader_of)
         box = self.realms.of(spec.queue_access).deletions.box_of(spec.name)
-        return Aim(spec, self.queue_of(spec, spec.queue), self.cluster_of(spec), box)
+        return Aim(spec, queue, self.cluster_of(spec), box)
 
     def queue_of(self, spec: ScalerSpec, queue: str) -> QueueReader:
         """Return the reader of a queue, given as a name, URL or ARN, that is where a scaler's queue is."""
@@ -122,6 +131,7 @@ def connect(spec: ControllerSpec, clock: Clock, *, dry_run: bool) -> Services:
         clock=clock,
         lines=lines,
         look_for_peers=partial(PeerLook, clients.own),
+        searches=search_with(clients.own, realms.of(OWN).traits),
         put_event=partial(put_event, clients.own),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from controller.core.decision.checkups import count_dead_letters
 from controller.core.decision.model import Reason
 from controller.core.decision.task import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
@@ -24,6 +25,7 @@ from controller.telemetry.readings import (
     read_live_by_provider,
     read_minutes,
     read_oldest,
+    read_parts,
     read_promise,
     read_queue,
     read_saving,
@@ -50,6 +52,7 @@ class Family:
 
 GAUGES = (
     Family("queue_messages", "Messages in the queue, as SQS counts them.", "state", read_queue),
+    Family("queue_visible_messages", "Visible messages in each of several queues.", "queue", read_parts),
     Family("containers", "Live worker containers.", "state", read_containers),
     Family("tasks", "Tasks that are not gone yet.", "state", read_tasks),
     Family(
@@ -164,9 +167,9 @@ GAUGES = (
     ),
     Family(
         "dead_letter_messages",
-        "Messages in the queue's dead-letter queue; absent without one.",
+        "Messages in the queue's dead-letter queue, of several in all; absent without one.",
         None,
-        lambda series: series.checkup.dead_letters.messages if series.checkup else None,
+        lambda series: count_dead_letters(series.checkups),
     ),
     Family(
         "scaler_paused",

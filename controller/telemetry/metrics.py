@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from controller.core.notices import Notice
+from controller.telemetry.found import FoundQueues
 from controller.telemetry.lines import LINES
 from controller.telemetry.scalers import ScalersCollector
 from controller.telemetry.series import Series
@@ -40,6 +41,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.series: dict[str, Series] = {}
         """The values of every scaler, by its name: those of the newest of that name. Read by families.py."""
+        self.searches = FoundQueues()
         self._watchers: list[RequestWatcher] = []
         self._listeners: list[Callable[[Notice], None]] = []
         self._make_configuration()
@@ -47,6 +49,7 @@ class Metrics:
         self.build_info.labels(version=version).set(1)
         self.registry.register(ScalersCollector(self.series))
         self.registry.register(_DroppedLines())
+        self.registry.register(self.searches)
         for outcome in RELOAD_OUTCOMES:
             self.config_reloads.labels(outcome=outcome)
         for target, outcome in product(EVENT_TARGETS, EVENT_OUTCOMES):

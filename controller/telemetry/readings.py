@@ -8,6 +8,7 @@ from controller.core.copies.fargate import SPOT, SPOT_SAVES
 from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Fleet
 from controller.core.decision.policy import StartWithin
+from controller.core.decision.queue_sum import SummedCounts
 from controller.core.decision.scarcity import PLENTY
 from controller.telemetry.series import Series
 
@@ -24,6 +25,12 @@ def read_queue(series: Series) -> Values:
     """Return the messages by state; None: they could not be counted."""
     queue = series.decision and series.decision.queue
     return {"visible": queue.visible, "in_flight": queue.in_flight, "delayed": queue.delayed} if queue else None
+
+
+def read_parts(series: Series) -> Values:
+    """Return the visible messages of each queue, of a scaler with several; None: it has one, or they are unknown."""
+    queue = series.decision and series.decision.queue
+    return {name: part.visible for name, part in queue.parts} if isinstance(queue, SummedCounts) else None
 
 
 def _fleet(series: Series) -> Fleet | None:
@@ -91,9 +98,9 @@ def read_minutes(series: Series) -> Values:
 
 def read_findings(series: Series) -> Values:
     """Return 1 for each ailment that the queue doctor has found, 0 for others; None: it has not looked yet."""
-    if series.checkup is None:
+    if not series.checkups:
         return None
-    found = {finding.ailment for finding in series.checkup.findings}
+    found = {finding.ailment for checkup in series.checkups for finding in checkup.findings}
     return {ailment.value: ailment in found for ailment in Ailment}
 
 

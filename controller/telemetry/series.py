@@ -83,8 +83,8 @@ class Series:
         self.starts: Starts | None = None
         """None: none was seen."""
         self.runs: Runs = NONE_SEEN
-        self.checkup: Checkup | None = None
-        """What the queue doctor saw last; None: it has not looked yet."""
+        self.checkups: tuple[Checkup, ...] = ()
+        """What the queue doctor saw last of each queue; none: it has not looked yet."""
         self.watched = UNWATCHED
         self._board = board
         self._launches_fail = False

@@ -40,15 +40,23 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_the_metrics_of_a_queue_are_read(metrics: None, queue: str) -> None:
     """By the minute, whichever way it is named; where nothing happened there is nothing."""
-    history = read_history(HERE, queue, NOW - 600, NOW, NOW)
+    history = read_history(HERE, [queue], NOW - 600, NOW, NOW)
     sent, deleted, in_flight = history.values.values()
     assert MINUTE == history.period
     assert ({NOW - 540: 20.0, NOW - 360: 5.0}, {NOW - 360: 10.0}, {NOW - 360: 3.0}) == (sent, deleted, in_flight)
 
 
+def test_the_metrics_of_several_queues_are_added_up(metrics: None) -> None:
+    """Minute by minute; one that CloudWatch does not know had nothing."""
+    arn = "arn:aws:sqs:us-east-1:123456789012:work.fifo"
+    history = read_history(HERE, ["work.fifo", "unknown", arn], NOW - 600, NOW, NOW)
+    sent, deleted, in_flight = history.values.values()
+    assert ({NOW - 540: 40.0, NOW - 360: 10.0}, {NOW - 360: 20.0}, {NOW - 360: 6.0}) == (sent, deleted, in_flight)
+
+
 def test_what_is_older_is_read_by_five_minutes(metrics: None) -> None:
     """CloudWatch keeps minutes for fifteen days."""
-    history = read_history(HERE, "work.fifo", NOW - 20 * 86_400, NOW, NOW)
+    history = read_history(HERE, ["work.fifo"], NOW - 20 * 86_400, NOW, NOW)
     assert COARSE == history.period
     assert 25 == sum(history.values["NumberOfMessagesSent"].values())
 
@@ -58,4 +66,4 @@ def test_what_goes_wrong_names_the_queue(monkeypatch: pytest.MonkeyPatch) -> Non
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "any")
     with pytest.raises(AwsError, match='CloudWatch, for queue "work"'):
-        read_history(UNREACHABLE_AWS, "work", NOW - 600, NOW, NOW)
+        read_history(UNREACHABLE_AWS, ["work"], NOW - 600, NOW, NOW)

@@ -222,6 +222,13 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
         result = run("--cloudwatch", "1h", "--alone")
         (directory / "config.yaml").write_text(f"{LEAST}    busy: running\n")
         untold = run("--cloudwatch", "1h", "--alone")
+        found = {name: LEAST.replace("queue: content-ingest", f"queues: {{prefix: {name}}}") for name in ("con", "no")}
+        boto3.client("sqs").create_queue(QueueName="content-ingest")
+        for name, text in found.items():
+            (directory / "config.yaml").write_text(text)
+            found[name] = run("--cloudwatch", "1h", "--alone").output
+    assert "30 messages in" in found["con"], found
+    assert 'no queues named "no..." were found' in found["no"]
     assert "30 messages in" in result.stdout, result.output
     assert ("work exp(2m)" in result.stdout, "work exp(1m)" in untold.stdout) == (True, True)
 

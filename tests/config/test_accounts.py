@@ -269,5 +269,5 @@ def test_what_is_valid_is_reached_where_it_says_that_it_is(
 @given(section=SECTIONS, queue=st.sampled_from(list(NAMES)), own=st.one_of(st.none(), REGIONS))
 def test_an_external_id_goes_with_roles_alone(section: dict[str, str], queue: str, own: str | None) -> None:
     """So that scalers that need no role share what is made for the controller's own credentials."""
-    accesses = build_accesses(ScalerAws(**section, external_id="x7"), queue, own)
+    accesses = build_accesses(ScalerAws(**section, external_id="x7"), (queue,), own)
     assert [access.role_arn is not None for access in accesses] == [bool(access.external_id) for access in accesses]

@@ -60,7 +60,7 @@ def test_defaults(tmp_path: Path) -> None:
             ScalerSpec(
                 name="content-ingest",
                 index=0,
-                queue="content-ingest",
+                queues=("content-ingest",),
                 policy=Policy(
                     slots=SlotPolicy("ecsq", "content-ingest", consistency_window=5.0, call_timeout=5.0),
                     demand=PerContainer(5),

@@ -118,11 +118,12 @@ MISSPELT = [
         "scalers:\n  - zzz: 1\n",
         [
             "2:5: scalers[0].name: is required and missing",
-            "2:5: scalers[0].queue: is required and missing",
             "2:5: scalers[0].demand: is required and missing",
             "2:5: scalers[0].task: is required and missing",
             "2:5: scalers[0].zzz: is not a known key; use one of aws, backlog, breaker, busy, cooldown, demand, "
-            "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, task",
+            "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, queue_env, "
+            "queues, task",
+            "2:5: scalers[0].queue: is required and missing: name the queue, or several under queues",
         ],
         id="nothing near leaves required keys missing",
     ),
@@ -601,9 +602,9 @@ scalers:
         "scalers[0].cooldown.fall:",
         "scalers[0].task.subnets:",
         "scalers[0].task.run_task.count:",
-        "scalers[1].queue:",
         "scalers[1].demand:",
         "scalers[1].task:",
+        "scalers[1].queue:",
         "scalers[1].name:",
     ]
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
+from controller.core.decision.checkups import count_dead_letters
 from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import QueueCounts
 from controller.core.notices import Kind, Notice
 from controller.daemon.rounds import AFTER_REFUSAL, EVERY, Rounds
 from controller.sandbox.aws import Disturbance
+from controller.scaling.queue_sum import read_together
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import connect
 from tests.support.aws import create_queue, send_messages
@@ -61,8 +63,7 @@ class Visited:
     @property
     def ailments(self) -> list[Ailment]:
         """What was found last."""
-        checkup = self.scaler.series.checkup
-        return [] if checkup is None else [finding.ailment for finding in checkup.findings]
+        return [finding.ailment for checkup in self.scaler.series.checkups for finding in checkup.findings]
 
     def reads_of_dead(self) -> int:
         """Return how often the dead-letter queue was read."""
@@ -130,8 +131,7 @@ def test_a_dead_letter_queue_that_cannot_be_read_is_unknown(
     dead = replace(broken, where=lambda parameters: parameters["QueueUrl"] == visited.dead.url)
     visited.aws.disturbances.add(dead)
     visited.poll()
-    checkup = visited.scaler.series.checkup
-    assert checkup is not None
+    (checkup,) = visited.scaler.series.checkups
     assert None is checkup.dead_letters.messages
     assert f'queue "{visited.dead.arn}"' in str(checkup.unread)
     visited.aws.disturbances.clear()
@@ -157,6 +157,30 @@ def test_only_what_costs_work_is_told_to_others(visited: Visited) -> None:
     assert [(Kind.QUEUE_FINDING, "visibility_too_short")] == [(notice.kind, notice.reason) for notice in notices]
 
 
+def test_a_dead_letter_queue_of_several_queues_is_read_once(visited: Visited, clock: ManualClock) -> None:
+    """Each queue is examined by itself, and what is found in it begins with its name."""
+    redrive = json.dumps({"deadLetterTargetArn": visited.dead.arn, "maxReceiveCount": 1})
+    create_queue(visited.aws, "urgent", RedrivePolicy=redrive)
+    create_queue(visited.aws, "bare")
+    queues = ("orders", "urgent", "bare")
+    spec = replace(visited.scaler.spec, queues=queues)
+    several = Reconciler(spec, visited.services)
+
+    async def poll() -> None:
+        visited.rounds.visit(several, await read_together(spec, visited.services.polls.own.read_counts))
+        await asyncio.gather(*visited.rounds._visits)
+
+    visited.run(poll())
+    clock.now += EVERY
+    visited.run(poll())
+    assert 2 == visited.reads_of_dead()
+    found = [finding.text for checkup in several.series.checkups for finding in checkup.findings]
+    assert ["urgent gives a message up after 1 receive", "bare has no dead-letter queue"] == [
+        text.partition(":")[0] for text in found
+    ]
+    assert 0 == count_dead_letters(several.series.checkups)
+
+
 def test_very_many_are_not_visited_at_once(aws: EmbeddedAws, clock: ManualClock, visited: Visited) -> None:
     """At a start each has its own moment within one period, since each may read a dead-letter queue."""
     visited.poll()
@@ -170,7 +194,7 @@ def test_very_many_are_not_visited_at_once(aws: EmbeddedAws, clock: ManualClock,
         for each in many:
             visited.rounds.visit(each, counts)
         await asyncio.gather(*visited.rounds._visits)
-        return sum(each.series.checkup is not None for each in many)
+        return sum(bool(each.series.checkups) for each in many)
 
     at_once = visited.run(poll_all())
     clock.now += EVERY

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from controller.core.decision.model import QueueCounts
+from controller.core.decision.queue_sum import add_up
 from controller.daemon.due import find_first_poll, find_next_poll
 from controller.daemon.pool import WORKERS
 from controller.daemon.progress import Progress
@@ -124,6 +126,30 @@ def test_polls_follow_what_was_added_and_removed(
     assert until_now == polls(aws, removed)
 
 
+def test_each_of_several_queues_is_asked_for_once_a_poll(
+    aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
+) -> None:
+    """And none of them any more when the scaler has gone."""
+    one, several = reconciler(1), reconciler(3600)
+    queues = [create_queue(aws, unique("part")).name for _ in range(3)]
+    several.configure(replace(several.spec, queues=tuple(queues)))
+
+    def asked() -> list[str]:
+        calls = aws.journal.calls("sqs", "GetQueueAttributes", client=CLIENT)
+        names = [call.parameters["QueueUrl"].rpartition("/")[2] for call in calls]
+        return sorted(name for name in names if name in queues)
+
+    for each in (one, several):
+        schedule.add(each, 0)
+    eventually(lambda: several.last, within=SOON)
+    assert (sorted(queues), add_up((name, QueueCounts(0, 0, 0)) for name in queues)) == (
+        asked(),
+        several.last.decision.queue,
+    )
+    schedule.remove(several.spec.name)
+    eventually(lambda: schedule._queues.own._bodies.keys() == {one.spec.queues[0]}, within=SOON)
+
+
 def test_an_idle_queue_takes_no_thread(
     aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
@@ -161,7 +187,9 @@ def test_an_interval_that_changes(
     changed = reconciler(3600)
     schedule.add(changed, 0)
     eventually(lambda: polls(aws, changed), within=SOON)
-    changed.configure(scaler_spec(cluster, "worker", queue=changed.spec.queue, name=changed.spec.name, poll_interval=1))
+    changed.configure(
+        scaler_spec(cluster, "worker", queue=changed.spec.queues[0], name=changed.spec.name, poll_interval=1)
+    )
     schedule.change(changed)
     eventually(lambda: polls(aws, changed) >= 3, within=SOON)
 
@@ -174,13 +202,15 @@ def test_a_queue_that_changes(
     for each in (changed, first):
         schedule.add(each, 0)
     eventually(lambda: first.observed and changed.observed, within=SOON)
-    changed.configure(scaler_spec(cluster, "worker", queue=first.spec.queue, name=changed.spec.name, poll_interval=1))
+    changed.configure(
+        scaler_spec(cluster, "worker", queue=first.spec.queues[0], name=changed.spec.name, poll_interval=1)
+    )
     schedule.change(changed)
     schedule.remove(first.spec.name)
     before = polls(aws, first)
     eventually(lambda: polls(aws, first) >= before + 3, within=SOON)
     looked_up = aws.journal.calls("sqs", "GetQueueUrl")
-    assert 1 == sum(call.parameters["QueueName"] == first.spec.queue for call in looked_up)
+    assert 1 == sum(call.parameters["QueueName"] == first.spec.queues[0] for call in looked_up)
 
 
 @pytest.mark.parametrize("by", [-3600.0, 86_400.0], ids=["an hour back", "a day forward"])

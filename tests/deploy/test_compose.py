@@ -91,7 +91,8 @@ def test_the_configuration_is_for_what_the_embedded_aws_has() -> None:
     port = service("aws")["command"][service("aws")["command"].index("--port") + 1]
     assert f"http://127.0.0.1:{port}" == spec.aws.endpoint_url
     assert {("drain", "sandbox", "drain-worker", "worker"), ("single", "sandbox", "single-worker", "worker")} == {
-        (scaler.queue, scaler.task.cluster, scaler.task.definition, scaler.task.container) for scaler in spec.scalers
+        (scaler.queues[0], scaler.task.cluster, scaler.task.definition, scaler.task.container)
+        for scaler in spec.scalers
     }
 
 

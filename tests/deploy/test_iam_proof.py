@@ -104,6 +104,9 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
     create_cluster(there, "far")
     register(there, "far", OTHER_ACCOUNT)
     send_messages(there, create_queue(there, "far").url, 4)
+    lost = json.dumps({"deadLetterTargetArn": create_queue(aws, f"tenant-{DEAD}").arn, "maxReceiveCount": "3"})
+    create_queue(aws, "tenant-a", RedrivePolicy=lost)
+    aws.client("sqs").tag_queue(QueueUrl=create_queue(aws, "by-tags").url, Tags={"team": "video", "stage": "prod"})
     # Three containers, two of them in one task: both the copies and the template itself are run.
     dense = {"max_containers": 3, "task_packing": "dense", "task_max_containers_per_task": 2}
     return configuration(
@@ -133,6 +136,9 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
             aws={"region": OTHER_REGION, "role_arn": ROLE, "external_id": EXTERNAL_ID},
             **dense,
         ),
+        scaler("found", "both", cluster=one, queues={"prefix": "tenant-", "each": True}, **dense),
+        scaler("tagged", "both", cluster=one, queues={"tags": {"team": "video", "stage": "prod"}}, **dense),
+        budget={"max_containers": 1000},
         events=[{"eventbridge": BUS}],
     )
 
@@ -147,7 +153,8 @@ def run_daemon(aws: EmbeddedAws, directory: Path) -> None:
         }
         described = {call.parameters["cluster"] for call in aws.journal.calls("ecs", "DescribeTasks")}
         urls = {str(call.parameters.get("QueueUrl")) for call in aws.journal.calls("sqs", "GetQueueAttributes")}
-        has_read_dead = any(url.endswith(f"/{DEAD}") for url in urls)
+        wanted = (DEAD, f"tenant-{DEAD}", "tenant-a", "by-tags")
+        has_read_dead = all(any(url.endswith(f"/{name}") for url in urls) for name in wanted)
         # That the newest configuration is bad is told to the bus.
         has_told = bool(aws.journal.calls("events", "PutEvents"))
         return launched >= LAUNCHED and described == {"one", "two", "far"} and has_read_dead and has_told
@@ -278,12 +285,14 @@ def test_it_trusts_the_controller_that_says_the_external_id(proof: Proof) -> Non
 
 
 def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:
-    """Two actions have neither a resource type nor a condition key, and wildcards stand where names are made later.
+    """Four actions have neither a resource type nor a condition key, and wildcards stand where names are made later.
 
-    Those are revisions of a family and the digit of a number of copies, a cluster's tasks, and the key that encrypts
-    the configuration, which its condition binds to the configuration itself.
+    Those are queues that are found by their names or their tags, revisions of a family and the digit of a number of
+    copies, a cluster's tasks, and the key that encrypts the configuration, which its condition binds to the
+    configuration itself.
     """
-    assert ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"] == list(unconfined(proof.policy))
+    opened = ["sqs:ListQueues", "tag:GetResources", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]
+    assert opened == list(unconfined(proof.policy))
     account = "us-east-1:123456789012"
     wildcards = {
         resource
@@ -293,6 +302,8 @@ def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:
     }
     assert {
         "*",
+        f"arn:aws:sqs:{account}:tenant-*",
+        f"arn:aws:sqs:{account}:*",
         f"arn:aws:ecs:{account}:task/one/*",
         f"arn:aws:ecs:{account}:task/two/*",
         *(
@@ -305,6 +316,16 @@ def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:
 
 NEARLY = {
     "count another queue": ("sqs:GetQueueAttributes", "arn:aws:sqs:us-east-1:123456789012:payments", {}),
+    "count a queue with other tags": (
+        "sqs:GetQueueAttributes",
+        "arn:aws:sqs:us-east-1:123456789012:payments",
+        {"aws:ResourceTag/team": "video", "aws:ResourceTag/stage": "test"},
+    ),
+    "look a queue up by a name that only contains the prefix": (
+        "sqs:GetQueueUrl",
+        "arn:aws:sqs:us-east-1:123456789012:my-tenant-a",
+        {},
+    ),
     "tell another bus": ("events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default", {}),
     "take a message": ("sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:123456789012:by-name", {}),
     "run a family in another's cluster": (

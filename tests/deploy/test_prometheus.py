@@ -25,6 +25,7 @@ METRICS = {
     "ecsq_containers_desired": {"scaler"},
     "ecsq_containers_max": {"scaler"},
     "ecsq_events_total": {"target", "outcome"},
+    "ecsq_found_queues_timestamp_seconds": {"scaler"},
     "ecsq_last_successful_reconcile_timestamp_seconds": {"scaler"},
     "ecsq_launch_failures_total": {"scaler", "reason"},
     "ecsq_no_capacity_until_timestamp_seconds": {"scaler"},

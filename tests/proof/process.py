@@ -12,9 +12,11 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.event_bus import put_event
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
+from controller.aws.queue import QueueUrls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import Clients, TooLateError
 from controller.aws.tasks import Round
+from controller.aws.traits import TraitsKnown
 from controller.clock import Clock
 from controller.config import OWN, AccessSpec, ScalerSpec
 from controller.core.copies.derive import Allowed
@@ -34,6 +36,7 @@ from controller.scaling.launch import Launcher, Launching
 from controller.scaling.line import Lines
 from controller.scaling.lister import Listers
 from controller.scaling.realms import AllPolls, Realm, Realms
+from controller.scaling.search import search_with
 from controller.scaling.services import Services
 from controller.telemetry.history import History
 from controller.telemetry.series import Series
@@ -51,7 +54,9 @@ METRICS = metrics_of_nothing()
 """Of all processes: nobody looks at them here, and to make them takes longer than a schedule."""
 CLIENTS = Clients(UNREACHABLE_AWS, CONTROLLER, ignore_request, MACHINE_CLOCK)
 POLLS, LOOKS = QueuePolls(CLIENTS), partial(PeerLook, CLIENTS)
-"""Of all processes: each reads its queue as it reconciles, and nobody looks for peers, so nothing is asked by these."""
+SEARCHES = search_with(CLIENTS, POLLS.traits)
+"""Of all processes: each reads its queue as it reconciles, and nobody looks for peers or queues, so nothing is asked by
+these."""
 REGISTRABLE: Allowed = {"family": None, "containerDefinitions": None, "tags": None, "cpu": None, "memory": None}
 SENDS, AWAITS, PAUSES = "sends", "awaits", "pauses"
 
@@ -101,13 +106,15 @@ class Process:
         self.seams = seams = _Seams(self)
         lines = Lines(PLENTY, clock)
         calls = Calls(self._run_task, CONTROLLER, lines.of(OWN), clock)
-        launcher = _Watched(seams, calls, clock, dry_run=False)
+        launcher = _Watched(seams, calls, clock, str, dry_run=False)
         launcher.process = self
         realms = _OneRealm(
             Realm(
                 clients=CLIENTS,
                 queue=lambda _: seams,
+                urls=QueueUrls(CLIENTS),
                 polls=POLLS,
+                traits=TraitsKnown(clock),
                 cluster=lambda _: Cluster(seams, clock),
                 launcher=launcher,
                 deletions=Deletions(None, clock.now),
@@ -125,6 +132,7 @@ class Process:
             clock=clock,
             lines=lines,
             look_for_peers=LOOKS,
+            searches=SEARCHES,
             put_event=partial(put_event, CLIENTS),
         )
         self.reconciler = Whole(spec, self._services)

@@ -49,7 +49,7 @@ class Watched:
     """A scaler that has seen so many messages."""
 
     def __init__(self, name: str, visible: int = 0, in_flight: int = 0, demand: DemandPolicy = PROMISE) -> None:
-        self.spec: ScalerSpec = replace(scaler_spec("main", "worker", demand=demand), name=name, queue=name)
+        self.spec: ScalerSpec = replace(scaler_spec("main", "worker", demand=demand), name=name, queues=(name,))
         self.series: Series = series_of(METRICS, name)
         self.last: Reconciled | None = None
         self.see(visible, in_flight)
@@ -100,6 +100,23 @@ def test_a_minute_keeps_the_promise_or_breaks_it(
     scaler = Watched("one", visible, in_flight)
     watch(CloudWatch(age), range(5), scaler)
     assert expected == scaler.kept
+
+
+def test_of_several_queues_the_oldest_message_counts() -> None:
+    """Once all of them are told of: another one may have an older message."""
+    scaler = Watched("both", 2)
+    scaler.spec = replace(scaler.spec, queues=("a", "b"))
+
+    class Two(CloudWatch):
+        def ask_oldest(self, queues: Sequence[str], since: float, until: float) -> Mapping[str, Mapping[float, float]]:
+            told = super().ask_oldest(queues, since, until)
+            later = {at: 40.0 for at in told["b"] if at > MINUTE}
+            return {**told, "b": later}
+
+    watch(Two(12.0), range(5), scaler)
+    assert None is scaler.series.oldest_message_age
+    watch(Two(12.0), range(6), scaler)
+    assert 40.0 == scaler.series.oldest_message_age
 
 
 def test_without_a_promise_there_is_an_age_alone() -> None:

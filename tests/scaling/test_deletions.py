@@ -48,27 +48,35 @@ def test_all_that_wait_are_asked_for_in_one_call() -> None:
     """From the oldest minute on; each is told of the minutes since its own first one."""
     cloudwatch = CloudWatch()
     deletions = Deletions(cloudwatch, lambda: NOW)
-    first = Waiting("first", "a", (MINUTE, MINUTE + 60))
-    second = Waiting("second", "b", (MINUTE + 240, MINUTE + 480))
-    deletions.refresh([first, second, Waiting("third", "unknown", (MINUTE,))])
+    first = Waiting("first", ("a",), (MINUTE, MINUTE + 60))
+    second = Waiting("second", ("b",), (MINUTE + 240, MINUTE + 480))
+    deletions.refresh([first, second, Waiting("third", ("unknown",), (MINUTE,))])
     assert [(("a", "b", "unknown"), MINUTE, UNTIL)] == cloudwatch.asked
     told = [deletions.box_of(name).take() for name in ("first", "second", "third")]
     assert [7, 3, 0] == [len(each) for each in told]
     assert {} == deletions.box_of("first").take()
 
 
+def test_the_deletions_of_several_queues_are_added_up_once_all_are_told() -> None:
+    """Fewer messages than were deleted would be longer ones, so that a part of them is none."""
+    deletions = Deletions(CloudWatch(), lambda: NOW)
+    deletions.refresh([Waiting("whole", ("a", "b"), (MINUTE,)), Waiting("part", ("a", "unknown"), (MINUTE,))])
+    assert dict.fromkeys([MINUTE + 60 * number for number in range(7)], 2.0) == deletions.box_of("whole").take()
+    assert {} == deletions.box_of("part").take()
+
+
 @pytest.mark.parametrize("minutes", [(UNTIL,), (MINUTE - 3600,)], ids=["too-new", "too-old"])
 def test_nobody_is_asked_for_without_a_minute_that_can_be_told(minutes: tuple[float, ...]) -> None:
     """SQS reports a minute some minutes later, and one of long ago is given up."""
     cloudwatch = CloudWatch()
-    Deletions(cloudwatch, lambda: NOW).refresh([Waiting("first", "a", minutes)])
+    Deletions(cloudwatch, lambda: NOW).refresh([Waiting("first", ("a",), minutes)])
     assert [] == cloudwatch.asked
 
 
 def test_a_failure_is_said_once_until_it_works_again() -> None:
     """Whoever waits goes on waiting; nothing else is touched."""
     cloudwatch = CloudWatch(fails=True)
-    deletions, waiting = Deletions(cloudwatch, lambda: NOW), [Waiting("first", "a", (MINUTE,))]
+    deletions, waiting = Deletions(cloudwatch, lambda: NOW), [Waiting("first", ("a",), (MINUTE,))]
     with capture_logs() as logs:
         deletions.refresh(waiting)
         deletions.refresh(waiting)
@@ -83,7 +91,7 @@ def test_a_failure_is_said_once_until_it_works_again() -> None:
 def test_without_cloudwatch_nothing_is_asked() -> None:
     """``aws.cloudwatch: off``."""
     deletions = Deletions(None, lambda: NOW)
-    deletions.refresh([Waiting("first", "a", (MINUTE,))])
+    deletions.refresh([Waiting("first", ("a",), (MINUTE,))])
     assert {} == deletions.box_of("first").take()
 
 
@@ -97,7 +105,7 @@ class Learner:
 
 def learner(name: str, demand: DemandPolicy, state: ScalerState) -> Learner:
     """Return a scaler of a queue of the same name."""
-    return Learner(replace(scaler_spec("main", "worker", demand=demand), name=name, queue=name), state)
+    return Learner(replace(scaler_spec("main", "worker", demand=demand), name=name, queues=(name,)), state)
 
 
 def test_only_who_learns_and_had_work_is_asked_for() -> None:
@@ -134,6 +142,16 @@ def test_who_begins_to_learn_is_told_of_the_hours_before_once() -> None:
     assert past is not None
     assert (180, PastMinute(2.0, 1.0)) == (len(past), past[UNTIL - 60])
     assert deletions.box_of("new").take_past() is None
+
+
+def test_the_past_of_several_queues_is_added_up() -> None:
+    """What was in flight in them, and what was deleted from them; one that CloudWatch does not know had nothing."""
+    deletions = Deletions(CloudWatch(), lambda: NOW)
+    several = learner("several", StartWithin(300.0), ScalerState())
+    read_back_for(deletions, [replace(several, spec=replace(several.spec, queues=("a", "b", "unknown")))])
+    past = deletions.box_of("several").take_past()
+    assert past is not None
+    assert PastMinute(4.0, 2.0) == past[UNTIL - 60]
 
 
 def test_nobody_is_told_of_the_past_whose_messages_are_not_in_flight_while_they_are_worked_on() -> None:

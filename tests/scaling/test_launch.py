@@ -14,6 +14,7 @@ from controller.aws import definitions
 from controller.aws.definitions import Definitions
 from controller.aws.errors import MAX_QUOTE
 from controller.aws.errors import Fault as Kind
+from controller.aws.queue import QueueUrls
 from controller.aws.run_task import run_task
 from controller.clock import machine_clock
 from controller.core.copies.copies import KEEPER
@@ -25,7 +26,7 @@ from controller.sandbox.aws import Disturbance
 from controller.scaling.calls import Calls
 from controller.scaling.launch import Launcher
 from controller.scaling.line import Line
-from tests.support.aws import NETWORK, container, create_cluster, register_template
+from tests.support.aws import NETWORK, container, create_cluster, create_queue, register_template
 from tests.support.clock import MACHINE_CLOCK, ManualClock
 from tests.support.controller import (
     ACCOUNT_RATE,
@@ -91,6 +92,7 @@ class Process:
             Definitions(clients),
             Calls(partial(run_task, clients), CONTROLLER, Line(self.rate, clock), clock),
             clock,
+            lambda spec: QueueUrls(clients).find(spec.queues[0]),
             dry_run=self.dry_run,
         )
         self._pause = clock.pause
@@ -301,6 +303,31 @@ def test_the_environment_reaches_every_copy_of_the_worker(
     assert copies == [name for name, environment in given.items() if environment.get("A") == "1"]
     assert {"batch"} == {given[name]["MODE"] for name in copies}
     assert {"log"} <= {name for name, environment in given.items() if not environment}
+
+
+@pytest.mark.parametrize("form", ["name", "url", "arn"])
+def test_a_worker_is_told_the_url_of_its_queue(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str, form: str
+) -> None:
+    """Every copy has it beside the environment, however the queue is given; it is looked up once, if at all."""
+    queue = create_queue(aws)
+    known = scaler_spec(cluster, template, queue=getattr(queue, form), environment={"A": "1"}, packing=Packing.DENSE)
+    spec = replace(known, queue_env="QUEUE_URL")
+    aws.journal.clear()
+    for slot in (1, 2):
+        process.launch(spec, 2, coming_slot() + slot)
+    given = [each["environment"] for call in calls(aws) for each in call["overrides"]["containerOverrides"]]
+    assert [[{"name": "A", "value": "1"}, {"name": "QUEUE_URL", "value": queue.url}]] * 4 == given
+    assert (0 if form == "url" else 1) == aws.journal.count("sqs", "GetQueueUrl")
+
+
+def test_nothing_is_launched_that_would_not_know_its_queue(
+    aws: EmbeddedAws, process: Process, cluster: str, template: str
+) -> None:
+    """The queue is named, and the key to check."""
+    result = process.launch(replace(scaler_spec(cluster, template, queue="gone"), queue_env="QUEUE_URL"), 1)
+    assert ((Outcome.FAILED, Kind.MISSING), []) == ((result.outcome, result.fault), calls(aws))
+    assert 'queue "gone" does not exist in us-east-1; check scalers[0].queue' in str(result.error)
 
 
 def test_the_environment_bounds_the_copies_where_the_template_names_their_container(

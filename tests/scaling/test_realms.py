@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from controller.config import OWN, AccessSpec, ControllerSpec, ScalerSpec
-from controller.core.decision.doctor import Checkup
 from controller.core.decision.model import Reason
 from controller.core.decision.policy import StartWithin
 from controller.sandbox.aws import Disturbance
@@ -200,7 +199,7 @@ def test_queues_of_two_accounts_are_read_on_one_loop(scene: Scene, there: Place)
     async def read() -> list[int]:
         polls = scene.services.polls
         try:
-            counts = [await polls.begin(access, NAME).read_counts(NAME) for access in (OWN, THERE)]
+            counts = [await polls.begin(access, (NAME,)).read_counts(NAME) for access in (OWN, THERE)]
         finally:
             await polls.close()
         return [each.visible for each in counts]
@@ -219,8 +218,8 @@ def test_the_doctor_reads_the_dead_letter_queue_where_the_queue_is(scene: Scene,
     )
     send_messages(there, dead.url, 2)
     (seen,) = previews(scene, scaler(scene, "away", THERE).spec)
-    assert isinstance(seen.checkup, Checkup)
-    assert (2, None) == (seen.checkup.dead_letters.messages, seen.checkup.unread)
+    (checkup,) = seen.checkups
+    assert (2, None) == (checkup.dead_letters.messages, checkup.unread)
 
 
 def previews(scene: Scene, *specs: ScalerSpec) -> list[Any]:

@@ -60,7 +60,7 @@ class Process:
     def __post_init__(self) -> None:
         clients = clients_of(self.aws, clock=replace(MACHINE_CLOCK, now=self.clock.now))
         calls = Calls(partial(run_task, clients), CONTROLLER, Line(ACCOUNT_RATE, self.clock), self.clock)
-        self.launcher = Launcher(Definitions(clients), calls, self.clock, dry_run=False)
+        self.launcher = Launcher(Definitions(clients), calls, self.clock, str, dry_run=False)
         self.metrics = metrics_of_nothing()
         self.series = {SCALER: series_of(self.metrics)}
 

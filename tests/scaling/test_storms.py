@@ -295,7 +295,7 @@ def test_a_budget_counts_what_an_earlier_process_started(scene: Scene) -> None:
 def test_a_scaler_that_cannot_read_its_queue_does_not_hold_the_others_up(scene: Scene) -> None:
     """What lives of it is known by the listing that the others take."""
     scalers = rivals(scene, 10, broken=5, whole=0)
-    broken = Whole(replace(scalers["broken"].spec, queue="nobody"), scene.services)
+    broken = Whole(replace(scalers["broken"].spec, queues=("nobody",)), scene.services)
     scene.let_pass(60, broken, scalers["whole"])
     assert {"whole": 10} == live(scene)
 

@@ -101,7 +101,7 @@ def scaler_spec(
     return ScalerSpec(
         name=name,
         index=index,
-        queue=queue,
+        queues=(queue,),
         policy=_changed(policy, changes),
         packing=_changed(PACKING, changes),
         task=_changed(task, changes),

@@ -60,9 +60,10 @@ def free_port() -> int:
 def scaler(name: str, definition: str, *, cluster: str, queue: str | None = None, **members: Any) -> Document:
     """Return a scaler of one container for each message; ``task_*`` members go into its task."""
     task = {key.removeprefix("task_"): members.pop(key) for key in list(members) if key.startswith("task_")}
+    named = {} if "queues" in members else {"queue": queue or name}
     return {
         "name": name,
-        "queue": queue or name,
+        **named,
         "demand": {"messages_per_container": 1},
         "cooldown": {"launch": "10m", "fall": "10m"},
         **members,

@@ -73,7 +73,8 @@ class Shown:
         self.services.configure(self.file.spec.budget, self.file.spec.scalers)
         self.scalers = {spec.name: Reconciler(spec, self.services) for spec in self.file.spec.scalers}
         self.shard: dict[str, Any] | None = None
-        running = Running("1.0", BEGAN, dry_run, self.file)
+        self.searches: list[dict[str, Any]] = []
+        running = Running("1.0", BEGAN, dry_run, self.file, lambda: self.searches)
         self.sight = Sight(running, self.services.history, clock, lambda: self.scalers, lambda: self.shard)
         bound = bind(ServerSpec("127.0.0.1", 0))
         self.address = f"127.0.0.1:{bound.getsockname()[1]}"

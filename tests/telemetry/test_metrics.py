@@ -21,10 +21,12 @@ from controller.core.decision.lessons import TENS, Lessons
 from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.providers import ProviderUse
+from controller.core.decision.queue_sum import add_up
 from controller.core.decision.task import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
 from controller.telemetry.exposition import Encode, expose
+from controller.telemetry.found import Found
 from controller.telemetry.metrics import Metrics
 from controller.telemetry.scalers import WRITTEN_AT_ONCE, ScalersCollector
 from controller.telemetry.series import Series
@@ -40,6 +42,9 @@ BUSY = (QueueCounts(visible=5, in_flight=2, delayed=1), Fleet(listed_at=2e9, run
 
 GAUGES = {
     "queue_messages": {"scaler", "state"},
+    "queue_visible_messages": {"scaler", "queue"},
+    "found_queues": {"scaler"},
+    "found_queues_timestamp_seconds": {"scaler"},
     "containers": {"scaler", "state"},
     "containers_held": {"scaler", "state"},
     "tasks": {"scaler", "state"},
@@ -150,20 +155,49 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
     )
     series.show_configuration(rules)
     series.show_budget(2)
-    series.show_reconcile(Reconciled(SCALER, decided(rules, BUSY[0], fleet)), 0.01)
+    seen = add_up([("urgent", replace(BUSY[0], visible=4)), ("normal", QueueCounts(1, 0, 0))])
+    series.show_reconcile(Reconciled(SCALER, decided(rules, seen, fleet)), 0.01)
     series.count_start(12.0)
     series.show_age(12.0)
-    series.checkup = Checkup(QueueTraits(dead_letter_queue=""), NOT_READ.add(NOW, 3), findings=FINDINGS)
+    dead = QueueTraits(dead_letter_queue="arn:aws:sqs:eu-west-1:111122223333:dead")
+    series.checkups = (
+        Checkup(QueueTraits(dead_letter_queue=""), findings=FINDINGS, queue="urgent"),
+        Checkup(dead, NOT_READ.add(NOW, 3), queue="normal"),
+    )
 
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
     """Every documented metric is there with its type and labels, and no other."""
     fill(series, PROMISING)
+    metrics.searches.found = {SCALER: Found(3, NOW)}
     found: dict[str, dict[str, set[str]]] = {"gauge": {}, "counter": {}, "histogram": {}}
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         found[family.type][family.name.removeprefix("ecsq_")] = labels
     assert DOCUMENTED == found
+
+
+def test_of_several_queues_each_is_shown_by_its_name(metrics: Metrics, series: Series) -> None:
+    """Beside their sum; a scaler of one queue has no such series."""
+    series.show_reconcile(Reconciled(SCALER, decided(POLICY, *BUSY)), 0.01)
+    assert {} == labelled(metrics, "queue_visible_messages")
+    fill(series)
+    assert {("urgent",): 4, ("normal",): 1} == labelled(metrics, "queue_visible_messages")
+
+
+def test_what_was_found_goes_with_its_scaler(metrics: Metrics) -> None:
+    """How many queues there are is absent until they were all found; when that was is 0."""
+    metrics.searches.found = {"new": Found(), "old": Found(3, NOW)}
+    assert {"old": 3} == by_scaler(metrics, "found_queues")
+    assert {"new": 0.0, "old": NOW} == by_scaler(metrics, "found_queues_timestamp_seconds")
+    metrics.searches.found = {}
+    assert {} == by_scaler(metrics, "found_queues_timestamp_seconds")
+
+
+def by_scaler(metrics: Metrics, name: str) -> dict[str, float]:
+    """Return the samples of one name by their scalers."""
+    every = (sample for family in metrics.registry.collect() for sample in family.samples)
+    return {sample.labels["scaler"]: sample.value for sample in every if sample.name == f"ecsq_{name}"}
 
 
 def test_every_metric_is_ours_or_of_the_process_and_explained(metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from controller.core.address import Parameter, StoredObject
+from controller.core.queue_names import is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,6 @@ class Account:
 
 LONGEST = Account("aws-us-gov", "ap-southeast-2", "0" * 12)
 """Stands for an account that is not known, where characters are counted."""
-
-
-def is_url(queue: str) -> bool:
-    """Say whether a queue is given by its URL."""
-    return urlsplit(queue).scheme in {"http", "https"}
 
 
 def cluster_name(cluster: str) -> str:

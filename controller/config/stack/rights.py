@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.config.stack.arns import Account, cluster_name, is_url
+from controller.config.stack.arns import Account, cluster_name
 from controller.config.stack.kept_rights import read_configuration
+from controller.config.stack.queue_rights import read_queues
 from controller.config.stack.statement import ANYTHING, TASKS_SERVICE, Rights, WorkerRoles
 from controller.core.copies.copies import family_of
 from controller.core.decision.policy import StartWithin
@@ -75,7 +76,7 @@ def _work(
     clusters = dict.fromkeys(_find_cluster(scaler, account) for scaler in workers)
     if shared_in is not None:
         clusters[account, cluster_name(shared_in)] = None
-    yield from _read_queues(queues, account, dead_letter_queues)
+    yield from read_queues(queues, account, dead_letter_queues)
     yield from _read_metrics(spec, queues)
     if clusters:
         yield from _read_tasks(clusters)
@@ -84,24 +85,6 @@ def _work(
         yield from _register_copies(workers, account)
         yield from _run_workers(workers, account)
         yield from _pass_roles(roles)
-
-
-def _read_queues(
-    scalers: Sequence[ScalerSpec], account: Account, dead_letter_queues: Iterable[str]
-) -> Iterator[Rights]:
-    """Allow the queues to be counted, and those that are given by name or ARN to be looked up."""
-
-    def name(scaler: ScalerSpec) -> str:
-        return account.in_region(scaler.queue_access.region).queue(scaler.queue)
-
-    configured = _list(scalers, lambda scaler: [] if is_url(scaler.queue) else [name(scaler)])
-    named = tuple(dict.fromkeys((*configured, *map(account.queue, dead_letter_queues))))
-    by_url = _list(scalers, lambda scaler: [name(scaler)])
-    only_counted = tuple(arn for arn in by_url if arn not in named)
-    if named:
-        yield Rights("ReadQueues", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes"), named)
-    if only_counted:
-        yield Rights("CountQueues", ("sqs:GetQueueAttributes",), only_counted)
 
 
 def _read_metrics(spec: ControllerSpec, scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:

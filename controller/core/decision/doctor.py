@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
-from typing import Any
 
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.policy import Busy, PerContainer, Policy, StartWithin
 from controller.core.decision.runs import NONE_SEEN, Runs
 from controller.core.printable import show
+from controller.core.queue_names import name_queue
 from controller.core.words import format_age, format_count, format_span
 
 GROWTH_WINDOW = 3600.0
@@ -103,6 +103,8 @@ class Checkup:
     unread: str | None = None
     """Why the dead-letter queue could not be read; None: it could, or nobody has tried."""
     findings: tuple[Finding, ...] = ()
+    queue: str | None = None
+    """The queue's name, where the scaler has several."""
 
 
 def examine(
@@ -112,40 +114,18 @@ def examine(
     *,
     runs: Runs = NONE_SEEN,
     dead_letters: DeadLetters = NOT_READ,
+    name: str | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what is to be mended, in the order of the closed set; ``runs`` are those of the scaler's workers."""
+    """Return what is to be mended, in the order of the closed set; ``runs`` are those of the scaler's workers.
+
+    ``name`` is the queue's, which findings begin with where the scaler has several.
+    """
+    begin = f"{name} " if name else ""
     return tuple(
-        Finding(ailment, show(text)) for ailment, text in _find(policy, traits, queue, runs, dead_letters) if text
+        Finding(ailment, show(begin + text))
+        for ailment, text in _find(policy, traits, queue, runs, dead_letters)
+        if text
     )
-
-
-def tell_checkup(checkup: Checkup | None) -> dict[str, Any] | None:
-    """Return a checkup as plain data for ``/status`` and ``plan --json``; None: there was none yet."""
-    if checkup is None:
-        return None
-    return {
-        "settings": describe_traits(checkup),
-        "dead_letter_messages": checkup.dead_letters.messages,
-        "findings": [{"finding": each.ailment.value, "text": each.text} for each in checkup.findings],
-    }
-
-
-def describe_traits(checkup: Checkup) -> str:
-    """Return in a line how a queue is set up, and what its dead-letter queue holds."""
-    traits, messages = checkup.traits, checkup.dead_letters.messages
-    spans = (
-        ("visibility timeout", traits.visibility_timeout),
-        ("retention", traits.retention),
-        ("receive wait", traits.receive_wait),
-    )
-    told = [f"{what} {'unknown' if seconds is None else format_age(seconds)}" for what, seconds in spans]
-    if not traits.dead_letter_queue:
-        known = "no dead-letter queue" if traits.dead_letter_queue == "" else "dead-letter queue unknown"
-        return ", ".join([*told, known])
-    after = "" if traits.max_receives is None else f" after {format_count(traits.max_receives, 'receive')}"
-    holds = "" if messages is None else f", which holds {format_count(messages, 'message')}"
-    unread = "" if checkup.unread is None else f", which cannot be read: {checkup.unread}"
-    return show(", ".join([*told, f"dead-letter queue {_name(traits.dead_letter_queue)}{after}{holds}{unread}"]))
 
 
 def time_of_message(policy: Policy, runs: Runs) -> float | None:
@@ -226,12 +206,8 @@ def _judge_growth(traits: QueueTraits, dead_letters: DeadLetters) -> str | None:
     more, within = dead_letters.growth
     if not traits.dead_letter_queue or not more:
         return None
-    name, messages = _name(traits.dead_letter_queue), format_count(dead_letters.messages or 0, "message")
+    name, messages = name_queue(traits.dead_letter_queue), format_count(dead_letters.messages or 0, "message")
     return (
         f"has lost {format_count(more, 'message')} to the dead-letter queue {name} within {format_age(within)}, which "
         f"now holds {messages}: read in the workers' log why they fail, mend that, and redrive them"
     )
-
-
-def _name(arn: str) -> str:
-    return arn.rpartition(":")[2]

@@ -25,6 +25,7 @@ from controller.core.decision.explain_promise import explain_lateness, explain_p
 from controller.core.decision.explain_providers import explain_providers
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
+from controller.core.decision.queue_sum import SummedCounts, explain_parts
 from controller.core.decision.verdict import summarize
 from controller.core.printable import show
 from controller.core.words import format_count
@@ -44,6 +45,8 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
         yield "decision", summarize(decision)
         return
     yield "queue", _explain_queue(policy, queue, fleet, decision.at)
+    if isinstance(queue, SummedCounts):
+        yield "queues", explain_parts(queue.parts)
     yield "fleet", _explain_fleet(fleet, is_asked=queue is not None)
     if fleet:
         yield from explain_held(fleet)

@@ -6,7 +6,7 @@ to as many as there may be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.core.decision.lessons import MINUTE, Lessons, find_kept
@@ -24,6 +24,16 @@ class PastMinute:
     """Messages in flight, on average."""
     deleted: float
     """Messages deleted."""
+
+
+def add_pasts(pasts: Iterable[Mapping[float, PastMinute]]) -> dict[float, PastMinute]:
+    """Return the pasts of several queues together; where one has nothing of a minute, nothing happened in it."""
+    together: dict[float, PastMinute] = {}
+    for past in pasts:
+        for at, minute in past.items():
+            before = together.get(at, PastMinute(0.0, 0.0))
+            together[at] = PastMinute(before.in_flight + minute.in_flight, before.deleted + minute.deleted)
+    return together
 
 
 def note_past(lessons: Lessons, past: Mapping[float, PastMinute], most: int) -> Lessons:

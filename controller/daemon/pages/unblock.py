@@ -44,8 +44,8 @@ class Way:
 
 PASSES = PASSING | {Fault.CAPACITY}
 """Kinds of failure that end without anybody."""
-_NAMED = {Reason.UNKNOWN_BACKLOG: "queue", Reason.UNKNOWN_FLEET: "task.cluster"}
-"""What names a thing that is not there."""
+_NAMED = {Reason.UNKNOWN_BACKLOG: ("queue", "queues"), Reason.UNKNOWN_FLEET: ("task.cluster",)}
+"""What names a thing that is not there: the key that is set."""
 _BY_ITSELF = {
     Reason.AT_MAX: "As soon as a worker exits, or a task that is counted is gone",
     Reason.BUDGET: "As soon as workers of the scalers that hold the budget exit",
@@ -82,8 +82,9 @@ def _find_end_of_trouble(done: Reconciled, decision: Decision, retry_at: float |
     fault = (done.launch.fault if done.launch else None) or done.fault
     if fault in PASSES:
         return Way(By.TIME, f"{what}. It passes by itself, and is tried again {when}")
-    key = _NAMED.get(decision.reason) if fault == Fault.MISSING else None
-    return Way(By.PERSON, f"{what}. It is tried again {when}, by itself", None if key is None else find_key(key))
+    places = [find_key(key) for key in _NAMED.get(decision.reason, ()) if fault == Fault.MISSING]
+    named = next((place for place in places if place.is_set), next(iter(places), None))
+    return Way(By.PERSON, f"{what}. It is tried again {when}, by itself", named)
 
 
 def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_key: FindKey) -> Iterator[Way]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from controller.sandbox.aws.queue_search import TAGGING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,13 +38,16 @@ class Asked:
 
 
 class Vault(Protocol):
-    """Knows what AWS decrypts with a key before it gives it out."""
+    """Knows what AWS decrypts with a key before it gives it out, and how queues are tagged."""
 
     def is_secret(self, name: str) -> bool:
         """Say it of a parameter."""
 
     def is_encrypted(self, bucket: str, key: str) -> bool:
         """Say it of an object."""
+
+    def tags_of(self, queue: str) -> Mapping[str, str]:
+        """Return the tags of a queue."""
 
 
 class Authorizations:
@@ -54,7 +59,7 @@ class Authorizations:
         find_definition: Callable[[str], Definition | None],
         vault: Vault,
     ) -> None:
-        """Take how a task definition is found, and who knows what is encrypted."""
+        """Take how a task definition is found, and who knows what is encrypted and tagged."""
         self._arns = arns
         self._find_definition = find_definition
         self._vault = vault
@@ -69,6 +74,7 @@ class Authorizations:
             ("ssm", "GetParameterHistory"): self._of_parameter,
             ("events", "PutEvents"): self._of_events,
             ("sts", "AssumeRole"): self._of_role,
+            (TAGGING, "GetResources"): self._of_tagged,
             ("s3", "GetObject"): self._of_object,
             ("s3", "ListObjectVersions"): self._of_versions,
         }
@@ -84,7 +90,11 @@ class Authorizations:
     def _of_queue(self, entry: JournalEntry) -> Iterator[Asked]:
         asked = entry.parameters
         name = asked.get("QueueName") or str(asked.get("QueueUrl")).rpartition("/")[2]
-        yield Asked(f"sqs:{entry.operation}", self._arns.of("sqs", name))
+        tags = {f"aws:ResourceTag/{key}": value for key, value in self._vault.tags_of(name).items()}
+        yield Asked(f"sqs:{entry.operation}", self._arns.of("sqs", name), tags)
+
+    def _of_tagged(self, entry: JournalEntry) -> Iterator[Asked]:
+        yield Asked(f"tag:{entry.operation}", ANYTHING)
 
     def _of_listing(self, entry: JournalEntry) -> Iterator[Asked]:
         yield Asked("ecs:ListTasks", ANYTHING, self._in_cluster(entry.parameters))

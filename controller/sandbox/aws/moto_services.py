@@ -56,6 +56,11 @@ class MotoServices:
         stored = buckets[bucket].keys.get(key) if bucket in buckets else None
         return stored is not None and stored.encryption == "aws:kms"
 
+    def tags_of(self, queue: str) -> dict[str, str]:
+        """Return the tags of a queue, by its name; none of one that does not exist."""
+        found = self.sqs.queues.get(queue)
+        return dict(found.tags or {}) if found else {}
+
     def reset(self) -> None:
         """Forget every queue."""
         self.sqs.reset()

@@ -10,6 +10,7 @@ from controller.sandbox.aws.control import EcsControl
 from controller.sandbox.aws.ecs import Ecs
 from controller.sandbox.aws.moto_services import MotoServices
 from controller.sandbox.aws.queue_metrics import QueueMetrics
+from controller.sandbox.aws.queue_search import TAGGING
 from controller.sandbox.aws.queues import Queues
 from controller.sandbox.aws.rates import Rates
 from controller.sandbox.aws.service_tasks import ServiceTasks
@@ -76,7 +77,7 @@ class Place:
             return self._ecs.answer(request)
         if request.service == METADATA:
             return self._ecs.answer_metadata(request.path)
-        if request.service == "sqs":
+        if request.service in {"sqs", TAGGING}:
             answer = self.sqs.answer(request)
             self.queue_metrics.note(request, answer)
             return answer

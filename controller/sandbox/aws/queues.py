@@ -8,6 +8,7 @@ from dataclasses import replace
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
+from controller.sandbox.aws.queue_search import TAGGING, find_tagged, list_queues
 from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, Request, make_json_answer
 
 if TYPE_CHECKING:
@@ -60,11 +61,15 @@ class Queues:
             self._moto.reset()
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Carry out an SQS request, and return its answer."""
+        """Carry out a request to SQS, or for the tags of queues, and return its answer."""
         if self._moto.find_other_owner(request.parameters) is not None:
             said = f"Access to the resource is denied: no policy allows {request.operation} on another account's queue."
             return ApiError("AccessDeniedException", said, status=403).to_answer()
         with self._changed:
+            if request.service == TAGGING:
+                return find_tagged(request, self._moto.sqs.queues.values())
+            if request.operation == "ListQueues":
+                return list_queues(request, self._moto.sqs.queues.values())
             queue = self._find_queue(request.parameters)
             if queue is None:
                 return self._moto.answer(request)

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from controller.core.decision.checkups import count_dead_letters, describe_traits, tell_checkups
 from controller.core.decision.doctor import (
     NOT_READ,
     Ailment,
     Checkup,
     DeadLetters,
     QueueTraits,
-    describe_traits,
     examine,
-    tell_checkup,
 )
 from controller.core.decision.policy import Busy, PerContainer, StartWithin
 from controller.core.decision.runs import Runs, measure_run
@@ -148,8 +147,8 @@ def test_the_settings_in_a_line(checkup: Checkup, expected: str) -> None:
 def test_a_checkup_as_plain_data() -> None:
     """Before the first look there is none."""
     findings = examine(policy(), SOUND, None, dead_letters=GROWN)
-    told = tell_checkup(Checkup(SOUND, GROWN, findings=findings))
-    assert tell_checkup(None) is None
+    told = tell_checkups([Checkup(SOUND, GROWN, findings=findings)])
+    assert tell_checkups(()) is None
     assert told is not None
     assert (15, ["dead_letters_grow"]) == (told["dead_letter_messages"], [each["finding"] for each in told["findings"]])
 
@@ -179,3 +178,34 @@ def test_the_newest_runs_count() -> None:
     for seconds in range(25):
         runs = runs.add(float(seconds))
     assert (tuple(map(float, range(5, 25))), 14.5) == (runs.took, runs.median)
+
+
+OTHER = DEAD.replace("dead", "lost")
+FULL, EMPTY = NOT_READ.add(NOW, 3), NOT_READ.add(NOW, 0)
+
+
+@pytest.mark.parametrize(
+    ("checkups", "expected"),
+    [
+        pytest.param([(DEAD, FULL), (OTHER, FULL)], 6, id="two"),
+        pytest.param([(DEAD, FULL), (DEAD, FULL)], 3, id="one-of-both"),
+        pytest.param([(DEAD, FULL), ("", NOT_READ)], 3, id="one-without"),
+        pytest.param([(DEAD, EMPTY), (OTHER, NOT_READ)], None, id="one-unread"),
+        pytest.param([("", NOT_READ)], None, id="none"),
+    ],
+)
+def test_dead_letters_of_several_queues(checkups: list[tuple[str, DeadLetters]], expected: int | None) -> None:
+    """A dead-letter queue that two have counts once, and one that was not read makes all of them unknown."""
+    seen = [Checkup(replace(SOUND, dead_letter_queue=target), letters) for target, letters in checkups]
+    assert expected == count_dead_letters(seen)
+
+
+def test_the_settings_of_several_queues_begin_with_their_names() -> None:
+    """And so does what is to be mended in them."""
+    bare = replace(SOUND, dead_letter_queue="", max_receives=None)
+    found = examine(policy(), bare, queue(), name="urgent")
+    told = tell_checkups([Checkup(bare, findings=found, queue="urgent"), Checkup(SOUND, queue="normal")])
+    assert told is not None
+    first, second = told["settings"].split("; ")
+    assert ("urgent: visibility", "normal: visibility") == (first[:18], second[:18])
+    assert "urgent has no dead-letter queue" == told["findings"][0]["text"].partition(":")[0]

@@ -12,6 +12,7 @@ from controller.cli import main
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.queue_sum import add_up
 from controller.daemon.pages.scaler import read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 
@@ -62,12 +63,32 @@ def test_the_queues_settings(shown: Shown) -> None:
     assert "Not known yet." in Page(shown.get("/scalers/busy").text).texts["queue"]
     series, policy = shown.scalers["busy"].series, shown.scalers["busy"].spec.policy
     traits = QueueTraits(30.0, 345_600.0, 0.0, "")
-    series.checkup = Checkup(traits, findings=examine(policy, traits, None))
+    series.checkups = (Checkup(traits, findings=examine(policy, traits, None)),)
     told = Page(shown.get("/scalers/busy").text).texts
-    series.checkup = None
+    series.checkups = ()
     assert "Visibility timeout 30s, retention 4d, receive wait 0s, no dead-letter queue." in told["queue"]
     assert "The queue has no dead-letter queue: " in told["queue"]
     assert "  doctor    the queue has no dead-letter queue: " in told["status-text"]
+
+
+def test_each_of_several_queues_has_a_row(tmp_path: Path) -> None:
+    """With what it holds; and every page says whose queues could not be found."""
+    shown = Shown(tmp_path, document("orders", scaler_queue=None, scaler_queues=["urgent", "normal"]))
+    seen = add_up([("urgent", QueueCounts(3, 0, 0)), ("normal", QueueCounts(0, 1, 0))])
+    shown.show("orders", seen, Fleet(listed_at=NOW), state=ScalerState())
+    shown.searches = [{"scaler": "video", "search": "queues", "queues": None, "problem": "sqs:ListQueues is denied"}]
+    shown.server.start()
+    try:
+        text = shown.get("/scalers/orders").text
+        overview = shown.get("/").text
+    finally:
+        shown.server.stop()
+    told = Page(text).texts
+    assert ["urgent300", "normal010"] == told["queue"].partition("delayed")[2].split()[:2]
+    assert "queues    2 queues: urgent 3 visible; normal 0 visible + 1 in flight" in told["status-text"]
+    assert "scaler video: sqs:ListQueues is denied" in told["status-text"]
+    for page in (text, overview):
+        assert "The queues of video could not all be found." in page
 
 
 def test_the_last_decisions_unfold(shown: Shown) -> None:
