@@ -136,5 +136,8 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "created_at": task.created_at,
         "started_at": task.start.at,
         "family": task.family,
+        "revision": task.revision,
+        "cpu": task.size.cpu if task.size else None,
+        "memory": task.size.memory if task.size else None,
         "provider": task.provider,
     }

@@ -29,6 +29,7 @@ from controller.telemetry.readings import (
     read_promise,
     read_queue,
     read_saving,
+    read_scarcity,
     read_short_until,
     read_tasks,
 )
@@ -85,7 +86,7 @@ GAUGES = (
         "no_capacity_until_timestamp_seconds",
         "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
         None,
-        lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
+        read_scarcity,
     ),
     Family(
         "provider_containers",

@@ -81,8 +81,16 @@ def read_cooldowns(series: Series) -> Values:
 
 
 def read_breaker(series: Series) -> Values:
-    """Return until when failing tasks hold launches back, seconds since the epoch; 0: they do not."""
-    return (series.numbers.breaker.open_until or 0) if series.numbers else 0
+    """Return until when failing tasks hold launches back, seconds since the epoch; 0: they do not.
+
+    None: nothing was decided yet. A process that has just begun does not say that the breaker is closed.
+    """
+    return (series.numbers.breaker.open_until or 0) if series.numbers else None
+
+
+def read_scarcity(series: Series) -> Values:
+    """Return until when a lack of capacity holds launches back, likewise."""
+    return (series.numbers.scarcity.until or 0) if series.numbers else None
 
 
 def read_promise(series: Series) -> Values:
@@ -114,9 +122,9 @@ def read_live_by_provider(series: Series) -> Values:
 
 def read_short_until(series: Series) -> Values:
     """Return until when each provider of the order gets no launch, seconds since the epoch; 0: it is not short."""
-    if series.policy is None or not series.policy.providers:
+    if series.policy is None or not series.policy.providers or series.numbers is None:
         return None
-    shortages = series.numbers.shortages if series.numbers else {}
+    shortages = series.numbers.shortages
     return {each: shortages.get(each, PLENTY).until or 0 for each in series.policy.providers}
 
 

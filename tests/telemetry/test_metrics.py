@@ -260,7 +260,8 @@ def test_what_was_not_observed_is_absent(metrics: Metrics, series: Series) -> No
     """Before the first look there is no count of messages, containers or tasks, rather than 0."""
     series.show_configuration(POLICY)
     observed = ("queue_messages", "containers", "containers_held", "tasks", "containers_desired")
-    observed += ("oldest_task_start_timestamp_seconds",)
+    observed += ("oldest_task_start_timestamp_seconds", "breaker_open_until_timestamp_seconds")
+    observed += ("no_capacity_until_timestamp_seconds", "provider_short_until_timestamp_seconds")
     assert [] == [name for name in observed if labelled(metrics, name)]
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.decision import busy, cooldown, hysteresis, limits, providers, scarcity
+from controller.core.decision import busy, cooldown, limits, providers, scarcity
 from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
 from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
@@ -30,6 +30,7 @@ from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
+from controller.core.decision.tally import tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,44 +126,9 @@ def _measure(
     left = count_left_since(state.sightings, queue.in_flight)
     own = replace(queue, in_flight=queue.in_flight - left)
     found = find_level(policy, queue, own, fleet, state, now)
-    level = found.state
-    state = _carry_over(policy, state, level, queue, fleet, now)
-    desired = min(max(level.level, policy.min_containers), policy.max_containers)
+    state = _carry_over(policy, state, found.state, queue, fleet, now)
     bounds = find_bounds(policy, own, fleet, state, now)
-    shortfall = desired - fleet.live
-    numbers = Numbers(
-        asked=found.asked,
-        demand=found.demand,
-        level=level.level,
-        desired=desired,
-        most=limits.find_most(policy),
-        rising_polls=hysteresis.count_rising(level),
-        falling_polls=hysteresis.count_falling(level),
-        shortfall=shortfall,
-        in_doubt=bounds.in_doubt,
-        room=bounds.room,
-        left=left,
-        unclaimed=bounds.unclaimed,
-        useful=bounds.useful,
-        allowed=bounds.allowed,
-        followed=bounds.followed,
-        following=state.following,
-        returned=state.lessons.returned,
-        ended_empty=state.ended_empty,
-        wanted=max(0, min(shortfall, bounds.most)),
-        waiting_since=level.waiting_since,
-        launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
-        fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
-        breaker=state.breaker,
-        scarcity=providers.sum_up(policy.providers, state.shortages) if policy.providers else state.scarcity,
-        contradicted_since=busy.date_lasting(state.contradiction),
-        need=found.need,
-        overdue_since=found.overdue_since,
-        granted=None,
-        choice=bounds.choice,
-        shortages=state.shortages,
-    )
-    return numbers, state
+    return tally(policy, found, bounds, fleet, state, left), state
 
 
 def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, now: float) -> ScalerState:

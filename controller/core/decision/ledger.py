@@ -125,8 +125,15 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
     if known is None:
         return task
     # An order to stop is not taken back: an older description may come after a newer one.
-    task = replace(task, draining=task.draining or known.draining, provider=task.provider or known.provider)
-    told = task
+    made = task if task.family else known
+    told = task = replace(
+        task,
+        draining=task.draining or known.draining,
+        provider=task.provider or known.provider,
+        family=made.family,
+        revision=made.revision,
+        size=task.size or known.size,
+    )
     if Part.CREATION in told.guessed:
         task = replace(task, created_at=known.created_at)
     if Part.OWNER in told.guessed and known.scaler:
@@ -139,6 +146,9 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
             created_at=task.created_at,
             draining=task.draining,
             provider=task.provider,
+            family=task.family,
+            revision=task.revision,
+            size=task.size,
             missing_since=None,
         )
     return replace(task, guessed=told.guessed & known.guessed)

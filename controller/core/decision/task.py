@@ -102,6 +102,16 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """The task-level CPU and memory that a task is paid for; None: not told."""
+
+    cpu: int | None = None
+    """CPU units, of which a vCPU has 1024."""
+    memory: int | None = None
+    """MiB."""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveTask:
     """A task that has not stopped."""
 
@@ -132,6 +142,9 @@ class LiveTask:
     """What neither a description nor an answer to RunTask has told of it. A guess is never too low."""
     family: str | None = None
     """The family of its definition; None: not told."""
+    revision: int | None = None
+    """Which of its family; None: not told."""
+    size: Size | None = None
     provider: str | None = None
     """The capacity provider that it was launched on; None: on none, or not told."""
     alone: bool = False

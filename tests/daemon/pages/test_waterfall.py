@@ -11,6 +11,7 @@ from controller.config import Place
 from controller.core.decision.explain import explain
 from controller.core.decision.following import Following
 from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.scarcity import Scarcity
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
@@ -54,6 +55,15 @@ def test_a_queue_that_more_workers_cannot_drain() -> None:
     drawn = draw(EASY, queue(visible=4, in_flight=1), fleet(running=1), state=replace(settled(5), following=braked))
     assert ("followed", 0, 0, True) == shape(drawn)[8]
     assert "more workers found nothing" in drawn.steps[8].text
+
+
+def test_providers_that_are_all_short() -> None:
+    """The step that holds everything back has ECS's words, and the key of the order."""
+    scarce = Scarcity(until=NOW + 60, turned_away=1, cause="RESOURCE:ENI")
+    rules, short = replace(EASY, providers=("FARGATE_SPOT",)), replace(settled(), shortages={"FARGATE_SPOT": scarce})
+    step = next(step for step in draw(rules, queue(visible=4), fleet(), state=short).steps if step.title == "capacity")
+    assert (0, True, "task.capacity") == (step.number, step.cuts, step.key.key if step.key else None)
+    assert "FARGATE_SPOT had no room 1 time, the last: RESOURCE:ENI" in step.text
 
 
 def test_a_launch() -> None:
@@ -118,6 +128,11 @@ def test_the_budget_cuts() -> None:
     """What it grants is what is left."""
     steps_ = {step.title: step for step in draw(EASY, queue(visible=4), fleet(), grant=lambda _: 1).steps}
     assert (1, 25, True) == (steps_["budget"].number, steps_["budget"].bar, steps_["budget"].cuts)
+
+
+def test_a_budget_that_grants_nothing_is_the_end() -> None:
+    """No slot was asked for, so none is told."""
+    assert "budget" == draw(EASY, queue(visible=4), fleet(), grant=lambda _: 0).steps[-1].title
 
 
 def test_a_failed_launch_starts_nothing() -> None:
