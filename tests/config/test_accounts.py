@@ -187,6 +187,19 @@ MISTAKES = {
             "aws: change one of the two"
         ],
     ),
+    "queues that are looked for elsewhere": (
+        scaler(f"aws: {{role_arn: '{WORKERS}'}}").replace(QUEUE, "queues: {prefix: tenant-}"),
+        [
+            "4:5: scalers[0].queues: are looked for in the controller's own account and region alone: list them, or "
+            "set aws.queue_role_arn to own, without a region"
+        ],
+    ),
+    "queues of two regions": (
+        scaler(f"aws: {{queue_role_arn: '{QUEUES}'}}").replace(
+            QUEUE, "queues: ['arn:aws:sqs:eu-west-1:333333333333:a', 'arn:aws:sqs:us-west-2:333333333333:b']"
+        ),
+        ["4:54: scalers[0].queues[1]: is in us-west-2, but that of the first one is eu-west-1: change one of the two"],
+    ),
     "an unknown key": (
         scaler("aws: {rolearn: x}"),
         ["10:11: scalers[0].aws.rolearn: is not a known key; did you mean role_arn?"],

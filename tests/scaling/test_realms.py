@@ -107,6 +107,21 @@ def test_a_queue_may_be_the_controllers_own(scene: Scene, there: Place) -> None:
     assert (0, 2) == count_tasks(scene, there)
 
 
+def test_several_queues_of_another_account_are_added_up(scene: Scene, there: Place) -> None:
+    """With the queues' own role, all of them; a worker is told the URL of its one queue there."""
+    send(there, 1)
+    send_messages(there, create_queue(there, "more").url, 2)
+    both = scaler(scene, "both", THERE)
+    both.configure(replace(both.spec, queues=(NAME, "more")))
+    assert [Reason.LAUNCH] == reasons(scene, both, NOW)
+    told = scaler(scene, "told", THERE, OWN)
+    told.configure(replace(told.spec, queue_env="QUEUE_URL"))
+    assert [Reason.LAUNCH] == reasons(scene, told, NOW)
+    assert (1, 3) == count_tasks(scene, there)
+    (worker,) = scene.aws.ecs.tasks()[0].containers
+    assert f"/{OTHER_ACCOUNT}/{NAME}" in worker.environment["QUEUE_URL"]
+
+
 def test_a_role_that_cannot_be_assumed_is_the_trouble_of_its_scalers(scene: Scene, there: Place) -> None:
     """They say which role of which account, and what to mend; the others launch in the same moment."""
     send(scene.aws, 1)
