@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from controller.cli.options import AddressType
 from controller.config.durations import parse_argument
 from controller.simulate.draws import parse_draw
+from controller.simulate.edits import split_values
 from controller.simulate.expectations import parse_expectation
 from controller.simulate.prices import PRICED_ON, TARIFFS, Shape, make_shape
 from controller.simulate.shapes import parse_period
@@ -43,7 +45,7 @@ def _parse_variation(text: str) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     if not equals or not key or not values:
         raise ValueError("write it as KEY=VALUE,VALUE: max_containers=20,40")
-    return key, [value.strip() for value in values.split(",")]
+    return key.strip(), split_values(values)
 
 
 DOLLARS = click.FloatRange(min=0)
@@ -142,7 +144,7 @@ OPTIONS = (
     click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides what is drawn."),
     click.option(
         "--against",
-        type=click.Path(path_type=Path),
+        type=AddressType(),
         multiple=True,
         metavar="FILE",
         help="Another configuration to compare with; as often as wanted.",
@@ -154,7 +156,7 @@ OPTIONS = (
         type=Converted("variation", _parse_variation),
         multiple=True,
         metavar="KEY=V,V",
-        help="Try a key of the scaler at these values; as often as wanted.",
+        help="Try a key of the scaler at these values, lists and mappings as YAML or JSON; as often as wanted.",
     ),
     click.option(
         "--expect",

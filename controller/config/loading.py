@@ -46,6 +46,11 @@ class Loaded:
     warnings: tuple[Problem, ...]
     _source: Source = field(repr=False, compare=False)
 
+    @property
+    def text(self) -> str:
+        """The file as it was read."""
+        return self._source.text
+
     def locate(self, key: str, message: str) -> Problem:
         """Return a problem with the place of a dotted key such as ``scalers[0].queue``, or of its nearest parent."""
         return self._source.locate_key(key, message)

@@ -198,6 +198,6 @@ def _heed_capacity(state: ScalerState, policy: Policy, signs: Iterable[CapacityS
 def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, state: ScalerState, now: float) -> None:
     """Tell the budget what the scaler has, if that is known: what lives is known even when the queue is not."""
     if cluster.is_known:
-        in_doubt = sum(doubt.containers for doubt in keep_pending(spec.policy, state.doubts, now))
+        in_doubt = sum([doubt.containers for doubt in keep_pending(spec.policy, state.doubts, now)])
         fleet = cluster.fleet_of(spec.name)
         budget.report(spec.name, fleet.live + fleet.held + in_doubt)

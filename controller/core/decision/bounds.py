@@ -33,7 +33,7 @@ class Bounds:
 
 def find_bounds(policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float) -> Bounds:
     """Return what bounds a launch. In flight is what the scaler's own containers have in hand."""
-    in_doubt = sum(doubt.containers for doubt in state.doubts)
+    in_doubt = sum([doubt.containers for doubt in state.doubts])
     room = policy.max_containers - fleet.live - fleet.held - in_doubt
     unclaimed = limits.count_unclaimed(queue, fleet)
     # To reach the minimum, containers are launched whether or not a message waits for them.

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from controller.core.changes import change
 from controller.core.decision import busy, cooldown, limits, providers, scarcity
 from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
@@ -124,7 +125,7 @@ def _measure(
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
     # Of the messages in flight those of containers that have left since are done by now, and nobody's.
     left = count_left_since(state.sightings, queue.in_flight)
-    own = replace(queue, in_flight=queue.in_flight - left)
+    own = replace(queue, in_flight=queue.in_flight - left) if left else queue
     found = find_level(policy, queue, own, fleet, state, now)
     state = _carry_over(policy, state, found.state, queue, fleet, now)
     bounds = find_bounds(policy, own, fleet, state, now)
@@ -143,7 +144,7 @@ def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, 
         newest_began=max(fleet.began, default=None),
         visible=queue.visible,
     )
-    return replace(
+    return change(
         state,
         standstill=watch_visible(state.standstill, queue.visible, now),
         following=follow(state.following, workers, now, is_fifo=policy.is_fifo),
@@ -156,7 +157,7 @@ def _carry_over(
     policy: Policy, state: ScalerState, level: LevelState, queue: QueueCounts, fleet: Fleet, now: float
 ) -> ScalerState:
     """Return the state with its level moved, and what it remembers of launches as far as that still counts."""
-    return replace(
+    return change(
         state,
         level=level,
         # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.

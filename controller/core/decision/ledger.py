@@ -204,7 +204,9 @@ def count_fleet(
 ) -> Fleet:
     """Return one scaler's fleet from its live tasks, and from those that may be its own or another's."""
     tasks = tuple(tasks)
-    by_state = {state: [task for task in tasks if task.state is state] for state in TaskState}
+    by_state: dict[TaskState, list[LiveTask]] = {state: [] for state in TaskState}
+    for task in tasks:
+        by_state[task.state].append(task)
     draining, ended = by_state[TaskState.DRAINING], by_state[TaskState.ENDED]
     at_work = by_state[TaskState.RUNNING] + by_state[TaskState.STARTING]
     return Fleet(

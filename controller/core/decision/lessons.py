@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 
+from controller.core.changes import change
 from controller.core.decision.sightings import OLDEST
 
 MINUTE = 60.0
@@ -152,8 +153,9 @@ def note_look(lessons: Lessons, look: Look, now: float) -> Lessons:
     """Return the lessons after a look."""
     waiting_since = None if not look.visible else now if lessons.waiting_since is None else lessons.waiting_since
     is_idle = not look.visible and not look.busy
-    looked = replace(
-        _note_work(lessons, now),
+    looked = change(
+        lessons,
+        minutes=_note_work(lessons, now),
         looked_at=None if is_idle else now,
         busy=look.busy,
         stays=lessons.stays + (look.stayed if _has_waited(lessons, now) else 0),
@@ -193,17 +195,16 @@ def find_kept(messages: float) -> float:
     return min(1.0, REMEMBERED / messages) if messages else 1.0
 
 
-def _note_work(lessons: Lessons, now: float) -> Lessons:
-    """Add the work since the last look, as if those that were busy then had been so until now."""
-    before = lessons.looked_at
-    if before is None or not lessons.busy or not 0 < now - before <= LONGEST_GAP:
-        return lessons
-    minutes, at = lessons.minutes, before
+def _note_work(lessons: Lessons, now: float) -> tuple[Minute, ...]:
+    """Return the minutes with the work since the last look, as if those that were busy then had been so until now."""
+    minutes, at = lessons.minutes, lessons.looked_at
+    if at is None or not lessons.busy or not 0 < now - at <= LONGEST_GAP:
+        return minutes
     while at < now:
         until = min(now, (at // MINUTE + 1) * MINUTE)
         minutes = _add(minutes, at, lessons.busy * (until - at), 0)
         at = until
-    return replace(lessons, minutes=minutes)
+    return minutes
 
 
 def _has_waited(lessons: Lessons, now: float) -> bool:

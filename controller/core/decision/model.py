@@ -62,7 +62,7 @@ class QueueCounts:
 
     def backlog(self, counted: frozenset[MessageState]) -> int:
         """Return the messages that count as work."""
-        return sum(getattr(self, state.value) for state in counted)
+        return sum([getattr(self, state) for state in counted])
 
 
 @dataclass(frozen=True, slots=True)

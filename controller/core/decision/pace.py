@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from controller.core.decision.lessons import LONGER, Lessons, Look
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.need import Pace, Source
@@ -18,9 +16,9 @@ def tell_pace(goal: StartWithin, lessons: Lessons) -> Pace:
     given = goal.seconds_per_message
     if given is not None and not _takes_longer(lessons, given):
         return _of(given, Source.GIVEN, lessons, 0.0)
-    if lessons.seconds is not None:
-        learned = _of(lessons.seconds, Source.LEARNED, lessons, lessons.deleted)
-        return replace(learned, error=lessons.error / (1 + lessons.error), given=given)
+    if (seconds := lessons.seconds) is not None:
+        error = lessons.error / (1 + lessons.error)
+        return Pace(seconds, Source.LEARNED, lessons.deleted, lessons.takes_one, error, given)
     if lessons.seconds_a_run is not None:
         return _of(lessons.seconds_a_run, Source.RUNS, lessons, lessons.ends)
     if goal.at_first is not None:

@@ -48,7 +48,8 @@ def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
     if running or kept:
         kept.append(Sighting(now, running, sightings.left))
     # Once none has run for that long, there is nothing to tell the age by.
-    return Sightings(tuple(kept), sightings.left) if any(seen.running for seen in kept) else NOTHING_SEEN
+    is_told = running or any(seen.running for seen in kept)
+    return Sightings(tuple(kept), sightings.left) if is_told else NOTHING_SEEN
 
 
 def count_left_since(sightings: Sightings, in_flight: int) -> int:
@@ -57,8 +58,11 @@ def count_left_since(sightings: Sightings, in_flight: int) -> int:
     Of looks that fit as well the last counts: counts may be fresh, and a message that waits must not wait for longer.
     More messages in flight than containers ran tell nothing: somebody else has them, or a worker has several.
     """
-    if not sightings.seen or in_flight > max(seen.running for seen in sightings.seen):
+    if not sightings.seen or in_flight > max([seen.running for seen in sightings.seen]):
         return 0
-    fitting = min(reversed(sightings.seen), key=lambda seen: abs(seen.running - in_flight))
+    fitting = sightings.seen[-1]
+    for seen in reversed(sightings.seen):
+        if abs(seen.running - in_flight) < abs(fitting.running - in_flight):
+            fitting = seen
     # If fewer messages were in flight than containers ran, the first of those that left were gone by then.
     return max(0, sightings.left - fitting.left - max(0, fitting.running - in_flight))
