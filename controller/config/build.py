@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.config.access import build_accesses
 from controller.config.queue_schema import ListedQueues
+from controller.config.schedule_schema import CHANGED
 from controller.config.schema import GivenPace
 from controller.config.spec import (
     AwsSpec,
@@ -19,6 +20,7 @@ from controller.config.spec import (
     ServerSpec,
     TaskSpec,
 )
+from controller.config.starts import CronStarts
 from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
@@ -38,12 +40,14 @@ from controller.core.decision.policy import (
 )
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
+from controller.core.decision.timetable import Changes, TimeWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.config.aws_schema import Aws
     from controller.config.queue_schema import Queues
+    from controller.config.schedule_schema import Window
     from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
@@ -126,11 +130,17 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         priority=scaler.priority,
         queue_access=queue_access,
         task_access=task_access,
+        schedule=tuple(map(_build_window, scaler.schedule)),
         queue_key="queue" if scaler.queues is None else "queues",
         queue_env=scaler.queue_env,
         search=(search := _build_search(scaler.queues)),
         unfound=None if search is None else UNFOUND,
     )
+
+
+def _build_window(window: Window) -> TimeWindow:
+    changes = Changes(**{key: getattr(window, key) for key in CHANGED})
+    return TimeWindow(CronStarts(window.cron, window.timezone), window.lasts, changes, window.until)
 
 
 def _list_queues(scaler: Scaler) -> tuple[str, ...]:

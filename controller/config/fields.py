@@ -49,6 +49,7 @@ Seconds = Annotated[
 ]
 PollInterval = Annotated[Duration, AfterValidator(require_between("1s", "1h"))]
 ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"))]
+PromiseTime = Annotated[Duration, AfterValidator(require_between("1s", "168h"))]
 TaskDeadline = Annotated[Duration, AfterValidator(require_between("10s", "720h"))]
 
 Name = Annotated[str, Field(pattern=formats.NAME)]

@@ -3,8 +3,8 @@
 Where to add a check, or a warning:
 
 - of one key: its type in schema.py, or in task_schema.py for the keys of ``task``;
-- of several keys of one scaler: ``_check_scaler`` below, or task_rules.py for the keys of ``task`` and queue_rules.py
-  for its queues;
+- of several keys of one scaler: ``_check_scaler`` below, or task_rules.py for the keys of ``task``, queue_rules.py for
+  its queues and schedule_rules.py for those of ``schedule``;
 - of several scalers, or of the sections above them: ``find_contradictions`` below;
 - a warning: advice.py.
 
@@ -23,6 +23,7 @@ from controller.config.document import find_repeated, get, get_duration, get_or_
 from controller.config.event_rules import check_events
 from controller.config.problems import Finding, KeyPath
 from controller.config.queue_rules import check_budget, check_queues
+from controller.config.schedule_rules import check_budget_in_windows, check_schedule
 from controller.config.schema import Scaler
 from controller.config.task_rules import check_task
 from controller.config.wording import quote
@@ -44,6 +45,7 @@ def find_contradictions(data: Any) -> Iterator[Finding]:
     yield from _check_names(scalers)
     yield from _check_budget(data, scalers)
     yield from check_budget(data, scalers)
+    yield from check_budget_in_windows(get(data, int, "budget", "max_containers"), scalers)
     yield from check_events(data)
     for index, scaler in enumerate(scalers):
         yield from _check_scaler(scaler, ("scalers", index), window)
@@ -87,6 +89,7 @@ def _check_scaler(scaler: Any, path: KeyPath, window: float | None) -> Iterator[
     yield from _check_launch_cooldown(scaler, path, window)
     yield from _check_demand(get(scaler, dict, "demand"), (*path, "demand"))
     yield from check_task(scaler, path)
+    yield from check_schedule(scaler, path)
 
 
 def _check_limits(scaler: Any, path: KeyPath) -> Iterator[Finding]:

@@ -25,12 +25,14 @@ from controller.config.fields import (
     Duration,
     Name,
     PollInterval,
+    PromiseTime,
     Seconds,
     Section,
     VariableName,
     default_to,
 )
 from controller.config.queue_schema import QUEUES, Queue, Queues, read_queues
+from controller.config.schedule_schema import MAX_WINDOWS, Window
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
@@ -98,7 +100,7 @@ class Demand(Section):
         }
     )
 
-    start_within: Annotated[Duration, AfterValidator(require_between("1s", "168h"))] | None = None
+    start_within: PromiseTime | None = None
     """A promise: every message is taken within this time of its arrival, as far as max_containers allows."""
     seconds_per_message: Annotated[FirstPace, BeforeValidator(_read_pace), SECONDS] | None = None
     """How long one message occupies a container: believed if it is given in seconds, learned if it is left out, and
@@ -208,6 +210,8 @@ class Scaler(Section):
     """The shortest times between two moves of a scaler."""
     breaker: Annotated[Breaker, BeforeValidator(_read_breaker), OFF] = Breaker()
     """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
+    schedule: Annotated[list[Window], Field(max_length=MAX_WINDOWS)] = default_to([])
+    """Time windows with settings of their own. The first that is in force counts."""
     task: Task
     """The tasks that are launched."""
 

@@ -100,7 +100,7 @@ def _find_successor(key: str, known: frozenset[str]) -> str | None:
 @cache
 def list_keys(model: type[BaseModel]) -> frozenset[str]:
     """Return the keys that a section may have."""
-    return frozenset(model.model_fields)
+    return frozenset(item.alias or name for name, item in model.model_fields.items())
 
 
 @cache

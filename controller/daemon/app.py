@@ -26,6 +26,7 @@ from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running, in_order
+from controller.daemon.windows import Windows
 from controller.scaling import ages
 from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
@@ -89,6 +90,8 @@ class Controller:
         self._chores.every(ASK_EVERY, lambda: ask_each(lambda realm, own: ask_for(realm.deletions, own)))
         self._chores.every(LOOK_EVERY, lambda: ask_each(lambda realm, own: read_back_for(realm.deletions, own)))
         self._chores.every(ages.ASK_EVERY, lambda: ask_each(lambda realm, own: realm.ages.refresh(own)))
+        windows = Windows(lambda: self._reconcilers, self._schedule.wake)
+        self._chores.at(windows.find_next, windows.look)
         self._chores.start()
         # Here, and not with the scalers: who is told to stop before they are there finds it running.
         self._schedule.start()
@@ -193,10 +196,9 @@ class Controller:
         self._chores.restart()
 
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
-        before = reconciler.spec
+        before = reconciler.spec.queues, reconciler.spec.queue_access, reconciler.policy.poll_interval
         reconciler.configure(scaler)
-        polled = before.queues, before.queue_access, before.policy.poll_interval
-        if polled != (scaler.queues, scaler.queue_access, scaler.policy.poll_interval):
+        if (scaler.queues, scaler.queue_access, reconciler.policy.poll_interval) != before:
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:

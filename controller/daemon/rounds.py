@@ -114,7 +114,7 @@ class Rounds:
             if (traits := known.get(queue)) is not None:
                 dead = chart.dead.get(traits.dead_letter_queue or "", NO_DEAD_LETTER_QUEUE)
                 kept, runs = dead.readings, scaler.series.runs
-                findings = examine(spec.policy, traits, part, runs=runs, dead_letters=kept, name=name)
+                findings = examine(scaler.policy, traits, part, runs=runs, dead_letters=kept, name=name)
                 checkups.append(Checkup(traits, kept, dead.unread, findings, name))
                 self._tell(scaler, chart, queue, findings)
         scaler.series.checkups = tuple(checkups)

@@ -20,20 +20,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from threading import Lock, Thread
 
 import structlog
 
-from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
-from controller.config import AccessSpec
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
-from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
+from controller.daemon.due import DueTimes, Polled, find_first_poll
 from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
@@ -46,29 +43,6 @@ TICK = 0.25
 """Seconds within which polls that are due are begun together."""
 LONGEST_SLEEP = 1.0
 """Seconds after which the loop looks at the clocks, whether or not a poll is due."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A scaler that is polled."""
-
-    reconciler: Reconciler
-    name: str
-    phase: float
-    """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
-    access: AccessSpec
-    """How its queues are reached."""
-    polls: QueuePolls
-    """Who reads them."""
-    queues: tuple[str, ...]
-    """The queues that it counts as a reader of."""
-    next_poll: float
-    busy: bool = False
-    """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
-
-    def find_next_poll(self, now: float) -> float:
-        """Return when it is polled after ``now``."""
-        return find_next_poll(self.reconciler.spec.policy.poll_interval, self.phase, now)
 
 
 class Schedule:
@@ -86,7 +60,7 @@ class Schedule:
         self._progress = progress
         self._on_step = on_step
         self._steps = StepWatch(clock)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Polled] = {}
         self._due = DueTimes()
         self._loop = asyncio.new_event_loop()
         self._wake: asyncio.Event = asyncio.Event()
@@ -120,6 +94,10 @@ class Schedule:
         """Poll a scaler at its changed interval, or its changed queue; the next poll is at most an interval away."""
         self._call(self._change, reconciler)
 
+    def wake(self, reconciler: Reconciler) -> None:
+        """Poll a scaler at once, or as soon as what is under way has ended, and then at its interval of now."""
+        self._call(self._wake_up, reconciler)
+
     def remove(self, name: str) -> None:
         """Poll a scaler no more."""
         self._call(self._remove, name)
@@ -131,9 +109,9 @@ class Schedule:
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         spec, phase = reconciler.spec, spread(reconciler.spec.name)
-        first = find_first_poll(spec.policy.poll_interval, phase, self._clock.elapsed(), beside)
+        first = find_first_poll(reconciler.policy.poll_interval, phase, self._clock.elapsed(), beside)
         polls = self._queues.begin(spec.queue_access, spec.queues)
-        self._entries[spec.name] = _Entry(reconciler, spec.name, phase, spec.queue_access, polls, spec.queues, first)
+        self._entries[spec.name] = Polled(reconciler, spec.name, phase, spec.queue_access, polls, spec.queues, first)
         self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
@@ -145,6 +123,13 @@ class Schedule:
             self._queues.end(polls, queues)
             entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
+
+    def _wake_up(self, reconciler: Reconciler) -> None:
+        now = self._clock.elapsed()
+        if entry := self._entries.get(reconciler.spec.name):
+            entry.is_woken = True
+            entry.next_poll = entry.find_next_poll(now)
+            self._line_up(reconciler.spec.name, now)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
@@ -193,18 +178,19 @@ class Schedule:
         for name in list(self._due.take(now)):
             self._begin(self._entries[name], now)
 
-    def _begin(self, entry: _Entry, now: float) -> None:
+    def _begin(self, entry: Polled, now: float) -> None:
         """Poll a scaler, unless a poll of it is under way: one poll late is one poll."""
         if entry.next_poll <= now:
             entry.next_poll = entry.find_next_poll(now)
-        self._due.put(entry.name, entry.next_poll)
+        is_held_up = entry.is_woken and entry.busy
+        self._due.put(entry.name, min(entry.next_poll, now + TICK) if is_held_up else entry.next_poll)
         if not (entry.busy or entry.reconciler.waits):
-            entry.busy = True
+            entry.busy, entry.is_woken = True, False
             task = self._loop.create_task(self._poll(entry))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
 
-    async def _poll(self, entry: _Entry) -> None:
+    async def _poll(self, entry: Polled) -> None:
         """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
         reading = await self._read(entry)
         try:
@@ -217,7 +203,7 @@ class Schedule:
             return
         self._pool.run(entry.name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
 
-    async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
+    async def _read(self, entry: Polled) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
         spec = entry.reconciler.spec
@@ -235,7 +221,7 @@ class Schedule:
             structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
         return counts
 
-    def _end_poll(self, entry: _Entry, look_again_at: float | None) -> None:
+    def _end_poll(self, entry: Polled, look_again_at: float | None) -> None:
         """Note that a poll is over, whose reconcile says when to look again. May be called by any thread."""
         entry.busy = False
         if look_again_at is not None:
@@ -244,7 +230,7 @@ class Schedule:
     def _call_later(self, seconds: float, action: Callable[[], None]) -> None:
         self._call(self._loop.call_later, seconds, action)
 
-    def _look_again(self, entry: _Entry, at: float) -> None:
+    def _look_again(self, entry: Polled, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
         due = self._clock.elapsed() + max(0.0, at - self._clock.now())
         if self._entries.get(entry.name) is entry and due < entry.next_poll:

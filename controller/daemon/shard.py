@@ -140,5 +140,5 @@ class Shard:
 
     def find_cut_off(self, reconcilers: Iterable[Reconciler]) -> str | None:
         """Return what it has not reached for too long, as a sentence; None: it has reached all."""
-        polls = (reconciler.spec.policy.poll_interval for reconciler in reconcilers)
+        polls = (reconciler.policy.poll_interval for reconciler in reconcilers)
         return self.contact.find_cut_off(LOOK_EVERY if self._look else min(polls, default=None))

@@ -55,14 +55,14 @@ def _judge(spec: ControllerSpec, previews: Sequence[Preview], services: Services
 def _measure(spec: ScalerSpec, seen: Preview, services: Services) -> Need | None:
     """Return what a scaler takes at its maximum; None: its template cannot be run, which is told as a problem."""
     try:
-        draft = services.launcher_of(spec).draft(spec, spec.policy.max_containers)
+        draft = services.launcher_of(spec).draft(spec, spec.most_containers)
     except AwsError:
         return None
     plan, fleet = draft.plan, seen.done.decision.fleet
     units = sum(group.tasks * (draft.sizes[group.containers].cpu or 0) for group in plan.groups if draft.sizes)
     return Need(
         scaler=spec.name,
-        containers=spec.policy.max_containers,
+        containers=spec.most_containers,
         live=fleet.live if fleet else 0,
         tasks=plan.tasks / plan.containers,
         units=units / plan.containers,

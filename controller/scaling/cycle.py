@@ -106,7 +106,7 @@ class Cycle:
         turn = self.decide(aim)
         if turn.decision.reason is not Reason.LAUNCH:
             return turn
-        result = launch(aim.spec, turn.decision)
+        result = launch(aim.spec.at(turn.decision.at), turn.decision)
         self.remember(aim.spec.name, turn.decision, result)
         return replace(turn, result=result)
 
@@ -116,7 +116,7 @@ class Cycle:
         ``began_after`` is when the listing has to have begun, for whoever comes back after a look; None: lately.
         Raises whatever the cluster raises for what it does not know yet.
         """
-        policy = aim.spec.policy
+        policy = aim.spec.at(self._now()).policy
         # A moment that is yet to come was taken before the clock was set back: no look would end the wait for it.
         if began_after is None or began_after > self._now():
             serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_costs)
@@ -129,9 +129,11 @@ class Cycle:
         return turn
 
     def _observe_and_decide(self, aim: Aim, began_after: float) -> Turn:
-        spec, cluster = aim.spec, aim.cluster
+        cluster = aim.cluster
         seen = self._observe(aim, began_after)
         now = self._now()
+        # The window of its schedule that is in force at the decision counts, whatever was when it began to observe.
+        spec = aim.spec.at(now)
         report_fleet(self._budget, spec, cluster, self.state, now)
         proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
         granted = self._budget.grant(spec.name, proposal.wanted, now)
@@ -144,10 +146,10 @@ class Cycle:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         spec, cluster = aim.spec, aim.cluster
         self._notice_move(spec, cluster)
-        seen = observe(spec, aim.queue, cluster, began_after)
+        seen = observe(spec.at(self._now()), aim.queue, cluster, began_after)
         self.state = heed_deleted(heed_left(self.state, cluster.take_left(spec.name)), aim.deleted.take())
-        self.state = heed_past(self.state, aim.deleted.take_past(), spec.policy.max_containers)
-        if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
+        self.state = heed_past(self.state, aim.deleted.take_past(), spec.most_containers)
+        if not self.state.history_read and seen.could_launch(spec.least_at_most):
             seen = recall(spec, seen, cluster)
             self.state = replace(self.state, history_read=seen.problem is None)
         if self.state.history_read and self._heeds_signs:

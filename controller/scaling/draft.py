@@ -239,7 +239,7 @@ def _price_rounding(template: Template, worker: str, k: int) -> float:
 
 
 def _find_warnings(spec: ScalerSpec, template: Template, worker: str, most: int) -> tuple[str, ...]:
-    configured = min(most, spec.packing.max_containers_per_task, spec.policy.max_containers)
+    configured = min(most, spec.packing.max_containers_per_task, spec.most_containers)
     return find_warnings(template, worker, configured, name_all(spec.task.run_task, spec.policy.providers))
 
 

@@ -16,6 +16,7 @@ from controller.config import ScalerSpec
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import QueueCounts, Reason, ScalerState
 from controller.core.decision.objection import find_objection
+from controller.core.decision.policy import Policy
 from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
 from controller.core.decision.task import LiveTask
@@ -24,6 +25,7 @@ from controller.core.repeats import Followed, count_kept, follow, follow_rest
 from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
+from controller.scaling.in_force import InForce
 from controller.scaling.line import Pause
 from controller.scaling.look import Look, LookWanted
 from controller.scaling.memory import KnownTask, Memory, name_cluster
@@ -66,6 +68,7 @@ class Reconciler:
         self._is_retired = self._drops_launch = False
         self._warned: tuple[str, ...] = ()
         self.series, self.track = Series(services.metrics, spec.name, FAULTS), services.history.follow()
+        self.in_force = InForce(spec, self.series, services.clock)
         self.decisions: tuple[Reconciled, ...] = ()
         """The newest last; swapped whole, so that whoever reads needs no lock."""
         self.observed = False
@@ -79,14 +82,19 @@ class Reconciler:
         if after is not before:
             before.roster.dismiss(spec.name)
         after.roster.enrol(spec, self.series)
-        self.series.show_configuration(spec.policy)
+        self.in_force.configure(spec)
         self._target = target
         self.retries.ask()
 
     @property
     def spec(self) -> ScalerSpec:
-        """The configuration in force."""
+        """The configuration in force, with the scaler's own policy."""
         return self._target.aim.spec
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force now: the scaler's own, or that of a window of its schedule."""
+        return self.in_force.policy
 
     def retire(self) -> None:
         """Stop reconciling and remove the series; the tasks finish by themselves."""
@@ -151,7 +159,9 @@ class Reconciler:
         last, target = self.last, self._target
         if last is None or self._decided_for is not target or not target.cluster.is_idle(self.spec.name):
             return False
-        if not rests(self.spec.policy, self.state, last.decision, queue) or not self._lock.acquire(blocking=False):
+        if self.in_force.has_changed or not rests(self.policy, self.state, last.decision, queue):
+            return False
+        if not self._lock.acquire(blocking=False):
             return False
         try:
             followed = follow_rest(last, self._services.clock.now())
@@ -193,8 +203,9 @@ class Reconciler:
         turn = yield from self._decide(target)
         if self._is_retired:
             return None
+        spec = self.in_force.note_decision(spec, turn.decision.at)
         if turn.decision.reason is Reason.LAUNCH:
-            turn = yield from self._launch(target, turn)
+            turn = yield from self._launch(spec, target, turn)
         error = turn.seen.problem or find_slow_listing(spec, target.cluster, turn.decision)
         problem = None if error is None else explain_error(spec, error)
         done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
@@ -217,8 +228,8 @@ class Reconciler:
             began_after = began_after if look.began_after is None else look.began_after
         raise StoppingError
 
-    def _launch(self, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
-        spec = target.aim.spec
+    def _launch(self, spec: ScalerSpec, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
+        """Carry the launch out that a scaler has decided as it was then."""
         result = yield from self._services.launcher_of(spec).launch(
             spec, turn.decision, target.cluster.enter, self.series, lambda: self._find_objection(spec)
         )
@@ -231,7 +242,7 @@ class Reconciler:
 
     def _find_objection(self, decided_by: ScalerSpec) -> str | None:
         gone = "the controller has the scaler no more"
-        return gone if self._is_retired or self._drops_launch else find_objection(decided_by.policy, self.spec.policy)
+        return gone if self._is_retired or self._drops_launch else find_objection(decided_by.policy, self.policy)
 
     def _record(self, done: Reconciled, seconds: float) -> None:
         self._keep(follow(self.last, done), done, seconds)

@@ -34,6 +34,7 @@ HOLDS: Mapping[Reason, Hold] = {
     Reason.SATISFIED: Hold.ENOUGH,
     Reason.IDLE: Hold.ENOUGH,
     Reason.PAUSED: Hold.ENOUGH,
+    Reason.PAUSED_BY_SCHEDULE: Hold.ENOUGH,
     Reason.RISING: Hold.NOT_TRIED,
     Reason.COOLDOWN: Hold.NOT_TRIED,
     Reason.AT_MAX: Hold.NOT_TRIED,

@@ -178,6 +178,12 @@ GAUGES = (
         None,
         lambda series: series.policy.paused if series.policy else None,
     ),
+    Family(
+        "schedule_window_in_force",
+        "Whether a window of the scaler's schedule is in force; absent without a schedule.",
+        None,
+        lambda series: series.is_in_window,
+    ),
 )
 COUNTERS = (
     Family(

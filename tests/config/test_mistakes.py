@@ -122,7 +122,7 @@ MISSPELT = [
             "2:5: scalers[0].task: is required and missing",
             "2:5: scalers[0].zzz: is not a known key; use one of aws, backlog, breaker, busy, cooldown, demand, "
             "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, queue_env, "
-            "queues, task",
+            "queues, schedule, task",
             "2:5: scalers[0].queue: is required and missing: name the queue, or several under queues",
         ],
         id="nothing near leaves required keys missing",

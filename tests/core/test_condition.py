@@ -77,6 +77,11 @@ def launched(outcome: Outcome) -> Reconciled:
         ),
         pytest.param(Condition.WORKING, held(policy(), settled(2), queue(1, 1), fleet(2)), id="enough live"),
         pytest.param(Condition.PAUSED, held(policy(paused=True), settled(), queue(9), fleet()), id="paused"),
+        pytest.param(
+            Condition.PAUSED,
+            held(policy(paused=True, paused_by_schedule=True), settled(), queue(9), fleet()),
+            id="paused by a window",
+        ),
         pytest.param(Condition.IDLE, held(policy(), settled(), queue(), fleet()), id="idle"),
         pytest.param(Condition.IDLE, held(policy(), settled(), queue(delayed=3), fleet()), id="only delayed"),
     ],

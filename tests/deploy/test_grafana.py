@@ -209,6 +209,7 @@ def provoke_all(aws: EmbeddedAws) -> Document:
         demand={"start_within": "5m", "seconds_per_message": 60},
         task_capacity=["FARGATE_SPOT", "FARGATE"],
         task_deadline="2h",
+        schedule=[{"cron": "* * * * *", "for": "1h", "max_containers": 80}],
     )
     for name in ("many-a", "many-b"):
         create_queue(aws, name)

@@ -8,6 +8,8 @@ from controller.config import ScalerSpec
 from controller.core.copies.packing import Packing
 from controller.core.decision.policy import Busy
 from controller.core.decision.slots import SlotPolicy, slot_length
+from controller.core.decision.timetable import Changes, TimeWindow
+from tests.core.decision.windows import Every
 from tests.support.controller import SLOTS, scaler_spec
 
 L = SLOTS.consistency_window
@@ -63,6 +65,17 @@ def with_deadline(spec: ScalerSpec) -> ScalerSpec:
     """Return the same scaler with a deadline: a single worker of it has a keeper, and is registered, too."""
     keeper = replace(spec.task.keeper, deadline=7200)
     return replace(spec, policy=replace(spec.policy, deadline=7200), task=replace(spec.task, keeper=keeper))
+
+
+def in_windows(spec: ScalerSpec, number: int) -> ScalerSpec:
+    """Return the same scaler with windows that change its maximum, its minimum and its pause, some within a slot."""
+    most = spec.policy.max_containers
+    schedule = (
+        TimeWindow(Every(4 * SLOT, number * SLOT / 2), SLOT / 3, Changes(paused=True)),
+        TimeWindow(Every(3 * SLOT, SLOT / 2), SLOT, Changes(max_containers=max(1, most // 3), min_containers=1)),
+        TimeWindow(Every(5 * SLOT), 2 * SLOT, Changes(max_containers=2 * most, min_containers=2, poll_interval=2.0)),
+    )
+    return replace(spec, schedule=schedule)
 
 
 CONFIGURATIONS = (

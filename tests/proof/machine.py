@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from controller.config import ScalerSpec
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS, S, in_order, with_deadline
+from tests.proof.configurations import CONFIGURATIONS, S, in_order, in_windows, with_deadline
 from tests.proof.process import Process
 from tests.proof.world import Fate, Moment, World
 
@@ -172,6 +172,13 @@ class LaunchesInOrder(Launches):
     def reach_deadline(self, tasks: int) -> None:
         self.moves += 1
         self.world.reach_deadline(tasks)
+
+
+class LaunchesInWindows(Launches):
+    """The same where windows raise and lower the maximum, and pause: in all controllers alike, but for their clocks."""
+
+    configurations = tuple(in_windows(CONFIGURATIONS[0], number) for number in range(2))
+    serves = False
 
 
 def play(

@@ -68,6 +68,8 @@ class Request:
     sender: Process
     slot: int
     parameters: Mapping[str, Any]
+    most: int
+    """The max_containers that its sender has decided by."""
     sent_at: float
     """True time."""
     signed_at: float
@@ -102,6 +104,8 @@ class Process:
         """The one whose answer it awaits."""
         self.slot = 0
         """Of the plan that it carries out."""
+        self.most = 0
+        """The max_containers by which that was decided."""
         clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
         self.seams = seams = _Seams(self)
         lines = Lines(PLENTY, clock)
@@ -191,7 +195,7 @@ class Process:
             self.world.tell(self, "is too late to send")
             raise TooLateError
         timeout = self.spec.policy.slots.call_timeout
-        self.request = Request(self, self.slot, parameters, now, now + self.skew, gives_up_at=now + timeout)
+        self.request = Request(self, self.slot, parameters, self.most, now, now + self.skew, gives_up_at=now + timeout)
         self.world.sent(self.request)
         self.meet(AWAITS)
         reply, self.request = self.request.reply, None
@@ -209,6 +213,7 @@ class _Watched(Launcher):
         self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, find_objection: FindObjection
     ) -> Launching:
         self.process.slot = decision.slot or 0
+        self.process.most = spec.policy.max_containers
         self.process.world.planned(self.process, min(decision.launch, capacity(spec)))
         return super().launch(spec, decision, enter, series, find_objection)
 

@@ -83,7 +83,7 @@ class Promises:
             )
 
     def _within_max(self, launch: Launch) -> None:
-        """No call lifts what lives above the max of who sent it: so nothing ever exceeds the largest max."""
+        """No call lifts what lives above the max that its sender decided by: so nothing ever exceeds the largest."""
         sender = launch.request.sender
         began = _start_of(sender, launch.request.slot)
         unseen = sum(
@@ -91,7 +91,7 @@ class Promises:
             for each in self.launches
             if each.overdue and each.request.sender is not sender and each.at > began
         )
-        most = sender.spec.policy.max_containers
+        most = launch.request.most
         if self.account.live - unseen > most:
             raise BrokenPromiseError(
                 f"{self.account.live} containers live ({unseen} of them strays): {sender}'s max is {most}"

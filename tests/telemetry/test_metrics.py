@@ -59,6 +59,7 @@ GAUGES = {
     "queue_findings": {"scaler", "finding"},
     "dead_letter_messages": {"scaler"},
     "scaler_paused": {"scaler"},
+    "schedule_window_in_force": {"scaler"},
     "promise_seconds": {"scaler"},
     "seconds_per_message": {"scaler"},
     "learned_messages": {"scaler"},
@@ -153,7 +154,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
         ended=9,
         ended_tasks=1,
     )
-    series.show_configuration(rules)
+    series.show_configuration(rules, is_in_window=True)
     series.show_budget(2)
     seen = add_up([("urgent", replace(BUSY[0], visible=4)), ("normal", QueueCounts(1, 0, 0))])
     series.show_reconcile(Reconciled(SCALER, decided(rules, seen, fleet)), 0.01)

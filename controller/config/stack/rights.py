@@ -174,7 +174,7 @@ def _derived(scaler: ScalerSpec, account: Account) -> str:
 
 
 def _makes_copies(scaler: ScalerSpec) -> bool:
-    return min(scaler.packing.max_containers_per_task, scaler.policy.max_containers) > 1
+    return min(scaler.packing.max_containers_per_task, scaler.most_containers) > 1
 
 
 def _tags(scaler: ScalerSpec) -> bool:

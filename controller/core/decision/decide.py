@@ -27,6 +27,7 @@ from controller.core.decision.level_state import LevelState
 from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
 from controller.core.decision.pace import see_workers, tell_pace
 from controller.core.decision.past import PastMinute, note_past
+from controller.core.decision.paused import find_pause
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.sightings import count_left_since, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
@@ -175,8 +176,8 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
 
     Of several reasons the first counts: what lives already before what is in the way.
     """
-    if policy.paused:
-        return Reason.PAUSED
+    if (pause := find_pause(policy)) is not None:
+        return pause
     if numbers.shortfall <= 0:
         return _explain_enough(policy, fleet, numbers)
     if numbers.room <= 0:

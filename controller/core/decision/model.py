@@ -37,6 +37,7 @@ class Reason(StrEnum):
     FOUND_NOTHING = "found_nothing"
     BUDGET = "budget"
     PAUSED = "paused"
+    PAUSED_BY_SCHEDULE = "paused_by_schedule"
     UNKNOWN_BACKLOG = "unknown_backlog"
     UNKNOWN_FLEET = "unknown_fleet"
     BROKEN = "broken"

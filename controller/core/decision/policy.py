@@ -147,3 +147,5 @@ class Policy:
     deadline: int | None
     """Seconds from the start of a task's last copy until its keeper ends it; None: it never does. No decision depends
     on it, but whoever reads one wants to know how near it is."""
+    paused_by_schedule: bool = False
+    """Whether it is a window of its schedule that pauses it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from controller.core.decision.following import FREE
 from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
+from controller.core.decision.paused import find_pause
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.scarcity import PLENTY
 
@@ -18,7 +19,7 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
     So long as no task of the scaler's is known to live, which whoever asks has to know.
     """
     return (
-        last.reason is (Reason.PAUSED if policy.paused else Reason.IDLE)
+        last.reason is (find_pause(policy) or Reason.IDLE)
         and last.queue == queue
         and not last.backlog
         and policy.min_containers == 0

@@ -32,6 +32,7 @@ _VERDICTS = {
     Reason.AT_MAX: "hold: max_containers is reached, and {visible} wait",
     Reason.NOTHING_WAITING: "hold: {missing} short, but live containers are about to take every visible message",
     Reason.PAUSED: "hold: paused in the configuration",
+    Reason.PAUSED_BY_SCHEDULE: "hold: paused by a window of its schedule",
     Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing{cause}",
     Reason.FOUND_NOTHING: "hold: {missing} short, but {found}",
     Reason.BUDGET: "hold: {missing} short, but {budget}",

@@ -60,11 +60,17 @@ _KEYS = {
         ("A higher priority than those that hold it", "priority"),
     ),
     Reason.PAUSED: (("It is paused: set it to false, or leave it out", "paused"),),
+    Reason.PAUSED_BY_SCHEDULE: (("A window of its schedule pauses it: change that entry", "schedule"),),
 }
 
 
-def find_ways(done: Reconciled, policy: Policy, retry_at: float | None, find_key: FindKey) -> list[Way]:
-    """Return what unblocks a scaler after its last reconcile, the first thing first; ``retry_at`` is its next try."""
+def find_ways(
+    done: Reconciled, policy: Policy, retry_at: float | None, find_key: FindKey, window_ends: float | None = None
+) -> list[Way]:
+    """Return what unblocks a scaler after its last reconcile, the first thing first; ``retry_at`` is its next try.
+
+    ``window_ends`` is when another window of its schedule comes into force, or none; None: at no time.
+    """
     decision = done.held or done.decision
     ways: list[Way] = []
     if done.trouble is not None:
@@ -72,6 +78,8 @@ def find_ways(done: Reconciled, policy: Policy, retry_at: float | None, find_key
     if decision.reason is Reason.BROKEN:
         ways.append(Way(By.PERSON, "The log has the traceback of this fault of the controller: please report it"))
     if decision.numbers is not None:
+        if decision.reason is Reason.PAUSED_BY_SCHEDULE and window_ends is not None:
+            ways.append(_wait(window_ends, decision.at, "the window of its schedule ends"))
         ways += _find_by_reason(decision, decision.numbers, policy, find_key)
     return ways or [Way(By.NOTHING, "Nothing is blocked: what lives or was just launched is enough for what waits")]
 

@@ -22,7 +22,7 @@ def test_the_reasons_are_a_closed_set() -> None:
     """They are label values and words of the documentation."""
     words = (
         "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing budget paused "
-        "unknown_backlog unknown_fleet broken"
+        "paused_by_schedule unknown_backlog unknown_fleet broken"
     )
     assert [reason.value for reason in Reason] == words.split()
 

@@ -93,6 +93,10 @@ ONE_LINERS = {
         decided(policy(paused=True), settled(), queue(2), fleet()),
         "hold: paused in the configuration (2 messages, 0 live of 2 desired)",
     ),
+    Reason.PAUSED_BY_SCHEDULE: (
+        decided(policy(paused=True, paused_by_schedule=True), settled(), queue(2), fleet()),
+        "hold: paused by a window of its schedule (2 messages, 0 live of 2 desired)",
+    ),
     Reason.UNKNOWN_BACKLOG: (
         decided(policy(), settled(), None, fleet()),
         "hold: the queue could not be read, so the backlog is unknown",

@@ -47,6 +47,7 @@ def test_a_scaler_that_is_paused_rests_as_well() -> None:
     assert Reason.PAUSED is decision.reason
     assert rests(paused, state, decision, queue())
     assert not rests(RULES, state, decision, queue())
+    assert not rests(replace(paused, paused_by_schedule=True), state, decision, queue())
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,13 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         ),
         (replace(EASY, paused=True), (queue(visible=4), fleet()), None, Reason.PAUSED, [("key", "paused")]),
         (
+            replace(EASY, paused=True, paused_by_schedule=True),
+            (queue(visible=4), fleet()),
+            None,
+            Reason.PAUSED_BY_SCHEDULE,
+            [("key", "schedule")],
+        ),
+        (
             EASY,
             (queue(visible=4, in_flight=1), fleet(running=1)),
             replace(settled(5), following=Following(width=1, visible=4, still_since=NOW - 200, until=NOW + 60)),
@@ -136,6 +143,7 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         "rising",
         "at max",
         "paused",
+        "window",
         "braked",
         "comes back",
         "failing",
