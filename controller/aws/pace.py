@@ -62,6 +62,14 @@ class BackOff:
         return self._rests.get(operation, (NEVER, NEVER))
 
 
+class Limits:
+    """What AWS limits by account and region: all who ask there share it."""
+
+    def __init__(self, listing_rate: Rate, clock: Clock) -> None:
+        self.back_off = BackOff(clock)
+        self.listing_pace = ListingPace(listing_rate, self.back_off, clock)
+
+
 class ListingPace:
     """Holds the calls of listings to the account's rate. Those who make them may wait: they have threads of their own.
 

@@ -168,7 +168,7 @@ def _complain(problems: list[str]) -> None:
 
 def _show_definition(spec: ScalerSpec, services: Services, workers: int) -> definition.Shown | definition.Refused:
     try:
-        return definition.show(spec, services.launcher.drafts, workers)
+        return definition.show(spec, services.launcher_of(spec).drafts, workers)
     except AwsError as error:
         return definition.Refused(spec.name, workers, explain_error(spec, error))
 

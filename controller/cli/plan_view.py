@@ -42,6 +42,7 @@ class View:
         told = record(plan.done) | {
             "explanation": [list(line) for line in self._explain(plan)],
             "schedule": tell_schedule(schedule, at),
+            "elsewhere": plan.spec.elsewhere,
             "remembered": plan.memory is not None,
             "retry_at": plan.retry_at,
             "queues": tell_parts(plan.done.decision.queue),
@@ -53,6 +54,8 @@ class View:
     def draw(self, plan: Preview) -> Iterator[str]:
         """Yield the lines of one scaler."""
         yield f"scaler {plan.done.scaler}"
+        if plan.spec.elsewhere is not None:
+            yield f"  where     {plan.spec.elsewhere}"
         if plan.done.problem:
             yield f"  problem   {plan.done.problem.removeprefix(f'scaler {plan.done.scaler}: ')}"
         for about, what in self._explain(plan):

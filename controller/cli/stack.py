@@ -57,7 +57,7 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
         roles = WorkerRoles(parameter=ROLES_PARAMETER)
     else:
         templates = read_templates(needs.spec)
-        place = Account.of_arn(templates[0].arn)
+        place = Account.of_arn(templates[0].arn) if templates else LONGEST
         roles = WorkerRoles(tuple(map(account.role, list_roles(templates))))
         dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:

@@ -69,10 +69,10 @@ def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
 
 
 def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
-    first: dict[tuple[str, str], ScalerSpec] = {}
+    first: dict[tuple[object, ...], ScalerSpec] = {}
     active = [scaler for scaler in spec.scalers if not _is_always_paused(scaler)]
     for scaler, queue in ((each, queue) for each in active for queue in each.queues):
-        other = first.setdefault(split_queue(queue), scaler)
+        other = first.setdefault((*scaler.queue_access.where, *split_queue(queue)), scaler)
         if other is not scaler:
             which = "" if scaler.queue_key == "queue" else f"{queue} "
             yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from controller.config.access import build_accesses
 from controller.config.queue_schema import ListedQueues
 from controller.config.schedule_schema import CHANGED
 from controller.config.schema import GivenPace
@@ -104,6 +105,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
     slots = SlotPolicy(configuration.name, scaler.name, aws.consistency_window, aws.call_timeout)
     interval = scaler.poll_interval if scaler.poll_interval is not None else configuration.poll_interval
     task, queues = scaler.task, _list_queues(scaler)
+    queue_access, task_access = build_accesses(scaler.aws, queues, aws.region)
     return ScalerSpec(
         name=scaler.name,
         index=index,
@@ -128,6 +130,8 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_build_task(task),
         priority=scaler.priority,
+        queue_access=queue_access,
+        task_access=task_access,
         schedule=tuple(map(_build_window, scaler.schedule)),
         queue_key="queue" if scaler.queues is None else "queues",
         queue_env=scaler.queue_env,

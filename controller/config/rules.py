@@ -17,12 +17,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from controller.config.access import check_access
 from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.event_rules import check_events
 from controller.config.problems import Finding, KeyPath
 from controller.config.queue_rules import check_budget, check_queues
-from controller.config.regions import find_other_regions
 from controller.config.schedule_rules import check_budget_in_windows, check_schedule
 from controller.config.schema import Rollout, Scaler
 from controller.config.task_rules import check_task
@@ -50,7 +50,7 @@ def find_contradictions(data: Any) -> Iterator[Finding]:
     yield from check_events(data)
     for index, scaler in enumerate(scalers):
         yield from _check_scaler(scaler, ("scalers", index), window)
-        yield from find_other_regions(data, scaler, ("scalers", index))
+        yield from check_access(data, scaler, ("scalers", index))
 
 
 def _check_call_timeout(data: Any, window: float | None) -> Iterator[Finding]:

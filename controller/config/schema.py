@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from controller.config import formats
-from controller.config.aws_schema import Aws
+from controller.config.aws_schema import Aws, ScalerAws
 from controller.config.durations import parse_seconds, require_between
 from controller.config.event_schema import Event
 from controller.config.fields import (
@@ -193,6 +193,8 @@ class Scaler(Section):
     those of all of them; with each, every queue found has a scaler of its own."""
     queue_env: VariableName | None = None
     """The variable that tells the worker the URL of its queue. Not where several queues are added up."""
+    aws: ScalerAws = ScalerAws()
+    """Another account or region than the controller's."""
     poll_interval: PollInterval | None = None
     """The time between two polls (1s to 1h). If left out: the controller's poll_interval."""
     paused: bool = False

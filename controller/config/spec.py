@@ -44,6 +44,36 @@ class AwsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessSpec:
+    """In which region something is, and by which role it is reached."""
+
+    region: str | None = None
+    """None: the controller's own."""
+    role_arn: str | None = None
+    """The role that is assumed; None: the controller's own credentials are used."""
+    external_id: str | None = None
+    """What goes along with that; None: nothing."""
+
+    @property
+    def account(self) -> str | None:
+        """The id of the role's account; None: the controller's own."""
+        return None if self.role_arn is None else self.role_arn.split(":")[4]
+
+    @property
+    def where(self) -> tuple[str | None, str | None]:
+        """Account and region, by which AWS's own limits hold; None for what is the controller's own."""
+        return self.account, self.region
+
+    def __str__(self) -> str:
+        """Return where that is, for messages; empty: in the controller's own account and region."""
+        return ", ".join(filter(None, (self.account and f"account {self.account}", self.region)))
+
+
+OWN = AccessSpec()
+"""The controller's own account and region."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """Where metrics, health and status are served."""
 
@@ -144,6 +174,19 @@ class ScalerSpec:
     """Why it is not known which queues it has; None: it is."""
     found_by: str | None = None
     """The name of the scaler of the configuration that has found its queue; None: it is one itself."""
+    queue_access: AccessSpec = OWN
+    """How its queues are reached."""
+    task_access: AccessSpec = OWN
+    """How the cluster and the task definitions are reached."""
+
+    @property
+    def elsewhere(self) -> str | None:
+        """Where queue and cluster are, for people; None: in the controller's own account and region."""
+        queue, cluster = str(self.queue_access), str(self.task_access)
+        if queue == cluster:
+            return f"{self.queue_key} and cluster in {queue}" if queue else None
+        here = "the controller's own account and region"
+        return f"{self.queue_key} in {queue or here}; cluster in {cluster or here}"
 
     def at(self, now: float) -> ScalerSpec:
         """Return it as it is at a time: with the policy in force, and no schedule that could change that."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import floor
 
+from controller.aws.polls.reader import QueuePolls
+from controller.config import AccessSpec
 from controller.scaling.reconcile import Reconciler
 
 FIRST_POLLS_A_SECOND = 500
@@ -52,6 +54,10 @@ class Polled:
     name: str
     phase: float
     """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
+    access: AccessSpec
+    """How its queues are reached."""
+    polls: QueuePolls
+    """Who reads them."""
     queues: tuple[str, ...]
     """The queues that it counts as a reader of."""
     next_poll: float

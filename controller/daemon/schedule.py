@@ -18,7 +18,6 @@ asked for in its terms, and is turned into a wait at once.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -27,7 +26,6 @@ from threading import Lock, Thread
 
 import structlog
 
-from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
@@ -38,6 +36,7 @@ from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
 from controller.scaling.lister import Listers
 from controller.scaling.queue_sum import read_together
+from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 
 TICK = 0.25
@@ -50,15 +49,13 @@ class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
     def __init__(
-        self, clock: Clock, queues: QueuePolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
+        self, clock: Clock, queues: AllPolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
     ) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
         self._queues = queues
         self._rounds = Rounds(queues, clock)
         self._listers = listers
-        self._readers = Counter[str]()
-        """By queue: how many scalers read it."""
         self._reading: set[asyncio.Task[None]] = set()
         self._progress = progress
         self._on_step = on_step
@@ -113,16 +110,18 @@ class Schedule:
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         spec, phase = reconciler.spec, spread(reconciler.spec.name)
         first = find_first_poll(reconciler.policy.poll_interval, phase, self._clock.elapsed(), beside)
-        self._entries[spec.name] = Polled(reconciler, spec.name, phase, spec.queues, first)
-        self._readers.update(spec.queues)
+        polls = self._queues.begin(spec.queue_access, spec.queues)
+        self._entries[spec.name] = Polled(reconciler, spec.name, phase, spec.queue_access, polls, spec.queues, first)
         self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name, queues = reconciler.spec.name, reconciler.spec.queues
+        name, spec = reconciler.spec.name, reconciler.spec
         if entry := self._entries.get(name):
-            self._readers.update(queues)
-            self._drop_reader(entry.queues)
-            entry.queues, entry.next_poll = queues, entry.find_next_poll(self._clock.elapsed())
+            polls, queues = entry.polls, entry.queues
+            entry.access, entry.queues = spec.queue_access, spec.queues
+            entry.polls = self._queues.begin(entry.access, entry.queues)
+            self._queues.end(polls, queues)
+            entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
 
     def _wake_up(self, reconciler: Reconciler) -> None:
@@ -136,14 +135,7 @@ class Schedule:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
             self._rounds.forget(name)
-            self._drop_reader(entry.queues)
-
-    def _drop_reader(self, queues: tuple[str, ...]) -> None:
-        for queue in queues:
-            self._readers[queue] -= 1
-            if not self._readers[queue]:
-                del self._readers[queue]
-                self._queues.forget(queue)
+            self._queues.end(entry.polls, entry.queues)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)
@@ -214,14 +206,17 @@ class Schedule:
     async def _read(self, entry: Polled) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
+        spec = entry.reconciler.spec
+        # A reload changes that before the loop hears of it: a queue of the same name may be there in both accounts.
+        polls = entry.polls if spec.queue_access is entry.access else self._queues.of(spec.queue_access)
         try:
-            counts = await read_together(entry.reconciler.spec, self._queues.read_counts)
+            counts = await read_together(spec, polls.read_counts)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a problem of this scaler
             return error
-        if not self._is_told and (why := self._queues.fallback):
+        if not self._is_told and (why := entry.polls.fallback):
             self._is_told = True
             structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
         return counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from threading import Lock
 from typing import Protocol
 
@@ -54,7 +54,9 @@ class Cluster:
     thread; looks are taken by one at a time.
     """
 
-    def __init__(self, tasks: Lister, clock: Clock) -> None:
+    def __init__(self, tasks: Lister, clock: Clock, place: Hashable = None) -> None:
+        """``place`` is the account and region that it is in; None: the controller's own."""
+        self.place = place
         self._tasks = tasks
         self._clock = clock
         self._changing = Lock()

@@ -22,8 +22,8 @@ from controller.scaling.line import Pause
 from controller.scaling.order import Enter, FindObjection, Order, Ran
 from controller.telemetry.series import Series
 
-FindUrl = Callable[[str], str]
-"""Returns the URL of a queue that is given as a name, URL or ARN. Raises AwsError."""
+FindUrl = Callable[[ScalerSpec], str]
+"""Returns the URL of a scaler's one queue. Raises AwsError."""
 Launching = Generator[Pause, None, LaunchResult]
 """A launch, step by step: how long it waits each time, and at last how it went."""
 
@@ -59,7 +59,7 @@ class Launcher:
         """
         if spec.queue_env is None or len(spec.queues) != 1:
             return spec
-        environment = {**spec.task.environment, spec.queue_env: self._find_url(spec.queues[0])}
+        environment = {**spec.task.environment, spec.queue_env: self._find_url(spec)}
         return replace(spec, task=replace(spec.task, environment=environment))
 
     def launch(

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_CONTAINERS
 from controller.core.decision.budget import Place
 from controller.core.decision.model import ScalerState
@@ -64,13 +65,18 @@ class Memory:
     retry_at: float | None
     """When it tries again after a failure that is tried slowly; None: at the next poll."""
     cluster: str
-    """The cluster of its tasks, as configured."""
+    """The cluster of its tasks, as ``name_cluster`` does."""
     start_delay: float | None
     """The median of the starts that were measured there, seconds; None: none was seen."""
     tasks: tuple[KnownTask, ...]
 
 
 _MEMORY = TypeAdapter(Memory)
+
+
+def name_cluster(spec: ScalerSpec) -> str:
+    """Return the cluster of a scaler as a memory names it, with its account and region where they are others."""
+    return f"{spec.task.cluster} in {spec.task_access}" if str(spec.task_access) else spec.task.cluster
 
 
 def to_plain(memory: Memory) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from controller.scaling.cycle import Cycle, Turn, report_fleet
 from controller.scaling.launch import annotate
 from controller.scaling.layout import Draft
 from controller.scaling.look import LookWanted
-from controller.scaling.memory import Memory
+from controller.scaling.memory import Memory, name_cluster
 from controller.scaling.services import Services
 from controller.telemetry.series import Series
 
@@ -82,7 +82,7 @@ def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> N
     """Put a scaler on the roster of its cluster, with the tasks and the start delay that a daemon knows."""
     cluster = services.cluster_of(spec)
     cluster.roster.enrol(spec, Series(services.metrics, spec.name, ()))
-    if memory is not None and memory.cluster == spec.task.cluster:
+    if memory is not None and memory.cluster == name_cluster(spec):
         cluster.roster.tell_start_delay(spec.name, memory.start_delay)
         cluster.enter(
             LiveTask(
@@ -131,7 +131,7 @@ def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | No
     try:
         numbers = turn.decision.numbers
         choice, stage = (numbers.choice, numbers.stage) if numbers else (NO_CHOICE, None)
-        draft = services.launcher.draft(spec, containers, choice, stage)
+        draft = services.launcher_of(spec).draft(spec, containers, choice, stage)
     except AwsError as error:
         problem = problem or error
     result = None

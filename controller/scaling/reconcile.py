@@ -28,7 +28,7 @@ from controller.scaling.fleet import Cluster
 from controller.scaling.in_force import InForce
 from controller.scaling.line import Pause
 from controller.scaling.look import Look, LookWanted
-from controller.scaling.memory import KnownTask, Memory
+from controller.scaling.memory import KnownTask, Memory, name_cluster
 from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries
 from controller.scaling.services import Services
@@ -139,7 +139,7 @@ class Reconciler:
             slot_length=slot_length(spec.policy.slots),
             place=self._services.budget.place_of(spec.name),
             retry_at=self.retries.retry_at,
-            cluster=spec.task.cluster,
+            cluster=name_cluster(spec),
             start_delay=cluster.roster.start_delay_of(spec.name),
             tasks=tuple(KnownTask.of(task) for task in cluster.tasks_of(spec.name)),
         )
@@ -230,8 +230,7 @@ class Reconciler:
 
     def _launch(self, spec: ScalerSpec, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
         """Carry the launch out that a scaler has decided as it was then."""
-        launcher = self._services.launcher
-        result = yield from launcher.launch(
+        result = yield from self._services.launcher_of(spec).launch(
             spec, turn.decision, target.cluster.enter, self.series, lambda: self._find_objection(spec)
         )
         self._cycle.remember(spec.name, turn.decision, result)

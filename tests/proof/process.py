@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from controller.aws.account import count_free_addresses, read_quota
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
 from controller.aws.event_bus import put_event
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
+from controller.aws.queue import QueueUrls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import Clients, TooLateError
 from controller.aws.tasks import Round
+from controller.aws.traits import TraitsKnown
 from controller.clock import Clock
-from controller.config import ScalerSpec
+from controller.config import OWN, AccessSpec, ScalerSpec
 from controller.core.copies.derive import Allowed
 from controller.core.copies.template import Template
 from controller.core.decision.ledger import Ledger
@@ -32,9 +33,10 @@ from controller.scaling.clusters import Clusters
 from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher, Launching
-from controller.scaling.line import Line
+from controller.scaling.line import Lines
 from controller.scaling.lister import Listers
 from controller.scaling.order import Enter, FindObjection
+from controller.scaling.realms import AllPolls, Realm, Realms
 from controller.scaling.search import search_with
 from controller.scaling.services import Services
 from controller.telemetry.history import History
@@ -107,30 +109,37 @@ class Process:
         """The max_containers by which that was decided."""
         clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
         self.seams = seams = _Seams(self)
-        line = Line(PLENTY, clock)
-        calls = Calls(self._run_task, CONTROLLER, line, clock)
+        lines = Lines(PLENTY, clock)
+        calls = Calls(self._run_task, CONTROLLER, lines.of(OWN), clock)
         launcher = _Watched(seams, calls, clock, str, dry_run=False)
         launcher.process = self
+        realms = _OneRealm(
+            Realm(
+                clients=CLIENTS,
+                queue=lambda _: seams,
+                urls=QueueUrls(CLIENTS),
+                polls=POLLS,
+                traits=TraitsKnown(clock),
+                cluster=lambda _: Cluster(seams, clock),
+                launcher=launcher,
+                revisions=seams,
+                deletions=Deletions(None, clock.now),
+                ages=Ages(None, clock.now),
+            )
+        )
         self._services = Services(
-            queue=lambda _: seams,
-            polls=POLLS,
-            clusters=Clusters(lambda _: Cluster(seams, clock), clock.now),
+            realms=realms,
+            polls=AllPolls(realms),
+            clusters=Clusters(lambda key: realms.of(key[0]).cluster(key[1]), clock.now),
             listers=Listers(clock),
-            launcher=launcher,
             budget=SharedBudget(),
             metrics=METRICS,
             history=History(world.now),
             clock=clock,
-            line=line,
+            lines=lines,
             look_for_peers=LOOKS,
-            deletions=Deletions(None, clock.now),
-            ages=Ages(None, clock.now),
             searches=SEARCHES,
             put_event=partial(put_event, CLIENTS),
-            read_quota=partial(read_quota, CLIENTS),
-            count_free_addresses=partial(count_free_addresses, CLIENTS),
-            revisions=seams,
-            renew=lambda: None,
         )
         self.reconciler = Whole(spec, self._services)
         self._stepped = Stepped(self._reconcile)
@@ -209,6 +218,16 @@ class _Watched(Launcher):
         self.process.most = spec.policy.max_containers
         self.process.world.planned(self.process, min(decision.launch, capacity(spec)))
         return super().launch(spec, decision, enter, series, find_objection)
+
+
+class _OneRealm(Realms):
+    """One account and region, in which everything is."""
+
+    def __init__(self, realm: Realm) -> None:
+        self._realm = realm
+
+    def of(self, _access: AccessSpec) -> Realm:
+        return self._realm
 
 
 class _Seams:

@@ -177,6 +177,24 @@ def test_many_clusters_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert eventually(lambda: [5] * 10 == [seen[number] for number in range(10)], within=WITHIN)
 
 
+def test_an_account_or_region_that_hardly_answers_holds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its looks take its own threads, however many of its clusters wait."""
+    monkeypatch.setattr("controller.scaling.lister.MOST_THREADS", 2)
+    clock = ManualClock(NOW)
+    listers, stuck, free = Listers(clock.handed_in()), [Slow(clock=clock) for _ in range(5)], Slow(clock=clock)
+    free.lets_go.set()
+    went_on = Counter[str]()
+    for each in stuck:
+        cluster = Cluster(each, clock.handed_in(), ("222222222222", "eu-west-1"))
+        listers.ask(Look(cluster, NOW), lambda: went_on.update(["stuck"]))
+    listers.ask(Look(Cluster(free, clock.handed_in()), NOW), lambda: went_on.update(["free"]))
+    assert eventually(lambda: went_on["free"], within=WITHIN)
+    assert 0 == went_on["stuck"]
+    for each in stuck:
+        each.lets_go.set()
+    eventually(lambda: went_on["stuck"] == len(stuck), within=WITHIN)
+
+
 def eventually_given_up_twice(waiting: Waiting) -> bool:
     """Ask the listing under way some times more whether it is needed; says whether it was given up for that."""
     for _ in range(20):

@@ -106,7 +106,7 @@ def test_a_failure_is_told_as_boto3s_is(
 def test_a_queue_of_another_region_is_refused_without_asking(aws: EmbeddedAws) -> None:
     """Its ARN names a region that the client does not speak to."""
     arn = "arn:aws:sqs:eu-north-1:123456789012:orders"
-    text = f'queue "{arn}" is in eu-north-1, but this controller works in us-east-1'
+    text = f'queue "{arn}" is in eu-north-1, but it is looked for in us-east-1: set aws.region in the scaler'
     assert [(Kind.INVALID, "queue", text)] == read(clients_of(aws), arn)
     assert [] == requests(aws)
 
