@@ -12,7 +12,8 @@ from controller.aws.errors import shorten
 from controller.aws.sentences import is_shortage
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
 from controller.core.copies.keeper import OVERDUE
-from controller.core.decision.task import LiveTask, Outline, Part, Size, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Outline, Part, Size, Start
 
 FindOutline = Callable[[str | None, str | None], Outline]
 """Returns the outline of a task by its group and its family; None is not told."""

@@ -15,7 +15,8 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.looks import spare
-from controller.core.decision.task import LiveTask, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import LiveTask
 
 MAX_PER_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""

@@ -22,13 +22,14 @@ from controller.core.decision.breaker import CLOSED, heed
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.decide import heed_deleted, heed_left, heed_past, propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
-from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
 from controller.core.decision.providers import note_providers
 from controller.core.decision.providers import note_refusal as note_shortage
 from controller.core.decision.rollout import NOTHING_KNOWN, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult
 from controller.scaling.observe import (
     ClusterReader,

@@ -22,7 +22,8 @@ from controller.core.decision.ledger import (
 from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
-from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask
 from controller.scaling.histories import Histories
 from controller.scaling.look import Look, LookWanted
 from controller.scaling.roster import Roster

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_CONTAINERS
 from controller.core.decision.budget import Place
-from controller.core.decision.model import ScalerState
+from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 
 MAX_NUMBER = 253_402_300_799

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from controller.aws.errors import AwsError
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.doctor import Checkup
-from controller.core.decision.model import Decision, Outcome, ScalerState
+from controller.core.decision.model import Decision, Outcome
 from controller.core.decision.providers import NO_CHOICE
+from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.calls import explain_error

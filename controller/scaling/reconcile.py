@@ -14,11 +14,12 @@ from controller.aws.errors import Fault, shorten
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
 from controller.core.decision.limits import keep_pending
-from controller.core.decision.model import QueueCounts, Reason, ScalerState
+from controller.core.decision.model import QueueCounts, Reason
 from controller.core.decision.objection import find_objection
 from controller.core.decision.policy import Policy
 from controller.core.decision.rest import rests
 from controller.core.decision.slots import slot_length
+from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 from controller.core.record import Reconciled, describe_breakage
 from controller.core.repeats import Followed, count_kept, follow, follow_rest

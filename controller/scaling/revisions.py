@@ -19,7 +19,8 @@ from controller.core.decision.rollout import (
     note_signs,
 )
 from controller.core.decision.scarcity import CapacitySign
-from controller.core.decision.task import LiveTask, StoppedTask, name_revision
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import LiveTask, name_revision
 from controller.core.record import LaunchResult
 
 

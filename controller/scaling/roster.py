@@ -19,7 +19,8 @@ from controller.core.decision.lessons import Left
 from controller.core.decision.runs import measure_run
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, Starts, measure_start
-from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline
 from controller.telemetry.series import Series
 
 ENDED_KEPT = 100

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.core.decision.checkups import count_dead_letters
 from controller.core.decision.model import Reason
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.stopped import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
 from controller.telemetry.readings import (
     Values,

@@ -15,7 +15,7 @@ from controller.core.decision.doctor import COSTS_WORK, Checkup, Finding
 from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
 from controller.core.decision.runs import NONE_SEEN, Runs
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.stopped import StopOutcome
 from controller.core.notices import UNWATCHED, Kind, Notice, watch
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.assessment import assess

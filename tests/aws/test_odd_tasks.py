@@ -17,7 +17,8 @@ from controller.aws.described import read_described
 from controller.aws.descriptions import read_task
 from controller.aws.errors import MAX_QUOTE, AwsError
 from controller.aws.tasks import Round, Tasks
-from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, Size, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, Size
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import NETWORK, container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of, known_tasks

@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli import daemon_status, main
-from controller.core.decision.model import ScalerState
+from controller.core.decision.state import ScalerState
 from controller.core.words import format_clock
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, run_tasks, send_messages
 from tests.support.controller import NOBODY_LISTENS

@@ -9,8 +9,9 @@ import pytest
 
 from controller.core.condition import Condition, judge
 from controller.core.decision.breaker import Breaker
-from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult, Reconciled
 from tests.core.decision.builders import NOW, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from controller.core.decision.breaker import CLOSED, Breaker
-from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.rollout import Stage, Standing
 from controller.core.decision.scarcity import PLENTY, Scarcity
 from controller.core.decision.setback import Setback, Trouble
+from controller.core.decision.state import ScalerState
 from controller.core.notices import AT_MAX_FOR, SETTLED_AFTER, UNWATCHED, Kind, Notice, watch, watch_configuration
 from controller.core.record import LaunchResult, Reconciled
 from tests.core.decision.builders import NOW, fleet, policy, queue

@@ -12,7 +12,8 @@ from controller.aws.tasks import Round
 from controller.core.copies.copies import split_revision
 from controller.core.copies.template import Template
 from controller.core.decision.model import QueueCounts
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 
 ALMOST = 1e-6
 """Seconds by which "at most L" stays below L: the times of slots are rounded."""

@@ -25,7 +25,7 @@ from controller.core.decision.ledger import Ledger
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Decision, QueueCounts
 from controller.core.decision.rate import Rate
-from controller.core.decision.task import StoppedTask
+from controller.core.decision.stopped import StoppedTask
 from controller.scaling.ages import Ages
 from controller.scaling.budget import SharedBudget
 from controller.scaling.calls import Calls

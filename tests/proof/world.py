@@ -14,7 +14,7 @@ from controller.core.decision.policy import Busy
 from controller.core.decision.providers import LONGEST_HOLD
 from controller.core.decision.scarcity import FORGOTTEN_AFTER
 from controller.core.decision.slots import Slot, slot_at, slot_numbered
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.stopped import StopOutcome
 from tests.proof.account import ALMOST, Account, Starts
 from tests.proof.configurations import PROVE, SLOT, L, capacity
 from tests.proof.process import PAUSES, Process, Request

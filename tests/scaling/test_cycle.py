@@ -11,11 +11,12 @@ from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import Sign
 from controller.core.decision.lessons import Left
-from controller.core.decision.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
 from controller.core.decision.past import PastMinute
 from controller.core.decision.policy import StartWithin
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import slot_numbered
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
 from controller.scaling.cycle import Aim, Cycle, Turn

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from controller.aws.descriptions import FindOutline
     from controller.core.decision.ledger import Ledger
-    from controller.core.decision.task import LiveTask, StoppedTask
+    from controller.core.decision.stopped import StoppedTask
+    from controller.core.decision.task import LiveTask
 
 NOW = 1_000_000.0
 WITHIN = 20.0

@@ -13,10 +13,10 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import Place
 from controller.core.decision.contradiction import Contradiction
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Doubt, ScalerState
 from controller.core.decision.rollout import Rollout
 from controller.core.decision.scarcity import Scarcity
 from controller.core.decision.setback import Setback, Trouble
+from controller.core.decision.state import Doubt, ScalerState
 from controller.scaling.memory import KnownTask, Memory, read_memory, to_plain
 
 NOTHING = Memory(ScalerState(), 30.0, Place(), None, "main", None, ())

@@ -18,12 +18,13 @@ from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
 from controller.core.decision.doctor import NOT_READ, Checkup, QueueTraits, examine
 from controller.core.decision.lessons import TENS, Lessons
-from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
 from controller.core.decision.policy import Policy, RolloutPolicy, StartWithin
 from controller.core.decision.providers import ProviderUse
 from controller.core.decision.queue_sum import add_up
 from controller.core.decision.rollout import NOTHING_KNOWN, note_active
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.state import ScalerState
+from controller.core.decision.stopped import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
 from controller.telemetry.exposition import Encode, expose

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.core.decision import following, limits, providers
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import Policy
 from controller.core.decision.providers import Choice
 from controller.core.decision.rollout import Stage, find_stage
+from controller.core.decision.state import ScalerState
 
 
 @dataclass(frozen=True, slots=True)

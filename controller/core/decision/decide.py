@@ -25,7 +25,7 @@ from controller.core.decision.learning import note_deleted, note_ends, note_look
 from controller.core.decision.lessons import Left
 from controller.core.decision.level import find_level
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.pace import see_workers, tell_pace
 from controller.core.decision.past import PastMinute, note_past
 from controller.core.decision.paused import find_pause
@@ -34,6 +34,7 @@ from controller.core.decision.progress import note_progress
 from controller.core.decision.sightings import count_busy, count_left_since, note_age, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.decision.tally import tally
 
 FRESH_LISTING = 2.0

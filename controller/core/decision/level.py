@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from controller.core.decision import hysteresis
 from controller.core.decision.demand import level_demand
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.need import Need
 from controller.core.decision.pace import tell_pace
 from controller.core.decision.policy import PerContainer, Policy, StartWithin, Steps
 from controller.core.decision.progress import find_slower
 from controller.core.decision.promise import count_asked, find_patience, find_time, measure_need
 from controller.core.decision.standstill import find_overdue
+from controller.core.decision.state import ScalerState
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ would come to the same hold, and leave the same state.
 from __future__ import annotations
 
 from controller.core.decision.following import FREE
-from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, QueueCounts, Reason
 from controller.core.decision.paused import find_pause
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.scarcity import PLENTY
+from controller.core.decision.state import ScalerState
 
 
 def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts) -> bool:

@@ -6,9 +6,10 @@ from controller.core.decision.breaker import CLOSED
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.explain import explain
 from controller.core.decision.following import Following
-from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import MessageState, StartWithin
 from controller.core.decision.scarcity import PLENTY
+from controller.core.decision.state import Doubt, ScalerState
 from tests.core.decision.builders import NOW, SLOT, START, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
 

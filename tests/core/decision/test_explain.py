@@ -8,13 +8,14 @@ from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.following import Following
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
+from controller.core.decision.model import Decision, Reason
 from controller.core.decision.need import Pace, Source
 from controller.core.decision.policy import MessageState, Policy, RolloutPolicy, StartWithin
 from controller.core.decision.rollout import RevisionUse, Rollout
 from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
 from controller.core.decision.standstill import Standstill
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.decision.verdict import summarize
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps

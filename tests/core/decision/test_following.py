@@ -9,7 +9,8 @@ import pytest
 from controller.core.decision.decide import heed_left, remember_launch
 from controller.core.decision.following import FREE, Following, Workers, count_followed, follow
 from controller.core.decision.lessons import Left, Lessons
-from controller.core.decision.model import Fleet, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts, Reason
+from controller.core.decision.state import ScalerState
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 

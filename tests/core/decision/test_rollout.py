@@ -26,7 +26,8 @@ from controller.core.decision.rollout import (
 )
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.setback import FIRST_PAUSE, FIRST_PAUSE_OF_CAPACITY, Setback, Trouble
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 

@@ -13,8 +13,9 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.queue_sum import add_up
+from controller.core.decision.state import ScalerState
 from controller.daemon.pages.scaler import PROMISES, describe_task, read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 

@@ -11,10 +11,11 @@ from controller.config import Place
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.following import Following
 from controller.core.decision.lessons import TENS, Lessons
-from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import RolloutPolicy
 from controller.core.decision.rollout import RevisionUse, Rollout
 from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.state import ScalerState
 from controller.core.record import LaunchResult, Reconciled, describe_breakage
 from controller.core.words import format_clock
 from controller.daemon.pages.unblock import By, estimate_start, find_ways

@@ -10,8 +10,9 @@ import pytest
 from controller.config import Place
 from controller.core.decision.explain import explain
 from controller.core.decision.following import Following
-from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
