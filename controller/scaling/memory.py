@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_CONTAINERS
 from controller.core.decision.budget import Place
+from controller.core.decision.slots import slot_length
 from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 
@@ -77,6 +78,19 @@ _MEMORY = TypeAdapter(Memory)
 def name_cluster(spec: ScalerSpec) -> str:
     """Return the cluster of a scaler as a memory names it, with its account and region where they are others."""
     return f"{spec.task.cluster} in {spec.task_access}" if str(spec.task_access) else spec.task.cluster
+
+
+def remember(
+    spec: ScalerSpec,
+    state: ScalerState,
+    place: Place,
+    retry_at: float | None,
+    start_delay: float | None,
+    tasks: Iterable[LiveTask],
+) -> Memory:
+    """Return the memory of a scaler that is in that state, has that place and those tasks, and tries again then."""
+    length, known = slot_length(spec.policy.slots), tuple(map(KnownTask.of, tasks))
+    return Memory(state, length, place, retry_at, name_cluster(spec), start_delay, known)
 
 
 def to_plain(memory: Memory) -> dict[str, Any]:
