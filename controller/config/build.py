@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from controller.config.access import build_accesses
+from controller.config.demand_schema import GivenPace
 from controller.config.queue_schema import ListedQueues
 from controller.config.schedule_schema import CHANGED
-from controller.config.schema import GivenPace
 from controller.config.spec import (
     AwsSpec,
     ControllerSpec,
@@ -47,9 +47,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.config.aws_schema import Aws
+    from controller.config.demand_schema import Demand
     from controller.config.queue_schema import Queues
     from controller.config.schedule_schema import Window
-    from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
+    from controller.config.schema import Configuration, Cooldown, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
 
