@@ -26,7 +26,7 @@ from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
 from controller.core.decision.providers import note_providers
 from controller.core.decision.providers import note_refusal as note_shortage
-from controller.core.decision.rollout import NOTHING_KNOWN, note_active
+from controller.core.decision.rollout import NOTHING_KNOWN, forget_refusals, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.decision.state import Doubt, ScalerState
@@ -211,7 +211,9 @@ class Cycle:
         if spec is self._spec and cluster is self._cluster:
             return
         families = families_of(spec)
-        if self._cluster is not None:
+        if self._spec is not None:
+            if spec.task != self._spec.task:
+                self.state = replace(self.state, rollout=forget_refusals(self.state.rollout))
             if cluster is not self._cluster or not set(families) <= set(self._families):
                 self.state = replace(self.state, history_read=False)
             if families[0] != self._families[0]:
