@@ -282,6 +282,37 @@ DURATIONS = [
         id="a capacity that is no list",
     ),
     pytest.param(
+        task("capacity: FARGATE"),
+        [
+            "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
+            "or default or EXTERNAL: write [FARGATE]"
+        ],
+        id="a provider by itself",
+    ),
+    pytest.param(
+        task("capacity: external"),
+        [
+            "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
+            "or default or EXTERNAL: did you mean EXTERNAL?"
+        ],
+        id="a word of capacity in small letters",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE_SPT, FARGATE]"),
+        [
+            '9:7: scalers[0].task.capacity: names "FARGATE_SPT", which AWS does not have: did you mean FARGATE_SPOT?',
+        ],
+        id="a misspelt provider of Fargate",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE_SPOT, EXTERNAL]"),
+        [
+            "9:7: scalers[0].task.capacity: names EXTERNAL, which is no capacity provider: it stands alone, "
+            "as capacity: EXTERNAL"
+        ],
+        id="a launch type among providers",
+    ),
+    pytest.param(
         task("capacity: []"),
         ["9:7: scalers[0].task.capacity: must name 1 to 20 capacity providers, not 0"],
         id="an order of nothing",
