@@ -200,6 +200,12 @@ MISTAKES = {
         ),
         ["4:54: scalers[0].queues[1]: is in us-west-2, but that of the first one is eu-west-1: change one of the two"],
     ),
+    "queues of two regions where none is said": (
+        scaler("").replace(
+            QUEUE, "queues: ['arn:aws:sqs:eu-west-1:333333333333:a', 'arn:aws:sqs:us-west-2:333333333333:b']"
+        ),
+        ["4:54: scalers[0].queues[1]: is in us-west-2, but that of the first one is eu-west-1: change one of the two"],
+    ),
     "an unknown key": (
         scaler("aws: {rolearn: x}"),
         ["10:11: scalers[0].aws.rolearn: is not a known key; did you mean role_arn?"],

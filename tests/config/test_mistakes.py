@@ -274,6 +274,11 @@ DURATIONS = [
         id="a deadline that leaves no time",
     ),
     pytest.param(
+        task("keeper_image: busy box"),
+        ['9:21: scalers[0].task.keeper_image: must be the name of a container image; this is "busy box"'],
+        id="an image with a space",
+    ),
+    pytest.param(
         task("capacity: SPOT"),
         [
             "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
