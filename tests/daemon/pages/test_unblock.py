@@ -98,7 +98,7 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             (queue(visible=4), fleet()),
             replace(FAILING, launched_at=NOW - 1, breaker=replace(FAILING.breaker, open_until=NOW - 1)),
             Reason.COOLDOWN,
-            [("time", None), ("key", "cooldown.launch"), ("person", None), ("key", "breaker.after")],
+            [("person", None), ("key", "breaker.after"), ("time", None), ("key", "cooldown.launch")],
         ),
         (
             EASY,
@@ -149,7 +149,7 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
 def test_what_unblocks(
     rules: Any, seen: Any, state: ScalerState | None, reason: Reason, expected: list[tuple[str, str | None]]
 ) -> None:
-    """The time comes first, if there is one, then what somebody can do."""
+    """The time comes first, if there is one, then what somebody can do; before all of it the mending of what fails."""
     decision = decided(rules, *seen, state=state)
     assert (reason, expected) == (decision.reason, ways(Reconciled("one", decision), rules))
 
