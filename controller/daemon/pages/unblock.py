@@ -91,6 +91,14 @@ def _find_end_of_trouble(done: Reconciled, trouble: str, now: float, retry_at: f
 
 def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_key: FindKey) -> Iterator[Way]:
     reason = decision.reason
+    if numbers.contradicted_since is not None:
+        since = format_clock(numbers.contradicted_since, decision.at)
+        told = (
+            f"Since {since} workers run, messages wait, and none is in flight: the log of the worker tells why it takes"
+        )
+        yield Way(
+            By.PERSON, f"{told} none; if it deletes them as it takes them, set the key to running", find_key("busy")
+        )
     if reason is not Reason.BACKING_OFF:
         # Whatever holds for the moment: what is launched after it fails as well.
         yield from _find_failing(numbers, find_key)

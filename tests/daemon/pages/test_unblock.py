@@ -160,6 +160,14 @@ def test_the_budget() -> None:
     assert [("time", None), ("key", "budget.max_containers"), ("key", "priority")] == ways(held)
 
 
+def test_workers_that_seem_to_take_nothing_are_for_a_person() -> None:
+    """Before a higher maximum, which would only launch more of them."""
+    decision = decided(EASY, queue(visible=40), fleet(running=10), state=settled(10))
+    assert decision.numbers is not None
+    stuck = replace(decision, numbers=replace(decision.numbers, contradicted_since=NOW - 60))
+    assert [("person", "busy"), ("time", None), ("key", "max_containers")] == ways(Reconciled("one", stuck))
+
+
 def test_a_failure_is_for_a_person() -> None:
     """What AWS said comes first, with when it is tried again."""
     failed = LaunchResult(Outcome.FAILED, None, fault="access_denied", error="scaler one: not allowed.")
