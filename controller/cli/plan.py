@@ -93,7 +93,7 @@ def _show_previews(
         _say_json(previews, _to_plain)
     else:
         _say(previews, _draw)
-        say(["", *describe_found(loaded.spec, services.searches), *_describe_memory(previews, daemon)])
+        say(["", *describe_found(loaded.spec, running, services.searches), *_describe_memory(previews, daemon)])
         if is_other:
             say([f"It runs another configuration than {loaded.path} as it is now."])
     _complain(
