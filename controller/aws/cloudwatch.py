@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 
 from controller.aws.errors import AwsError, Fault, shorten, translate
@@ -114,22 +114,24 @@ class QueueMetrics:
         return read_series(client, asked, since, until, MINUTE, pause)
 
 
-def read_history(spec: AwsSpec, queues: Sequence[str], since: float, until: float, clock: Clock) -> QueueHistory:
+def read_history(
+    spec: AwsSpec, queues: Sequence[str], since: float, until: float, clock: Clock, session: Session | None = None
+) -> QueueHistory:
     """Return the history of queues, given as names, URLs or ARNs, between two times, seconds since the epoch.
 
     That of several is added up.
 
     By the minute for what is at most 15 days old, else by five minutes. All pages are read, and a throttled one again.
-    Raises AwsError.
+    ``session`` is that of another account or region; None: boto3's own chain. Raises AwsError.
     """
     period = MINUTE if clock.now() - since <= FINE_FOR else COARSE
     try:
-        client = boto3.session.Session(region_name=spec.region).client(
+        client = (session or Session(region_name=spec.region)).client(
             "cloudwatch", endpoint_url=spec.endpoint_url, config=_ATTEMPTS
         )
         asked = [(queue, metric) for metric in _OF_HISTORY for queue in queues]
         told = read_series(client, asked, since - since % period, until, period, clock.pause)
-    except AwsError:
+    except AwsError:  # also of a role that cannot be assumed, as the session's first call is signed
         raise
     except Exception as error:
         named = ", ".join(f'"{name_queue(queue)}"' for queue in queues)

@@ -12,7 +12,8 @@ from controller.aws.errors import shorten
 from controller.aws.sentences import is_shortage
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
 from controller.core.copies.keeper import OVERDUE
-from controller.core.decision.task import LiveTask, Outline, Part, Size, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Outline, Part, Size, Start
 
 FindOutline = Callable[[str | None, str | None], Outline]
 """Returns the outline of a task by its group and its family; None is not told."""
@@ -113,6 +114,7 @@ def _read_stopped(
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
         family=_read_family(task),
+        revision=_read_revision(task),
         provider=_read_provider(task),
     )
 

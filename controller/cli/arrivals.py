@@ -19,7 +19,7 @@ import click
 from controller.cli.daemon_status import base_url, fetch_status
 from controller.cli.output import say
 from controller.clock import machine_clock
-from controller.config import ControllerSpec, ScalerSpec
+from controller.config import OWN, ControllerSpec, ScalerSpec
 from controller.core.decision.policy import Busy
 from controller.core.words import DAY
 from controller.simulate.counts import (
@@ -111,7 +111,8 @@ def _read(
 def _read_cloudwatch(
     source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw
 ) -> Told:
-    from controller.aws.cloudwatch import KEPT_FOR, read_history  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.accesses import AllClients  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.cloudwatch import KEPT_FOR, read_history  # noqa: PLC0415
     from controller.aws.errors import AwsError  # noqa: PLC0415
 
     clock, lasts = machine_clock(Event()), parse_period(source.value)
@@ -120,7 +121,11 @@ def _read_cloudwatch(
         raise ValueError(f"CloudWatch keeps what it has by five minutes for {KEPT_FOR / DAY:.0f} days; ask for no more")
     since = now - lasts
     try:
-        history = read_history(spec.aws, _find_queues(spec, scaler), since, now, clock)
+        session = None
+        if scaler.queue_access != OWN:
+            clients = AllClients(spec.aws, spec.name, lambda *_: None, clock)
+            session = clients.of(scaler.queue_access).open_session()
+        history = read_history(spec.aws, _find_queues(spec, scaler), since, now, clock, session)
     except AwsError as error:
         raise click.ClickException(str(error)) from error
     sent, deleted, in_flight = history.values.values()

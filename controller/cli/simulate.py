@@ -52,9 +52,9 @@ DEFAULT_GOAL = 300.0
 def command(**options: Any) -> None:
     """Simulate a scaler on past or drawn arrivals: waits, containers and dollars, beside what others would do.
 
-    The decisions are those of the daemon's own rules, in a world of virtual time. AWS is asked nothing, but with
-    --cloudwatch for the queue's metrics. Exactly one of --file, --arrivals, --log, --status, --prometheus and
-    --cloudwatch says what arrives. What is assumed of it all is in docs/simulating.md.
+    The daemon's own rules decide, in virtual time. AWS is not asked, except with --cloudwatch for the queue's metrics.
+    Exactly one of --file, --arrivals, --log, --status, --prometheus and --cloudwatch says what arrives.
+    docs/simulating.md says what is assumed.
     """
     _require_writable(options)
     loaded = load_or_exit(options["config"])
@@ -98,9 +98,11 @@ def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
 def _choose_source(options: Mapping[str, Any]) -> Source:
     given = [name for name in SOURCES if options[name] is not None]
     if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} say what arrives: give one of them")
+        raise click.UsageError(
+            f"{' and '.join(f'--{name}' for name in given)} each say what arrives: give only one of them"
+        )
     if not given:
-        raise click.UsageError(f"say with one of {', '.join(f'--{name}' for name in SOURCES)} what arrives")
+        raise click.UsageError(f"say what arrives, with one of {', '.join(f'--{name}' for name in SOURCES)}")
     if options["spread"] and given != ["file"]:
         raise click.UsageError("--spread is for the rows of --file")
     return Source(given[0], options[given[0]], options["lasts"], options["spread"])
@@ -109,7 +111,7 @@ def _choose_source(options: Mapping[str, Any]) -> Source:
 def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
     source = _choose_source(options)
     if options["alone"] and (options["against"] or options["explore"] or options["vary"]):
-        raise click.UsageError("--alone has nothing beside it: leave out --against, --explore and --vary")
+        raise click.UsageError("--alone compares with nothing: leave out --against, --explore and --vary")
     try:
         told = read_arrivals(source, loaded.spec, scaler, options["work"], _default_work(scaler), options["seed"])
     except ValueError as error:

@@ -71,7 +71,7 @@ def answer(asked: Asked) -> Answer:
     rows, run = _simulate(asked, _list_candidates(asked), "simulating")
     this = rows[THIS]
     if run is None:
-        raise ValueError("this configuration was not simulated")
+        raise ValueError("this configuration could not be simulated")
     bound = None if asked.is_alone else measure_bound(run, this, asked.scenario.workers, asked.terms)
     findings, idle, remedy = _explore(asked, this)
     shown = [*rows.values(), *([bound] if bound else [])]

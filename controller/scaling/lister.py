@@ -8,7 +8,7 @@
                                                (one for all who wait for it)
 
 Listers have threads of their own, so that no thread of the pool waits for a cluster: as many as there are clusters that
-somebody waits for, up to a few. With more clusters than that, their looks are taken in turn.
+somebody waits for, up to a few in each account and region. With more clusters than that, their looks are taken in turn.
 
 Whoever asks while a listing is under way that began too early waits for the next one; if the one under way has long to
 go it is given up for that next one, since a launch needs a listing that began within its window. Not where that would
@@ -19,8 +19,8 @@ open, every second listing comes to its end.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from threading import Lock, Thread
 
 from controller.aws.errors import AwsError, Fault
@@ -35,7 +35,7 @@ WORTH_WAITING = 2.0
 """Seconds that a listing may still have to go without being given up for the next one."""
 
 MOST_THREADS = 32
-"""Looks that are taken at the same time, each at another cluster."""
+"""Looks that are taken at the same time in an account and region, each at another cluster."""
 
 GoOn = Callable[[], object]
 """Lets whoever waits go on. It may be called by any thread, and has to return at once."""
@@ -80,7 +80,7 @@ class _Lister:
 
     def find_late(self) -> None:
         """Let all go on that wait, and tell them why, if the look under way does not come on."""
-        told = f"a look at its cluster has not come on for {format_span(LATE_AFTER)}: AWS hardly answers"
+        told = f"the listing of its cluster has not moved for {format_span(LATE_AFTER)}: AWS answers too slowly"
         with self._lock:
             if not self._is_looking or self._clock.elapsed() - self._moved <= LATE_AFTER:
                 return
@@ -153,6 +153,15 @@ class _Lister:
         return any(until is not None and now + to_go <= until < now + takes for until in windows)
 
 
+@dataclass(slots=True)
+class _Crew:
+    """The threads that take looks at the clusters of one account and region."""
+
+    threads: int = 0
+    line: deque[_Lister] = field(default_factory=deque)
+    """Those whose turn is to come."""
+
+
 class Listers:
     """The listers of all clusters. They may be asked by every thread."""
 
@@ -160,9 +169,8 @@ class Listers:
         self._clock = clock
         self._lock = Lock()
         self._at_work: dict[LookedAt, _Lister] = {}
-        self._line: deque[_Lister] = deque()
-        """Those whose turn is to come."""
-        self._threads = 0
+        self._crews: dict[Hashable, _Crew] = {}
+        """By account and region: one that hardly answers holds no other."""
 
     def ask(self, look: Look, go_on: GoOn) -> None:
         """Have a look taken; ``go_on`` is called once the cluster knows what came of it, or nobody waits any more."""
@@ -171,14 +179,14 @@ class Listers:
             if lister is not None:
                 lister.ask(_Waiting(look, go_on))
                 return
-            lister = _Lister(look.cluster, self._clock)
+            lister, crew = _Lister(look.cluster, self._clock), self._crews.setdefault(look.cluster.place, _Crew())
             lister.ask(_Waiting(look, go_on))
-            if self._threads == MOST_THREADS:
-                self._line.append(lister)
+            if crew.threads == MOST_THREADS:
+                crew.line.append(lister)
             else:
                 # Only one that works is remembered: for another one everybody would wait in vain.
-                Thread(target=self._work, args=(lister,), name="lister", daemon=True).start()
-                self._threads += 1
+                Thread(target=self._work, args=(lister, crew), name="lister", daemon=True).start()
+                crew.threads += 1
             self._at_work[look.cluster] = lister
 
     def find_late(self) -> None:
@@ -186,19 +194,19 @@ class Listers:
         for lister in list(self._at_work.values()):
             lister.find_late()
 
-    def _work(self, lister: _Lister | None) -> None:
+    def _work(self, lister: _Lister | None, crew: _Crew) -> None:
         while lister is not None:
             lister.take_look()
-            lister = self._choose_after(lister)
+            lister = self._choose_after(lister, crew)
 
-    def _choose_after(self, lister: _Lister) -> _Lister | None:
+    def _choose_after(self, lister: _Lister, crew: _Crew) -> _Lister | None:
         """Return whose turn it is after a look of this one; it is forgotten if nobody waits. None: the thread ends."""
         with self._lock:
             if lister.has_waiting:
-                self._line.append(lister)
+                crew.line.append(lister)
             else:
                 del self._at_work[lister.cluster]
-            if self._line:
-                return self._line.popleft()
-            self._threads -= 1
+            if crew.line:
+                return crew.line.popleft()
+            crew.threads -= 1
             return None

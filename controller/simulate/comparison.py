@@ -57,7 +57,7 @@ class Candidate:
     @property
     def most(self) -> int | None:
         """Its maximum of containers; None: it has none."""
-        return None if self.neighbour in {"lambda", "pipes"} else self.spec.policy.max_containers
+        return None if self.neighbour in {"lambda", "pipes"} else self.spec.most_containers
 
 
 def simulate_candidate(candidate: Candidate, scenario: Scenario) -> SimulatedRun:
@@ -104,7 +104,7 @@ Build = Callable[[World, Account, int], Decider]
 def _describe_neighbour(candidate: Candidate, scenario: Scenario) -> tuple[Workers, Build]:
     """Return the workers that a neighbour's tasks have, and what builds its decider."""
     spec, workers = candidate.spec, scenario.workers
-    most, least = spec.policy.max_containers, spec.policy.min_containers
+    most, least = spec.most_containers, spec.policy.min_containers
     target = find_target(spec, candidate.target)
     jobs: Mapping[str, ScaledJob] = {
         "keda-default": ScaledJob(scale_default, target, most, least),

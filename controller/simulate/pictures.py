@@ -174,7 +174,7 @@ def _draw_containers(axes: Axes, course: _Course, run: SimulatedRun, spec: Scale
     inside = [*inside[:1], *(poll for last, poll in pairwise(inside) if last.desired != poll.desired), *inside[-1:]]
     axes.plot(to_dates([poll.at for poll in inside]), [poll.desired or 0 for poll in inside], drawstyle="steps-post",
               color=COLOURS[2], linewidth=1.2, label="desired")  # fmt: skip
-    axes.axhline(spec.policy.max_containers, color=COLOURS[6], linestyle=":", label="max_containers")
+    axes.axhline(spec.most_containers, color=COLOURS[6], linestyle=":", label="max_containers")
     ticks = [launch.at for launch in run.launches if course.at[0] <= launch.at <= course.at[-1]]
     axes.plot(to_dates(ticks), [0] * len(ticks), "|", color=mpl.rcParams["text.color"], markersize=9, label="launch",
               clip_on=False)  # fmt: skip

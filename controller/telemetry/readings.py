@@ -9,6 +9,7 @@ from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Fleet
 from controller.core.decision.policy import StartWithin
 from controller.core.decision.queue_sum import SummedCounts
+from controller.core.decision.rollout import Stage, Standing
 from controller.core.decision.scarcity import PLENTY
 from controller.telemetry.series import Series
 
@@ -136,6 +137,27 @@ def read_saving(series: Series) -> Values:
     live = sum(use.containers for use in fleet.providers)
     on_spot = sum(use.containers for use in fleet.providers if use.provider == SPOT)
     return SPOT_SAVES * on_spot / live if live else None
+
+
+def read_revisions(series: Series) -> Values:
+    """Return the newest revision of the template, and the trusted one if there is one; None: no rollout is known."""
+    stage = _stage(series)
+    if stage is None:
+        return None
+    return {"newest": float(stage.newest)} | ({} if stage.trusted is None else {"trusted": float(stage.trusted)})
+
+
+def read_standing(series: Series) -> Values:
+    """Return 1 for how the newest revision stands, 0 for others; None: no rollout is known."""
+    stage = _stage(series)
+    return None if stage is None else {each.value: each is stage.standing for each in Standing}
+
+
+def _stage(series: Series) -> Stage | None:
+    """Return where the rollout stood last; None: none is configured, or it is not known yet."""
+    if series.numbers is None or series.policy is None or series.policy.rollout is None:
+        return None
+    return series.numbers.stage
 
 
 def count_by_provider(series: Series, counts: Mapping[str, int]) -> Values:

@@ -17,7 +17,8 @@ from controller.aws.described import read_described
 from controller.aws.descriptions import read_task
 from controller.aws.errors import MAX_QUOTE, AwsError
 from controller.aws.tasks import Round, Tasks
-from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, Size, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, Size
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import NETWORK, container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of, known_tasks
@@ -183,7 +184,7 @@ def test_one_nameless_entry_stands_for_one_task_only(aws: EmbeddedAws, cluster: 
     run_tasks(aws, cluster, template, 2, **OURS)
     body = {"tasks": [{"lastStatus": "RUNNING"}], "failures": []}
     aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body=body))
-    with pytest.raises(AwsError, match="ECS says nothing of task"):
+    with pytest.raises(AwsError, match="ECS does not mention task"):
         observe(aws, cluster)
 
 

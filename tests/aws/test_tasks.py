@@ -14,7 +14,8 @@ from controller.clock import Clock
 from controller.core.copies.copies import KEEPER
 from controller.core.copies.keeper import OVERDUE
 from controller.core.decision.rate import Rate
-from controller.core.decision.task import NOBODY, LiveTask, Outline, Size, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, Size, Start
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.core.decision.builders import BREAKER

@@ -277,9 +277,9 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say with one of --file, --arrivals"),
-        ((*BURST, "--log", "log"), "--arrivals and --log say what arrives: give one of them"),
-        ((*BURST, "--alone", "--explore"), "--alone has nothing beside it"),
+        ((), "say what arrives, with one of --file, --arrivals"),
+        ((*BURST, "--log", "log"), "--arrivals and --log each say what arrives: give only one of them"),
+        ((*BURST, "--alone", "--explore"), "--alone compares with nothing"),
         (("--arrivals", "rain"), "'rain' is no shape of arrivals"),
         (("--arrivals", "burst 1 at 2h", "--for", "1h"), "no message arrives in that time"),
         ((*BURST, "--json", "--markdown"), "--json and --markdown are two ways"),

@@ -8,7 +8,8 @@ from controller.core.changes import change
 from controller.core.decision.following import FREE
 from controller.core.decision.lessons import NOTHING_LEARNED
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Fleet, ScalerState
+from controller.core.decision.model import Fleet
+from controller.core.decision.state import ScalerState
 
 
 @pytest.mark.parametrize("record", [ScalerState(), NOTHING_LEARNED, FREE, LevelState(), Fleet(0.0)])

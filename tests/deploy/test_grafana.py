@@ -202,13 +202,17 @@ def provoke_all(aws: EmbeddedAws) -> Document:
     wanted = provoke(aws)
     dead_letters = {"deadLetterTargetArn": create_queue(aws, "dead").arn, "maxReceiveCount": "3"}
     send_messages(aws, create_queue(aws, "promised", RedrivePolicy=json.dumps(dead_letters)).url, 2)
+    for _ in range(2):  # the second has to prove itself
+        register_template(aws, "promising")
     promised = scaler(
         "promised",
-        register_template(aws, "promising"),
+        "promising",
         cluster="main",
+        rollout={},
         demand={"start_within": "5m", "seconds_per_message": 60},
         task_capacity=["FARGATE_SPOT", "FARGATE"],
         task_deadline="2h",
+        schedule=[{"cron": "* * * * *", "for": "1h", "max_containers": 80}],
     )
     for name in ("many-a", "many-b"):
         create_queue(aws, name)

@@ -73,7 +73,7 @@ class Workers:
 
 def note_empty(following: Following, at: float, ran_for: float, containers: int) -> Following:
     """Return the following after containers have exited: empty, if others were idle for as long as they ran."""
-    if following.full_at is not None and following.full_at >= at - ran_for:
+    if following.full_at is not None and following.full_at > at - ran_for:
         return following
     return replace(following, empty=following.empty + containers)
 
@@ -125,9 +125,17 @@ def _watch(before: Following, seen: Workers, now: float) -> Following:
 
 
 def _judge_try(following: Following, seen: Workers, now: float) -> Following:
-    """Judge those that are more than have ever been busy, once it can be seen whether they found a message."""
+    """Judge those that are more than have ever been busy, once it can be seen whether they found a message.
+
+    One that starts and comes back empty between two looks is seen by its end alone: while others were at work it tells
+    the same. While none was, it may as well have taken a message and be done.
+    """
     if following.tried_at is None:
-        return replace(following, tried_at=now) if seen.live > following.width else following
+        if following.until is not None and now < following.until:
+            # Those of the last try may come back late.
+            return replace(following, empty=0)
+        is_tried = seen.live > following.width or (following.empty and seen.busy)
+        return replace(following, tried_at=now) if is_tried else following
     begun = following.tried_at if seen.newest_began is None else max(following.tried_at, seen.newest_began)
     if seen.live > seen.running or now - begun < JUDGED_AFTER:
         return following

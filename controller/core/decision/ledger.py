@@ -24,7 +24,8 @@ from dataclasses import replace
 from controller.core.decision.looks import note_listed
 from controller.core.decision.model import Fleet
 from controller.core.decision.providers import ProviderUse
-from controller.core.decision.task import LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Part, Start, TaskState
 
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from controller.core.decision import breaker, providers, scarcity
-from controller.core.decision.model import Doubt, Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import Policy, Steps
 from controller.core.decision.slots import SKEW_SHARE
+from controller.core.decision.state import Doubt, ScalerState
 
 SIGNATURE_LIFETIME = 300.0
 """Seconds after which AWS refuses a signed request that arrives late."""

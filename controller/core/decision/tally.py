@@ -5,8 +5,9 @@ from __future__ import annotations
 from controller.core.decision import busy, cooldown, hysteresis, limits, providers
 from controller.core.decision.bounds import Bounds
 from controller.core.decision.level import Level
-from controller.core.decision.model import Fleet, Numbers, ScalerState
+from controller.core.decision.model import Fleet, Numbers
 from controller.core.decision.policy import Policy
+from controller.core.decision.state import ScalerState
 
 
 def tally(policy: Policy, found: Level, bounds: Bounds, fleet: Fleet, state: ScalerState, left: int) -> Numbers:
@@ -45,4 +46,5 @@ def tally(policy: Policy, found: Level, bounds: Bounds, fleet: Fleet, state: Sca
         granted=None,
         choice=bounds.choice,
         shortages=state.shortages,
+        stage=bounds.stage,
     )

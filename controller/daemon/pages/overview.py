@@ -157,7 +157,7 @@ def _read_row(sight: Sight, scaler: Reconciler, state: str, now: float) -> Row:
         backlog=last.get("backlog"),
         live=last.get("live"),
         desired=last.get("desired"),
-        most=scaler.spec.policy.max_containers,
+        most=scaler.policy.max_containers,
         since="" if since is None else format_clock(since, now),
         next_poll=format_clock(sight.find_next_poll(scaler, now), now),
         is_trouble=state in TROUBLE,
@@ -172,7 +172,7 @@ def _draw(sight: Sight, scaler: Reconciler, now: float) -> Sketch:
     levels = sketch(scaler.track, until - span, until, PARTS)
     backlog = [None if level[0] < 0 else level[0] for level in levels]
     live = [None if level[1] < 0 else level[1] for level in levels]
-    most, most_live = find_most(backlog), find_most(live, [scaler.spec.policy.max_containers / 4])
+    most, most_live = find_most(backlog), find_most(live, [scaler.policy.max_containers / 4])
     known = [value for value in backlog if value is not None]
     peak = max((value for value in live if value is not None), default="unknown")
     text = f"backlog at most {max(known, default='unknown')}, live at most {peak}"

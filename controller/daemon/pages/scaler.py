@@ -11,6 +11,7 @@ from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.need import Pace
 from controller.core.decision.policy import StartWithin
+from controller.core.decision.timetable import find_stretch
 from controller.core.record import Reconciled, record, tell
 from controller.core.status_lines import draw_head, draw_scaler, tell_trouble
 from controller.core.words import format_age, format_clock, format_duration, format_span
@@ -91,7 +92,7 @@ def _draw_waterfall(sight: Sight, scaler: Reconciler, last: Reconciled | None) -
         return Waterfall([], [])
     decision = last.held or last.decision
     told = record(last if last.held is None else Reconciled(last.scaler, decision))
-    lines = dict(explain(scaler.spec.policy, decision))
+    lines = dict(explain(scaler.spec.policy, decision, scaler.spec.schedule))
     return draw_waterfall(told, lines, lambda key: _find_place(sight, scaler, key))
 
 
@@ -99,7 +100,10 @@ def _find_ways(sight: Sight, scaler: Reconciler, last: Reconciled | None) -> lis
     if last is None:
         return []
     dry = [Way(By.PERSON, "It is a dry run, which launches nothing: start it without --dry-run")]
-    ways = find_ways(last, scaler.spec.policy, scaler.retries.retry_at, lambda key: _find_place(sight, scaler, key))
+    decision, spec = last.held or last.decision, scaler.spec
+    ends = find_stretch(spec.schedule, decision.at).until if spec.schedule else None
+    retry_at = scaler.retries.retry_at
+    ways = find_ways(last, spec.at(decision.at).policy, retry_at, lambda key: _find_place(sight, scaler, key), ends)
     return [*dry, *ways] if sight.running.dry_run else ways
 
 
@@ -107,7 +111,7 @@ def _draw_staircase(scaler: Reconciler, last: Reconciled | None) -> Staircase | 
     if last is None:
         return None
     numbers = last.decision.numbers
-    return draw_staircase(scaler.spec.policy, last.decision.backlog, numbers.level if numbers else None)
+    return draw_staircase(scaler.policy, last.decision.backlog, numbers.level if numbers else None)
 
 
 def _draw_past(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[str, Any]:
@@ -167,7 +171,7 @@ def _unfold(scaler: Reconciler, done: Reconciled, now: float) -> Decided:
         anchor=f"decision-{round(began * 1000)}",
         text=tell(done),
         repeated=repeated,
-        lines=explain(scaler.spec.policy, decision),
+        lines=explain(scaler.spec.policy, decision, scaler.spec.schedule),
     )
 
 

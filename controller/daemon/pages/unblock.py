@@ -9,8 +9,10 @@ from enum import StrEnum
 
 from controller.aws.faults import Fault
 from controller.config import Place
+from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Decision, Numbers, Reason
 from controller.core.decision.policy import Policy
+from controller.core.decision.rollout import LEFT_OUT
 from controller.core.decision.verdict import is_all_there_may_be
 from controller.core.record import Reconciled
 from controller.core.repeats import PASSING
@@ -50,6 +52,7 @@ _CHECK = re.compile(r"; check scalers\[\d+\]\.(?P<key>[a-z_.]+)$")
 _BY_ITSELF = {
     Reason.AT_MAX: "As soon as a worker exits, or a task that is counted is gone",
     Reason.BUDGET: "As soon as workers of the scalers that hold the budget exit",
+    Reason.PROVING: "As soon as a task of the new revision has done well",
 }
 _KEYS = {
     Reason.COOLDOWN: (("A shorter cooldown, down to a slot", "cooldown.launch"),),
@@ -59,12 +62,19 @@ _KEYS = {
         ("A larger budget", "budget.max_containers"),
         ("A higher priority than those that hold it", "priority"),
     ),
+    Reason.PROVING: (("A shorter time to do well in", "rollout.prove"),),
     Reason.PAUSED: (("It is paused: set it to false, or leave it out", "paused"),),
+    Reason.PAUSED_BY_SCHEDULE: (("A window of its schedule pauses it: change that entry", "schedule"),),
 }
 
 
-def find_ways(done: Reconciled, policy: Policy, retry_at: float | None, find_key: FindKey) -> list[Way]:
-    """Return what unblocks a scaler after its last reconcile, the first thing first; ``retry_at`` is its next try."""
+def find_ways(
+    done: Reconciled, policy: Policy, retry_at: float | None, find_key: FindKey, window_ends: float | None = None
+) -> list[Way]:
+    """Return what unblocks a scaler after its last reconcile, the first thing first; ``retry_at`` is its next try.
+
+    ``window_ends`` is when another window of its schedule comes into force, or none; None: at no time.
+    """
     decision = done.held or done.decision
     ways: list[Way] = []
     if done.trouble is not None:
@@ -72,6 +82,8 @@ def find_ways(done: Reconciled, policy: Policy, retry_at: float | None, find_key
     if decision.reason is Reason.BROKEN:
         ways.append(Way(By.PERSON, "The log has the traceback of this fault of the controller: please report it"))
     if decision.numbers is not None:
+        if decision.reason is Reason.PAUSED_BY_SCHEDULE and window_ends is not None:
+            ways.append(_wait(window_ends, decision.at, "the window of its schedule ends"))
         ways += _find_by_reason(decision, decision.numbers, policy, find_key)
     return ways or [Way(By.NOTHING, "Nothing is blocked: what lives or was just launched is enough for what waits")]
 
@@ -109,6 +121,8 @@ def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_k
     yield from (Way(By.KEY, text, find_key(key)) for text, key in _KEYS.get(reason, ()))
     if reason is Reason.BACKING_OFF:
         yield from _find_end_of_back_off(numbers, policy, decision, find_key)
+    if numbers.stage is not None and numbers.stage.standing in LEFT_OUT:
+        yield Way(By.PERSON, f"Register a revision that works: {explain_stage(numbers.stage, decision.at)}")
     if reason is Reason.IDLE and decision.backlog:
         yield Way(By.KEY, "Fewer messages that wake it", find_key("hysteresis.activate_at"))
     if numbers.returned is not None:

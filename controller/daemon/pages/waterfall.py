@@ -126,9 +126,14 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
         about = next((each for each in _ALLOWS if each in lines), "capacity")
         title = "breaker" if about == "breaker" else "capacity"
         yield _Part(title, done["allowed"], left, lines.get(about, ""), _ALLOWS[about])
-    left = left if done["reason"] not in {"cooldown", "paused"} else 0
+    if (stage := done["rollout"]) is not None and stage["trusted"] is None:
+        left = min(left, stage["canaries"])
+        yield _Part("canaries", stage["canaries"], left, lines.get("rollout", ""), "rollout.canary")
+    left = left if done["reason"] not in {"cooldown", "paused", "paused_by_schedule"} else 0
     if done["reason"] == "paused":
         yield _Part("paused", 0, left, "launches nothing until the key is false", "paused")
+    if done["reason"] == "paused_by_schedule":
+        yield _Part("paused", 0, left, "launches nothing until the window ends", "schedule")
     yield _Part("cooldown", left, left, lines.get("cooldown", ""), "cooldown.launch")
     if done["granted"] is not None:
         left = min(left, done["granted"])

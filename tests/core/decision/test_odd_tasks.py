@@ -13,7 +13,8 @@ from controller.core.decision.ledger import (
     enter_draining,
     enter_started,
 )
-from controller.core.decision.task import NOBODY, LiveTask, Part, Size, Start, StopOutcome, StoppedTask, TaskState
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Part, Size, Start, TaskState
 from tests.core.decision.builders import NOW
 
 ALL = frozenset(Part)

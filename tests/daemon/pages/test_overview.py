@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.aws.errors import AwsError, Fault
-from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
+from controller.core.decision.state import ScalerState
 from controller.core.record import Reconciled
 from controller.daemon.pages.overview import Wanted, list_rows
 from controller.scaling.cycle import Turn

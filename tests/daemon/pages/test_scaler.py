@@ -13,8 +13,9 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.queue_sum import add_up
+from controller.core.decision.state import ScalerState
 from controller.daemon.pages.scaler import PROMISES, describe_task, read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 
@@ -129,7 +130,7 @@ def test_what_was_learned_is_told(tmp_path: Path) -> None:
     """How long a message takes, from how many, and how sure that is; until then that nobody knows."""
     shown = Shown(tmp_path, document("learns", "new", scaler_demand={"start_within": "5m"}))
     fleet, queue = Fleet(listed_at=NOW, running=2, running_tasks=2), QueueCounts(visible=3, in_flight=2, delayed=0)
-    shown.show("learns", queue, fleet, state=ScalerState(lessons=Lessons(work=3000.0, deleted=100.0)))
+    shown.show("learns", queue, fleet, state=ScalerState(lessons=Lessons(work=3000.0, deleted=100.0, looks=1e9)))
     shown.show("new", queue, fleet, state=ScalerState())
     assert {"no_level": PROMISES, "staircase": None}.items() <= read_scaler(
         shown.sight, shown.scalers["learns"], "2h", NOW

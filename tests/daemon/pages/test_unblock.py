@@ -11,8 +11,11 @@ from controller.config import Place
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.following import Following
 from controller.core.decision.lessons import TENS, Lessons
-from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
+from controller.core.decision.policy import RolloutPolicy
+from controller.core.decision.rollout import RevisionUse, Rollout
 from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.state import ScalerState
 from controller.core.record import LaunchResult, Reconciled, describe_breakage
 from controller.core.words import format_clock
 from controller.daemon.pages.unblock import By, estimate_start, find_ways
@@ -73,6 +76,13 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         ),
         (replace(EASY, paused=True), (queue(visible=4), fleet()), None, Reason.PAUSED, [("key", "paused")]),
         (
+            replace(EASY, paused=True, paused_by_schedule=True),
+            (queue(visible=4), fleet()),
+            None,
+            Reason.PAUSED_BY_SCHEDULE,
+            [("key", "schedule")],
+        ),
+        (
             EASY,
             (queue(visible=4, in_flight=1), fleet(running=1)),
             replace(settled(5), following=Following(width=1, visible=4, still_since=NOW - 200, until=NOW + 60)),
@@ -92,6 +102,13 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             FAILING,
             Reason.BACKING_OFF,
             [("time", None), ("person", None), ("key", "breaker.after")],
+        ),
+        (
+            replace(EASY, rollout=RolloutPolicy(1, 120.0)),
+            (queue(visible=4), fleet(1, revisions=(RevisionUse(8, 1),))),
+            replace(settled(), rollout=Rollout(active=(8,))),
+            Reason.PROVING,
+            [("time", None), ("key", "rollout.prove")],
         ),
         (
             policy(),
@@ -136,9 +153,11 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         "rising",
         "at max",
         "paused",
+        "window",
         "braked",
         "comes back",
         "failing",
+        "proving",
         "failing, but cooling down",
         "no capacity",
         "all providers short",

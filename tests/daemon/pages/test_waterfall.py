@@ -10,8 +10,9 @@ import pytest
 from controller.config import Place
 from controller.core.decision.explain import explain
 from controller.core.decision.following import Following
-from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
@@ -95,9 +96,16 @@ def test_a_launch() -> None:
         (EASY, (queue(visible=9, in_flight=1), fleet(running=1)), Doubt(5, NOW), "room", "max_containers"),
         (EASY, (queue(visible=1, in_flight=8), fleet(running=4, starting=2)), None, "unclaimed", None),
         (replace(EASY, paused=True), (queue(visible=4), fleet()), None, "paused", "paused"),
+        (
+            replace(EASY, paused=True, paused_by_schedule=True),
+            (queue(visible=4), fleet()),
+            None,
+            "paused",
+            "schedule",
+        ),
         (policy(), (queue(visible=4), fleet()), NOW - 1, "cooldown", "cooldown.launch"),
     ],
-    ids=["max", "enough", "in doubt", "taken", "paused", "cooldown"],
+    ids=["max", "enough", "in doubt", "taken", "paused", "window", "cooldown"],
 )
 def test_where_it_ends(rules: Policy, seen: Any, state: Any, where: str, key: str | None) -> None:
     """The step that leaves less than the one before it is marked, with the key that would move it."""
