@@ -162,7 +162,7 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], w
         cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    marked = ["* none is both cheaper and quicker"] if any(each.is_frontier for each in findings) else []
+    marked = ["* nothing else is both cheaper and quicker"] if any(each.is_frontier for each in findings) else []
     warned = [f"! {_warn(each.variant)}" for each in findings if each.variant.warnings]
     unchanged = [f"change nothing here: {', '.join(idle)}"] if idle else []
     notes = [[line for note in notes for line in wrap(note, width)] for notes in (marked, warned, unchanged) if notes]
