@@ -20,7 +20,9 @@ help: ## List the targets
 
 # The locked dependencies, hashes required, then the project itself without asking a registry again.
 $(VENV)/.installed: locks/dev.txt pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || { echo "make: no Python of 3.11 or later found; set PYTHON=/path/to/python" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later was found. Install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is not a Python 3.11 or later. Say make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r locks/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -34,7 +36,7 @@ run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daem
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the test suite, in up to four processes, some five minutes (ARGS="tests/core -x -n 0")
+test: setup ## Run the test suite, less than five minutes on two quiet cores (ARGS="tests/core -x -n 0")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check

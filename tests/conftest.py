@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import botocore.session
+import botocore.useragent
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -44,6 +47,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_order)
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what the whole run keeps, and look less often: some 6 % of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
 def _order(item: pytest.Item) -> int:
     room = item.path.relative_to(Path(__file__).parent).parts[0]
     return SLOW_ROOMS.index(room) if room in SLOW_ROOMS else len(SLOW_ROOMS)
@@ -66,6 +76,15 @@ def read_descriptions_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(botocore.session, "create_loader", create_informed)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def write_user_agents_once() -> Iterator[None]:
+    """Let botocore escape each word of its user agent once, and not for every request: a twentieth of a call."""
+    escape = botocore.useragent.sanitize_user_agent_string_component
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(botocore.useragent, "sanitize_user_agent_string_component", cache(escape))
         yield
 
 

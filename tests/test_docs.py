@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 EVENTS = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -152,8 +155,8 @@ def test_every_function_is_where_a_document_says(document: Path) -> None:
 
 
 def test_every_command_is_described() -> None:
-    """The README's table of commands is whole, and its options are those of the command."""
-    rows = {name.strip("`").removeprefix("ecsq "): text for name, text in table(README, "Commands")}
+    """The table of commands is whole, and its options are those of the command."""
+    rows = {name.strip("`").removeprefix("ecsq "): text for name, text in table(COMMAND_PAGE, "Commands")}
     assert list(COMMANDS) == list(rows)
     unknown = {name: set(re.findall(r"`(--[a-z-]+)", text)) - options_of(name) for name, text in rows.items()}
     assert {name: set() for name in COMMANDS} == unknown
@@ -166,15 +169,15 @@ def test_the_two_commands_are_named() -> None:
 
 def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     """What a reader copies from the README is taken, without a warning."""
-    example = re.findall(r"^```yaml\n(.*?)^```", section(README, "Configuration"), flags=re.MULTILINE | re.DOTALL)
+    example = re.findall(r"^```yaml\n(.*?)^```", section(README, "The promise"), flags=re.MULTILINE | re.DOTALL)
     path = tmp_path / "config.yaml"
     path.write_text(example[0], encoding="utf-8")
     assert ((), 1) == (load(path).warnings, len(example))
 
 
 def test_every_configuration_key_exists() -> None:
-    """A key that the README names in its table is one of the schema's."""
-    rows = table(README, "Configuration")
+    """A key that the table names is one of the schema's."""
+    rows = table(CONFIGURATION, "Keys")
     named = [key.strip("`") for key, _, _ in rows]
     named += re.findall(r"`(scalers\[\][\w.]+)`", " ".join(meaning for _, _, meaning in rows))
     assert len(rows) > 10
@@ -182,17 +185,17 @@ def test_every_configuration_key_exists() -> None:
 
 
 def test_every_default_is_true() -> None:
-    """A default in the README's table is the schema's."""
+    """A default in the table of keys is the schema's."""
     said = {
         key.strip("`"): yaml.safe_load(default.strip("`"))
-        for key, default, _ in table(README, "Configuration")
+        for key, default, _ in table(CONFIGURATION, "Keys")
         if default
     }
     assert {key: (schema_at(key) or {}).get("default") for key in said} == said
 
 
 def test_every_metric_is_described() -> None:
-    """The README's table and the registry have the same metrics, of the same types, with the same labels."""
+    """The table and the registry have the same metrics, of the same types, with the same labels."""
     metrics = Metrics("0", ANSWERS, REQUEST_OUTCOMES)
     of_scalers = {family.name: {"scaler", family.label} - {None} for family in (*GAUGES, *COUNTERS)}
     of_scalers |= {name: {"scaler"} for name in (STARTS[0], "found_queues", "found_queues_timestamp_seconds")}
@@ -206,7 +209,7 @@ def test_every_metric_is_described() -> None:
             expected[name] = (described.type, of_scalers.get(described.name.removeprefix("ecsq_"), own))
     said = {
         name.strip("`"): (kind, set(re.findall(r"`(\w+)`", labels)) | (set() if "no scaler" in labels else {"scaler"}))
-        for name, kind, labels, _ in table(README, "Metrics")
+        for name, kind, labels, _ in table(METRICS, "Metrics")
     }
     assert expected == said
 

@@ -25,6 +25,7 @@ MAX_ANSWER = {
     "events": 1 << 16,
     "service-quotas": 1 << 16,
     "ec2": 1 << 20,
+    "sts": 1 << 16,
     "resourcegroupstaggingapi": 4 << 20,
 }
 """Bytes of an answer, by service: many times what three counts, a page of tasks or points, or a configuration take, and

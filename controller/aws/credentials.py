@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import boto3
 import botocore.session
@@ -29,10 +29,24 @@ REST = 10.0
 """Seconds after a failure in which nobody tries again."""
 
 
+class Assumed(Protocol):
+    """Credentials of a role; ``controller.aws.roles.RoleCredentials`` are some."""
+
+    def get_frozen_credentials(self) -> object:
+        """Return what requests are signed with. Raises AwsError."""
+
+    def renew(self) -> None:
+        """Assume the role anew at the next use."""
+
+
 class Credentials:
     """boto3's session with its credentials; safe to use from every thread."""
 
-    def __init__(self, region: str | None, elapsed: Callable[[], float]) -> None:
+    def __init__(self, region: str | None, elapsed: Callable[[], float], role: Assumed | None = None) -> None:
+        """``role`` is whose credentials they are; None: boto3's own chain finds them."""
+        self.making = Lock()
+        """Held by whoever makes a client of the session."""
+        self._role = role
         self._region = region
         self._elapsed = elapsed
         self._gate = Gate(elapsed, READ_WITHIN)
@@ -66,6 +80,8 @@ class Credentials:
 
     def renew(self) -> None:
         """Forget the session, and that reading its credentials has failed; what is being read now is not kept."""
+        if self._role is not None:
+            self._role.renew()
         with self._changing:
             self._renewal = object()
             self._session = self._failure = None
@@ -76,6 +92,9 @@ class Credentials:
         renewal = self._renewal
         self._core = botocore.session.get_session()
         self._core.register_component("data_loader", _share_loader(self._core.get_config_variable("data_path")))
+        if self._role is not None:
+            self._role.get_frozen_credentials()
+            self._core._credentials = self._role  # type: ignore[attr-defined]  # set_credentials() takes only keys
         session = boto3.session.Session(region_name=self._region, botocore_session=self._core)
         if session.get_credentials() is None:
             raise NoCredentialsError
@@ -95,11 +114,17 @@ class Credentials:
             try:
                 return read()
             except Exception as error:
-                failure = translate(error, "AWS credentials", None, Stage.SIGNING)
+                failure = error if isinstance(error, AwsError) else _translate(error)
                 with self._changing:
                     if renewal is self._renewal and self._session is session:
                         self._session, self._failure = None, (self._elapsed(), failure)
+                if failure is error:
+                    raise
                 raise failure from error
+
+
+def _translate(error: Exception) -> AwsError:
+    return translate(error, "AWS credentials", None, Stage.SIGNING)
 
 
 @cache

@@ -89,7 +89,7 @@ class Definitions:
         except AwsError as error:
             if "Unable to describe task definition" not in str(error):
                 raise
-            message = f"{subject} does not exist in {self._clients.region}, or is not active"
+            message = f"{subject} does not exist in {self._clients.place}, or is not active"
             raise AwsError(Fault.MISSING, message, "task.definition") from error
         if template.definition.get("status") == "INACTIVE":
             raise AwsError(Fault.MISSING, f"{subject} is deregistered: name an active revision", "task.definition")

@@ -29,7 +29,7 @@ CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""The codes with which AWS does not take the credentials, or the signature that was made with them."""
+"""The codes with which AWS does not accept the credentials, or the signature that was made with them."""
 CLOCK = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 """The codes with which it does not take the time of the signature."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException", "UnauthorizedOperation"})
@@ -78,9 +78,9 @@ def explain_denial(subject: str, code: str, message: str, operation: str) -> str
 
 def _explain_code(code: str) -> str:
     if code in CREDENTIALS:
-        return "AWS does not take the credentials: give the task a role, or the shell a profile that is valid"
+        return "AWS does not accept the credentials: give the task a role, or the shell a valid profile"
     if code in ACCOUNT:
-        return "AWS does not let this account do it: ask AWS Support"
+        return "AWS does not allow this account to do it: ask AWS Support"
     return "the key that encrypts it may not be used: change the key's policy, as AWS says"
 
 
@@ -90,7 +90,7 @@ def _explain_clock(message: str) -> str:
     if times is not None:
         seconds = _read(times["ours"]) - _read(times["theirs"])
         off = f"{format_span(abs(seconds))} {'fast' if seconds > 0 else 'slow'}"
-    return f"this machine's clock is {off}, and AWS refuses what is signed at another time: set the clock by NTP"
+    return f"this machine's clock is {off}, and AWS refuses requests signed at another time: set the clock by NTP"
 
 
 def _read(moment: str) -> float:

@@ -80,6 +80,8 @@ _TASK: Mapping[str, Fit] = {
     "taskArn": _fit_text,
     "capacityProviderName": _fit_text,
     "taskDefinitionArn": _fit_text,
+    "cpu": _fit_text,
+    "memory": _fit_text,
     "startedBy": _fit_text,
     "group": _fit_text,
     "lastStatus": _fit_text,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from controller.aws.errors import shorten
 from controller.aws.sentences import is_shortage
 from controller.core.copies.copies import KEEPER, MAX_COPIES, copy_names
 from controller.core.copies.keeper import OVERDUE
-from controller.core.decision.task import LiveTask, Outline, Part, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Outline, Part, Size, Start
 
 FindOutline = Callable[[str | None, str | None], Outline]
 """Returns the outline of a task by its group and its family; None is not told."""
@@ -29,6 +32,8 @@ _FAILED_TO_START = frozenset({"TaskFailedToStart", None})
 """The stop codes of a task that did not start; older ones have none."""
 _NOT_MADE = re.compile(r"Cannot\w*Error|ResourceInitializationError")
 """ECS's reasons for a container that could not be pulled, created or started."""
+_MOST_DIGITS = 10
+"""Of a revision, CPU units or MiB."""
 _AHEAD = 86_400.0
 """Seconds by which our clock may be behind ECS's: it may have stepped back. A later date than that is none."""
 _PUT_BY_AWS = "aws-guardduty-agent-"
@@ -77,7 +82,9 @@ def read_task(
             if not told
         ),
         family=_read_family(task),
-        provider=task.get("capacityProviderName"),
+        revision=_read_revision(task),
+        size=_read_size(task.get("cpu"), task.get("memory")),
+        provider=_read_provider(task),
         alone=len(workers) == len(_list_containers(task)) == 1,
     )
 
@@ -107,7 +114,8 @@ def _read_stopped(
         cause=None if cause is None else shorten(cause),
         company=_has_company(task, workers),
         family=_read_family(task),
-        provider=task.get("capacityProviderName"),
+        revision=_read_revision(task),
+        provider=_read_provider(task),
     )
 
 
@@ -120,7 +128,30 @@ def _read_moment(task: Mapping[str, Any], member: str, now: float) -> float | No
 def _read_family(task: Mapping[str, Any]) -> str | None:
     """Return the family of a task's definition; None if its ARN is not there, or is none."""
     name, colon, _revision = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].rpartition(":")
-    return name if colon else None
+    # Ten thousand tasks may live of one family: they share its name, as they do their size and provider.
+    return intern(name) if colon else None
+
+
+def _read_revision(task: Mapping[str, Any]) -> int | None:
+    """Return which revision of its family a task was made from; None if its ARN does not tell."""
+    return _read_number(str(task.get("taskDefinitionArn", "")).rpartition(":")[2])
+
+
+def _read_provider(task: Mapping[str, Any]) -> str | None:
+    name: str | None = task.get("capacityProviderName")
+    return None if name is None else intern(name)
+
+
+@lru_cache(maxsize=256)  # the same record for all tasks of a size
+def _read_size(cpu: str | None, memory: str | None) -> Size | None:
+    """Return the task-level CPU and memory, which ECS tells as texts; None if it tells neither."""
+    size = Size(_read_number(cpu) or None, _read_number(memory) or None)
+    return None if size == Size() else size
+
+
+def _read_number(text: str | None) -> int | None:
+    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text or "") if is_number else None
 
 
 def _pick_workers(

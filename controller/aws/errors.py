@@ -73,7 +73,7 @@ _THROTTLING_CODE = re.compile(
 _BAD_HEADER = "Invalid header value"
 _UNSENDABLE = (
     "the AWS credentials hold a line break or another character that no key has: correct AWS_ACCESS_KEY_ID and "
-    "AWS_SESSION_TOKEN, or where the task's role or the shell's profile has them from"
+    "AWS_SESSION_TOKEN, or wherever the task's role or the shell's profile takes them from"
 )
 _FIRST_ERROR = 300
 _NOT_MODIFIED = 304
@@ -140,7 +140,7 @@ def translate(error: Exception, subject: str, key: str | None, stage: Stage) -> 
         return AwsError(fault, f"no AWS credentials ({as_clause(said)}): give the task a role, or the shell a profile")
     if stage is Stage.SIGNING or isinstance(error, _NO_CREDENTIALS):
         told = f"AWS credentials could not be read or renewed ({as_clause(said)})"
-        return AwsError(fault, f"{told}: see to the task's role, or the shell's profile")
+        return AwsError(fault, f"{told}: check the task's role, or the shell's profile")
     if fault is Fault.ACCESS_DENIED and isinstance(error, ClientError):
         explained = explain_denial(subject, error_code(error), _read_message(error), error.operation_name)
         return AwsError(fault, f"{explained} ({said})")

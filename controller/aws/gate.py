@@ -34,7 +34,8 @@ class Gate:
         if not self._lock.acquire(blocking=False):
             overdue = self._wait(self._within if failed is None else PATIENCE)
             if overdue is not None:
-                raise failed.again() if failed else AwsError(Fault.UNREACHABLE, f"{work} {overdue}: AWS hardly answers")
+                late = AwsError(Fault.UNREACHABLE, f"{work} {overdue}: AWS answers too slowly")
+                raise failed.again() if failed else late
         try:
             self._entered_at = self._elapsed()
             yield
@@ -61,4 +62,4 @@ class Gate:
 
 def explain_waiting(work: str, within: float) -> AwsError:
     """Return the error of whoever has waited so many seconds for work that another thread does."""
-    return AwsError(Fault.UNREACHABLE, f"{work} has not ended after {format_span(within)}: AWS hardly answers")
+    return AwsError(Fault.UNREACHABLE, f"{work} has not ended after {format_span(within)}: AWS answers too slowly")

@@ -22,6 +22,7 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("s3", "GetObject"): (),
     ("s3", "ListObjectVersions"): (),
     ("eventbridge", "PutEvents"): ("Entries",),
+    ("sts", "AssumeRole"): ("Credentials",),
 }
 """By service and operation: the members of an answer, empty or not. A daemon asks for nothing else.
 

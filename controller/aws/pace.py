@@ -22,7 +22,7 @@ class RestingError(AwsError):
 
     def __init__(self, operation: str, seconds: float) -> None:
         # Without the span: the sentence is kept, and shown when that has long passed.
-        super().__init__(Fault.THROTTLED, f"{operation} was throttled by AWS and rests until it may be asked again")
+        super().__init__(Fault.THROTTLED, f"{operation} was throttled by AWS and is not called again for a while")
         self.seconds = seconds
 
 
@@ -60,6 +60,14 @@ class BackOff:
     def _rest(self, operation: str) -> tuple[float, float]:
         """Return when the operation's last rest began, and until when it lasts."""
         return self._rests.get(operation, (NEVER, NEVER))
+
+
+class Limits:
+    """What AWS limits by account and region: all who ask there share it."""
+
+    def __init__(self, listing_rate: Rate, clock: Clock) -> None:
+        self.back_off = BackOff(clock)
+        self.listing_pace = ListingPace(listing_rate, self.back_off, clock)
 
 
 class ListingPace:

@@ -89,7 +89,9 @@ class PeerLook:
         if group is None:
             raise AwsError(Fault.SERVER_ERROR, f"ECS does not describe this task, {itself.arn}, yet")
         if not group.startswith(_PREFIX):
-            raise AwsError(Fault.INVALID, f'this task is of no ECS service (its group is "{group}"): {_NUMBER_THEM}')
+            raise AwsError(
+                Fault.INVALID, f'this task belongs to no ECS service (its group is "{group}"): {_NUMBER_THEM}'
+            )
         return group.removeprefix(_PREFIX)
 
     def _describe(self, cluster: str, arns: Sequence[str]) -> Iterator[Mapping[str, Any]]:

@@ -63,7 +63,7 @@ class Queue:
         except AwsError as error:
             if error.fault not in SAY_NOTHING_OF_URLS:
                 self._url = None
-            raise explain_missing(error, self._queue, self._clients.region) from error
+            raise explain_missing(error, self._queue, self._clients.place) from error
 
     def _known_url(self) -> str:
         if self._url is None:
@@ -110,7 +110,7 @@ def name_parameters(queue: str, region: str) -> dict[str, str]:
         return {"QueueName": queue}
     named, account, name = queue.split(":")[3:_ARN_PARTS]
     if named != region:
-        message = f'queue "{queue}" is in {named}, but this controller works in {region}'
+        message = f'queue "{queue}" is in {named}, but it is looked for in {region}: set aws.region in the scaler'
         raise AwsError(Fault.INVALID, message, "queue")
     return {"QueueName": name, "QueueOwnerAWSAccountId": account}
 
@@ -128,11 +128,11 @@ def read_counts(queue: str, attributes: Mapping[str, object]) -> QueueCounts:
     return QueueCounts(visible=visible, in_flight=in_flight, delayed=delayed)
 
 
-def explain_missing(error: AwsError, queue: str, region: str) -> AwsError:
+def explain_missing(error: AwsError, queue: str, place: str) -> AwsError:
     """Return the error, of a missing queue in words that say where it was looked for."""
     if error.fault is not Fault.MISSING:
         return error
-    return AwsError(error.fault, f'queue "{queue}" does not exist in {region}', "queue")
+    return AwsError(error.fault, f'queue "{queue}" does not exist in {place}', "queue")
 
 
 def _find_wrong(written: object) -> str | None:

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import boto3
-from botocore.config import Config
 
-from controller.aws.bounded import bound_answers
 from controller.aws.credentials import Credentials
 from controller.aws.described import read_described
 from controller.aws.errors import AwsError, Fault, translate
+from controller.aws.making import make_client
 from controller.aws.outcomes import judge_request, refuse_broken_call
-from controller.aws.pace import BackOff, ListingPace
+from controller.aws.pace import Limits
 from controller.aws.reach import Reach
 from controller.aws.stages import Course, Following, Stage, current_course, note_sent
 from controller.aws.unknown import note_unknown
@@ -34,12 +32,8 @@ if TYPE_CHECKING:
 for _library in ("botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.ERROR)
 
-CONNECT_SHARE = 0.4
-"""The share of a call's time that connecting may take; the rest is for the answer."""
 READ_ATTEMPTS = 2
 """Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
-MAX_CONNECTIONS = 32
-"""As many as there are threads that reconcile."""
 ASKED_WITHIN = 60.0
 """Seconds, without waiting for the listing rate, after which no further call of a conversation of many is begun."""
 LISTING = frozenset({"ListTasks", "DescribeTasks"})
@@ -65,18 +59,33 @@ class Clients:
     Making one raises AwsError when there is no region, or when credentials cannot be read; that is then tried again.
     """
 
-    def __init__(self, spec: Reach, controller: str, observe: RequestObserver, clock: Clock) -> None:
-        """Make none yet. No call is made any more once the clock's pauses say that the process is to stop."""
+    def __init__(
+        self,
+        spec: Reach,
+        controller: str,
+        observe: RequestObserver,
+        clock: Clock,
+        *,
+        credentials: Credentials | None = None,
+        limits: Limits | None = None,
+        elsewhere: str = "",
+    ) -> None:
+        """Make none yet. No call is made any more once the clock's pauses say that the process is to stop.
+
+        ``credentials`` and ``limits`` may be shared with other clients.
+        """
         self.clock = clock
         self._spec = spec
-        self._appid = f"ecsq-{controller}"
+        self._controller = controller
         self._observe = observe
-        self._credentials = Credentials(spec.region, clock.elapsed)
+        self._credentials = credentials or Credentials(spec.region, clock.elapsed)
+        self.elsewhere = elsewhere
+        """Where they ask, for messages; empty: in the controller's own account and region."""
         self._made: dict[str, tuple[boto3.session.Session, Any]] = {}
         """By role: a client, and the session that it was made of."""
         self._lock = Lock()
-        self._back_off = BackOff(clock)
-        self._listing_pace = ListingPace(spec.listing_rate, self._back_off, clock)
+        limits = limits or Limits(spec.listing_rate, clock)
+        self._back_off, self._listing_pace = limits.back_off, limits.listing_pace
         self._denial_heeded_at = float("-inf")
 
     def renew(self) -> None:
@@ -94,6 +103,8 @@ class Clients:
         names the subject, and the scaler's ``key`` to check. It is the cause of that error. Nothing else is raised but
         TooLateError and StoppingError.
         """
+        if self.elsewhere:
+            subject = f"{subject} in {self.elsewhere}"
         with Following(subject, self.clock.elapsed() + ASKED_WITHIN) as course:
             try:
                 yield course
@@ -131,6 +142,10 @@ class Clients:
         self._credentials.prepare(session, credentials)
         return credentials  # type: ignore[return-value]  # a session that is given out has some
 
+    def open_session(self) -> boto3.session.Session:
+        """Return the session of these credentials, for whoever makes clients of its own. Raises AwsError."""
+        return self._credentials.session()
+
     def admit(self, operation: str) -> None:
         """Raise StoppingError once the process is to stop, and AwsError while the operation rests after a throttle."""
         if self.clock.is_stopping():
@@ -147,6 +162,11 @@ class Clients:
     def region(self) -> str:
         """The region that the clients speak to."""
         return str(self.sqs().meta.region_name)
+
+    @property
+    def place(self) -> str:
+        """Where they ask, for messages, and the region where that is the controller's own account and region."""
+        return self.elsewhere or self.region
 
     def sqs(self) -> SQSClient:
         """Return the client that reads queues."""
@@ -167,7 +187,7 @@ class Clients:
     def _client(self, role: str, service: str, attempts: int) -> Any:
         session = self._credentials.session()
         if self._is_stale(role, session):
-            with self._lock:
+            with self._credentials.making:
                 if self._is_stale(role, session):
                     self._made[role] = session, self._make(session, service, attempts)
         return self._made[role][1]
@@ -179,23 +199,7 @@ class Clients:
 
     def _make(self, session: boto3.session.Session, service: str, attempts: int) -> Any:
         """Return a new client. A session must not make two at the same time: the caller holds the lock."""
-        timeout = self._spec.call_timeout
-        config = Config(
-            connect_timeout=timeout * CONNECT_SHARE,
-            read_timeout=timeout * (1 - CONNECT_SHARE),
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=MAX_CONNECTIONS,
-            user_agent_appid=self._appid,  # type: ignore[call-arg]
-        )
-        try:
-            client = session.client(service, endpoint_url=self._spec.endpoint_url, config=config)  # type: ignore[call-overload]
-            # botocore finds out that a port is none as it signs, where it looks like trouble with credentials.
-            _ = urlsplit(client.meta.endpoint_url).port
-        except ValueError as error:
-            raise AwsError(Fault.INVALID, f"aws.endpoint_url: {error}") from error
-        except Exception as error:
-            raise translate(error, f"{service} client", None, Stage.PREPARED) from error
-        bound_answers(client, timeout * (1 - CONNECT_SHARE), self.clock.elapsed)
+        client = make_client(session, service, self._spec, attempts, self._controller, self.clock.elapsed)
         credentials = session.get_credentials()
         client.meta.events.register("before-call", self._check)
         client.meta.events.register("before-sign", lambda **_: self._credentials.prepare(session, credentials))
@@ -210,7 +214,9 @@ class Clients:
     def _check(self, model: OperationModel, **_: object) -> None:
         course = current_course()
         if self.clock.elapsed() > course.until:
-            raise AwsError(Fault.UNREACHABLE, f"{course.subject}: AWS has not told all of it within {ASKED_WITHIN:g}s")
+            raise AwsError(
+                Fault.UNREACHABLE, f"{course.subject}: AWS has not answered in full within {ASKED_WITHIN:g}s"
+            )
         if model.name in LISTING:
             # What our own rate takes is not AWS's to answer for: a slow one would have no large cluster ever listed.
             course.until += self._listing_pace.wait(model.name)

@@ -15,7 +15,8 @@ from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.looks import spare
-from controller.core.decision.task import LiveTask, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import LiveTask
 
 MAX_PER_CALL = 100
 """Tasks that ListTasks and DescribeTasks take and give at most in a call."""
@@ -162,7 +163,7 @@ class Tasks:
         silent = [arn for arn in arns if arn not in tasks and arn not in failures]
         # An entry that does not say of which task it speaks stands for one of those that no other speaks of.
         if len(silent) > len(answer["tasks"]) - len(tasks) + len(answer["failures"]) - len(failures):
-            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS says nothing of task {silent[0]}')
+            raise AwsError(Fault.SERVER_ERROR, f'cluster "{self._cluster}": ECS does not mention task {silent[0]}')
         missing = [arn for arn, reason in failures.items() if reason == "MISSING" and arn not in tasks]
         unclear = [arn for arn, reason in failures.items() if reason != "MISSING" and arn not in tasks]
         return _Told(tuple(tasks.values()), tuple(missing), (*unclear, *silent))

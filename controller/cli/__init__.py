@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from controller.cli.output import ending_well
 
-COMMANDS = ("run", "check", "plan", "status", "schema", "simulate", "stack", "iam", "sandbox")
+COMMANDS = {
+    "run": "Run the daemon: watch the queues and launch tasks.",
+    "check": "Validate the configuration.",
+    "plan": "Decide once, explain each step, and launch nothing.",
+    "status": "Show what a running daemon last decided, and why.",
+    "schema": "Print the JSON Schema of the configuration.",
+    "simulate": "Say what a configuration would do, and what it would cost.",
+    "stack": "Print the CloudFormation template for a configuration.",
+    "iam": "Print the controller's IAM policy alone.",
+    "sandbox": "Try everything on this machine, without AWS.",
+}
+"""The commands, with what ``ecsq --help`` and a shell say of each: neither has to import them for that."""
 
 
 class _Commands(click.Group):
@@ -18,6 +29,14 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        named = [CompletionItem(name, help=does) for name, does in COMMANDS.items() if name.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -37,6 +56,6 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("ecs-queue-controller"), prog_name="ecsq")
+@click.version_option(package_name="ecs-queue-controller", prog_name="ecsq")
 def main() -> None:
     """Run queue work on Amazon ECS: watch SQS queues, launch worker tasks, never stop one."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -17,7 +19,7 @@ import click
 from controller.cli.daemon_status import base_url, fetch_status
 from controller.cli.output import say
 from controller.clock import machine_clock
-from controller.config import ControllerSpec, ScalerSpec
+from controller.config import OWN, ControllerSpec, ScalerSpec
 from controller.core.decision.policy import Busy
 from controller.core.words import DAY
 from controller.simulate.counts import (
@@ -87,8 +89,7 @@ def _read(
     source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw, seed: int
 ) -> Told:
     if source.kind == "file":
-        arrivals = read_trace(Path(source.value), spread=source.spread)
-        return Told(arrivals, *_span(arrivals), work or default)
+        return Told(*read_trace(Path(source.value), spread=source.spread), work or default)
     if source.kind == "arrivals":
         period = Period(MONDAY, MONDAY + source.lasts)
         try:
@@ -107,22 +108,24 @@ def _read(
     return Told(infer_arrivals(counts, work.mean), min(counts).at, max(counts).at, work)
 
 
-def _span(arrivals: Sequence[Arrival]) -> tuple[float, float]:
-    return (arrivals[0].at, arrivals[-1].at) if arrivals else (0.0, 0.0)
-
-
 def _read_cloudwatch(
     source: Source, spec: ControllerSpec, scaler: ScalerSpec, work: Draw | None, default: Draw
 ) -> Told:
-    from controller.aws.cloudwatch import KEPT_FOR, read_history  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.accesses import AllClients  # noqa: PLC0415 - boto3 is slow to import
+    from controller.aws.cloudwatch import KEPT_FOR, read_history  # noqa: PLC0415
     from controller.aws.errors import AwsError  # noqa: PLC0415
 
-    now, lasts = machine_clock(Event()).now(), parse_period(source.value)
+    clock, lasts = machine_clock(Event()), parse_period(source.value)
+    now = clock.now()
     if lasts > KEPT_FOR:
         raise ValueError(f"CloudWatch keeps what it has by five minutes for {KEPT_FOR / DAY:.0f} days; ask for no more")
     since = now - lasts
     try:
-        history = read_history(spec.aws, _find_queues(spec, scaler), since, now, now)
+        session = None
+        if scaler.queue_access != OWN:
+            clients = AllClients(spec.aws, spec.name, lambda *_: None, clock)
+            session = clients.of(scaler.queue_access).open_session()
+        history = read_history(spec.aws, _find_queues(spec, scaler), since, now, clock, session)
     except AwsError as error:
         raise click.ClickException(str(error)) from error
     sent, deleted, in_flight = history.values.values()
@@ -162,7 +165,16 @@ def _query_prometheus(source: Source, scaler: str) -> list[Count]:
     try:
         with urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 - base_url lets through HTTP alone
             document: Any = json.load(answer)
-    except (URLError, OSError, ValueError) as error:
-        why = " ".join(str(getattr(error, "reason", error)).split())
+    except (URLError, OSError, HTTPException, ValueError) as error:
+        why = " ".join((_read_refusal(error) or str(getattr(error, "reason", error))).split())
         raise click.ClickException(f"Prometheus does not answer at {base_url(source.value)}: {why}") from error
     return read_prometheus(document)
+
+
+def _read_refusal(error: Exception) -> str | None:
+    """Return what Prometheus says of a query that it has refused; None: it says nothing."""
+    if not isinstance(error, HTTPError):
+        return None
+    with error, suppress(OSError, HTTPException, ValueError, TypeError, KeyError):
+        return str(json.load(error)["error"])
+    return None

@@ -12,7 +12,8 @@ from controller.core.copies.advice import find_warnings
 from controller.core.copies.copy_notes import describe_changes
 from controller.core.copies.difference import compare_definitions
 from controller.core.words import format_count
-from controller.scaling.draft import Draft, Drafts
+from controller.scaling.draft import Drafts
+from controller.scaling.layout import Draft
 
 
 @dataclass(frozen=True, slots=True)

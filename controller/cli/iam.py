@@ -13,32 +13,56 @@ from controller.cli.needs import (
     read_templates,
 )
 from controller.cli.options import config_option
-from controller.cli.output import say_json
+from controller.cli.output import say, say_json
+from controller.cli.role import Given, describe_role
 from controller.config import ControllerSpec
-from controller.config.stack import Account, StackError, WorkerRoles, list_rights, pack, render_policy
+from controller.config.regions import partition_of
+from controller.config.stack import (
+    Account,
+    StackError,
+    WorkerRoles,
+    list_assumed_roles,
+    list_rights,
+    pack,
+    render_policy,
+)
 from controller.core.address import Address
 
 
 @click.command("iam")
 @config_option
 @at_option
-@click.option("--offline", is_flag=True, help="Ask AWS nothing: account, region and roles are those that you name.")
+@click.option(
+    "--offline", is_flag=True, help="Do not ask AWS: use the account, the region and the roles that you name."
+)
 @click.option("--account", metavar="ID", help="With --offline: the account's id, twelve digits.")
 @click.option("--region", help="With --offline: the region.  [default: aws.region of the configuration]")
 @click.option(
-    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers'; repeat it."
+    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers; may be repeated."
 )
 @click.option(
     "--dead-letter-queue",
     "dead_letter_queues",
     multiple=True,
     metavar="ARN",
-    help="With --offline: a dead-letter queue of the queues; repeat it.",
+    help="With --offline: a dead-letter queue; may be repeated.",
 )
 @click.option(
     "--shared-in",
     metavar="CLUSTER",
-    help="For controllers that share the scalers: the cluster of their service, in which they look for each other.",
+    help="For controllers that share the scalers: the cluster of their service, where they look for each other.",
+)
+@click.option(
+    "--assumed",
+    type=str,
+    metavar="ARN",
+    help="Instead: the policies of a role in another account, which scalers name; asks AWS nothing. --role and "
+    "--dead-letter-queue are then of that account.",
+)
+@click.option(
+    "--task-role",
+    metavar="ARN",
+    help="With --assumed: who may assume it, the controller's task role.  [default: anybody in --account]",
 )
 @policies_option
 def command(  # noqa: PLR0913 - one for each option
@@ -50,6 +74,8 @@ def command(  # noqa: PLR0913 - one for each option
     dead_letter_queues: tuple[str, ...],
     shared_in: str | None,
     *,
+    assumed: str | None,
+    task_role: str | None,
     offline: bool,
     policies: int,
 ) -> None:
@@ -57,30 +83,43 @@ def command(  # noqa: PLR0913 - one for each option
 
     It is one policy document, or a list of them where one would exceed IAM's 6,144 characters; attach each as a managed
     policy. Account, region, the workers' roles and the dead-letter queues are looked up with your rights; nothing is
-    written.
+    written. With --assumed it is what a role in another account needs: its trust policy, and its policies.
     """
     needs = read_needs(config, at)
+    given = Given(account, region, roles, dead_letter_queues, task_role, policies)
+    if assumed is not None:
+        say_json(describe_role(needs.spec, config, assumed, given))
+        return
+    if task_role is not None:
+        raise click.UsageError("--task-role goes with --assumed")
     if offline:
         place, named = _name_account(needs.spec, account, region), roles
     elif account or region or roles or dead_letter_queues:
         raise click.UsageError(
-            "--account, --region, --role and --dead-letter-queue go with --offline: else they are looked up"
+            "--account, --region, --role and --dead-letter-queue need --offline: without it they are looked up"
         )
     else:
         templates = read_templates(needs.spec)
+        if not templates:
+            raise click.ClickException(
+                f"{config}: every task definition is in another account, so that of the controller is not known: name "
+                "it with --offline, --account and --region"
+            )
         place, named = Account.of_arn(templates[0].arn), list_roles(templates)
         dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
-        given = WorkerRoles(tuple(map(place.role, named)))
-        rights = list_rights(needs.spec, place, given, needs.address, shared_in, dead_letter_queues)
+        workers = WorkerRoles(tuple(map(place.role, named)))
+        rights = list_rights(needs.spec, place, workers, needs.address, shared_in, dead_letter_queues)
         documents = [render_policy(each) for each in pack(rights, policies, place)]
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error
     say_json(documents[0] if len(documents) == 1 else documents)
+    others = list_assumed_roles(needs.spec)
+    say((f"note: {each} needs policies of its own: add --assumed {each}" for each in others), err=True)
 
 
 def _name_account(spec: ControllerSpec, account: str | None, region: str | None) -> Account:
     region = region or spec.aws.region
     if account is None or region is None:
         raise click.UsageError("--offline needs --account, and --region where the configuration has no aws.region")
-    return Account("aws", region, account)
+    return Account(partition_of(region) or "aws", region, account)

@@ -10,16 +10,17 @@ from typing import TypeVar
 
 import click
 
+from controller.aws.accesses import AllClients
 from controller.aws.definitions import Definitions
 from controller.aws.errors import AwsError
 from controller.aws.queue import Queue
-from controller.aws.session import Clients
+from controller.aws.revisions import Revisions
 from controller.aws.traits import TraitsKnown
 from controller.cli.configuration import load_content_or_exit, read_or_exit
 from controller.cli.options import AddressType
 from controller.cli.output import say
 from controller.clock import machine_clock
-from controller.config import ControllerSpec
+from controller.config import OWN, AccessSpec, ControllerSpec
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
 from controller.core.address import Address, Parameter, Remote, StoredObject
 from controller.core.copies.template import Template
@@ -31,15 +32,15 @@ at_option = click.option(
     "--at",
     type=AddressType(),
     metavar="ssm:/NAME|s3://BUCKET/KEY",
-    help="Where the service will find the configuration.  [default: where it is read from; for a file "
-    "ssm:/NAME/config, by the controller's name]",
+    help="Where the service will find the configuration.  [default: where it is now; for a file "
+    "ssm:/NAME/config, after the controller's name]",
 )
 policies_option = click.option(
     "--policies",
     type=click.IntRange(1, 25),
     default=10,
     show_default=True,
-    help="How many managed policies a role may have: your account's quota.",
+    help="How many managed policies a role may have, which is a quota of your account.",
 )
 
 _UNFIT = "*?$"
@@ -67,36 +68,49 @@ def read_needs(config: Address, at: Address | None) -> Needs:
 
 
 def read_templates(spec: ControllerSpec) -> list[Template]:
-    """Look up every template that a configuration names, with the user's own rights."""
-    definitions = Definitions(_connect(spec))
+    """Look up every template of the controller's own account, with the user's own rights; those of roles are not.
+
+    Of a scaler with a rollout also the revision before the newest: whichever is trusted, its roles are passed on.
+    """
+    clients = _connect(spec)
+    own = [each for each in spec.scalers if each.task_access.role_arn is None]
+    names = dict.fromkeys((each.task_access, each.task.definition) for each in own)
+    rolled_out = dict.fromkeys(
+        (each.task_access, each.task.definition) for each in own if each.policy.rollout is not None
+    )
     try:
-        return [
-            definitions.read_template(name) for name in dict.fromkeys(each.task.definition for each in spec.scalers)
+        before = [
+            (access, f"{name}:{each}")
+            for access, name in rolled_out
+            for each in Revisions(clients.of(access)).list_active(name)[1:2]
         ]
+        return [Definitions(clients.of(access)).read_template(name) for access, name in (*names, *before)]
     except AwsError as error:
         raise click.ClickException(
-            f"the roles of the task definitions could not be looked up: {error}; with --offline they are yours to name"
+            f"the roles of the task definitions could not be looked up: {error}; with --offline you name them yourself"
         ) from error
 
 
 def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
-    """Look up the ARNs of the dead-letter queues that the scalers' queues have, each once, with the user's own rights.
+    """Look up the ARNs of the dead-letter queues of the account's own queues, each once, with the user's own rights.
 
     A queue that cannot be read costs no more than the count of its dead letters, so it is told on standard error.
     """
     clients = _connect(spec)
-    traits = TraitsKnown(clients.clock)
-    running, unfound = search_with(clients, traits).run(spec)
+    traits: dict[AccessSpec, TraitsKnown] = {OWN: TraitsKnown(clients.own.clock)}
+    running, unfound = search_with(clients.own, traits[OWN]).run(spec)
     say([f"warning: the policy leaves out dead-letter queues: {why}" for why in unfound.values()], err=True)
     found = dict[str, None]()
-    for name in dict.fromkeys(queue for each in running.scalers for queue in each.queues):
+    own = [each for each in running.scalers if each.queue_access.role_arn is None]
+    for access, name in dict.fromkeys((each.queue_access, queue) for each in own for queue in each.queues):
+        known = traits.setdefault(access, TraitsKnown(clients.own.clock))
         try:
-            Queue(clients, name, traits).read_counts()
+            Queue(clients.of(access), name, known).read_counts()
         except AwsError as error:
             say([f"warning: the policy leaves out a dead-letter queue, if there is one: {error}"], err=True)
-        known = traits.find(name)
-        if known is not None and known.dead_letter_queue:
-            found[known.dead_letter_queue] = None
+        told = known.find(name)
+        if told is not None and told.dead_letter_queue:
+            found[told.dead_letter_queue] = None
     return tuple(found)
 
 
@@ -107,8 +121,8 @@ def list_roles(templates: list[Template]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(role for role in named if role))
 
 
-def _connect(spec: ControllerSpec) -> Clients:
-    return Clients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
+def _connect(spec: ControllerSpec) -> AllClients:
+    return AllClients(spec.aws, spec.name, lambda *_: None, machine_clock(Event()))
 
 
 def _choose_address(config: Address, at: Address | None, name: str) -> Remote:

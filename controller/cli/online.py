@@ -9,7 +9,7 @@ from threading import Event
 from controller.clock import machine_clock
 from controller.config import Loaded, Problem
 from controller.core.queue_names import name_queue
-from controller.scaling.account import judge_account
+from controller.scaling.account import judge_accounts
 from controller.scaling.preview import Preview, preview
 from controller.scaling.services import connect
 
@@ -37,7 +37,7 @@ def examine(loaded: Loaded) -> Found:
         if each.done.problem
     ]
     warnings = [warning for each in previews for warning in _warn(loaded, each)]
-    warnings += [loaded.locate(key, text) for key, text in judge_account(running, previews, services)]
+    warnings += [loaded.locate(key, text) for key, text in judge_accounts(running, previews, services)]
     # Scalers that one of the configuration has found have one template, and one key.
     return Found(tuple(problems), tuple(dict.fromkeys(warnings)))
 

@@ -19,23 +19,15 @@ from controller.cli.daemon_status import base_url, fetch_status, not_a_daemon
 from controller.cli.found import choose, describe_found
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
-from controller.cli.saving import say_saving
+from controller.cli.plan_view import View
 from controller.clock import machine_clock
 from controller.config import Loaded, ScalerSpec
 from controller.core.address import Address
-from controller.core.copies.copies import KEEPER, copy_names, derived_family
-from controller.core.copies.copy_notes import describe_changes, describe_size
-from controller.core.copies.packing import TaskGroup
-from controller.core.decision.checkups import tell_checkups
-from controller.core.decision.explain import explain
-from controller.core.decision.queue_sum import tell_parts
 from controller.core.decision.slots import slot_length
+from controller.core.moments import parse_moment
 from controller.core.printable import make_printable, show
-from controller.core.record import LaunchResult, record
-from controller.core.repeats import say_retry
-from controller.core.words import format_count
+from controller.core.words import format_date
 from controller.scaling.calls import explain_error
-from controller.scaling.draft import Draft
 from controller.scaling.memory import Memory, read_memory
 from controller.scaling.preview import Preview, preview
 from controller.scaling.services import Services, connect
@@ -45,33 +37,43 @@ T = TypeVar("T")
 
 @click.command("plan")
 @config_option
-@click.option("--scaler", metavar="NAME", help="Only this scaler.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--scaler", metavar="NAME", help="Plan only this scaler.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option(
     "--definition",
     "workers",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Show the task definition of K workers a task, and how it differs from the template. Observes nothing.",
+    help="Show the task definition for K workers in one task, and how it differs from yours. Decides nothing.",
 )
 @click.option(
     "--from",
     "daemon",
     metavar="URL",
-    help="Preview the coming poll of the running daemon at URL, with all that it remembers.",
+    help="Decide as the running daemon at URL would at its next poll, with all that it remembers.",
 )
-def command(config: Address, scaler: str | None, daemon: str | None, *, as_json: bool, workers: int | None) -> None:
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="Decide by the settings of this time, as 2026-12-24T09:00, which is UTC unless it carries an offset.",
+)
+def command(
+    config: Address, scaler: str | None, daemon: str | None, at: str | None, *, as_json: bool, workers: int | None
+) -> None:
     """Observe once, decide, and explain each step. Nothing is written to AWS.
 
-    The decision is that of a daemon which has just started, with the budget of all scalers and with tasks that keep
-    failing. With --from it is that of a running daemon at its coming poll, with what that one remembers.
+    The decision is the one of a daemon that has just started; it keeps to the budget of all scalers, and knows which
+    tasks keep failing. With --from it is the one of a running daemon at its next poll, with all that it remembers.
+    With --at the windows of the schedules are those of another time, and what is observed is of now.
     """
-    if workers is not None and daemon is not None:
-        raise click.UsageError("--from has no effect with --definition: leave one of the two out")
+    for option, given in (("--from", daemon), ("--at", at)):
+        if workers is not None and given is not None:
+            raise click.UsageError(f"{option} has no effect with --definition: leave one of the two out")
+    moment = None if at is None else _read_time(at)
     loaded = load_or_exit(config)
     services = connect(loaded.spec, machine_clock(Event()), dry_run=True)
     if workers is None:
-        _show_previews(loaded, scaler, services, daemon, as_json=as_json)
+        _show_previews(View(loaded, moment), scaler, services, daemon, as_json=as_json)
         return
     chosen = choose(loaded.spec, loaded.spec, scaler, config)
     answers = [_show_definition(each, services, workers) for each in chosen]
@@ -83,19 +85,30 @@ def command(config: Address, scaler: str | None, daemon: str | None, *, as_json:
     _complain([answer.error for answer in answers if isinstance(answer, definition.Refused)])
 
 
-def _show_previews(
-    loaded: Loaded, scaler: str | None, services: Services, daemon: str | None, *, as_json: bool
-) -> None:
+def _read_time(text: str) -> float:
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise click.UsageError(
+            f"--at: {text!r} is no time: write it as 2026-12-24T09:00, which is UTC, or 2026-12-24T09:00+09:00"
+        ) from error
+
+
+def _show_previews(view: View, scaler: str | None, services: Services, daemon: str | None, *, as_json: bool) -> None:
+    loaded = view.loaded
     memories, is_other = ({}, False) if daemon is None else _fetch_memories(loaded, daemon)
-    running, unfound = services.searches.run(loaded.spec)
+    found, unfound = services.searches.run(loaded.spec)
+    running = view.settle(found)
     previews = preview(running, choose(loaded.spec, running, scaler, loaded.path), services, memories)
     if as_json:
-        _say_json(previews, _to_plain)
+        _say_json(previews, view.to_plain)
     else:
-        _say(previews, _draw)
+        _say(previews, view.draw)
         say(["", *describe_found(loaded.spec, services.searches), *_describe_memory(previews, daemon)])
         if is_other:
-            say([f"It runs another configuration than {loaded.path} as it is now."])
+            say([f"It runs another configuration than {loaded.path} holds now."])
+        if view.at is not None:
+            say([f"The settings are those of {format_date(view.at)}; what is observed is of now."])
     _complain(
         [
             *(f"scaler {name}: {why}" for name, why in unfound.items()),
@@ -115,7 +128,7 @@ def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], boo
     spec = loaded.spec
     if name != spec.name:
         raise click.ClickException(
-            f"the daemon at {base_url(daemon)} is the controller {name}, and this configuration is that of {spec.name}"
+            f"the daemon at {base_url(daemon)} is the controller {name}, and this configuration is for {spec.name}"
         )
     lengths = {slot_length(scaler.policy.slots) for scaler in spec.scalers}
     if any(memory.slot_length not in lengths for memory in memories.values()):
@@ -129,12 +142,12 @@ def _fetch_memories(loaded: Loaded, daemon: str) -> tuple[dict[str, Memory], boo
 def _describe_memory(previews: list[Preview], daemon: str | None) -> Iterator[str]:
     """Say what the decisions know besides what SQS and ECS tell."""
     if daemon is None:
-        yield "Decided as by a daemon that has just started. Only a running one knows levels,"
-        yield "cooldowns, launches in doubt and places in the budget's line: add --from URL."
+        yield "Decided like a daemon that has just started. Only a running one knows levels,"
+        yield "cooldowns, uncertain launches and whose turn it is: add --from URL."
         return
     yield f"Decided with what the daemon at {base_url(daemon)} remembers."
     if unknown := [each.spec.name for each in previews if each.memory is None]:
-        yield f"It does not run {', '.join(unknown)}: decided as after a restart."
+        yield f"It does not run {', '.join(unknown)}: decided as if just started."
 
 
 def _say_json(items: list[T], plain: Callable[[T], dict[str, Any]]) -> None:
@@ -155,90 +168,10 @@ def _complain(problems: list[str]) -> None:
 
 def _show_definition(spec: ScalerSpec, services: Services, workers: int) -> definition.Shown | definition.Refused:
     try:
-        return definition.show(spec, services.launcher.drafts, workers)
+        return definition.show(spec, services.launcher_of(spec).drafts, workers)
     except AwsError as error:
         return definition.Refused(spec.name, workers, explain_error(spec, error))
 
 
 def _draw_definition(shown: definition.Shown) -> Iterator[str]:
     return definition.draw(shown, json.dumps(shown.definition, indent=2))
-
-
-def _to_plain(plan: Preview) -> dict[str, Any]:
-    """Return the record; a plan that waits for its window is told, and that nothing comes of it yet."""
-    explanation = [list(line) for line in explain(plan.spec.policy, plan.done.decision)]
-    told = record(plan.done) | {
-        "explanation": explanation,
-        "remembered": plan.memory is not None,
-        "retry_at": plan.retry_at,
-        "queues": tell_parts(plan.done.decision.queue),
-        "doctor": tell_checkups(plan.checkups),
-        "plan_warnings": list(plan.draft.warnings) if plan.draft else [],
-    }
-    return told if plan.done.decision.launch and plan.retry_at is None else told | {"outcome": None}
-
-
-def _draw(plan: Preview) -> Iterator[str]:
-    yield f"scaler {plan.done.scaler}"
-    if plan.done.problem:
-        yield f"  problem   {plan.done.problem.removeprefix(f'scaler {plan.done.scaler}: ')}"
-    for about, what in explain(plan.spec.policy, plan.done.decision):
-        yield f"  {about:<10}{what}"
-    if plan.retry_at is not None:
-        yield f"  retry     {say_retry(plan.retry_at)}"
-    for warning in plan.draft.warnings if plan.draft else ():
-        yield f"  warning   {warning}"
-    if plan.draft and plan.draft.plan.tasks:
-        now = plan.done.decision.launch > 0 and plan.retry_at is None
-        yield from (f"  {line}" for line in _draw_plan(plan.draft, plan.done.launch, now=now))
-    for finding in (finding for checkup in plan.checkups for finding in checkup.findings):
-        yield f"  doctor    the queue {finding.text}"
-
-
-def _draw_plan(draft: Draft, result: LaunchResult | None, *, now: bool) -> Iterator[str]:
-    """Draw the tasks x containers of a plan, and say what copies change."""
-    plan = draft.plan
-    calls = format_count(len(plan.calls), "RunTask call")
-    when = "would launch now" if now else "would launch when it may"
-    layout = f"{format_count(plan.containers, 'container')} in {format_count(plan.tasks, 'task')}"
-    yield f"plan      {when}: {layout}, {calls}"
-    for group in plan.groups:
-        yield f"          {_draw_boxes(draft, group)}"
-    yield from (f"          {line}" for line in _say_sizes(draft))
-    yield from (f"          {line}" for line in say_saving(draft))
-    for limit in filter(None, (result.limit, result.cut) if result else ()):
-        yield f"          {limit}"
-    for note in describe_changes(draft.template, draft.worker, plan.groups[0].containers, draft.keeper):
-        yield f"          - {note}"
-
-
-def _say_sizes(draft: Draft) -> Iterator[str]:
-    """Say what the tasks of each group are paid, what all are, and how much of the price is rounding."""
-    plan, sizes = draft.plan, draft.sizes
-    if any(size.cpu is None and size.memory is None for size in sizes.values()):
-        return
-    for group in plan.groups:
-        yield f"each {_name_definition(draft, group)}: {describe_size(sizes[group.containers])}"
-    all_tasks = [(group.tasks, sizes[group.containers]) for group in plan.groups]
-    cpu = sum(tasks * (size.cpu or 0) for tasks, size in all_tasks)
-    memory = sum(tasks * (size.memory or 0) for tasks, size in all_tasks)
-    cost = sum(tasks * size.cost for tasks, size in all_tasks)
-    rounding = sum(tasks * size.rounding for tasks, size in all_tasks)
-    share = f"{100 * rounding / cost:.1f} % of the price is rounding" if rounding else "none of which is rounding"
-    yield f"together {cpu} CPU units and {memory} MiB, {share}"
-
-
-def _name_definition(draft: Draft, group: TaskGroup) -> str:
-    """Return the revision or the derived family that the tasks of a group run."""
-    return (
-        derived_family(draft.template, group.containers)
-        if draft.keeper.keeps(group.containers)
-        else draft.template.label
-    )
-
-
-def _draw_boxes(draft: Draft, group: TaskGroup) -> str:
-    workers = copy_names(draft.worker, group.containers)
-    containers = (KEEPER, *workers) if draft.keeper.keeps(group.containers) else workers
-    where = f" on {group.provider}" if group.provider else ""
-    return f"{group.tasks} x [{' | '.join(containers)}]  {_name_definition(draft, group)}{where}"

@@ -26,7 +26,9 @@ class _Shard(click.ParamType[Peers | LookedUp]):
         if value == AUTO:
             if uri := os.environ.get(METADATA_VARIABLE):
                 return LookedUp(uri)
-            self.fail(f"{AUTO} needs an ECS task, and {METADATA_VARIABLE} is not set: write 1/3, 2/3, ...", param, ctx)
+            self.fail(
+                f"{AUTO} works in ECS tasks only, where {METADATA_VARIABLE} is set: write 1/3, 2/3, ...", param, ctx
+            )
         try:
             return read_numbers(str(value))
         except ValueError as error:
@@ -35,9 +37,11 @@ class _Shard(click.ParamType[Peers | LookedUp]):
 
 @click.command("run")
 @config_option
-@click.option("--dry-run", is_flag=True, help="Read and decide, write nothing, say what would have been done.")
+@click.option(
+    "--dry-run", is_flag=True, help="Read and decide, but launch nothing, and say what would have been launched."
+)
 @click.option("--watch", is_flag=True, help="Reload when the configuration's content changes, as SIGHUP does.")
-@click.option("--alive", is_flag=True, help="Log a line every minute that says that it runs, for alarms on the log.")
+@click.option("--alive", is_flag=True, help="Log a line every minute as long as it runs, for alarms on the log.")
 @click.option(
     "--shard",
     type=_Shard(),
@@ -50,15 +54,15 @@ class _Shard(click.ParamType[Peers | LookedUp]):
     default="127.0.0.1:8080",
     show_default=True,
     metavar="HOST:PORT",
-    help="Where /healthz and /readyz are until a configuration in AWS could be read; from then on it says where.",
+    help="Where /healthz and /readyz are served until a configuration in AWS has been read; then its key server says.",
 )
 def command(
     config: Address, listen: str, shard: Peers | LookedUp | None, *, dry_run: bool, watch: bool, alive: bool
 ) -> None:
     """Watch the queues and launch tasks, until SIGTERM or SIGINT. SIGHUP reloads the configuration.
 
-    The variables ECSQ_NAME and ECSQ_CONSISTENCY_WINDOW hold fast what must not change under a rolling restart: a
-    configuration that says otherwise is refused.
+    The variables ECSQ_NAME and ECSQ_CONSISTENCY_WINDOW, which ecsq stack sets, fix what must not change while
+    controllers are replaced one by one: a configuration that says otherwise is refused.
     """
     signals = Signals()
     host, port = _split(listen)

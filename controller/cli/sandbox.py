@@ -36,7 +36,11 @@ class Duration(click.ParamType[float]):
 @click.command("sandbox")
 @click.option("--duration", type=Duration(), help="How long it runs.  [default: 60s; 10m with --soak]")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides bursts, work and delays."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Another number gives other bursts, work and delays.",
 )
 @click.option(
     "--port",
@@ -47,9 +51,9 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--aws-only",
     is_flag=True,
-    help="Start no controller: bring your own to the embedded AWS. A container takes the messages of the queue that "
-    "its variable QUEUE_URL names, until there are none; without it the only container of a template takes those of "
-    "the queue that is called like its scaler. Nothing runs in any other, as in a sidecar: it never ends by itself.",
+    help="Start no controller: use the embedded AWS with your own. A container takes the messages of the queue that "
+    "its variable QUEUE_URL names until there are none; without that variable, the only container of a task "
+    "definition takes those of the queue that has its scaler's name. Any other container does nothing and never ends.",
 )
 @click.option(
     "--preset",
@@ -59,8 +63,12 @@ class Duration(click.ParamType[float]):
     help="basic: templates with a worker alone. sidecar: with a log router beside it, up to eight workers a task; one "
     "drain worker fails and one single worker hangs.",
 )
-@click.option("--chaos", is_flag=True, help="Break calls on their way, and kill and restart the controller.")
-@click.option("--soak", is_flag=True, help="Long chaos: a second controller beside the first, which is not killed.")
+@click.option("--chaos", is_flag=True, help="Break calls to AWS, and kill and restart the controller, at random.")
+@click.option(
+    "--soak",
+    is_flag=True,
+    help="Chaos for ten minutes, with a second controller beside the first, which is not killed.",
+)
 @click.option(
     "--linger",
     type=Duration(),
@@ -80,9 +88,7 @@ def command(
     Nothing is broken any more in the last 20 s, or in the last third of a run that is shorter than a minute.
     """
     if aws_only and (chaos or soak or linger):
-        raise click.UsageError(
-            "--chaos, --soak and --linger are about the sandbox's own controller: leave --aws-only out"
-        )
+        raise click.UsageError("--chaos, --soak and --linger need the sandbox's own controller: leave --aws-only out")
     duration = duration or (SOAK if soak else DURATION)
     try:
         from rich.console import Console  # noqa: PLC0415 - optional, and slow to import

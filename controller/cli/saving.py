@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.core.copies.fargate import MIB_PER_GB, SPOT, SPOT_SAVES, UNITS_PER_VCPU
 from controller.core.copies.sizing import TaskSize
-from controller.scaling.draft import Draft
+from controller.scaling.layout import Draft
 from controller.simulate.prices import TARIFFS, Tariff
 
 
@@ -17,7 +17,7 @@ def say_saving(draft: Draft) -> Iterator[str]:
         return
     platform = draft.template.definition.get("runtimePlatform") or {}
     tariff = TARIFFS["arm" if platform.get("cpuArchitecture") == "ARM64" else "x86"]
-    prices = [(group, group.tasks * _price(draft.sizes[group.containers], tariff)) for group in groups]
+    prices = [(group, group.tasks * _price(draft.sizes[group.kind], tariff)) for group in groups]
     on_demand = sum(price for _, price in prices)
     saved = sum(SPOT_SAVES * price for group, price in prices if group.provider == SPOT)
     yield (

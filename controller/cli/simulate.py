@@ -17,11 +17,12 @@ from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import is_terminal, say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
-from controller.cli.simulation import Answer, Asked, answer
+from controller.cli.simulation import Answer, Asked, answer, configured
 from controller.config import Loaded, ScalerSpec
+from controller.core.address import Address
 from controller.core.decision.policy import Busy, StartWithin
 from controller.core.words import format_count, format_span
-from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS
+from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS, Candidate
 from controller.simulate.draws import Draw, parse_draw
 from controller.simulate.expectations import Expectation, find_broken, require_limit
 from controller.simulate.measures import Terms
@@ -34,6 +35,7 @@ from controller.simulate.tables import (
     draw_table,
     say_assumptions,
     to_plain,
+    wrap,
 )
 from controller.simulate.tasks import Workers
 
@@ -50,10 +52,11 @@ DEFAULT_GOAL = 300.0
 def command(**options: Any) -> None:
     """Simulate a scaler on past or drawn arrivals: waits, containers and dollars, beside what others would do.
 
-    The decisions are those of the daemon's own rules, in a world of virtual time. AWS is asked nothing, but with
-    --cloudwatch for the queue's metrics. Exactly one of --file, --arrivals, --log, --status, --prometheus and
-    --cloudwatch says what arrives. What is assumed of it all is in docs/simulating.md.
+    The daemon's own rules decide, in virtual time. AWS is not asked, except with --cloudwatch for the queue's metrics.
+    Exactly one of --file, --arrivals, --log, --status, --prometheus and --cloudwatch says what arrives.
+    docs/simulating.md says what is assumed.
     """
+    _require_writable(options)
     loaded = load_or_exit(options["config"])
     scaler = _choose(loaded, options["scaler"])
     asked = _ask(loaded, scaler, options)
@@ -66,10 +69,19 @@ def command(**options: Any) -> None:
             raise
         raise click.ClickException(
             f"the simulation needs {missing}, which is not installed: "
-            "python -m pip install 'ecs-queue-controller[simulate]'; --alone does without"
+            "python -m pip install 'ecs-queue-controller[simulate]'; --alone without pictures does without"
         ) from error
     _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
     _judge(found, options["expect"])
+
+
+def _require_writable(options: Mapping[str, Any]) -> None:
+    """End before anything is simulated if the answer could not be shown, or written."""
+    if options["as_json"] and options["markdown"]:
+        raise click.UsageError("--json and --markdown are two ways to show the answer: give one of them")
+    html: Path | None = options["html"]
+    if html is not None and not html.absolute().parent.is_dir():
+        raise click.ClickException(f"{html}: cannot be written: there is no folder {html.parent}")
 
 
 def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
@@ -86,16 +98,20 @@ def _choose(loaded: Loaded, name: str | None) -> ScalerSpec:
 def _choose_source(options: Mapping[str, Any]) -> Source:
     given = [name for name in SOURCES if options[name] is not None]
     if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} say what arrives: give one of them")
+        raise click.UsageError(
+            f"{' and '.join(f'--{name}' for name in given)} each say what arrives: give only one of them"
+        )
     if not given:
-        raise click.UsageError(f"say with one of {', '.join(f'--{name}' for name in SOURCES)} what arrives")
+        raise click.UsageError(f"say what arrives, with one of {', '.join(f'--{name}' for name in SOURCES)}")
+    if options["spread"] and given != ["file"]:
+        raise click.UsageError("--spread is for the rows of --file")
     return Source(given[0], options[given[0]], options["lasts"], options["spread"])
 
 
 def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Asked:
     source = _choose_source(options)
     if options["alone"] and (options["against"] or options["explore"] or options["vary"]):
-        raise click.UsageError("--alone has nothing beside it: leave out --against, --explore and --vary")
+        raise click.UsageError("--alone compares with nothing: leave out --against, --explore and --vary")
     try:
         told = read_arrivals(source, loaded.spec, scaler, options["work"], _default_work(scaler), options["seed"])
     except ValueError as error:
@@ -111,15 +127,7 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
     return Asked(
         loaded=loaded,
         scaler=scaler,
-        scenario=Scenario(
-            told.arrivals,
-            workers,
-            options["seed"],
-            told.since,
-            told.until,
-            options["size"],
-            tells_deleted=loaded.spec.aws.asks_cloudwatch,
-        ),
+        scenario=Scenario(told.arrivals, workers, options["seed"], told.since, told.until, options["size"]),
         terms=_find_terms(scaler, options),
         target=options["target"],
         against=_read_others(options["against"], scaler.name),
@@ -140,12 +148,14 @@ def _collect(variations: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[
     return varied
 
 
-def _read_others(paths: Sequence[Path], scaler: str) -> dict[str, ScalerSpec]:
-    """Return the scalers to compare with by the names of their rows: their files', short where that is enough."""
-    others: dict[str, ScalerSpec] = {}
-    for path in paths:
-        is_taken = path.stem in {*others, THIS, BOUND, *NEIGHBOURS}
-        others[str(path) if is_taken else path.stem] = _find_same(load_or_exit(path), scaler)
+def _read_others(addresses: Sequence[Address], scaler: str) -> list[Candidate]:
+    """Return the scalers to compare with; their rows are called like their files, short where that is enough."""
+    others: list[Candidate] = []
+    for address in dict.fromkeys(addresses):
+        short = address.stem if isinstance(address, Path) else str(address)
+        is_taken = short in {*(other.name for other in others), THIS, BOUND, *NEIGHBOURS}
+        loaded = load_or_exit(address)
+        others.append(configured(str(address) if is_taken else short, loaded, _find_same(loaded, scaler)))
     return others
 
 
@@ -174,7 +184,7 @@ def _find_terms(scaler: ScalerSpec, options: Mapping[str, Any]) -> Terms:
 
 def _require_limits(asked: Asked, expectations: Sequence[Expectation]) -> None:
     """End with 1, before anything is simulated, if a promise compares with what there will not be."""
-    names = [THIS] if asked.is_alone else [THIS, *asked.against, *NEIGHBOURS, BOUND]
+    names = [THIS] if asked.is_alone else [THIS, *(other.name for other in asked.against), *NEIGHBOURS, BOUND]
     try:
         for each in expectations:
             require_limit(each, names)
@@ -184,26 +194,28 @@ def _require_limits(asked: Asked, expectations: Sequence[Expectation]) -> None:
 
 def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None:
     if as_json:
-        explored = {"explored": [each.row.to_plain() for each in found.findings]} if found.findings else {}
+        plain = [{**each.row.to_plain(), "warnings": each.variant.warnings} for each in found.findings]
+        explored = {"explored": plain} if plain else {}
         say_json({**to_plain(found.rows, found.verdict), **explored})
         return
     scenario, workers = asked.scenario, asked.scenario.workers
-    lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows, _find_width())
+    width = None if markdown else _find_width()
+    lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows, width)
     messages = sum(arrival.messages for arrival in scenario.arrivals)
     say(
         [
             f"scaler {asked.scaler.name}: {format_count(messages, 'message')} in {format_span(found.lasted)}",
-            say_assumptions(workers, asked.terms.tariff, scenario.seed),
+            *wrap(say_assumptions(workers, asked.terms.tariff, scenario.seed), width),
             "",
             *lines,
             "",
-            f"polls of this: {draw_polls(found.rows[0])}",
+            *wrap(f"polls of this: {draw_polls(found.rows[0])}", width),
             "",
-            found.verdict,
+            *wrap(found.verdict, width),
         ]
     )
     if found.findings or found.idle:
-        say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle), "text", is_fenced=markdown)])
+        say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle, width), "text", is_fenced=markdown)])
     if found.diff:
         say(["", *_fence(found.diff, "diff", is_fenced=markdown)])
 

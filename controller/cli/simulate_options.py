@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from controller.cli.options import AddressType
 from controller.config.durations import parse_argument
 from controller.simulate.draws import parse_draw
+from controller.simulate.edits import split_values
 from controller.simulate.expectations import parse_expectation
 from controller.simulate.prices import PRICED_ON, TARIFFS, Shape, make_shape
 from controller.simulate.shapes import parse_period
@@ -43,7 +45,7 @@ def _parse_variation(text: str) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     if not equals or not key or not values:
         raise ValueError("write it as KEY=VALUE,VALUE: max_containers=20,40")
-    return key, [value.strip() for value in values.split(",")]
+    return key.strip(), split_values(values)
 
 
 DOLLARS = click.FloatRange(min=0)
@@ -54,7 +56,7 @@ SECONDS = Converted("duration", parse_argument)
 OPTIONS = (
     click.option("--scaler", metavar="NAME", help="The scaler; may be left out if there is only one."),
     click.option(
-        "--file", metavar="FILE", help="Arrivals: rows under a header time,count or time,seconds; gz as well."
+        "--file", metavar="FILE", help="Arrivals: rows under a header time,count or time,seconds; may be gzipped."
     ),
     click.option("--arrivals", metavar="TEXT", help='Arrivals in words: "burst 500 every 2h, poisson 3/min".'),
     click.option("--log", metavar="FILE", help="Arrivals from the counts in a daemon's log of JSON lines."),
@@ -68,9 +70,13 @@ OPTIONS = (
         default="1d",
         show_default=True,
         metavar="PERIOD",
-        help="How long --arrivals come, and how far back --prometheus goes.",
+        help="For how long --arrivals come, or how far back --prometheus goes.",
     ),
-    click.option("--spread", is_flag=True, help="Let a row's messages arrive evenly until the next row, as sums do."),
+    click.option(
+        "--spread",
+        is_flag=True,
+        help="Let a row's messages arrive evenly until the next row, as suits counts of a period.",
+    ),
     click.option(
         "--work",
         type=DRAW,
@@ -107,7 +113,7 @@ OPTIONS = (
         default="5s",
         show_default=True,
         metavar="DURATION",
-        help="How old the counts may be that SQS shows.",
+        help="How old the counts that SQS shows may be.",
     ),
     click.option(
         "--size",
@@ -122,39 +128,48 @@ OPTIONS = (
         type=click.Choice(list(TARIFFS)),
         default="x86",
         show_default=True,
-        help=f"Whose prices count, as of {PRICED_ON}.",
+        help=f"The processor architecture whose prices are used, as of {PRICED_ON}.",
     ),
     click.option(
-        "--price", type=(DOLLARS, DOLLARS), metavar="VCPU GB", help="Dollars an hour instead, of a vCPU and of a GB."
+        "--price",
+        type=(DOLLARS, DOLLARS),
+        metavar="VCPU GB",
+        help="Prices of your own: dollars an hour for a vCPU and for a GB.",
     ),
     click.option(
         "--goal",
         type=PERIOD,
         metavar="DURATION",
-        help="Within which a message is to be taken.  [default: the scaler's, else 5m]",
+        help="The time within which a message is to be taken.  [default: the scaler's start_within, else 5m]",
     ),
     click.option(
         "--target",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Messages for each task of the neighbours'.  [default: messages_per_container, else 5]",
+        help="How many messages the other systems count for a task.  [default: messages_per_container, else 5]",
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides what is drawn."),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=1,
+        show_default=True,
+        help="Another number draws other arrivals, work and starts.",
+    ),
     click.option(
         "--against",
-        type=click.Path(path_type=Path),
+        type=AddressType(),
         multiple=True,
         metavar="FILE",
-        help="Another configuration to compare with; as often as wanted.",
+        help="Another configuration to compare with; may be repeated.",
     ),
-    click.option("--alone", is_flag=True, help="This configuration and nothing beside it."),
-    click.option("--explore", is_flag=True, help="Try each key of the scaler at half and at double."),
+    click.option("--alone", is_flag=True, help="Simulate this configuration only, and compare it with nothing."),
+    click.option("--explore", is_flag=True, help="Try each number of the scaler at half and at double."),
     click.option(
         "--vary",
         type=Converted("variation", _parse_variation),
         multiple=True,
         metavar="KEY=V,V",
-        help="Try a key of the scaler at these values; as often as wanted.",
+        help="Try a key of the scaler at these values, lists and mappings as YAML or JSON; may be repeated.",
     ),
     click.option(
         "--expect",
@@ -164,13 +179,17 @@ OPTIONS = (
         help='End with 1 unless this holds: "wait_p99 <= 5m", "cost <= 1.1 * old".',
     ),
     click.option(
-        "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="A report with pictures."
+        "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a report with pictures."
     ),
-    click.option("--png", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The pictures alone."),
-    click.option("--json", "as_json", is_flag=True, help="As JSON, for programs."),
-    click.option("--markdown", is_flag=True, help="As a table for a pull request."),
     click.option(
-        "--processes", type=click.IntRange(min=1), help="How many work at a time.  [default: one a processor]"
+        "--png", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write only the pictures."
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs."),
+    click.option("--markdown", is_flag=True, help="Print a table in Markdown, for a pull request."),
+    click.option(
+        "--processes",
+        type=click.IntRange(min=1),
+        help="How many processes work at a time.  [default: one for each processor]",
     ),
 )
 

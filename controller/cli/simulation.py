@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from controller.cli.configuration import read_or_exit
+from controller.cli.progress import follow
 from controller.config import ConfigError, Loaded, ScalerSpec
 from controller.simulate.comparison import NEIGHBOURS, THIS, Candidate, compare
 from controller.simulate.edits import list_changes
@@ -35,7 +35,8 @@ class Asked:
     scenario: Scenario
     terms: Terms
     target: int | None
-    against: Mapping[str, ScalerSpec]
+    against: Sequence[Candidate]
+    """Other configurations, each under the name of its row."""
     is_alone: bool
     explores: bool
     varied: Mapping[str, Sequence[str]]
@@ -64,10 +65,12 @@ def answer(asked: Asked) -> Answer:
     """Simulate what is asked for, and return what came out. Raises ModuleNotFoundError without the extra."""
     if not asked.is_alone:
         from controller.simulate.bounded import measure_bound  # noqa: PLC0415 - optional, and slow to import
+    if asked.html or asked.png:
+        import controller.simulate.pictures  # noqa: F401, PLC0415 - so that what lacks is said at once
     rows, run = _simulate(asked, _list_candidates(asked), "simulating")
     this = rows[THIS]
     if run is None:
-        raise ValueError("this configuration was not simulated")
+        raise ValueError("this configuration could not be simulated")
     bound = None if asked.is_alone else measure_bound(run, this, asked.scenario.workers, asked.terms)
     findings, idle, remedy = _explore(asked, this)
     shown = [*rows.values(), *([bound] if bound else [])]
@@ -84,12 +87,16 @@ def answer(asked: Asked) -> Answer:
 
 
 def _list_candidates(asked: Asked) -> list[Candidate]:
-    budget = asked.loaded.spec.budget
-    candidates = [Candidate(THIS, asked.scaler, budget=budget)]
+    this = configured(THIS, asked.loaded, asked.scaler)
     if asked.is_alone:
-        return candidates
-    candidates += [Candidate(name, spec) for name, spec in asked.against.items()]
-    return candidates + [Candidate(name, asked.scaler, name, asked.target) for name in NEIGHBOURS]
+        return [this]
+    return [this, *asked.against, *(Candidate(name, asked.scaler, name, asked.target) for name in NEIGHBOURS)]
+
+
+def configured(name: str, loaded: Loaded, scaler: ScalerSpec) -> Candidate:
+    """Return a scaler of ours as a candidate, with what its whole configuration says of it."""
+    spec = loaded.spec
+    return Candidate(name, scaler, budget=spec.budget, asks_cloudwatch=spec.aws.asks_cloudwatch)
 
 
 def _simulate(asked: Asked, candidates: Sequence[Candidate], label: str) -> tuple[dict[str, Row], SimulatedRun | None]:
@@ -99,11 +106,14 @@ def _simulate(asked: Asked, candidates: Sequence[Candidate], label: str) -> tupl
     rows: dict[str, Row] = {}
     this = None
     judged = compare(candidates, asked.scenario, asked.terms, processes)
-    is_shown = sys.stderr is not None and sys.stderr.isatty()
-    with click.progressbar(judged, len(candidates), label, file=sys.stderr, hidden=not is_shown) as bar:
-        for name, row, run in bar:
+    try:
+        for name, row, run in follow(judged, len(candidates), label):
             rows[name] = row
             this = run or this
+    except BrokenProcessPool as error:
+        raise click.ClickException(
+            "a process of the simulation was ended, perhaps for want of memory: try fewer with --processes 1"
+        ) from error
     return {candidate.name: rows[candidate.name] for candidate in candidates}, this
 
 
@@ -112,9 +122,8 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     misses = not asked.is_alone and bool(this.late_share)
     if not (asked.explores or asked.varied or misses):
         return [], [], None
-    text = read_or_exit(asked.loaded.path).decode()
     try:
-        variants = list_variants(asked.loaded, text, asked.scaler, asked.varied)
+        variants = list_variants(asked.loaded, asked.scaler, asked.varied)
     except ConfigError as error:
         # Their lines are those of the edited text, which nobody has.
         problems = "; ".join(f"{problem.key}: {problem.message}" for problem in error.problems)
@@ -124,8 +133,7 @@ def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding
     if not asked.explores:
         variants = [each for each in variants if each.key in asked.varied or (misses and each.key.startswith(REMEDIES))]
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}
-    budget = asked.loaded.spec.budget
-    candidates = [Candidate(name, each.spec, budget=budget) for name, each in by_name.items()]
+    candidates = [configured(name, asked.loaded, each.spec) for name, each in by_name.items()]
     rows, _ = _simulate(asked, candidates, "exploring")
     findings, idle = judge(this, [(by_name[name], row) for name, row in rows.items()])
     return findings, idle, _find_remedy(this, findings) if misses else None
@@ -140,8 +148,7 @@ def _find_remedy(this: Row, findings: Sequence[Finding]) -> Finding | None:
 def _draw_edit(asked: Asked, chosen: Finding | None) -> list[str]:
     if chosen is None:
         return []
-    path = asked.loaded.path
-    return list_changes(str(path), read_or_exit(path).decode(), chosen.variant.text)
+    return list_changes(str(asked.loaded.path), asked.loaded.text, chosen.variant.text)
 
 
 def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:

@@ -36,7 +36,7 @@ OBJECT_BYTES = 1 << 20
 @click.option(
     "--offline",
     is_flag=True,
-    help="Ask AWS nothing: the roles of the workers' task definitions become the parameter WorkerRoles.",
+    help="Do not ask AWS: the roles of the workers' task definitions become the parameter WorkerRoles.",
 )
 @policies_option
 def command(config: Address, at: Address | None, *, offline: bool, policies: int) -> None:
@@ -48,14 +48,16 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
     """
     needs = read_needs(config, at)
     if needs.spec.server.port == 0:
-        raise click.ClickException(f"{config}: server.port is 0, any free one: a service needs a port that is known")
+        raise click.ClickException(
+            f"{config}: server.port is 0, which means any free port: a service needs one that is known"
+        )
     account, place = Account.of_deployment(needs.spec.aws.region), LONGEST
     dead_letter_queues: tuple[str, ...] = ()
     if offline:
         roles = WorkerRoles(parameter=ROLES_PARAMETER)
     else:
         templates = read_templates(needs.spec)
-        place = Account.of_arn(templates[0].arn)
+        place = Account.of_arn(templates[0].arn) if templates else LONGEST
         roles = WorkerRoles(tuple(map(account.role, list_roles(templates))))
         dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
@@ -89,7 +91,7 @@ def _explain(needs: Needs, *, offline: bool) -> list[str]:
     name, count = needs.spec.name, format_count(len(needs.spec.scalers), "scaler")
     more = " WorkerRoles=ARN,..." if offline else ""
     return [
-        f"The controller {name} with {count}, by ecsq stack. A new queue, family or cluster needs it printed again.",
+        f"The controller {name} with {count}, by ecsq stack. Print it again for a new queue, family or cluster.",
         "",
         f"  {_say_upload(needs)}",
         f"  aws cloudformation deploy --stack-name {name} --template-file stack.yaml --capabilities CAPABILITY_IAM \\",

@@ -29,8 +29,10 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 @click.command("status")
 @click.argument("url", default=DEFAULT_URL)
-@click.option("--scaler", metavar="NAME", help="Only this scaler: its last decision and the way to it, line by line.")
-@click.option("--json", "as_json", is_flag=True, help="The daemon's own JSON, for programs.")
+@click.option(
+    "--scaler", metavar="NAME", help="Only this scaler: its last decision and how it was reached, line by line."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the daemon's own JSON, for programs.")
 @click.option("--watch", is_flag=True, help="Look again every 2 seconds, until Ctrl-C.")
 def command(url: str, scaler: str | None, *, as_json: bool, watch: bool) -> None:
     """Show what the daemon at URL (default http://127.0.0.1:8080) last decided for every scaler, trouble first."""

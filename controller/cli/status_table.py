@@ -148,4 +148,4 @@ def _tell_troubles(rows: Iterable[Row], width: int, *, colour: bool) -> Iterator
         yield from rest
     if len(troubles) > TROUBLES_TOLD:
         yield ""
-        yield f"and {len(troubles) - TROUBLES_TOLD} more in trouble: --scaler NAME tells what is wrong with one"
+        yield f"and {len(troubles) - TROUBLES_TOLD} more in trouble: --scaler NAME says what is wrong with one"

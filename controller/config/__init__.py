@@ -8,6 +8,8 @@ from controller.config.problems import ConfigError, Problem
 from controller.config.schema import json_schema
 from controller.config.source import read_content
 from controller.config.spec import (
+    OWN,
+    AccessSpec,
     AwsSpec,
     ControllerSpec,
     EventFormat,
@@ -20,6 +22,8 @@ from controller.config.spec import (
 )
 
 __all__ = [
+    "OWN",
+    "AccessSpec",
     "AwsSpec",
     "ConfigError",
     "ControllerSpec",

@@ -5,6 +5,7 @@ To add one, write a function that yields it and call it from ``find_warnings``. 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.config.problems import Finding
@@ -13,6 +14,7 @@ from controller.core.copies.packing import Packing
 from controller.core.decision.policy import MessageState, StartWithin, Steps
 from controller.core.decision.promise import UNKNOWN_START_DELAY
 from controller.core.decision.slots import slot_numbered
+from controller.core.decision.timetable import apply_changes
 from controller.core.queue_names import split_queue
 from controller.core.words import format_count, format_duration
 
@@ -39,12 +41,26 @@ def find_warnings(spec: ControllerSpec) -> Iterator[Finding]:
         yield from _warn_of_long_messages(scaler)
         yield from _warn_of_ignored_keys(scaler)
         yield from _warn_of_dense_packing(scaler)
+        if scaler.schedule:
+            yield from _warn_in_windows(scaler)
+
+
+def _warn_in_windows(scaler: ScalerSpec) -> Iterator[Finding]:
+    """Find what deserves a second look only while a window is in force, at its entry."""
+    rules = (_warn_of_low_top_step, _warn_of_minimum, _warn_of_short_promise, _warn_of_long_messages)
+    known = {finding.message for rule in rules for finding in rule(scaler)}
+    for index, window in enumerate(scaler.schedule):
+        changed = replace(scaler, policy=apply_changes(scaler.policy, window.changes), schedule=())
+        for finding in (each for rule in rules for each in rule(changed)):
+            if finding.message not in known:
+                key = [finding.path[-1]] if finding.path[-1] in dict(window.changes.list_set()) else []
+                yield Finding(("scalers", scaler.index, "schedule", index, *key), finding.message)
 
 
 def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
     if any(scaler.search is not None and scaler.search.each for scaler in spec.scalers):
         return
-    most = sum(scaler.policy.max_containers for scaler in spec.scalers)
+    most = sum(scaler.most_containers for scaler in spec.scalers)
     if spec.budget is not None and spec.budget >= most:
         yield Finding(
             ("budget", "max_containers"),
@@ -53,9 +69,10 @@ def _warn_of_needless_budget(spec: ControllerSpec) -> Iterator[Finding]:
 
 
 def _warn_of_shared_queues(spec: ControllerSpec) -> Iterator[Finding]:
-    first: dict[tuple[str, str], ScalerSpec] = {}
-    for scaler, queue in ((each, queue) for each in spec.scalers if not each.policy.paused for queue in each.queues):
-        other = first.setdefault(split_queue(queue), scaler)
+    first: dict[tuple[object, ...], ScalerSpec] = {}
+    active = [scaler for scaler in spec.scalers if not _is_always_paused(scaler)]
+    for scaler, queue in ((each, queue) for each in active for queue in each.queues):
+        other = first.setdefault((*scaler.queue_access.where, *split_queue(queue)), scaler)
         if other is not scaler:
             which = "" if scaler.queue_key == "queue" else f"{queue} "
             yield Finding(
@@ -78,10 +95,14 @@ def _warn_of_shared_searches(spec: ControllerSpec) -> Iterator[Finding]:
             )
 
 
+def _is_always_paused(scaler: ScalerSpec) -> bool:
+    return scaler.policy.paused and not any(window.changes.paused is False for window in scaler.schedule)
+
+
 def _warn_of_slow_launch_rate(aws: AwsSpec, scaler: ScalerSpec) -> Iterator[Finding]:
     slot = slot_numbered(scaler.policy.slots, 0)
     most = int(aws.launch_rate.burst + aws.launch_rate.per_second * (slot.last_send - slot.opens))
-    asked = min(scaler.packing.max_tasks_per_launch, scaler.policy.max_containers)
+    asked = min(scaler.packing.max_tasks_per_launch, scaler.most_containers)
     if asked > most:
         yield Finding(
             ("scalers", scaler.index, "task", "max_tasks_per_launch"),
@@ -144,11 +165,13 @@ def _warn_of_short_promise(scaler: ScalerSpec) -> Iterator[Finding]:
 
 def _warn_of_long_messages(scaler: ScalerSpec) -> Iterator[Finding]:
     demand = scaler.policy.demand
-    if not isinstance(demand, StartWithin) or demand.seconds_per_message is None:
+    if not isinstance(demand, StartWithin):
         return
-    if demand.seconds_per_message > demand.start_within:
+    pace = demand.seconds_per_message if demand.seconds_per_message is not None else demand.at_first
+    if pace is not None and pace > demand.start_within:
+        key = ("seconds_per_message",) if demand.at_first is None else ("seconds_per_message", "at_first")
         yield Finding(
-            ("scalers", scaler.index, "demand", "seconds_per_message"),
+            ("scalers", scaler.index, "demand", *key),
             f"is above start_within ({format_duration(demand.start_within)}): no worker takes a second message in this "
             "time, so each message is given a container of its own",
         )
@@ -158,19 +181,19 @@ def _warn_of_ignored_keys(scaler: ScalerSpec) -> Iterator[Finding]:
     if not isinstance(scaler.policy.demand, StartWithin):
         return
     rules, cooldown, usual = scaler.policy.hysteresis, scaler.policy.cooldown, Hysteresis()
-    for key in ("activate_at", "rise_after", "fall_after", "dead_band"):
+    for key in ("activate_at", "activate_within", "rise_after", "fall_after", "dead_band"):
         if getattr(rules, key) != getattr(usual, key):
             yield Finding(("scalers", scaler.index, "hysteresis", key), _IGNORED)
     if cooldown.fall != Cooldown().fall:
         yield Finding(("scalers", scaler.index, "cooldown", "fall"), _IGNORED)
     if MessageState.DELAYED in scaler.policy.counted:
-        yield Finding(("scalers", scaler.index, "backlog"), f"{_IGNORED}: delayed messages are none yet to be taken")
+        yield Finding(("scalers", scaler.index, "backlog"), f"{_IGNORED}: delayed messages cannot be taken yet")
 
 
 def _warn_of_dense_packing(scaler: ScalerSpec) -> Iterator[Finding]:
     if isinstance(scaler.policy.demand, StartWithin) and scaler.packing.packing is Packing.DENSE:
         yield Finding(
             ("scalers", scaler.index, "task", "packing"),
-            "dense: all copies of a task are paid until the slowest has ended, which is twice as much for nine copies "
+            "dense: a task is paid for until its slowest copy has ended, which is twice as much for nine copies "
             "that take one message each of unequal length; spread is cheaper unless all take equally long",
         )

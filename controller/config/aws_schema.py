@@ -16,7 +16,7 @@ def _read_off(value: Any) -> Any:
 
 
 class LaunchRate(Section):
-    """How fast all scalers together may start tasks. AWS's own limit is per account and region."""
+    """How fast all scalers together may start tasks in an account and region, as AWS's own limit is."""
 
     # The defaults are what Fargate lets an account start in a region (AWS Fargate quotas).
     tasks_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
@@ -26,13 +26,27 @@ class LaunchRate(Section):
 
 
 class ListingRate(Section):
-    """How fast ListTasks and DescribeTasks may be called. AWS's own limit is per account and region."""
+    """How fast ListTasks and DescribeTasks may be called in an account and region, as AWS's own limit is."""
 
     # The defaults are an account's (request throttling for the Amazon ECS API, "cluster resource read actions").
     calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 20
     """Calls a second in the long run."""
     burst: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Calls at once."""
+
+
+class ScalerAws(Section):
+    """Another account or region for a scaler: for its queue, its cluster, and all that belongs to them."""
+
+    region: Annotated[str, Field(pattern=formats.REGION)] | None = None
+    """The region of queue and cluster. If left out: the controller's."""
+    role_arn: Annotated[str, Field(pattern=formats.ROLE)] | None = None
+    """The role that is assumed for queue and cluster. If left out: the controller's own credentials are used."""
+    external_id: Annotated[str, Field(pattern=formats.EXTERNAL_ID)] | None = None
+    """What the trust policy asks for as sts:ExternalId. It goes along with every role that is named here."""
+    queue_role_arn: Annotated[str, Field(pattern=formats.QUEUE_ROLE)] | None = None
+    """The role for the queue alone, where that is in another account than the cluster, or in another region, which its
+    ARN or URL then says; own: the controller's own credentials."""
 
 
 class Aws(Section):

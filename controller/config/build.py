@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from controller.config.access import build_accesses
+from controller.config.demand_schema import GivenPace
 from controller.config.queue_schema import ListedQueues
-from controller.config.schema import GivenPace
+from controller.config.schedule_schema import CHANGED
 from controller.config.spec import (
     AwsSpec,
     ControllerSpec,
@@ -18,6 +20,7 @@ from controller.config.spec import (
     ServerSpec,
     TaskSpec,
 )
+from controller.config.starts import CronStarts
 from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.packing import Packing, PackingPolicy
 from controller.core.decision.policy import (
@@ -30,6 +33,7 @@ from controller.core.decision.policy import (
     MessageState,
     PerContainer,
     Policy,
+    RolloutPolicy,
     SlotPolicy,
     StartWithin,
     Step,
@@ -37,13 +41,16 @@ from controller.core.decision.policy import (
 )
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_length
+from controller.core.decision.timetable import Changes, TimeWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.config.aws_schema import Aws
+    from controller.config.demand_schema import Demand
     from controller.config.queue_schema import Queues
-    from controller.config.schema import Configuration, Cooldown, Demand, Hysteresis, Scaler
+    from controller.config.schedule_schema import Window
+    from controller.config.schema import Configuration, Cooldown, Hysteresis, Scaler
     from controller.config.task_schema import Task
 
 
@@ -99,6 +106,7 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
     slots = SlotPolicy(configuration.name, scaler.name, aws.consistency_window, aws.call_timeout)
     interval = scaler.poll_interval if scaler.poll_interval is not None else configuration.poll_interval
     task, queues = scaler.task, _list_queues(scaler)
+    queue_access, task_access = build_accesses(scaler.aws, queues, aws.region)
     return ScalerSpec(
         name=scaler.name,
         index=index,
@@ -118,15 +126,24 @@ def _build_scaler(index: int, scaler: Scaler, configuration: Configuration, aws:
             paused=scaler.paused,
             providers=_build_order(task),
             deadline=_build_deadline(task),
+            rollout=None if scaler.rollout is None else RolloutPolicy(scaler.rollout.canary, scaler.rollout.prove),
         ),
         packing=PackingPolicy(Packing(task.packing), task.max_tasks_per_launch, task.max_containers_per_task),
         task=_build_task(task),
         priority=scaler.priority,
+        queue_access=queue_access,
+        task_access=task_access,
+        schedule=tuple(map(_build_window, scaler.schedule)),
         queue_key="queue" if scaler.queues is None else "queues",
         queue_env=scaler.queue_env,
         search=(search := _build_search(scaler.queues)),
         unfound=None if search is None else UNFOUND,
     )
+
+
+def _build_window(window: Window) -> TimeWindow:
+    changes = Changes(**{key: getattr(window, key) for key in CHANGED})
+    return TimeWindow(CronStarts(window.cron, window.timezone), window.lasts, changes, window.until)
 
 
 def _list_queues(scaler: Scaler) -> tuple[str, ...]:

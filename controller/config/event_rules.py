@@ -25,9 +25,9 @@ def check_events(data: Any) -> Iterator[Finding]:
         path: KeyPath = ("events", index)
         chosen = [target for target in _TARGETS if get(event, str, target) is not None]
         if isinstance(event, dict) and not any(event.get(target) is not None for target in _TARGETS):
-            yield Finding(path, f"names nobody to tell: set one of {', '.join(_TARGETS)}")
+            yield Finding(path, f"does not say who is told: set one of {', '.join(_TARGETS)}")
         if len(chosen) > 1:
-            yield Finding(path, f"must name one to tell, not {len(chosen)}: keep one of {', '.join(chosen)}")
+            yield Finding(path, f"must have one receiver, not {len(chosen)}: keep one of {', '.join(chosen)}")
         if "eventbridge" in chosen and get(event, str, "format") is not None:
             yield Finding((*path, "format"), "has no effect on eventbridge, which takes CloudEvents: remove this key")
         yield from _check_bus(data, get(event, str, "eventbridge") or "", (*path, "eventbridge"))

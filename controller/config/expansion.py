@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from controller.config.spec import OWN
 from controller.core.queue_names import name_queue, split_queue
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def expand(scalers: Iterable[ScalerSpec], found: Mapping[QueueSearch, FoundQueue
     must not count twice. What names its queues passes as it is.
     """
     scalers = tuple(scalers)
-    taken = _Taken(queue for scaler in scalers for queue in scaler.queues)
+    # Others are in another account or region, where nothing is looked for.
+    taken = _Taken(queue for scaler in scalers if scaler.queue_access == OWN for queue in scaler.queues)
     running: list[ScalerSpec] = []
     for scaler in scalers:
         if scaler.search is None:

@@ -5,8 +5,12 @@ A duration, a count, a name, or something of AWS's own that has a format: what a
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from textwrap import dedent
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -27,11 +31,37 @@ CAPACITY_WORDS = (BY_CLUSTER, "EXTERNAL")
 
 
 class Section(BaseModel):
-    """A mapping of the configuration: it takes known keys only, each of its own type."""
+    """A mapping of the configuration: it takes known keys only, each of its own type.
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, validate_default=True, use_attribute_docstrings=True
-    )
+    What checks it is built when it is first needed, so that a section is not built again for each one around it.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the section's schema, in which the docstring under each key describes it."""
+        shown = handler.resolve_ref_schema(handler(schema))
+        for key, text in _read_docstrings(cls).items():
+            shown["properties"][key]["description"] = text
+        return shown
+
+
+def _read_docstrings(section: type[Section]) -> dict[str, str]:
+    """Return the docstrings under the keys of a section, by key.
+
+    Pydantic reads them too if it is told to, but for every command: it takes as long as to build all sections.
+    """
+    (found,) = ast.parse(dedent(inspect.getsource(section))).body
+    return {
+        key.target.id: inspect.cleandoc(text.value.value)
+        for key, text in pairwise(found.body if isinstance(found, ast.ClassDef) else ())
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(key.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 _DURATION_TEXT = {"type": "string", "pattern": PATTERN}
@@ -49,6 +79,7 @@ Seconds = Annotated[
 ]
 PollInterval = Annotated[Duration, AfterValidator(require_between("1s", "1h"))]
 ProtocolTime = Annotated[Duration, AfterValidator(require_between("100ms", "10m"))]
+PromiseTime = Annotated[Duration, AfterValidator(require_between("1s", "168h"))]
 TaskDeadline = Annotated[Duration, AfterValidator(require_between("10s", "720h"))]
 
 Name = Annotated[str, Field(pattern=formats.NAME)]

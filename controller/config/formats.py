@@ -21,6 +21,9 @@ DEFINITION = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za
 CONTAINER = r"^[A-Za-z0-9_-]{1,255}$"
 IMAGE = r"^[^\s]+$"
 REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
+ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$"
+QUEUE_ROLE = r"^(own|arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64})$"
+EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 ENDPOINT = r"^https?://[^\s/]+(/[^\s]*)?$"
 HOST = r"^[^\s]+$"
 PROVIDER = r"^[A-Za-z0-9_-]{1,255}$"
@@ -40,6 +43,9 @@ WORDS = {
     CONTAINER: "must be the name of a container: 1 to 255 letters, digits, hyphens and underscores",
     IMAGE: "must be the name of a container image",
     REGION: "must be an AWS region, such as eu-west-1",
+    ROLE: "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/ecsq-workers",
+    QUEUE_ROLE: "must be the ARN of an IAM role, or own: the controller's own",
+    EXTERNAL_ID: "must be an external id: 2 to 1224 letters, digits and _+=,.@:/-",
     ENDPOINT: "must be an http or https URL",
     HOST: "must be an address or a host name",
     PROVIDER: "must be the name of a capacity provider: 1 to 255 letters, digits, hyphens and underscores",
@@ -47,7 +53,7 @@ WORDS = {
     SECURITY_GROUP: "must be the id of a security group, such as sg-0123456789abcdef0",
     EVENT_BUS: "must be the name or the ARN of an EventBridge bus",
     WEBHOOK: (
-        "must be an http or https URL without user, query and fragment; one that holds a secret belongs into a "
+        "must be an http or https URL without user, query and fragment; one that holds a secret belongs in a "
         "variable of the environment, which webhook_env names"
     ),
     ENVIRONMENT_NAME: "must be the name of a variable of the environment, such as SLACK_URL",

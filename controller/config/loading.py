@@ -20,6 +20,7 @@ from controller.config.places import Places
 from controller.config.problems import ConfigError, Finding, Problem, sort_problems
 from controller.config.rules import find_contradictions
 from controller.config.run_task import RunTaskShape
+from controller.config.schedule_advice import find_schedule_warnings
 from controller.config.schema import MAX_SCALERS, Configuration
 from controller.config.source import Source, parse_content, read_content, refuse_large
 from controller.config.spelling import Spelling
@@ -46,9 +47,18 @@ class Loaded:
     warnings: tuple[Problem, ...]
     _source: Source = field(repr=False, compare=False)
 
+    @property
+    def text(self) -> str:
+        """The file as it was read."""
+        return self._source.text
+
     def locate(self, key: str, message: str) -> Problem:
         """Return a problem with the place of a dotted key such as ``scalers[0].queue``, or of its nearest parent."""
         return self._source.locate_key(key, message)
+
+    def warn_of_time(self, now: float) -> tuple[Problem, ...]:
+        """Return the warnings that depend on when they are asked for, seconds since the epoch."""
+        return sort_problems(self._source.locate(find_schedule_warnings(self.spec, now)))
 
     def find_places(self) -> Places:
         """Return where the keys stand, for whoever keeps that longer than the file's content."""

@@ -3,8 +3,8 @@
 Where to add a check, or a warning:
 
 - of one key: its type in schema.py, or in task_schema.py for the keys of ``task``;
-- of several keys of one scaler: ``_check_scaler`` below, or task_rules.py for the keys of ``task`` and queue_rules.py
-  for its queues;
+- of several keys of one scaler: ``_check_scaler`` below, or task_rules.py for the keys of ``task``, queue_rules.py for
+  its queues and schedule_rules.py for those of ``schedule``;
 - of several scalers, or of the sections above them: ``find_contradictions`` below;
 - a warning: advice.py.
 
@@ -17,15 +17,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from controller.config.access import check_access
 from controller.config.aws_schema import Aws
 from controller.config.document import find_repeated, get, get_duration, get_or_default
 from controller.config.event_rules import check_events
 from controller.config.problems import Finding, KeyPath
 from controller.config.queue_rules import check_budget, check_queues
-from controller.config.regions import find_other_regions
-from controller.config.schema import Scaler
+from controller.config.schedule_rules import check_budget_in_windows, check_schedule
+from controller.config.schema import Rollout, Scaler
 from controller.config.task_rules import check_task
 from controller.config.wording import quote
+from controller.core.copies.copies import split_revision
 from controller.core.decision.policy import MAX_CALL_WINDOWS
 from controller.core.decision.slots import WINDOWS_PER_SLOT
 from controller.core.words import format_duration
@@ -44,10 +46,11 @@ def find_contradictions(data: Any) -> Iterator[Finding]:
     yield from _check_names(scalers)
     yield from _check_budget(data, scalers)
     yield from check_budget(data, scalers)
+    yield from check_budget_in_windows(get(data, int, "budget", "max_containers"), scalers)
     yield from check_events(data)
     for index, scaler in enumerate(scalers):
         yield from _check_scaler(scaler, ("scalers", index), window)
-        yield from find_other_regions(data, scaler, ("scalers", index))
+        yield from check_access(data, scaler, ("scalers", index))
 
 
 def _check_call_timeout(data: Any, window: float | None) -> Iterator[Finding]:
@@ -86,7 +89,9 @@ def _check_scaler(scaler: Any, path: KeyPath, window: float | None) -> Iterator[
     yield from _check_backlog(scaler, path)
     yield from _check_launch_cooldown(scaler, path, window)
     yield from _check_demand(get(scaler, dict, "demand"), (*path, "demand"))
+    yield from _check_rollout(scaler, path)
     yield from check_task(scaler, path)
+    yield from check_schedule(scaler, path)
 
 
 def _check_limits(scaler: Any, path: KeyPath) -> Iterator[Finding]:
@@ -113,6 +118,32 @@ def _check_launch_cooldown(scaler: Any, path: KeyPath, window: float | None) -> 
             f"must be at least one slot, {WINDOWS_PER_SLOT} x aws.consistency_window = "
             f"{format_duration(WINDOWS_PER_SLOT * window)}, not {format_duration(launch)}",
         )
+
+
+def _check_rollout(scaler: Any, path: KeyPath) -> Iterator[Finding]:
+    """Find a rollout that could never come to an end, or never begin."""
+    if (rollout := get(scaler, dict, "rollout")) is None:
+        return
+    definition = get(scaler, str, "task", "definition") or ""
+    _family, revision = split_revision(definition)
+    if revision is not None:
+        message = (
+            f"has no effect: task.definition is {quote(definition)}, which is always revision {revision}; leave the "
+            f"revision out there, or remove this key"
+        )
+        yield Finding((*path, "rollout"), message, at_key=True)
+    prove = get_duration(rollout, "prove", default=Rollout().prove)
+    deadline = get_duration(get(scaler, dict, "task"), "deadline")
+    if prove is not None and deadline is not None and prove > deadline:
+        where = (*path, "rollout", "prove") if "prove" in rollout else (*path, "rollout")
+        yield Finding(
+            where,
+            f"must be at most task.deadline ({format_duration(deadline)}), not {format_duration(prove)}: no task would "
+            "run for long enough",
+        )
+    canary, most = rollout.get("canary"), get_or_default(scaler, int, Scaler, "max_containers")
+    if type(canary) is int and most is not None and canary > most:
+        yield Finding((*path, "rollout", "canary"), f"must be at most max_containers ({most}), not {canary}")
 
 
 def _check_demand(demand: dict[str, Any] | None, path: KeyPath) -> Iterator[Finding]:

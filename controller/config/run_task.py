@@ -6,10 +6,7 @@ botocore is used as data only: its service model says which parameters the insta
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
+from typing import TYPE_CHECKING, Any, cast
 
 from controller.config.document import get
 from controller.config.problems import Finding, KeyPath
@@ -26,6 +23,8 @@ from controller.config.wording import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 SET_BY_CONTROLLER = {
     "capacityProviderStrategy": "use task.capacity_providers",
@@ -60,6 +59,10 @@ class RunTaskShape:
 
     @cached_property
     def _parameters(self) -> dict[str, Shape]:
+        # Only now: it is a quarter of what a command takes to start, and most configurations need nothing of it.
+        from botocore.loaders import Loader  # noqa: PLC0415
+        from botocore.model import ServiceModel  # noqa: PLC0415
+
         model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
         shape = model.operation_model("RunTask").input_shape
         return dict(shape.members) if shape else {}
@@ -87,18 +90,20 @@ def _check_value(value: Any, shape: Shape, path: KeyPath) -> Iterator[Finding]:
     types, kind = _KINDS[shape.type_name]
     if type(value) not in types:
         yield Finding(path, explain_wrong_kind(kind, value))
-    elif isinstance(shape, StructureShape):
-        yield from _check_members(value, shape, path)
-    elif isinstance(shape, ListShape):
-        for index, item in enumerate(value):
-            yield from _check_value(item, shape.member, (*path, index))
-    elif isinstance(shape, MapShape):
-        for key, item in value.items():
-            yield from _check_value(item, shape.value, (*path, key))
-    elif isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
-        yield Finding(path, f"must be one of {', '.join(shape.enum)}, not {quote(value)}")
-    else:
-        yield from _check_bounds(value, shape, path)
+        return
+    match shape.type_name:
+        case "structure":
+            yield from _check_members(value, cast("StructureShape", shape), path)
+        case "list":
+            for index, item in enumerate(value):
+                yield from _check_value(item, cast("ListShape", shape).member, (*path, index))
+        case "map":
+            for key, item in value.items():
+                yield from _check_value(item, cast("MapShape", shape).value, (*path, key))
+        case "string" if (allowed := cast("StringShape", shape).enum) and value not in allowed:
+            yield Finding(path, f"must be one of {', '.join(allowed)}, not {quote(value)}")
+        case _:
+            yield from _check_bounds(value, shape, path)
 
 
 def _check_members(value: dict[str, Any], shape: StructureShape, path: KeyPath) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """The keys of the configuration, and what each may be. Rules about several keys are in rules.py.
 
-To add a key, or to check one key alone, give the key a type here, or in task_schema.py or aws_schema.py if it belongs
-to ``task`` or ``aws``, or in queue_schema.py for ``queues``. Its default stands there and nowhere else. The docstring
-under a field is its description in the JSON Schema.
+To add a key, or to check one key alone, give the key a type here, or in the module of its section: task_schema.py for
+``task``, aws_schema.py for ``aws``, demand_schema.py for ``demand``, and so on. Its default stands there and nowhere
+else. The docstring under a field is its description in the JSON Schema.
 
 Types are strict: no value is converted, except that durations become seconds.
 """
@@ -14,23 +14,23 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from controller.config import formats
-from controller.config.aws_schema import Aws
-from controller.config.durations import parse_seconds, require_between
+from controller.config.aws_schema import Aws, ScalerAws
+from controller.config.demand_schema import Demand
+from controller.config.durations import require_between
 from controller.config.event_schema import Event
 from controller.config.fields import (
     OFF,
-    SECONDS,
     Count,
     CountOrZero,
     Duration,
     Name,
     PollInterval,
-    Seconds,
     Section,
     VariableName,
     default_to,
 )
 from controller.config.queue_schema import QUEUES, Queue, Queues, read_queues
+from controller.config.schedule_schema import MAX_WINDOWS, Window
 from controller.config.task_schema import Task
 from controller.config.wording import describe
 
@@ -53,60 +53,6 @@ class Log(Section):
     """The lowest level that is logged."""
     format: Literal["auto", "text", "json"] = "auto"
     """auto: coloured text on a terminal, else JSON lines."""
-
-
-class DemandStep(Section):
-    """One step of a demand staircase."""
-
-    model_config = ConfigDict(title="Step")
-
-    backlog: Count
-    """The backlog, in messages, from which this step holds."""
-    containers: Count
-    """The number of containers that it asks for."""
-
-
-class FirstPace(Section):
-    """How long one message occupies a container until it was learned."""
-
-    at_first: Seconds
-    """Seconds, or a duration."""
-
-
-class GivenPace(FirstPace):
-    """How long one message occupies a container, as it is written: believed unless it is seen to be longer."""
-
-
-def _read_pace(value: Any) -> Any:
-    """Return what seconds stand for, and pass a section on. Raises ValueError for what is neither."""
-    if value is None or isinstance(value, dict | FirstPace):
-        return value
-    return GivenPace.model_construct(at_first=parse_seconds(value))
-
-
-class Demand(Section):
-    """How many containers a backlog asks for: exactly one of start_within, steps and messages_per_container."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["start_within"]},
-                {"required": ["steps"]},
-                {"required": ["messages_per_container"]},
-            ],
-            "dependentRequired": {"seconds_per_message": ["start_within"]},
-        }
-    )
-
-    start_within: Annotated[Duration, AfterValidator(require_between("1s", "168h"))] | None = None
-    """A promise: every message is taken within this time of its arrival, as far as max_containers allows."""
-    seconds_per_message: Annotated[FirstPace, BeforeValidator(_read_pace), SECONDS] | None = None
-    """How long one message occupies a container: believed if it is given in seconds, learned if it is left out, and
-    with at_first, what is assumed until it was learned. Needs start_within."""
-    steps: Annotated[list[DemandStep], Field(min_length=1, max_length=1000)] | None = None
-    """The highest step that the backlog reaches counts. Both numbers must rise from step to step."""
-    messages_per_container: Count | None = None
-    """One container for this many messages, rounded up. Use 1 for workers that take one message and exit."""
 
 
 class Hysteresis(Section):
@@ -159,6 +105,17 @@ def _read_breaker(value: Any) -> Any:
     )
 
 
+class Rollout(Section):
+    """How a new revision of the template proves itself before all tasks run it."""
+
+    canary: Annotated[int, Field(ge=1, le=10)] = 1
+    """Tasks that run it until then, beside those of the revision before; as many have to do well."""
+    prove: Annotated[Duration, AfterValidator(require_between("1s", "24h"))] = default_to("2m")
+    """How long such a task has to run to have done well, unless it ends well before."""
+    on_failure: Literal["go_back"] = "go_back"
+    """What happens if one fails. go_back: the revision before stays, and the next one is tried once there is one."""
+
+
 class Budget(Section):
     """The limits on all scalers together."""
 
@@ -180,6 +137,8 @@ class Scaler(Section):
     those of all of them; with each, every queue found has a scaler of its own."""
     queue_env: VariableName | None = None
     """The variable that tells the worker the URL of its queue. Not where several queues are added up."""
+    aws: ScalerAws = ScalerAws()
+    """Another account or region than the controller's."""
     poll_interval: PollInterval | None = None
     """The time between two polls (1s to 1h). If left out: the controller's poll_interval."""
     paused: bool = False
@@ -197,7 +156,7 @@ class Scaler(Section):
     min_containers: CountOrZero = 0
     """Containers that live even without a backlog."""
     max_containers: Count = 90
-    """A hard limit on live containers, always."""
+    """A hard limit on live containers."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
     hysteresis: Hysteresis = Hysteresis()
@@ -206,6 +165,10 @@ class Scaler(Section):
     """The shortest times between two moves of a scaler."""
     breaker: Annotated[Breaker, BeforeValidator(_read_breaker), OFF] = Breaker()
     """When failing tasks hold launches back. off: an exit code never does; tasks that fail to start do all the same."""
+    rollout: Rollout | None = None
+    """How a new revision of the template proves itself before all tasks run it. If left out: all do at once."""
+    schedule: Annotated[list[Window], Field(max_length=MAX_WINDOWS)] = default_to([])
+    """Time windows with settings of their own. The first that is in force counts."""
     task: Task
     """The tasks that are launched."""
 

@@ -5,9 +5,11 @@ Durations are seconds. The records are complete: build.py fills in every default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from controller.core.decision.timetable import policy_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from controller.core.copies.packing import PackingPolicy
     from controller.core.decision.policy import Policy
     from controller.core.decision.rate import Rate
+    from controller.core.decision.timetable import TimeWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,36 @@ class AwsSpec:
     """Whether CloudWatch is asked how many messages were deleted."""
     asks_message_age: bool = False
     """Whether CloudWatch is asked how old the oldest messages are."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSpec:
+    """In which region something is, and by which role it is reached."""
+
+    region: str | None = None
+    """None: the controller's own."""
+    role_arn: str | None = None
+    """The role that is assumed; None: the controller's own credentials are used."""
+    external_id: str | None = None
+    """What goes along with that; None: nothing."""
+
+    @property
+    def account(self) -> str | None:
+        """The id of the role's account; None: the controller's own."""
+        return None if self.role_arn is None else self.role_arn.split(":")[4]
+
+    @property
+    def where(self) -> tuple[str | None, str | None]:
+        """Account and region, by which AWS's own limits hold; None for what is the controller's own."""
+        return self.account, self.region
+
+    def __str__(self) -> str:
+        """Return where that is, for messages; empty: in the controller's own account and region."""
+        return ", ".join(filter(None, (self.account and f"account {self.account}", self.region)))
+
+
+OWN = AccessSpec()
+"""The controller's own account and region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +157,13 @@ class ScalerSpec:
     """Its queues, whose messages are added up, as names, URLs or ARNs; none while they are looked for, and none of a
     scaler whose queue is gone."""
     policy: Policy
+    """Its own, as it is while no window of its schedule is in force."""
     packing: PackingPolicy
     task: TaskSpec
     priority: int
     """When the budget or the launch rate is short, the scaler with the higher priority goes first."""
+    schedule: tuple[TimeWindow, ...] = ()
+    """Its time windows; the first that is in force counts."""
     queue_key: str = "queue"
     """The key of the configuration that names them: ``queue`` or ``queues``."""
     queue_env: str | None = None
@@ -138,6 +174,37 @@ class ScalerSpec:
     """Why it is not known which queues it has; None: it is."""
     found_by: str | None = None
     """The name of the scaler of the configuration that has found its queue; None: it is one itself."""
+    queue_access: AccessSpec = OWN
+    """How its queues are reached."""
+    task_access: AccessSpec = OWN
+    """How the cluster and the task definitions are reached."""
+
+    @property
+    def elsewhere(self) -> str | None:
+        """Where queue and cluster are, for people; None: in the controller's own account and region."""
+        queue, cluster = str(self.queue_access), str(self.task_access)
+        if queue == cluster:
+            return f"{self.queue_key} and cluster in {queue}" if queue else None
+        here = "the controller's own account and region"
+        return f"{self.queue_key} in {queue or here}; cluster in {cluster or here}"
+
+    def at(self, now: float) -> ScalerSpec:
+        """Return it as it is at a time: with the policy in force, and no schedule that could change that."""
+        if not self.schedule:
+            return self
+        return replace(self, policy=policy_at(self.policy, self.schedule, now), schedule=())
+
+    @property
+    def least_at_most(self) -> int:
+        """The largest min_containers that it has at any time."""
+        changed = (window.changes.min_containers or 0 for window in self.schedule)
+        return max(self.policy.min_containers, *changed, 0)
+
+    @property
+    def most_containers(self) -> int:
+        """The largest max_containers that it has at any time."""
+        changed = (window.changes.max_containers or 0 for window in self.schedule)
+        return max(self.policy.max_containers, *changed, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,11 @@ class Spelling:
 def describe_unknown_key(key: str, known: frozenset[str]) -> str:
     """Say that a section has no such key, and which it has."""
     successor = _find_successor(key, known)
-    return f"is not a known key; {suggest(key, known)}" if successor is None else f"has become {successor}: write that"
+    return (
+        f"is not a known key; {suggest(key, known)}"
+        if successor is None
+        else f"is now called {successor}: write that instead"
+    )
 
 
 def _find_successor(key: str, known: frozenset[str]) -> str | None:
@@ -100,7 +104,7 @@ def _find_successor(key: str, known: frozenset[str]) -> str | None:
 @cache
 def list_keys(model: type[BaseModel]) -> frozenset[str]:
     """Return the keys that a section may have."""
-    return frozenset(model.model_fields)
+    return frozenset(item.alias or name for name, item in model.model_fields.items())
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.config.document import find_repeated, get, get_or_default
 from controller.config.problems import Finding, KeyPath
-from controller.config.schema import Scaler
+from controller.config.schedule_rules import list_bounds
 from controller.config.task_schema import CapacityProvider, Task
 from controller.core.copies.copies import MAX_COPIES
 from controller.core.copies.overrides import MAX_OVERRIDES, measure_overrides
@@ -29,7 +29,7 @@ def check_task(scaler: Any, path: KeyPath) -> Iterator[Finding]:
     yield from _check_run_task(task, path, providers)
     yield from _check_capacity_providers(providers, (*path, "capacity_providers"))
     yield from _check_tags(get(task, dict, "tags") or {}, (*path, "tags"))
-    yield from _check_overrides(task, path, get_or_default(scaler, int, Scaler, "max_containers"))
+    yield from _check_overrides(task, path, max(list_bounds(scaler, "max_containers"), default=None))
 
 
 def _check_capacity(task: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def _check_capacity(task: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
         if task.get(key):
             yield Finding((*path, key), "cannot be combined with capacity: keep one of the two")
     if task["capacity"] == "EXTERNAL" and task.get("subnets"):
-        message = "external instances have no subnets of AWS: remove them, security_groups and assign_public_ip"
+        message = "external instances have no AWS subnets: remove subnets, security_groups and assign_public_ip"
         yield Finding((*path, "subnets"), message)
 
 
@@ -61,7 +61,7 @@ def _check_run_task(task: dict[str, Any], path: KeyPath, providers: list[Any]) -
     """
     run_task = get(task, dict, "run_task") or {}
     if run_task.get("propagateTags") == "SERVICE":
-        message = "a task that no service starts has no tags of one: make it TASK_DEFINITION, or remove it"
+        message = "no ECS service starts these tasks, so none has tags for them: make it TASK_DEFINITION, or remove it"
         yield Finding((*path, "run_task", "propagateTags"), message)
     if _is_fargate(task, providers):
         for key in ("placementConstraints", "placementStrategy"):

@@ -25,7 +25,7 @@ class Condition(StrEnum):
     WORKING = "working"
     """Containers live, as many as there should, or more are about to come."""
     PAUSED = "paused"
-    """The configuration says so."""
+    """The configuration says so, always or at this time."""
     IDLE = "idle"
     """Nothing waits and nothing lives."""
 
@@ -34,6 +34,7 @@ TROUBLE = (Condition.FAILED, Condition.UNKNOWN, Condition.FAILING)
 """The conditions that somebody has to look at."""
 
 _FAILED = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
+_PAUSED = frozenset({Reason.PAUSED, Reason.PAUSED_BY_SCHEDULE})
 _IN_THE_FLOW = frozenset(
     {Reason.LAUNCH, Reason.SATISFIED, Reason.IDLE, Reason.RISING, Reason.COOLDOWN, Reason.SLOT, Reason.NOTHING_WAITING}
 )
@@ -48,7 +49,7 @@ def judge(done: Reconciled) -> Condition:
         return Condition.FAILED
     if done.problem is not None or queue is None or fleet is None or numbers is None:
         return Condition.UNKNOWN
-    if decision.reason is Reason.PAUSED:
+    if decision.reason in _PAUSED:
         return Condition.PAUSED
     if numbers.breaker.open_until is not None:
         return Condition.FAILING

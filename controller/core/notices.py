@@ -7,6 +7,8 @@
                     -> tasks_recovered       ...and the breaker is closed again
     capacity_short  -> capacity_back         ECS finds no place for tasks; it does
     at_max          -> below_max             max_containers has held launches back for AT_MAX_FOR; it does not any more
+    template_refused or
+    template_gone_back -> template_taken     a new revision cannot be launched, or fails; one has proven itself since
 
 It remembers no other process: after a restart a trouble that still lasts is told again.
 """
@@ -17,7 +19,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Outcome, Reason
+from controller.core.decision.rollout import LEFT_OUT, Standing
 from controller.core.decision.verdict import summarize
 from controller.core.printable import show
 from controller.core.record import Reconciled
@@ -42,6 +46,9 @@ class Kind(StrEnum):
     AT_MAX = "at_max"
     BELOW_MAX = "below_max"
     QUEUE_FINDING = "queue_finding"
+    TEMPLATE_REFUSED = "template_refused"
+    TEMPLATE_GONE_BACK = "template_gone_back"
+    TEMPLATE_TAKEN = "template_taken"
     CONFIGURATION_REFUSED = "configuration_refused"
     CONFIGURATION_TAKEN = "configuration_taken"
 
@@ -76,6 +83,8 @@ class Watched:
     short: bool = False
     at_max_since: float | None = None
     at_max: bool = False
+    left_out: tuple[int, Standing] | None = None
+    """The newest revision of the template that was told to be refused or to have failed, and which of the two."""
 
 
 UNWATCHED: Final = Watched()
@@ -86,7 +95,7 @@ def watch(before: Watched, done: Reconciled) -> tuple[Watched, tuple[Notice, ...
     """Return what is told of a scaler after one more reconcile, and the notices of it."""
     after, notices = before, list[Notice]()
     # Nearly all polls tell nothing: each look returns what it was given then, and makes no record.
-    for look in (_watch_launch, _watch_tasks, _watch_capacity, _watch_max):
+    for look in (_watch_launch, _watch_tasks, _watch_capacity, _watch_max, _watch_template):
         after, found = look(after, done)
         notices += found
     return after, tuple(notices)
@@ -170,6 +179,22 @@ def _watch_max(before: Watched, done: Reconciled) -> Looked:
         text = f"max_containers has held launches back for {format_age(decision.at - since)}: {summarize(decision)}"
         notices.append(_note(Kind.AT_MAX, done, text))
     return replace(before, at_max_since=since, at_max=is_long), notices
+
+
+def _watch_template(before: Watched, done: Reconciled) -> Looked:
+    stage = done.decision.numbers.stage if done.decision.numbers else None
+    if stage is None:
+        return before, []
+    if stage.standing is Standing.TRUSTED:
+        if before.left_out is None:
+            return before, []
+        text = f"revision {stage.newest} of its task definition has proven itself, and all its tasks run it"
+        return replace(before, left_out=None), [_note(Kind.TEMPLATE_TAKEN, done, text)]
+    if stage.standing not in LEFT_OUT or before.left_out == (stage.newest, stage.standing):
+        return before, []
+    kind = Kind.TEMPLATE_GONE_BACK if stage.standing is Standing.GONE_BACK else Kind.TEMPLATE_REFUSED
+    text = f"of its task definition, {explain_stage(stage, done.decision.at)}"
+    return replace(before, left_out=(stage.newest, stage.standing)), [_note(kind, done, text)]
 
 
 def _note(kind: Kind, done: Reconciled, text: str, reason: str | None = None) -> Notice:

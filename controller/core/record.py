@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from controller.core.copies.packing import Plan
+from controller.core.copies.packing import Kind, Plan
 from controller.core.copies.sizing import TaskSize
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Reason
+from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.verdict import summarize, summarize_launch
 from controller.core.printable import show
 
-_TOLD_APART = {"breaker", "following", "need", "scarcity", "choice", "shortages"}
+_TOLD_APART = {"breaker", "following", "need", "scarcity", "choice", "shortages", "stage"}
 _NUMBERS = tuple(name for name in Numbers.__dataclass_fields__ if name not in _TOLD_APART)
 
 _FLEET = (
@@ -49,8 +50,8 @@ class LaunchResult:
     """The kind of failure that ended the plan."""
     error: str | None = None
     """The same as a sentence."""
-    sizes: Mapping[int, TaskSize] = field(default_factory=dict)
-    """The CPU and memory that are paid for a task of the plan, by its worker containers."""
+    sizes: Mapping[Kind, TaskSize] = field(default_factory=dict)
+    """The CPU and memory that are paid for a task of the plan, by what it runs."""
     limit: str | None = None
     """Why its tasks hold fewer workers than they would by the configuration; None: they do not."""
     cut: str | None = None
@@ -59,6 +60,10 @@ class LaunchResult:
     """The capacity provider of an order that had no room for the call which ended the plan."""
     warnings: tuple[str, ...] = ()
     """What deserves a second look in the template, a sentence each."""
+    refused_canary: str | None = None
+    """Why canaries of the plan could not be launched, for a person to mend; None: they were, or there were none."""
+    short_canary: CapacitySign | None = None
+    """That RunTask had no room for a canary; None: it had, or there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ def record(done: Reconciled) -> dict[str, Any]:
         "plan": _describe_groups(launch),
         "plan_limit": _show(launch.limit) if launch else None,
         "plan_cut": _show(launch.cut) if launch else None,
+        "plan_without": _show(launch.refused_canary) if launch else None,
         "plan_warnings": [show(warning) for warning in launch.warnings] if launch else [],
         "launched_tasks": len(launch.arns) if launch else 0,
         "launched_containers": launch.containers if launch else 0,
@@ -149,6 +155,7 @@ def _describe_numbers(numbers: Numbers | None) -> dict[str, Any]:
         "provider": numbers.choice.plan if numbers else None,
         "probed_provider": numbers.choice.probe if numbers else None,
         "short_providers": _describe_shortages(numbers),
+        "rollout": _describe_stage(numbers),
     }
 
 
@@ -177,6 +184,23 @@ def _describe_shortages(numbers: Numbers | None) -> dict[str, dict[str, Any]]:
     }
 
 
+def _describe_stage(numbers: Numbers | None) -> dict[str, Any] | None:
+    """Return where a rollout stands; None: there is none, or it is not known."""
+    stage = numbers.stage if numbers else None
+    if stage is None:
+        return None
+    setback = stage.setback
+    return {
+        "newest": stage.newest,
+        "trusted": stage.trusted,
+        "standing": stage.standing.value,
+        "canaries": stage.canaries,
+        "unproven_tasks": stage.unproven,
+        "cause": _show(setback.cause) if setback else None,
+        "tried_again_from": setback.until if setback else None,
+    }
+
+
 def _describe_fleet(fleet: Fleet | None) -> dict[str, Any]:
     return {
         "running": fleet.running if fleet else None,
@@ -194,7 +218,8 @@ def _describe_groups(launch: LaunchResult | None) -> list[dict[str, Any]] | None
             "tasks": group.tasks,
             "containers": group.containers,
             "provider": group.provider,
-            **_describe_size(launch.sizes.get(group.containers)),
+            "canary": group.is_canary,
+            **_describe_size(launch.sizes.get(group.kind)),
         }
         for group in launch.plan.groups
     ]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from controller.core.condition import Condition, judge
-from controller.core.decision.model import Outcome, Reason
+from controller.core.decision.model import Numbers, Outcome, Reason
 from controller.core.record import Reconciled
 from controller.core.words import format_age, format_clock
 
@@ -147,7 +147,13 @@ def _drop_times(done: Reconciled) -> tuple[object, ...]:
     return (
         decision.reason,
         decision.queue,
-        numbers and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity),
+        numbers
+        and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity, _name_stage(numbers)),
         fleet
         and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None, providers=()),
     )
+
+
+def _name_stage(numbers: Numbers) -> tuple[object, ...] | None:
+    stage = numbers.stage
+    return None if stage is None else (stage.newest, stage.trusted, stage.standing)

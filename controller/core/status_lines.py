@@ -85,6 +85,9 @@ def draw_scaler(scaler: Mapping[str, Any], now: float) -> Iterator[str]:
     last = scaler["last_decision"]
     text = last["text"] if last else "not observed yet"
     yield f"scaler {scaler['name']}: {text}"
+    # A daemon of an earlier version tells none of it.
+    if elsewhere := scaler.get("elsewhere"):
+        yield f"  where     {show(elsewhere)}"
     problem = (scaler["problem"] or "").removeprefix(f"scaler {scaler['name']}: ")
     if problem not in text:
         yield f"  problem   {problem}"

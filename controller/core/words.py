@@ -9,6 +9,7 @@ UNITS = ((3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 """The units of a duration, the largest first: how many milliseconds each has, and how it is written."""
 DAY = 86_400.0
 """Seconds."""
+_DATE = "%Y-%m-%d %H:%M:%SZ"
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -28,7 +29,12 @@ def format_clock(at: float, now: float | None = None) -> str:
     With the date before it, ``2026-11-25 09:41:07Z``, if ``at`` is a day or more from ``now``.
     """
     far = now is not None and abs(now - at) >= DAY
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ" if far else "%H:%M:%SZ")
+    return datetime.fromtimestamp(at, UTC).strftime(_DATE if far else "%H:%M:%SZ")
+
+
+def format_date(at: float) -> str:
+    """Return a moment, seconds since the epoch, with its date, in UTC: ``2026-11-25 09:41:07Z``."""
+    return datetime.fromtimestamp(at, UTC).strftime(_DATE)
 
 
 def format_duration(seconds: float) -> str:

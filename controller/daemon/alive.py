@@ -38,4 +38,4 @@ class AliveLine:
 
 def list_successes(reconcilers: Iterable[Reconciler]) -> list[tuple[float, float]]:
     """Return when each scaler last got through, seconds since the epoch, and the seconds between its polls."""
-    return [(each.series.last_success, each.spec.policy.poll_interval) for each in reconcilers]
+    return [(each.series.last_success, each.policy.poll_interval) for each in reconcilers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import Lock, Thread
 from typing import Any
 
@@ -25,6 +26,7 @@ from controller.daemon.reloader import Reloader
 from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running, in_order
+from controller.daemon.windows import Windows
 from controller.scaling import ages
 from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
@@ -84,9 +86,12 @@ class Controller:
             self._chores.every(ALIVE_EVERY, lambda: line.say(list_successes(self._reconcilers.values())))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
-        self._chores.every(ASK_EVERY, lambda: ask_for(self._services.deletions, self._reconcilers.values()))
-        self._chores.every(LOOK_EVERY, lambda: read_back_for(self._services.deletions, self._reconcilers.values()))
-        self._chores.every(ages.ASK_EVERY, lambda: self._services.ages.refresh(self._reconcilers.values()))
+        ask_each = partial(self._services.realms.ask_each, lambda: self._reconcilers.values())  # noqa: PLW0108 - swapped
+        self._chores.every(ASK_EVERY, lambda: ask_each(lambda realm, own: ask_for(realm.deletions, own)))
+        self._chores.every(LOOK_EVERY, lambda: ask_each(lambda realm, own: read_back_for(realm.deletions, own)))
+        self._chores.every(ages.ASK_EVERY, lambda: ask_each(lambda realm, own: realm.ages.refresh(own)))
+        windows = Windows(lambda: self._reconcilers, self._schedule.wake)
+        self._chores.at(windows.find_next, windows.look)
         self._chores.start()
         # Here, and not with the scalers: who is told to stop before they are there finds it running.
         self._schedule.start()
@@ -191,9 +196,9 @@ class Controller:
         self._chores.restart()
 
     def _change(self, reconciler: Reconciler, scaler: ScalerSpec) -> None:
-        before = reconciler.spec
+        before = reconciler.spec.queues, reconciler.spec.queue_access, reconciler.policy.poll_interval
         reconciler.configure(scaler)
-        if (scaler.queues, scaler.policy.poll_interval) != (before.queues, before.policy.poll_interval):
+        if (scaler.queues, scaler.queue_access, reconciler.policy.poll_interval) != before:
             self._schedule.change(reconciler)
 
     def _share(self) -> bool:
@@ -230,7 +235,7 @@ class Controller:
                 self._change(reconcilers[scaler.name], scaler)
         # Swapped whole: pages are rendered meanwhile.
         self._reconcilers = reconcilers
-        self._services.clusters.keep({scaler.task.cluster for scaler in scalers})
+        self._services.keep_clusters(scalers)
         return True
 
     def _find_stuck(self) -> str | None:

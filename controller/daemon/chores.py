@@ -18,6 +18,10 @@ AGAIN_AFTER = 2.0
 """Seconds after a step of the clock in which a job may still be lined up by the time before it."""
 
 
+SHORTEST = timedelta(milliseconds=1)
+"""What lies between two times at which the same is done, at least."""
+
+
 class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
     """Fires so many seconds from now.
 
@@ -32,6 +36,21 @@ class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
     def get_next_fire_time(self, _previous_fire_time: datetime | None, now: datetime) -> datetime:
         """Return the next time, in APScheduler's terms."""
         return now + self._interval
+
+
+class _At(BaseTrigger):  # type: ignore[misc]  # as above
+    """Fires at the moments that somebody finds, and at once when reckoned anew: a step may have passed over one."""
+
+    __slots__ = ("_find_next",)
+
+    def __init__(self, find_next: Callable[[float], float]) -> None:
+        self._find_next = find_next
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return the next time, in APScheduler's terms: never now again."""
+        if previous_fire_time is None:
+            return now + SHORTEST
+        return max(now + SHORTEST, datetime.fromtimestamp(self._find_next(now.timestamp()), UTC))
 
 
 class Chores:
@@ -51,6 +70,10 @@ class Chores:
     def every(self, seconds: float, chore: Callable[[], None]) -> None:
         """Do something every so many seconds, the first time after as many."""
         self._scheduler.add_job(chore, _Every(seconds))
+
+    def at(self, find_next: Callable[[float], float], chore: Callable[[], None]) -> None:
+        """Do something at once, and at the next moment after now, seconds since the epoch, that is found each time."""
+        self._scheduler.add_job(chore, _At(find_next))
 
     def start(self) -> None:
         """Begin."""

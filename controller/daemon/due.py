@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import floor
+
+from controller.aws.polls.reader import QueuePolls
+from controller.config import AccessSpec
+from controller.scaling.reconcile import Reconciler
 
 FIRST_POLLS_A_SECOND = 500
 """At a start with many scalers; a few are polled within a second."""
@@ -39,6 +44,31 @@ class DueTimes:
             if self._at.get(name) == at:
                 del self._at[name]
                 yield name
+
+
+@dataclass(slots=True)
+class Polled:
+    """A scaler that is polled; times are seconds on a clock that never steps."""
+
+    reconciler: Reconciler
+    name: str
+    phase: float
+    """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
+    access: AccessSpec
+    """How its queues are reached."""
+    polls: QueuePolls
+    """Who reads them."""
+    queues: tuple[str, ...]
+    """The queues that it counts as a reader of."""
+    next_poll: float
+    busy: bool = False
+    """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
+    is_woken: bool = False
+    """Whether it is to be polled as soon as it is not busy."""
+
+    def find_next_poll(self, now: float) -> float:
+        """Return when it is polled after ``now``."""
+        return find_next_poll(self.reconciler.policy.poll_interval, self.phase, now)
 
 
 def find_first_poll(interval: float, phase: float, now: float, beside: int) -> float:

@@ -158,6 +158,7 @@ class KeptConfiguration:
 
     def _take(self, loaded: Loaded, look: _Look) -> None:
         self.spec, self.hash, self.warnings = _reuse(self.spec, loaded.spec), loaded.hash, loaded.warnings
+        self.warnings += loaded.warn_of_time(self._now())
         self.places = loaded.find_places()
         self._in_force = look.digest
         self.report = ReloadReport(self._now())

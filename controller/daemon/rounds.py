@@ -18,6 +18,7 @@ from controller.core.decision.doctor import NOT_READ, Ailment, Checkup, DeadLett
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
 from controller.scaling.queue_sum import name_parts
+from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 from controller.telemetry import events
 
@@ -45,6 +46,8 @@ class _Chart:
     """What is remembered of one scaler."""
 
     next_visit: float
+    polls: QueuePolls | None = None
+    """Who reads its dead-letter queues; None: nobody has yet."""
     dead: dict[str, _DeadLetterQueue] = field(default_factory=dict)
     """Its dead-letter queues; several queues may have one together."""
     seen: dict[tuple[str, Ailment], float] = field(default_factory=dict)
@@ -57,7 +60,7 @@ NO_DEAD_LETTER_QUEUE = _DeadLetterQueue()
 class Rounds:
     """Visits scalers. All but the constructor belongs to the loop of the polls."""
 
-    def __init__(self, polls: QueuePolls, clock: Clock) -> None:
+    def __init__(self, polls: AllPolls, clock: Clock) -> None:
         self._polls = polls
         self._clock = clock
         self._charts: dict[str, _Chart] = {}
@@ -67,10 +70,13 @@ class Rounds:
         """Examine a scaler's queues, which have just been seen to hold so much, if that is due; returns at once."""
         now, queues = self._clock.elapsed(), scaler.spec.queues
         chart = self._charts.get(scaler.spec.name) or self._open(scaler.spec.name, now)
-        if now < chart.next_visit or not queues or self._polls.traits.find(queues[0]) is None:
+        if now < chart.next_visit or not queues:
+            return
+        polls = self._polls.of(scaler.spec.queue_access)
+        if polls.traits.find(queues[0]) is None:
             return
         chart.next_visit = now + EVERY
-        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, counts))
+        visit = asyncio.get_running_loop().create_task(self._visit(scaler, chart, polls, counts))
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
 
@@ -83,8 +89,9 @@ class Rounds:
     def forget(self, scaler: str) -> None:
         """Drop what is remembered of a scaler that is polled no more, and of its dead-letter queues."""
         chart = self._charts.pop(scaler, None)
-        for target in chart.dead if chart else ():
-            self._polls.forget(target)
+        if chart and chart.polls:
+            for target in chart.dead:
+                chart.polls.forget(target)
 
     async def close(self) -> None:
         """Give up the visits under way."""
@@ -92,21 +99,22 @@ class Rounds:
             visit.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
 
-    async def _visit(self, scaler: Reconciler, chart: _Chart, counts: QueueCounts) -> None:
+    async def _visit(self, scaler: Reconciler, chart: _Chart, polls: QueuePolls, counts: QueueCounts) -> None:
         spec, checkups = scaler.spec, list[Checkup]()
-        known = {queue: traits for queue in spec.queues if (traits := self._polls.traits.find(queue)) is not None}
+        known = {queue: traits for queue in spec.queues if (traits := polls.traits.find(queue)) is not None}
         targets = dict.fromkeys(traits.dead_letter_queue for traits in known.values())
-        chart.dead = {target: chart.dead.get(target, _DeadLetterQueue()) for target in targets if target}
+        before = chart.dead if chart.polls is polls else {}
+        chart.polls, chart.dead = polls, {each: before.get(each, _DeadLetterQueue()) for each in targets if each}
         try:
             for target, dead in chart.dead.items():
-                await self._read_dead_letters(target, dead)
+                await self._read_dead_letters(polls, target, dead)
         except StoppingError:
             return
         for queue, name, part in name_parts(spec, counts):
             if (traits := known.get(queue)) is not None:
                 dead = chart.dead.get(traits.dead_letter_queue or "", NO_DEAD_LETTER_QUEUE)
                 kept, runs = dead.readings, scaler.series.runs
-                findings = examine(spec.policy, traits, part, runs=runs, dead_letters=kept, name=name)
+                findings = examine(scaler.policy, traits, part, runs=runs, dead_letters=kept, name=name)
                 checkups.append(Checkup(traits, kept, dead.unread, findings, name))
                 self._tell(scaler, chart, queue, findings)
         scaler.series.checkups = tuple(checkups)
@@ -121,13 +129,13 @@ class Rounds:
                 scaler.series.tell(finding, self._clock.now())
             chart.seen[queue, finding.ailment] = now
 
-    async def _read_dead_letters(self, target: str, dead: _DeadLetterQueue) -> None:
+    async def _read_dead_letters(self, polls: QueuePolls, target: str, dead: _DeadLetterQueue) -> None:
         """Read the depth of a dead-letter queue, unless that was refused lately. Raises StoppingError."""
         now = self._clock.elapsed()
         if now < dead.next_reading:
             return
         try:
-            counts = await self._polls.read_counts(target)
+            counts = await polls.read_counts(target)
         except AwsError as error:
             dead.unread = str(error)
             dead.next_reading = now + (AFTER_REFUSAL if error.fault in FOR_A_PERSON else 0.0)

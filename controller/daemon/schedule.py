@@ -18,27 +18,25 @@ asked for in its terms, and is turned into a wait at once.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from threading import Lock, Thread
 
 import structlog
 
-from controller.aws.polls.reader import QueuePolls
 from controller.aws.session import StoppingError
 from controller.clock import Clock, StepWatch
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.slots import spread
-from controller.daemon.due import DueTimes, find_first_poll, find_next_poll
+from controller.daemon.due import DueTimes, Polled, find_first_poll
 from controller.daemon.pool import Pool
 from controller.daemon.progress import Progress
 from controller.daemon.rounds import Rounds
 from controller.scaling.lister import Listers
 from controller.scaling.queue_sum import read_together
+from controller.scaling.realms import AllPolls
 from controller.scaling.reconcile import Reconciler
 
 TICK = 0.25
@@ -47,43 +45,22 @@ LONGEST_SLEEP = 1.0
 """Seconds after which the loop looks at the clocks, whether or not a poll is due."""
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A scaler that is polled."""
-
-    reconciler: Reconciler
-    name: str
-    phase: float
-    """Where in each interval it is polled, a share of it; a hash of its name gives it: that spreads the polls."""
-    queues: tuple[str, ...]
-    """The queues that it counts as a reader of."""
-    next_poll: float
-    busy: bool = False
-    """Whether its queue is being read, or a reconcile of it waits for a thread or runs."""
-
-    def find_next_poll(self, now: float) -> float:
-        """Return when it is polled after ``now``."""
-        return find_next_poll(self.reconciler.spec.policy.poll_interval, self.phase, now)
-
-
 class Schedule:
     """The polls of one controller. ``add``, ``change`` and ``remove`` may be called from any thread."""
 
     def __init__(
-        self, clock: Clock, queues: QueuePolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
+        self, clock: Clock, queues: AllPolls, listers: Listers, progress: Progress, on_step: Callable[[float], None]
     ) -> None:
         """Poll nothing yet. ``on_step`` is told when the wall clock has stepped, and by how many seconds."""
         self._clock = clock
         self._queues = queues
         self._rounds = Rounds(queues, clock)
         self._listers = listers
-        self._readers = Counter[str]()
-        """By queue: how many scalers read it."""
         self._reading: set[asyncio.Task[None]] = set()
         self._progress = progress
         self._on_step = on_step
         self._steps = StepWatch(clock)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Polled] = {}
         self._due = DueTimes()
         self._loop = asyncio.new_event_loop()
         self._wake: asyncio.Event = asyncio.Event()
@@ -117,6 +94,10 @@ class Schedule:
         """Poll a scaler at its changed interval, or its changed queue; the next poll is at most an interval away."""
         self._call(self._change, reconciler)
 
+    def wake(self, reconciler: Reconciler) -> None:
+        """Poll a scaler at once, or as soon as what is under way has ended, and then at its interval of now."""
+        self._call(self._wake_up, reconciler)
+
     def remove(self, name: str) -> None:
         """Poll a scaler no more."""
         self._call(self._remove, name)
@@ -128,31 +109,33 @@ class Schedule:
 
     def _add(self, reconciler: Reconciler, beside: int) -> None:
         spec, phase = reconciler.spec, spread(reconciler.spec.name)
-        first = find_first_poll(spec.policy.poll_interval, phase, self._clock.elapsed(), beside)
-        self._entries[spec.name] = _Entry(reconciler, spec.name, phase, spec.queues, first)
-        self._readers.update(spec.queues)
+        first = find_first_poll(reconciler.policy.poll_interval, phase, self._clock.elapsed(), beside)
+        polls = self._queues.begin(spec.queue_access, spec.queues)
+        self._entries[spec.name] = Polled(reconciler, spec.name, phase, spec.queue_access, polls, spec.queues, first)
         self._line_up(spec.name, first)
 
     def _change(self, reconciler: Reconciler) -> None:
-        name, queues = reconciler.spec.name, reconciler.spec.queues
+        name, spec = reconciler.spec.name, reconciler.spec
         if entry := self._entries.get(name):
-            self._readers.update(queues)
-            self._drop_reader(entry.queues)
-            entry.queues, entry.next_poll = queues, entry.find_next_poll(self._clock.elapsed())
+            polls, queues = entry.polls, entry.queues
+            entry.access, entry.queues = spec.queue_access, spec.queues
+            entry.polls = self._queues.begin(entry.access, entry.queues)
+            self._queues.end(polls, queues)
+            entry.next_poll = entry.find_next_poll(self._clock.elapsed())
             self._line_up(name, entry.next_poll)
+
+    def _wake_up(self, reconciler: Reconciler) -> None:
+        now = self._clock.elapsed()
+        if entry := self._entries.get(reconciler.spec.name):
+            entry.is_woken = True
+            entry.next_poll = entry.find_next_poll(now)
+            self._line_up(reconciler.spec.name, now)
 
     def _remove(self, name: str) -> None:
         if entry := self._entries.pop(name, None):
             self._due.drop(name)
             self._rounds.forget(name)
-            self._drop_reader(entry.queues)
-
-    def _drop_reader(self, queues: tuple[str, ...]) -> None:
-        for queue in queues:
-            self._readers[queue] -= 1
-            if not self._readers[queue]:
-                del self._readers[queue]
-                self._queues.forget(queue)
+            self._queues.end(entry.polls, entry.queues)
 
     def _line_up(self, name: str, at: float) -> None:
         self._due.put(name, at)
@@ -195,18 +178,19 @@ class Schedule:
         for name in list(self._due.take(now)):
             self._begin(self._entries[name], now)
 
-    def _begin(self, entry: _Entry, now: float) -> None:
+    def _begin(self, entry: Polled, now: float) -> None:
         """Poll a scaler, unless a poll of it is under way: one poll late is one poll."""
         if entry.next_poll <= now:
             entry.next_poll = entry.find_next_poll(now)
-        self._due.put(entry.name, entry.next_poll)
+        is_held_up = entry.is_woken and entry.busy
+        self._due.put(entry.name, min(entry.next_poll, now + TICK) if is_held_up else entry.next_poll)
         if not (entry.busy or entry.reconciler.waits):
-            entry.busy = True
+            entry.busy, entry.is_woken = True, False
             task = self._loop.create_task(self._poll(entry))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
 
-    async def _poll(self, entry: _Entry) -> None:
+    async def _poll(self, entry: Polled) -> None:
         """Read a scaler's queue, and hand the scaler to the pool if there is something to decide."""
         reading = await self._read(entry)
         try:
@@ -219,22 +203,25 @@ class Schedule:
             return
         self._pool.run(entry.name, entry.reconciler.reconcile(reading), partial(self._end_poll, entry))
 
-    async def _read(self, entry: _Entry) -> QueueCounts | Exception | None:
+    async def _read(self, entry: Polled) -> QueueCounts | Exception | None:
         """Return a queue's counts, or what went wrong, which the reconcile tells; None: the process is to stop."""
         self._progress.note_begin(entry.name)
+        spec = entry.reconciler.spec
+        # A reload changes that before the loop hears of it: a queue of the same name may be there in both accounts.
+        polls = entry.polls if spec.queue_access is entry.access else self._queues.of(spec.queue_access)
         try:
-            counts = await read_together(entry.reconciler.spec, self._queues.read_counts)
+            counts = await read_together(spec, polls.read_counts)
             self._rounds.visit(entry.reconciler, counts)
         except StoppingError:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a problem of this scaler
             return error
-        if not self._is_told and (why := self._queues.fallback):
+        if not self._is_told and (why := entry.polls.fallback):
             self._is_told = True
             structlog.get_logger().info("queues are read by boto3, at ten times the cost", why=why)
         return counts
 
-    def _end_poll(self, entry: _Entry, look_again_at: float | None) -> None:
+    def _end_poll(self, entry: Polled, look_again_at: float | None) -> None:
         """Note that a poll is over, whose reconcile says when to look again. May be called by any thread."""
         entry.busy = False
         if look_again_at is not None:
@@ -243,7 +230,7 @@ class Schedule:
     def _call_later(self, seconds: float, action: Callable[[], None]) -> None:
         self._call(self._loop.call_later, seconds, action)
 
-    def _look_again(self, entry: _Entry, at: float) -> None:
+    def _look_again(self, entry: Polled, at: float) -> None:
         """Look when a launch window opens, seconds since the epoch, unless the next poll comes first."""
         due = self._clock.elapsed() + max(0.0, at - self._clock.now())
         if self._entries.get(entry.name) is entry and due < entry.next_poll:

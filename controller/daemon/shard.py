@@ -109,7 +109,7 @@ class Shard:
         """
         if (peers := self.peers) is None:
             return ()
-        self._services.line.configure(self._rate.divide(max(1, peers.of), least=MAX_TASKS_PER_CALL))
+        self._services.lines.configure(self._rate.divide(max(1, peers.of), least=MAX_TASKS_PER_CALL))
         self._services.budget.share(peers, self._services.clusters.count_beside, self._since)
         others = [scaler.name for scaler in scalers if not peers.owns(scaler.name)]
         self._kept = frozenset(name for name in others if name in held and not held[name].let_go())
@@ -140,5 +140,5 @@ class Shard:
 
     def find_cut_off(self, reconcilers: Iterable[Reconciler]) -> str | None:
         """Return what it has not reached for too long, as a sentence; None: it has reached all."""
-        polls = (reconciler.spec.policy.poll_interval for reconciler in reconcilers)
+        polls = (reconciler.policy.poll_interval for reconciler in reconcilers)
         return self.contact.find_cut_off(LOOK_EVERY if self._look else min(polls, default=None))

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from controller.config import ScalerSpec
 from controller.core.condition import judge
 from controller.core.decision.checkups import tell_checkups
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until
-from controller.core.decision.explain import explain
+from controller.core.decision.explain import Line, explain
 from controller.core.decision.queue_sum import tell_parts
 from controller.core.decision.task import LiveTask
 from controller.core.decision.verdict import summarize
 from controller.core.printable import convert_texts, show
 from controller.core.queue_names import tell_apart
-from controller.core.record import record
+from controller.core.record import Reconciled, record
 from controller.daemon.reload import KeptConfiguration
 from controller.scaling.memory import to_plain
 from controller.scaling.reconcile import Reconciler
@@ -81,7 +82,7 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
     Unless it is to be ``whole`` its memory is left out but for the next try, and no lock that a reconcile needs is
     asked for.
     """
-    spec, state, kept = reconciler.spec, reconciler.state, reconciler.decisions
+    spec, policy, state, kept = reconciler.spec, reconciler.policy, reconciler.state, reconciler.decisions
     last, level = kept[-1] if kept else None, state.level
     decisions = convert_texts([record(done) for done in kept], show)
     status = {
@@ -91,18 +92,20 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
         "queues": tell_parts(last.decision.queue) if last else None,
         "cluster": spec.task.cluster,
         "definition": spec.task.definition,
-        "paused": spec.policy.paused,
+        "elsewhere": spec.elsewhere,
+        "paused": policy.paused,
         "condition": judge(last).value if last else None,
         "condition_since": last.condition_since if last else None,
-        "min_containers": spec.policy.min_containers,
-        "max_containers": spec.policy.max_containers,
+        "min_containers": policy.min_containers,
+        "max_containers": policy.max_containers,
         "level": level.level if level else None,
-        "deadline": spec.policy.deadline,
-        "launch_cooldown_until": launch_cooldown_until(spec.policy, state),
-        "fall_cooldown_until": fall_cooldown_until(spec.policy, level) if level else None,
+        "deadline": policy.deadline,
+        "launch_cooldown_until": launch_cooldown_until(policy, state),
+        "fall_cooldown_until": fall_cooldown_until(policy, level) if level else None,
         "problem": last.trouble if last else None,
         "tasks": [_describe_task(task) for task in reconciler.tasks],
-        "explanation": [list(line) for line in explain(spec.policy, last.held or last.decision)] if last else [],
+        "schedule": reconciler.in_force.tell(),
+        "explanation": [list(line) for line in _explain(spec, last)] if last else [],
         "held": summarize(last.held) if last and last.held else None,
         "doctor": tell_checkups(reconciler.series.checkups),
         "memory": to_plain(reconciler.memory) if whole else {"retry_at": reconciler.retries.retry_at},
@@ -112,6 +115,10 @@ def describe_scaler(reconciler: Reconciler, *, whole: bool = True) -> dict[str, 
         "last_launch": next((done for done in reversed(decisions) if done["plan"]), None),
         "decisions": decisions,
     }
+
+
+def _explain(spec: ScalerSpec, last: Reconciled) -> tuple[Line, ...]:
+    return explain(spec.policy, last.held or last.decision, spec.schedule)
 
 
 def _to_json(value: object) -> str:
@@ -135,5 +142,8 @@ def _describe_task(task: LiveTask) -> dict[str, Any]:
         "created_at": task.created_at,
         "started_at": task.start.at,
         "family": task.family,
+        "revision": task.revision,
+        "cpu": task.size.cpu if task.size else None,
+        "memory": task.size.memory if task.size else None,
         "provider": task.provider,
     }

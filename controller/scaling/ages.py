@@ -105,10 +105,11 @@ def _see(scaler: Watched, now: float) -> dict[float, bool]:
 
 def _is_kept(scaler: Watched, age: float, *, waited: bool) -> bool | None:
     """Say whether the promise was kept in a minute; None: there is no promise."""
-    demand = scaler.spec.policy.demand
+    decision = scaler.last.decision if scaler.last else None
+    demand = (scaler.spec if decision is None else scaler.spec.at(decision.at)).policy.demand
     if not isinstance(demand, StartWithin):
         return None
-    return not waited or age <= demand.start_within + _find_pace(scaler.last.decision if scaler.last else None)
+    return not waited or age <= demand.start_within + _find_pace(decision)
 
 
 def _find_pace(decision: Decision | None) -> float:

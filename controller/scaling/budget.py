@@ -82,7 +82,7 @@ class SharedBudget:
                 scaler.name: replace(
                     self._accounts.get(scaler.name, _Account(0, 0)),
                     priority=scaler.priority,
-                    most=scaler.policy.max_containers,
+                    most=scaler.most_containers,
                 )
                 for scaler in scalers
             }

@@ -11,37 +11,36 @@ it may still leave is asked anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
-from controller.aws.errors import AwsError, Fault, shorten
+from controller.aws.errors import FOR_A_PERSON, AwsError, Fault, shorten
 from controller.aws.pace import RestingError
 from controller.aws.run_task import ConflictError, OutcomeUnknownError, RunTaskAnswer
 from controller.aws.sentences import explain_failures, file_failures
 from controller.aws.session import StoppingError, TooLateError
 from controller.clock import Clock
 from controller.config import ScalerSpec
+from controller.core.copies.copies import split_revision
 from controller.core.copies.overrides import build_overrides
 from controller.core.copies.packing import Call, Plan
 from controller.core.copies.placement import name_providers
 from controller.core.decision.model import Outcome
-from controller.core.decision.slots import launch_token, slot_numbered
+from controller.core.decision.scarcity import CapacitySign
+from controller.core.decision.slots import launch_token
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult
 from controller.core.words import as_clause
 from controller.scaling.line import Line, Pause
+from controller.scaling.order import Order
 
 PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before a call of unknown outcome is sent again; the last one repeats."""
 
 _STOPPING = "stopping: the rest of the plan is dropped"
 
-Enter = Callable[[Iterable[LiveTask]], None]
-"""Enters the tasks of an answer into the ledger, at once."""
-FindObjection = Callable[[], str | None]
-"""Returns what speaks against a launch since it was decided, as a sentence; None: nothing does."""
 Run = Callable[[Mapping[str, Any], float], RunTaskAnswer]
 """Sends one RunTask call, unless its last moment to leave has passed."""
 
@@ -62,26 +61,6 @@ class _Sent:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One launch to carry out."""
-
-    spec: ScalerSpec
-    slot: int
-    plan: Plan
-    worker: str
-    """The container that does the work."""
-    definitions: Mapping[int, str]
-    """What to run, by the workers of a task."""
-    enter: Enter
-    find_objection: FindObjection
-
-    @property
-    def last_send(self) -> float:
-        """The last moment at which a call may leave, seconds since the epoch."""
-        return slot_numbered(self.spec.policy.slots, self.slot).last_send
-
-
 class Calls:
     """Sends the calls of one controller's launches."""
 
@@ -98,16 +77,29 @@ class Calls:
             if self._clock.is_stopping():
                 return _conclude(plan, arns, containers, _Sent(error=_STOPPING))
             sent = yield from self._send(order, call, index)
-            order.enter(_read_tasks(order.spec, sent, call, self._clock.now()))
+            order.enter(_read_tasks(order, sent, call, self._clock.now()))
             if sent.fault is not Fault.CONFLICT:
                 arns += sent.arns
                 containers += len(sent.arns) * call.containers
             if sent.error is not None:
-                forget(order.definitions[call.containers])
+                forget(order.runs[call.kind].definition)
                 doubtful = call.count * call.containers
                 result = _conclude(plan, arns, containers, sent, doubtful)
+                if call.is_canary and not sent.arns:
+                    # Nothing else is known to be wrong: whatever the plan has besides was sent before, and started.
+                    result = self._tell_of_canary(order, sent, result)
                 return replace(result, refused_by=call.provider) if sent.fault is Fault.CAPACITY else result
         return _conclude(plan, arns, containers, _Sent())
+
+    def _tell_of_canary(self, order: Order, sent: _Sent, result: LaunchResult) -> LaunchResult:
+        """Return the result with what it tells of a revision that has to prove itself; what passes tells nothing."""
+        cause = (sent.error or "").removeprefix(f"scaler {order.spec.name}: ")
+        if sent.fault in FOR_A_PERSON:
+            return replace(result, refused_canary=cause)
+        if sent.fault is not Fault.CAPACITY:
+            return result
+        now = self._clock.now()
+        return replace(result, short_canary=CapacitySign(found=False, at=now, born_at=now, cause=cause))
 
     def _send(self, order: Order, call: Call, index: int) -> Generator[Pause, None, _Sent]:
         """Send one call until its outcome is known, the window has closed, or something speaks against the launch.
@@ -188,11 +180,11 @@ class Calls:
 
     def _parameters(self, order: Order, call: Call, index: int) -> dict[str, Any]:
         """Return a call's parameters: a function of the configuration, the slot and its place in the plan alone."""
-        spec = order.spec
+        spec, runs = order.spec, order.runs[call.kind]
         parameters: dict[str, Any] = {
             **spec.task.run_task,
             "cluster": spec.task.cluster,
-            "taskDefinition": order.definitions[call.containers],
+            "taskDefinition": runs.definition,
             "count": call.count,
             "clientToken": launch_token(spec.policy.slots, order.slot, index),
             "startedBy": self._controller,
@@ -200,7 +192,7 @@ class Calls:
             **(name_providers(call.provider) if call.provider else {}),
         }
         if spec.task.environment:
-            parameters["overrides"] = build_overrides(order.worker, spec.task.environment, call.containers)
+            parameters["overrides"] = build_overrides(runs.worker, spec.task.environment, call.containers)
         return parameters
 
 
@@ -227,14 +219,26 @@ def _judge_answer(answer: RunTaskAnswer, asked: int, doubtful_since: float | Non
     return _Sent(answer.arns, fault=file_failures(answer.failures), error=error)
 
 
-def _read_tasks(spec: ScalerSpec, sent: _Sent, call: Call, now: float) -> Iterator[LiveTask]:
+def _read_tasks(order: Order, sent: _Sent, call: Call, now: float) -> Iterator[LiveTask]:
     """Return the tasks of an answer as the ledger takes them.
 
-    Another controller's tasks, known by a conflict, may hold any number of workers: the most that there can be.
+    Another controller's tasks, known by a conflict, may hold any number of workers: the most that there can be. They
+    may run anything.
     """
-    workers = spec.packing.max_containers_per_task if sent.fault is Fault.CONFLICT else call.containers
+    spec, is_ours = order.spec, sent.fault is not Fault.CONFLICT
+    workers = call.containers if is_ours else spec.packing.max_containers_per_task
+    family, revision = split_revision(order.runs[call.kind].definition) if is_ours else (None, None)
     for arn in sent.arns:
-        yield LiveTask(arn=arn, scaler=spec.name, running=0, starting=workers, created_at=now, provider=call.provider)
+        yield LiveTask(
+            arn=arn,
+            scaler=spec.name,
+            running=0,
+            starting=workers,
+            created_at=now,
+            family=family,
+            revision=revision,
+            provider=call.provider,
+        )
 
 
 def _conclude(plan: Plan, arns: list[str], containers: int, last: _Sent, doubtful: int = 0) -> LaunchResult:

@@ -23,13 +23,13 @@ def check_queues(spec: ScalerSpec, services: Services, counts: QueueCounts | Non
 def _check(
     spec: ScalerSpec, services: Services, queue: str, name: str | None, counts: QueueCounts | None
 ) -> Checkup | None:
-    traits = services.polls.traits.find(queue)
+    traits = services.polls.of(spec.queue_access).traits.find(queue)
     if traits is None:
         return None
     dead_letters, unread = NOT_READ, None
     if traits.dead_letter_queue:
         try:
-            dead = services.queue(traits.dead_letter_queue).read_counts()
+            dead = services.queue_of(spec, traits.dead_letter_queue).read_counts()
         except AwsError as error:
             unread = str(error)
         else:

@@ -1,17 +1,22 @@
-"""The clusters that scalers work in, by their names."""
+"""The clusters that scalers work in, by what tells one from the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from operator import is_
 from threading import Lock
+from typing import Generic, TypeVar
 
 from controller.scaling.fleet import Cluster
 from controller.scaling.snapshot import Snapshot
 
 COUNTED_FOR = 300.0
 """Seconds for which a listing tells what others have in a cluster."""
+
+
+Key = TypeVar("Key", bound=Hashable)
+"""What tells a cluster from others: its name or ARN, and how it is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +34,20 @@ class _Counted:
         return same and self.scalers is scalers
 
 
-class Clusters:
+class Clusters(Generic[Key]):
     """Every cluster that a scaler works in, one snapshot each."""
 
-    def __init__(self, make: Callable[[str], Cluster], now: Callable[[], float]) -> None:
-        """``make`` makes the cluster of a name or ARN; ``now`` gives seconds since the epoch."""
+    def __init__(self, make: Callable[[Key], Cluster], now: Callable[[], float]) -> None:
+        """``make`` makes the cluster of a key; ``now`` gives seconds since the epoch."""
         self._make = make
         self._now = now
-        self._clusters: dict[str, Cluster] = {}
+        self._clusters: dict[Key, Cluster] = {}
         self._lock = Lock()
         self._counted: _Counted | None = None
         """What was counted last: each scaler that waits for the budget asks, and few of them see anything new."""
 
-    def of(self, cluster: str) -> Cluster:
-        """Return the cluster of that name or ARN."""
+    def of(self, cluster: Key) -> Cluster:
+        """Return the cluster of that key."""
         with self._lock:
             if cluster not in self._clusters:
                 self._clusters[cluster] = self._make(cluster)
@@ -62,13 +67,13 @@ class Clusters:
             counted = self._counted = _Counted(scalers, seen, _count_beside(scalers, seen))
         return counted.workers
 
-    def keep(self, used: Collection[str]) -> None:
+    def keep(self, used: Collection[Key]) -> None:
         """Forget every cluster but those that are used.
 
         One that is used again is listed before anything is launched there, as after a restart.
         """
         with self._lock:
-            self._clusters = {name: cluster for name, cluster in self._clusters.items() if name in used}
+            self._clusters = {key: cluster for key, cluster in self._clusters.items() if key in used}
 
 
 def _count_beside(scalers: Collection[str], seen: Iterable[Snapshot]) -> int:

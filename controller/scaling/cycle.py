@@ -16,16 +16,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from controller.aws.errors import AwsError
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import CLOSED, heed
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.decide import heed_deleted, heed_left, heed_past, propose, remember_launch, settle
 from controller.core.decision.limits import keep_pending
-from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
-from controller.core.decision.providers import note_providers, note_refusal
+from controller.core.decision.providers import note_providers
+from controller.core.decision.providers import note_refusal as note_shortage
+from controller.core.decision.rollout import NOTHING_KNOWN, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult
 from controller.scaling.observe import (
     ClusterReader,
@@ -37,6 +41,7 @@ from controller.scaling.observe import (
     observe,
     recall,
 )
+from controller.scaling.revisions import TemplateRevisions, heed_launch
 
 FRESH = 0.9
 """The share of a poll for which a snapshot serves. A little less than one, so that a scaler alone lists at each of its
@@ -45,6 +50,8 @@ LISTINGS_APART = 4.0
 """For how long a snapshot serves in any case, by what its listing costs: a large cluster takes a quarter of the time,
 and of the account's rate, to be listed, however often its scalers poll. A launch needs a listing of its window all the
 same."""
+_BY_REVISION = frozenset({Reason.LAUNCH, Reason.PROVING, Reason.UNKNOWN_TEMPLATE})
+"""The decisions on which it depends which revisions there are, of a scaler with a rollout."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
 
 Launch = Callable[[ScalerSpec, Decision], LaunchResult]
@@ -75,6 +82,8 @@ class Aim:
     queue: QueueReader
     cluster: ClusterReader
     deleted: DeletedReader = field(default_factory=NothingTold)
+    revisions: TemplateRevisions | None = None
+    """Those of its template; None: it has no rollout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ class Cycle:
         turn = self.decide(aim)
         if turn.decision.reason is not Reason.LAUNCH:
             return turn
-        result = launch(aim.spec, turn.decision)
+        result = launch(aim.spec.at(turn.decision.at), turn.decision)
         self.remember(aim.spec.name, turn.decision, result)
         return replace(turn, result=result)
 
@@ -116,7 +125,7 @@ class Cycle:
         ``began_after`` is when the listing has to have begun, for whoever comes back after a look; None: lately.
         Raises whatever the cluster raises for what it does not know yet.
         """
-        policy = aim.spec.policy
+        policy = aim.spec.at(self._now()).policy
         # A moment that is yet to come was taken before the clock was set back: no look would end the wait for it.
         if began_after is None or began_after > self._now():
             serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_costs)
@@ -129,11 +138,16 @@ class Cycle:
         return turn
 
     def _observe_and_decide(self, aim: Aim, began_after: float) -> Turn:
-        spec, cluster = aim.spec, aim.cluster
+        cluster = aim.cluster
         seen = self._observe(aim, began_after)
         now = self._now()
+        # The window of its schedule that is in force at the decision counts, whatever was when it began to observe.
+        spec = aim.spec.at(now)
         report_fleet(self._budget, spec, cluster, self.state, now)
         proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
+        if aim.revisions is not None and proposal.decision.reason in _BY_REVISION:
+            seen = self._list_revisions(aim, aim.revisions, seen)
+            proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
         granted = self._budget.grant(spec.name, proposal.wanted, now)
         decision, self.state = settle(spec.policy, proposal, granted)
         if granted < (proposal.wanted or 0):
@@ -144,22 +158,54 @@ class Cycle:
         """Observe; before the first launch that may come, also how the tasks before this process have ended."""
         spec, cluster = aim.spec, aim.cluster
         self._notice_move(spec, cluster)
-        seen = observe(spec, aim.queue, cluster, began_after)
+        seen = observe(spec.at(self._now()), aim.queue, cluster, began_after)
         self.state = heed_deleted(heed_left(self.state, cluster.take_left(spec.name)), aim.deleted.take())
-        self.state = heed_past(self.state, aim.deleted.take_past(), spec.policy.max_containers)
-        if not self.state.history_read and seen.could_launch(spec.policy.min_containers):
+        self.state = heed_past(self.state, aim.deleted.take_past(), spec.most_containers)
+        if not self.state.history_read and seen.could_launch(spec.least_at_most):
             seen = recall(spec, seen, cluster)
             self.state = replace(self.state, history_read=seen.problem is None)
-        if self.state.history_read and self._heeds_signs:
-            # Not before: signs are heeded in the order of their times, and the history's are older.
-            signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
-            if signs or of_capacity:
-                self.state = _heed_capacity(
-                    replace(self.state, breaker=heed(self.state.breaker, signs, spec.policy.breaker.after)),
-                    spec.policy,
-                    of_capacity,
-                )
+        if aim.revisions is not None:
+            seen = self._heed_revisions(aim.revisions, seen)
+        self._heed_signs(aim)
         return seen
+
+    def _heed_signs(self, aim: Aim) -> None:
+        """Heed what tasks have told since the last look of those to come, and of capacity."""
+        spec, cluster, revisions = aim.spec, aim.cluster, aim.revisions
+        # Not before: signs are heeded in the order of their times, and the history's are older. Nor before it is known
+        # which revisions have to prove themselves.
+        is_known = revisions is None or self.state.rollout.active is not None
+        if not (self.state.history_read and self._heeds_signs and is_known):
+            return
+        signs, of_capacity = cluster.take_signs(spec.name), cluster.take_capacity_signs(spec.name)
+        if revisions is not None:
+            signs = revisions.leave_to_breaker(self.state.rollout, signs)
+        if signs or of_capacity:
+            self.state = _heed_capacity(
+                replace(self.state, breaker=heed(self.state.breaker, signs, spec.policy.breaker.after)),
+                spec.policy,
+                of_capacity,
+            )
+
+    def _list_revisions(self, aim: Aim, revisions: TemplateRevisions, seen: Observation) -> Observation:
+        """List the revisions, for a launch that may come. Those that cannot be listed are unknown: it does not come."""
+        try:
+            active = revisions.list_active()
+        except AwsError as error:
+            self.state = replace(self.state, rollout=note_active(self.state.rollout, None))
+            return replace(seen, problem=error)
+        self.state = replace(self.state, rollout=note_active(self.state.rollout, active))
+        seen = self._heed_revisions(revisions, seen)
+        self._heed_signs(aim)
+        return seen
+
+    def _heed_revisions(self, revisions: TemplateRevisions, seen: Observation) -> Observation:
+        """Heed what tasks tell of the template's revisions, and count what they run in."""
+        if seen.fleet is None:
+            return seen
+        rollout, uses = revisions.heed_tasks(self.state.rollout)
+        self.state = replace(self.state, rollout=rollout)
+        return replace(seen, fleet=replace(seen.fleet, revisions=uses))
 
     def _notice_move(self, spec: ScalerSpec, cluster: ClusterReader) -> None:
         """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
@@ -173,7 +219,7 @@ class Cycle:
             if cluster is not self._cluster or not set(families) <= set(self._families):
                 self.state = replace(self.state, history_read=False)
             if families[0] != self._families[0]:
-                self.state = replace(self.state, breaker=CLOSED)
+                self.state = replace(self.state, breaker=CLOSED, rollout=NOTHING_KNOWN)
         self._spec, self._cluster, self._families = spec, cluster, families
 
     def remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
@@ -183,8 +229,11 @@ class Cycle:
         doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
         self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
         if result.refused_by is not None:
-            shortages = note_refusal(self.state.shortages, result.refused_by, result.error, self._now())
+            shortages = note_shortage(self.state.shortages, result.refused_by, result.error, self._now())
             self.state = replace(self.state, shortages=shortages)
+        if decision.numbers is not None and decision.numbers.stage is not None:
+            known = heed_launch(self.state.rollout, decision.numbers.stage.newest, result, self._now())
+            self.state = replace(self.state, rollout=known)
         self._budget.book(scaler, result.containers + in_doubt, self._now())
 
 
@@ -198,6 +247,6 @@ def _heed_capacity(state: ScalerState, policy: Policy, signs: Iterable[CapacityS
 def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, state: ScalerState, now: float) -> None:
     """Tell the budget what the scaler has, if that is known: what lives is known even when the queue is not."""
     if cluster.is_known:
-        in_doubt = sum(doubt.containers for doubt in keep_pending(spec.policy, state.doubts, now))
+        in_doubt = sum([doubt.containers for doubt in keep_pending(spec.policy, state.doubts, now)])
         fleet = cluster.fleet_of(spec.name)
         budget.report(spec.name, fleet.live + fleet.held + in_doubt)

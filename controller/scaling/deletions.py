@@ -13,9 +13,9 @@ from threading import Lock
 from typing import Protocol
 
 from controller.config import ScalerSpec
-from controller.core.decision.model import ScalerState
 from controller.core.decision.past import PastMinute, add_pasts
 from controller.core.decision.policy import Busy, StartWithin
+from controller.core.decision.state import ScalerState
 from controller.scaling.questions import Questions, combine, list_queues
 
 ASK_EVERY = 300.0

@@ -13,15 +13,15 @@ from controller.config import ScalerSpec
 from controller.core.copies.advice import find_warnings
 from controller.core.copies.copies import WITHOUT_DEADLINE, derived_family
 from controller.core.copies.derive import Allowed, derive, find_copies_limit, fingerprint_copies, keep_allowed
-from controller.core.copies.keeper import KeeperSettings
 from controller.core.copies.overrides import limit_by_overrides
 from controller.core.copies.packing import PackingPolicy, Plan, pack, pack_on
 from controller.core.copies.placement import find_misfit, limit_by_fargate, name_all, split_by_provider
-from controller.core.copies.sizing import TaskSize, size_task
+from controller.core.copies.sizing import size_task
 from controller.core.copies.template import CannotCopy, Template, find_worker
 from controller.core.decision.providers import NO_CHOICE, Choice
 from controller.core.decision.rate import Rate
 from controller.core.words import format_count
+from controller.scaling.layout import Draft
 from controller.scaling.line import Line, Pause, Place
 from controller.telemetry.series import Series
 
@@ -38,37 +38,6 @@ class _Found:
     arn: str
     is_new: bool
     """Whether it was registered just now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The layout of a launch before anything is written."""
-
-    template: Template
-    worker: str
-    """The container that is copied."""
-    keeper: KeeperSettings
-    plan: Plan
-    most: int
-    """The most workers that a task of this template may hold."""
-    why_not_more: str
-    held_back: bool = False
-    """Whether tasks would hold more workers, if only the configuration had a say."""
-    warnings: tuple[str, ...] = ()
-    """What deserves a second look, a sentence each: the same at every launch of a revision and a configuration."""
-
-    @property
-    def sizes(self) -> dict[int, TaskSize]:
-        """The CPU and memory that are paid for a task of each group, by its worker containers."""
-        sizes = {
-            group.containers: size_task(self.template, self.worker, group.containers) for group in self.plan.groups
-        }
-        return {k: size for k, size in sizes.items() if size is not None}
-
-    @property
-    def limit(self) -> str | None:
-        """Why tasks hold fewer workers than they would by the configuration, and the way out; None: they do not."""
-        return f"at most {self.most} a task: {self.why_not_more}" if self.held_back else None
 
 
 class DefinitionStore(Protocol):
@@ -239,7 +208,7 @@ def _price_rounding(template: Template, worker: str, k: int) -> float:
 
 
 def _find_warnings(spec: ScalerSpec, template: Template, worker: str, most: int) -> tuple[str, ...]:
-    configured = min(most, spec.packing.max_containers_per_task, spec.policy.max_containers)
+    configured = min(most, spec.packing.max_containers_per_task, spec.most_containers)
     return find_warnings(template, worker, configured, name_all(spec.task.run_task, spec.policy.providers))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from threading import Lock
 from typing import Protocol
 
@@ -22,7 +22,8 @@ from controller.core.decision.ledger import (
 from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet
 from controller.core.decision.scarcity import CapacitySign
-from controller.core.decision.task import NOBODY, LiveTask, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask
 from controller.scaling.histories import Histories
 from controller.scaling.look import Look, LookWanted
 from controller.scaling.roster import Roster
@@ -54,7 +55,9 @@ class Cluster:
     thread; looks are taken by one at a time.
     """
 
-    def __init__(self, tasks: Lister, clock: Clock) -> None:
+    def __init__(self, tasks: Lister, clock: Clock, place: Hashable = None) -> None:
+        """``place`` is the account and region that it is in; None: the controller's own."""
+        self.place = place
         self._tasks = tasks
         self._clock = clock
         self._changing = Lock()
@@ -98,6 +101,10 @@ class Cluster:
     def tasks_of(self, scaler: str) -> tuple[LiveTask, ...]:
         """Return the scaler's live tasks as far as known."""
         return self._snapshot.by_scaler.get(scaler, ())
+
+    def ended_of(self, scaler: str) -> tuple[StoppedTask, ...]:
+        """Return the scaler's tasks that have ended lately, if it has a rollout, which they tell of."""
+        return self.roster.ended_of(scaler)
 
     def fleet_of(self, scaler: str) -> Fleet:
         """Return the scaler's fleet as far as known."""

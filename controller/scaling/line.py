@@ -17,6 +17,7 @@ from itertools import count
 from threading import Lock
 
 from controller.clock import Clock
+from controller.config import AccessSpec
 from controller.core.decision.budget import AGING
 from controller.core.decision.rate import Bucket, Rate, take
 
@@ -98,3 +99,25 @@ class Line:
     def _holds(self, place: Place) -> bool:
         at = bisect_left(self._places, place)
         return at < len(self._places) and self._places[at] == place
+
+
+class Lines:
+    """A line for each account and region: AWS's limit is one for each. Safe to use from every thread."""
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._lines: dict[tuple[str | None, str | None], Line] = {}
+        self._lock = Lock()
+
+    def of(self, access: AccessSpec) -> Line:
+        """Return the line of an access's account and region."""
+        with self._lock:
+            return self._lines.setdefault(access.where, Line(self._rate, self._clock))
+
+    def configure(self, rate: Rate) -> None:
+        """Go on at another rate, in each of them."""
+        with self._lock:
+            self._rate = rate
+            for line in self._lines.values():
+                line.configure(rate)

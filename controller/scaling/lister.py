@@ -8,7 +8,7 @@
                                                (one for all who wait for it)
 
 Listers have threads of their own, so that no thread of the pool waits for a cluster: as many as there are clusters that
-somebody waits for, up to a few. With more clusters than that, their looks are taken in turn.
+somebody waits for, up to a few in each account and region. With more clusters than that, their looks are taken in turn.
 
 Whoever asks while a listing is under way that began too early waits for the next one; if the one under way has long to
 go it is given up for that next one, since a launch needs a listing that began within its window. Not where that would
@@ -19,8 +19,8 @@ open, every second listing comes to its end.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from threading import Lock, Thread
 
 from controller.aws.errors import AwsError, Fault
@@ -35,7 +35,7 @@ WORTH_WAITING = 2.0
 """Seconds that a listing may still have to go without being given up for the next one."""
 
 MOST_THREADS = 32
-"""Looks that are taken at the same time, each at another cluster."""
+"""Looks that are taken at the same time in an account and region, each at another cluster."""
 
 GoOn = Callable[[], object]
 """Lets whoever waits go on. It may be called by any thread, and has to return at once."""
@@ -49,14 +49,24 @@ class _Waiting:
     go_on: GoOn
 
 
+@dataclass(slots=True)
+class _Crew:
+    """The threads that take looks at the clusters of one account and region."""
+
+    answered: float
+    """When AWS answered one of them last."""
+    threads: int = 0
+    line: deque[_Lister] = field(default_factory=deque)
+    """Those whose turn is to come."""
+
+
 class _Lister:
     """The lister of one cluster."""
 
-    def __init__(self, cluster: LookedAt, clock: Clock, note_answer: Callable[[], object]) -> None:
-        """``note_answer`` is called after each answer of AWS."""
+    def __init__(self, cluster: LookedAt, crew: _Crew, clock: Clock) -> None:
         self.cluster = cluster
+        self._crew = crew
         self._clock = clock
-        self._note_answer = note_answer
         self._lock = Lock()
         self._waiting: list[_Waiting] = []
         self._served: list[_Waiting] = []
@@ -80,14 +90,14 @@ class _Lister:
         """Whether somebody waits."""
         return bool(self._waiting)
 
-    def take_late(self, answered: float) -> list[_Waiting]:
+    def take_late(self) -> list[_Waiting]:
         """Return all that wait, who are to go on and are told why, if the look under way does not come on.
 
-        Before its turn: if none does, since AWS ``answered`` last.
+        Before its turn: if none of the crew's does.
         """
-        told = f"a look at its cluster has not come on for {format_span(LATE_AFTER)}: AWS hardly answers"
+        told = f"the listing of its cluster has not moved for {format_span(LATE_AFTER)}: AWS answers too slowly"
         with self._lock:
-            moved = self._moved if self._is_looking else max(self._moved, answered)
+            moved = self._moved if self._is_looking else max(self._moved, self._crew.answered)
             if not (self._is_looking or self._waiting) or self._clock.elapsed() - moved <= LATE_AFTER:
                 return []
             late, self._served, self._waiting = [*self._served, *self._waiting], [], []
@@ -148,8 +158,7 @@ class _Lister:
 
         It asks after each answer.
         """
-        self._moved = self._clock.elapsed()
-        self._note_answer()
+        self._moved = self._crew.answered = self._clock.elapsed()
         takes = self.cluster.listing_took
         to_go = takes - (self._moved - self._began)
         if self._gave_up_last or to_go <= WORTH_WAITING or self._is_the_last_in_time(to_go, takes):
@@ -170,11 +179,8 @@ class Listers:
         self._clock = clock
         self._lock = Lock()
         self._at_work: dict[LookedAt, _Lister] = {}
-        self._line: deque[_Lister] = deque()
-        """Those whose turn is to come."""
-        self._threads = 0
-        self._answered = clock.elapsed()
-        """When AWS answered last."""
+        self._crews: dict[Hashable, _Crew] = {}
+        """By account and region: one that hardly answers holds no other."""
 
     def ask(self, look: Look, go_on: GoOn) -> None:
         """Have a look taken; ``go_on`` is called once the cluster knows what came of it, or nobody waits any more."""
@@ -183,41 +189,39 @@ class Listers:
             if lister is not None:
                 lister.ask(_Waiting(look, go_on))
                 return
-            lister = _Lister(look.cluster, self._clock, self._note_answer)
+            crew = self._crews.setdefault(look.cluster.place, _Crew(self._clock.elapsed()))
+            lister = _Lister(look.cluster, crew, self._clock)
             lister.ask(_Waiting(look, go_on))
-            if self._threads == MOST_THREADS:
-                self._line.append(lister)
+            if crew.threads == MOST_THREADS:
+                crew.line.append(lister)
             else:
                 # Only one that works is remembered: for another one everybody would wait in vain.
-                Thread(target=self._work, args=(lister,), name="lister", daemon=True).start()
-                self._threads += 1
+                Thread(target=self._work, args=(lister, crew), name="lister", daemon=True).start()
+                crew.threads += 1
             self._at_work[look.cluster] = lister
 
     def find_late(self) -> None:
         """Let those go on that wait for a look which takes too long, or whose turn does not come for such looks."""
         with self._lock:
-            late = [each for lister in self._at_work.values() for each in lister.take_late(self._answered)]
+            late = [each for lister in self._at_work.values() for each in lister.take_late()]
         for each in late:
             each.go_on()
 
-    def _note_answer(self) -> None:
-        self._answered = self._clock.elapsed()
-
-    def _work(self, lister: _Lister | None) -> None:
+    def _work(self, lister: _Lister | None, crew: _Crew) -> None:
         while lister is not None:
             lister.take_look()
-            lister = self._choose_after(lister)
+            lister = self._choose_after(lister, crew)
 
-    def _choose_after(self, lister: _Lister) -> _Lister | None:
+    def _choose_after(self, lister: _Lister, crew: _Crew) -> _Lister | None:
         """Return whose turn it is after a look of this one; it is forgotten if nobody waits. None: the thread ends."""
         with self._lock:
-            self._line.append(lister)
-            while self._line:
-                first = self._line.popleft()
+            crew.line.append(lister)
+            while crew.line:
+                first = crew.line.popleft()
                 if first.has_waiting:
                     return first
                 # Where all who waited were told that it is late, whoever asks from now on waits again.
                 first.cluster.note_late(None)
                 del self._at_work[first.cluster]
-            self._threads -= 1
+            crew.threads -= 1
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +11,9 @@ from controller.aws.errors import AwsError
 
 class LookedAt(Protocol):
     """A cluster that is looked at; ``controller.scaling.fleet.Cluster`` is one."""
+
+    place: Hashable
+    """The account and region that it is in."""
 
     listing_took: float
     """Seconds that its last listing took; 0: none was taken."""

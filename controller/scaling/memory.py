@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from controller.config import ScalerSpec
 from controller.core.copies.copies import MAX_CONTAINERS
 from controller.core.decision.budget import Place
-from controller.core.decision.model import ScalerState
+from controller.core.decision.slots import slot_length
+from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 
 MAX_NUMBER = 253_402_300_799
@@ -64,13 +66,31 @@ class Memory:
     retry_at: float | None
     """When it tries again after a failure that is tried slowly; None: at the next poll."""
     cluster: str
-    """The cluster of its tasks, as configured."""
+    """The cluster of its tasks, as ``name_cluster`` does."""
     start_delay: float | None
     """The median of the starts that were measured there, seconds; None: none was seen."""
     tasks: tuple[KnownTask, ...]
 
 
 _MEMORY = TypeAdapter(Memory)
+
+
+def name_cluster(spec: ScalerSpec) -> str:
+    """Return the cluster of a scaler as a memory names it, with its account and region where they are others."""
+    return f"{spec.task.cluster} in {spec.task_access}" if str(spec.task_access) else spec.task.cluster
+
+
+def remember(
+    spec: ScalerSpec,
+    state: ScalerState,
+    place: Place,
+    retry_at: float | None,
+    start_delay: float | None,
+    tasks: Iterable[LiveTask],
+) -> Memory:
+    """Return the memory of a scaler that is in that state, has that place and those tasks, and tries again then."""
+    length, known = slot_length(spec.policy.slots), tuple(map(KnownTask.of, tasks))
+    return Memory(state, length, place, retry_at, name_cluster(spec), start_delay, known)
 
 
 def to_plain(memory: Memory) -> dict[str, Any]:

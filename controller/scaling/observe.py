@@ -142,7 +142,7 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
 
 def families_of(spec: ScalerSpec) -> tuple[str, ...]:
     """Return the families that a scaler's tasks may be of: its definition's, then those of its copies."""
-    most = min(spec.packing.max_containers_per_task, spec.policy.max_containers)
+    most = min(spec.packing.max_containers_per_task, spec.most_containers)
     return list_families(spec.task.definition, most, kept_alone=spec.task.keeper.keeps(1))
 
 

@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from controller.aws.errors import AwsError
 from controller.config import ControllerSpec, ScalerSpec
 from controller.core.decision.doctor import Checkup
-from controller.core.decision.model import Decision, Outcome, ScalerState
+from controller.core.decision.model import Decision, Outcome
 from controller.core.decision.providers import NO_CHOICE
+from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.calls import explain_error
 from controller.scaling.checkup import check_queues
 from controller.scaling.cycle import Cycle, Turn, report_fleet
-from controller.scaling.draft import Draft
 from controller.scaling.launch import annotate
+from controller.scaling.layout import Draft
 from controller.scaling.look import LookWanted
-from controller.scaling.memory import Memory
+from controller.scaling.memory import Memory, name_cluster
 from controller.scaling.services import Services
 from controller.telemetry.series import Series
 
@@ -82,7 +83,7 @@ def _introduce(spec: ScalerSpec, services: Services, memory: Memory | None) -> N
     """Put a scaler on the roster of its cluster, with the tasks and the start delay that a daemon knows."""
     cluster = services.cluster_of(spec)
     cluster.roster.enrol(spec, Series(services.metrics, spec.name, ()))
-    if memory is not None and memory.cluster == spec.task.cluster:
+    if memory is not None and memory.cluster == name_cluster(spec):
         cluster.roster.tell_start_delay(spec.name, memory.start_delay)
         cluster.enter(
             LiveTask(
@@ -129,8 +130,9 @@ def _draft(spec: ScalerSpec, services: Services, turn: Turn, memory: Memory | No
     containers = _count_to_launch(turn.decision)
     draft, problem = None, turn.seen.problem
     try:
-        choice = turn.decision.numbers.choice if turn.decision.numbers else NO_CHOICE
-        draft = services.launcher.draft(spec, containers, choice)
+        numbers = turn.decision.numbers
+        choice, stage = (numbers.choice, numbers.stage) if numbers else (NO_CHOICE, None)
+        draft = services.launcher_of(spec).draft(spec, containers, choice, stage)
     except AwsError as error:
         problem = problem or error
     result = None

@@ -6,7 +6,7 @@ lets it go on once that has come, in whatever thread.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -14,19 +14,21 @@ from controller.aws.errors import Fault, shorten
 from controller.aws.session import StoppingError
 from controller.config import ScalerSpec
 from controller.core.decision.limits import keep_pending
-from controller.core.decision.model import QueueCounts, Reason, ScalerState
+from controller.core.decision.model import QueueCounts, Reason
 from controller.core.decision.objection import find_objection
+from controller.core.decision.policy import Policy
 from controller.core.decision.rest import rests
-from controller.core.decision.slots import slot_length
+from controller.core.decision.state import ScalerState
 from controller.core.decision.task import LiveTask
 from controller.core.record import Reconciled, describe_breakage
 from controller.core.repeats import Followed, count_kept, follow, follow_rest
 from controller.scaling.calls import explain_error
 from controller.scaling.cycle import Aim, Cycle, Turn
 from controller.scaling.fleet import Cluster
+from controller.scaling.in_force import InForce
 from controller.scaling.line import Pause
 from controller.scaling.look import Look, LookWanted
-from controller.scaling.memory import KnownTask, Memory
+from controller.scaling.memory import Memory, remember
 from controller.scaling.observe import ReadBefore, families_of
 from controller.scaling.retries import Retries
 from controller.scaling.services import Services
@@ -62,13 +64,12 @@ class Reconciler:
         self._decided_for: _Target | None = None
         """What the last decision was taken for; a reload may have changed that since."""
         self.retries = Retries(services.clock)
-        self._contradictions = events.Contradictions(spec.name)
-        self._is_retired = self._drops_launch = False
-        self._warned: tuple[str, ...] = ()
+        self._contradictions, self._templates = events.Contradictions(spec.name), events.Templates(spec.name)
+        self._is_retired = self._drops_launch = self.observed = False
         self.series, self.track = Series(services.metrics, spec.name, FAULTS), services.history.follow()
+        self.in_force = InForce(spec, self.series, services.clock)
         self.decisions: tuple[Reconciled, ...] = ()
         """The newest last; swapped whole, so that whoever reads needs no lock."""
-        self.observed = False
         self.configure(spec)
         self._target.cluster.greet(spec.name, families_of(spec))
 
@@ -79,24 +80,25 @@ class Reconciler:
         if after is not before:
             before.roster.dismiss(spec.name)
         after.roster.enrol(spec, self.series)
-        self.series.show_configuration(spec.policy)
+        self.in_force.configure(spec)
         self._target = target
         self.retries.ask()
 
     @property
     def spec(self) -> ScalerSpec:
-        """The configuration in force."""
+        """The configuration in force, with the scaler's own policy."""
         return self._target.aim.spec
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force now: the scaler's own, or that of a window of its schedule."""
+        return self.in_force.policy
 
     def retire(self) -> None:
         """Stop reconciling and remove the series; the tasks finish by themselves."""
         self._is_retired = True
         self._target.cluster.roster.dismiss(self.spec.name)
-        if self._lock.acquire(blocking=False):
-            try:
-                self.series.forget()
-            finally:
-                self._lock.release()
+        self._do_unless_busy(self.series.forget)
 
     def let_go(self) -> bool:
         """Retire, unless a launch is under way or in doubt, which only this process knows of; say whether it has.
@@ -104,12 +106,22 @@ class Reconciler:
         What of a launch has not left yet is dropped.
         """
         self._drops_launch = True
-        if self._lock.acquire(blocking=False):
-            try:
-                self._is_retired |= not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now())
-            finally:
-                self._lock.release()
+
+        def retire() -> None:
+            self._is_retired |= not keep_pending(self.spec.policy, self.state.doubts, self._services.clock.now())
+
+        self._do_unless_busy(retire)
         return self._is_retired
+
+    def _do_unless_busy(self, action: Callable[[], None]) -> bool:
+        """Do something unless a reconcile is under way; say whether it was done."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            action()
+        finally:
+            self._lock.release()
+        return True
 
     @property
     def last(self) -> Reconciled | None:
@@ -124,17 +136,9 @@ class Reconciler:
     @property
     def memory(self) -> Memory:
         """All that only this process knows of the scaler."""
-        target = self._target
-        spec, cluster = target.aim.spec, target.cluster
-        return Memory(
-            state=self.state,
-            slot_length=slot_length(spec.policy.slots),
-            place=self._services.budget.place_of(spec.name),
-            retry_at=self.retries.retry_at,
-            cluster=spec.task.cluster,
-            start_delay=cluster.roster.start_delay_of(spec.name),
-            tasks=tuple(KnownTask.of(task) for task in cluster.tasks_of(spec.name)),
-        )
+        spec, roster = self.spec, self._target.cluster.roster
+        place, delay = self._services.budget.place_of(spec.name), roster.start_delay_of(spec.name)
+        return remember(spec, self.state, place, self.retries.retry_at, delay, self.tasks)
 
     @property
     def tasks(self) -> tuple[LiveTask, ...]:
@@ -151,14 +155,14 @@ class Reconciler:
         last, target = self.last, self._target
         if last is None or self._decided_for is not target or not target.cluster.is_idle(self.spec.name):
             return False
-        if not rests(self.spec.policy, self.state, last.decision, queue) or not self._lock.acquire(blocking=False):
+        if self.in_force.has_changed or not rests(self.policy, self.state, last.decision, queue):
             return False
-        try:
+
+        def keep() -> None:
             followed = follow_rest(last, self._services.clock.now())
             self._keep(followed, followed.kept, 0.0)
-        finally:
-            self._lock.release()
-        return True
+
+        return self._do_unless_busy(keep)
 
     def reconcile(self, reading: QueueCounts | Exception | None = None) -> Steps:
         """Observe, decide, plan, launch and record, once; ``reading`` is what the queue was just seen to hold.
@@ -180,7 +184,7 @@ class Reconciler:
             return None
         except Exception as error:  # noqa: BLE001 - one scaler's fault, ours included, must not end the others' polls
             broken = describe_breakage(self.spec.name, shorten(repr(error)), self._services.clock.now())
-            self._record(broken, self._services.clock.elapsed() - began)
+            self._keep(follow(self.last, broken), broken, self._services.clock.elapsed() - began)
             return None
         finally:
             self._lock.release()
@@ -193,12 +197,13 @@ class Reconciler:
         turn = yield from self._decide(target)
         if self._is_retired:
             return None
+        spec = self.in_force.note_decision(spec, turn.decision.at)
         if turn.decision.reason is Reason.LAUNCH:
-            turn = yield from self._launch(target, turn)
+            turn = yield from self._launch(spec, target, turn)
         error = turn.seen.problem or find_slow_listing(spec, target.cluster, turn.decision)
         problem = None if error is None else explain_error(spec, error)
         done = Reconciled(spec.name, turn.decision, turn.result, problem, None if error is None else error.fault)
-        self._record(done, self._services.clock.elapsed() - began)
+        self._keep(follow(self.last, done), done, self._services.clock.elapsed() - began)
         self._decided_for = self._target if target.aim.spec is self._target.aim.spec else None
         self._contradictions.look_at(turn.decision)
         self.retries.note(turn, spec.policy.poll_interval, asked)
@@ -217,24 +222,18 @@ class Reconciler:
             began_after = began_after if look.began_after is None else look.began_after
         raise StoppingError
 
-    def _launch(self, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
-        spec, launcher = target.aim.spec, self._services.launcher
-        result = yield from launcher.launch(
+    def _launch(self, spec: ScalerSpec, target: _Target, turn: Turn) -> Generator[Pause, None, Turn]:
+        """Carry the launch out that a scaler has decided as it was then."""
+        result = yield from self._services.launcher_of(spec).launch(
             spec, turn.decision, target.cluster.enter, self.series, lambda: self._find_objection(spec)
         )
         self._cycle.remember(spec.name, turn.decision, result)
-        if result.plan is not None and result.warnings != self._warned:
-            # They name the revision, so that they are told once for each.
-            self._warned = result.warnings
-            events.report_template(spec.name, result.warnings)
+        self._templates.look_at(result)
         return replace(turn, result=result)
 
     def _find_objection(self, decided_by: ScalerSpec) -> str | None:
         gone = "the controller has the scaler no more"
-        return gone if self._is_retired or self._drops_launch else find_objection(decided_by.policy, self.spec.policy)
-
-    def _record(self, done: Reconciled, seconds: float) -> None:
-        self._keep(follow(self.last, done), done, seconds)
+        return gone if self._is_retired or self._drops_launch else find_objection(decided_by.policy, self.policy)
 
     def _keep(self, followed: Followed, done: Reconciled, seconds: float) -> None:
         """Show a reconcile in metrics, status and log; one that tells nothing new is counted, and logged seldom."""

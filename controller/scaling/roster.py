@@ -19,9 +19,12 @@ from controller.core.decision.lessons import Left
 from controller.core.decision.runs import measure_run
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, Starts, measure_start
-from controller.core.decision.task import NOBODY, LiveTask, Outline, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline
 from controller.telemetry.series import Series
 
+ENDED_KEPT = 100
+"""Tasks that have ended, that are kept for a scaler with a rollout; ECS itself remembers them for about an hour."""
 LEFT_KEPT = 1000
 """Tasks whose containers have left, that are kept until the scaler asks; one that is at rest does not."""
 
@@ -43,6 +46,8 @@ class _Entry:
     """By task: whether it found a place, until the scaler asks."""
     left: list[Left] = field(default_factory=list)
     """Containers that have left, until the scaler asks."""
+    ended: tuple[StoppedTask, ...] = ()
+    """Tasks that have ended lately, of a scaler with a rollout; swapped whole."""
     proven: set[str] = field(default_factory=set)
     """The live tasks that were evidence because they run."""
 
@@ -76,7 +81,8 @@ class Roster:
             entry = self._entries.get(spec.name, _Entry(spec, series))
             is_same = family_of(spec.task.definition) == family_of(entry.spec.task.definition)
             signs = entry.signs if is_same else {}
-            self._entries[spec.name] = replace(entry, spec=spec, series=series, signs=signs)
+            ended = entry.ended if is_same and spec.policy.rollout is not None else ()
+            self._entries[spec.name] = replace(entry, spec=spec, series=series, signs=signs, ended=ended)
             self._ungrouped.clear()
 
     def dismiss(self, scaler: str) -> None:
@@ -115,6 +121,11 @@ class Roster:
         """Return the median of a scaler's last starts, seconds from RunTask until a worker ran; None: none was seen."""
         entry = self._entries.get(scaler)
         return entry.start_delay if entry else None
+
+    def ended_of(self, scaler: str) -> tuple[StoppedTask, ...]:
+        """Return the scaler's tasks that have ended lately; none without a rollout."""
+        entry = self._entries.get(scaler)
+        return entry.ended if entry else ()
 
     def take_left(self, scaler: str) -> list[Left]:
         """Return the scaler's containers that have left since this was last asked, in the order of their times."""
@@ -212,6 +223,10 @@ class Roster:
     def _keep_sign_of_end(self, task: StoppedTask) -> None:
         self._keep_capacity_sign(task, task.capacity_sign)
         if entry := self._entries.get(task.scaler):
+            if entry.spec.policy.rollout is not None:
+                # A history that is read again tells of the same ends.
+                others = (each for each in entry.ended if each.arn != task.arn)
+                entry.ended = (*others, task)[-ENDED_KEPT:]
             entry.proven.discard(task.arn)
             if sign := entry.sign_of(task):
                 entry.signs[task.arn] = sign

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
+from signal import SIG_DFL, SIGINT, signal
 
 from controller.config import ScalerSpec
 from controller.simulate.measures import Row, Terms, measure
@@ -49,17 +50,21 @@ class Candidate:
     target: int | None = None
     """The messages for each task of a neighbour's; None: the scaler's own."""
     budget: int | None = None
+    """The most containers that the controller may have, of all its scalers; None: it has no limit."""
+    asks_cloudwatch: bool = True
+    """Whether it asks how many messages were deleted, and so learns how long they take."""
 
     @property
     def most(self) -> int | None:
         """Its maximum of containers; None: it has none."""
-        return None if self.neighbour in {"lambda", "pipes"} else self.spec.policy.max_containers
+        return None if self.neighbour in {"lambda", "pipes"} else self.spec.most_containers
 
 
 def simulate_candidate(candidate: Candidate, scenario: Scenario) -> SimulatedRun:
     """Return what becomes of a scenario."""
     if candidate.neighbour is None:
-        return simulate(candidate.spec, scenario, budget=candidate.budget)
+        told = candidate.asks_cloudwatch
+        return simulate(candidate.spec, scenario, budget=candidate.budget, tells_deleted=told)
     workers, build = _describe_neighbour(candidate, scenario)
     scenario = replace(scenario, workers=workers)
     world, account = scenario.build_world(), Account()
@@ -69,12 +74,17 @@ def simulate_candidate(candidate: Candidate, scenario: Scenario) -> SimulatedRun
 def compare(
     candidates: Sequence[Candidate], scenario: Scenario, terms: Terms, processes: int
 ) -> Iterator[tuple[str, Row, SimulatedRun | None]]:
-    """Yield each candidate's name and row as it is done, in any order, from so many processes; of THIS also the run."""
+    """Yield each candidate's name and row as it is done, in any order, from so many processes; of THIS also the run.
+
+    Raises BrokenProcessPool when a process is ended from outside.
+    """
     if processes <= 1 or len(candidates) == 1:
         yield from (_judge(candidate, scenario, terms) for candidate in candidates)
         return
     # Fork would copy the threads' locks of whoever calls; what is handed over is small beside the work.
-    with ProcessPoolExecutor(min(processes, len(candidates)), get_context("spawn")) as pool:
+    # Ctrl-C goes to all of them, and those that only calculate have nothing to say to it.
+    workers = min(processes, len(candidates))
+    with ProcessPoolExecutor(workers, get_context("spawn"), signal, (SIGINT, SIG_DFL)) as pool:
         pending = [pool.submit(_judge, candidate, scenario, terms) for candidate in candidates]
         yield from (done.result() for done in as_completed(pending))
 
@@ -82,7 +92,8 @@ def compare(
 def _judge(candidate: Candidate, scenario: Scenario, terms: Terms) -> tuple[str, Row, SimulatedRun | None]:
     done = simulate_candidate(candidate, scenario)
     # Where its tasks run is in its own configuration, and may be the very key that differs.
-    terms = replace(terms, spot_share=find_spot_share(candidate.spec.task.run_task))
+    spec = candidate.spec
+    terms = replace(terms, spot_share=find_spot_share(spec.task.run_task, spec.policy.providers))
     row = measure(candidate.name, done, terms, candidate.most)
     return candidate.name, row, done if candidate.name == THIS else None
 
@@ -93,7 +104,7 @@ Build = Callable[[World, Account, int], Decider]
 def _describe_neighbour(candidate: Candidate, scenario: Scenario) -> tuple[Workers, Build]:
     """Return the workers that a neighbour's tasks have, and what builds its decider."""
     spec, workers = candidate.spec, scenario.workers
-    most, least = spec.policy.max_containers, spec.policy.min_containers
+    most, least = spec.most_containers, spec.policy.min_containers
     target = find_target(spec, candidate.target)
     jobs: Mapping[str, ScaledJob] = {
         "keda-default": ScaledJob(scale_default, target, most, least),

@@ -10,8 +10,10 @@ from controller.config import ScalerSpec
 from controller.core.copies.packing import pack
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.model import Decision, Outcome
+from controller.core.decision.policy import Policy
 from controller.core.decision.rest import rests
 from controller.core.decision.slots import spread
+from controller.core.decision.timetable import find_stretch
 from controller.core.record import LaunchResult
 from controller.scaling.cycle import Aim, BudgetOfAll, Cycle
 from controller.simulate.outcome import Account, Poll
@@ -49,7 +51,7 @@ class BudgetOfOne:
 
 
 class Controlled:
-    """One scaler of our controller: polls, looks again when a window opens, and launches."""
+    """One scaler of our controller: polls, looks when a window of a slot or of its schedule opens, and launches."""
 
     watch: Watch | None = None
     """Is told every decision."""
@@ -65,6 +67,8 @@ class Controlled:
         seed: int,
         budget: BudgetOfAll,
     ) -> None:
+        # Nobody registers a revision in this world: all tasks run the same.
+        spec = replace(spec, policy=replace(spec.policy, rollout=None))
         self._spec = spec
         self._world = world
         self._account = account
@@ -72,7 +76,8 @@ class Controlled:
         self._tasks = SeenTasks(world, spec.name)
         self._aim = Aim(spec, SeenQueue(world, seed), self._tasks)
         self._cycle = Cycle(budget, lambda: world.now)
-        self.first_look = world.now + spread(spec.name) * spec.policy.poll_interval
+        self._interval = spec.at(world.now).policy.poll_interval
+        self.first_look = world.now + spread(spec.name) * self._interval
         self._next_poll: float | None = None
         """None: it has not polled yet."""
 
@@ -87,24 +92,35 @@ class Controlled:
         self._account.enter(Poll.of(decision))
         if self.watch is not None:
             self.watch(decision)
-        interval = self._spec.policy.poll_interval
+        policy = self._spec.at(self._world.now).policy
+        interval, changes_at = policy.poll_interval, self._find_change()
+        is_new_rhythm, self._interval = interval != self._interval, interval
         if self._next_poll is None:
             self._next_poll = self.first_look
         if self._world.now >= self._next_poll:
-            self._next_poll = self._find_next_poll(decision, self._next_poll + interval, interval)
+            self._next_poll = self._find_next_poll(policy, decision, self._next_poll + interval, changes_at)
+        elif is_new_rhythm:
+            self._next_poll = min(self._next_poll, self._world.now + interval)
         again = decision.look_again_at
-        return self._next_poll if again is None else max(self._world.now, min(again, self._next_poll))
+        return max(self._world.now, min(self._next_poll, changes_at, inf if again is None else again))
 
-    def _find_next_poll(self, decision: Decision, following: float, interval: float) -> float:
+    def _find_change(self) -> float:
+        """Return when another window of the schedule comes into force, or none; inf: at no time."""
+        until = find_stretch(self._spec.schedule, self._world.now).until if self._spec.schedule else None
+        return inf if until is None else until
+
+    def _find_next_poll(self, policy: Policy, decision: Decision, following: float, changes_at: float) -> float:
         """Return the next poll that may come to another hold: the daemon leaves out the rest of a quiet queue's too."""
         world, name = self._world, self._spec.name
         if decision.queue is None or not (self.skips_quiet and world.is_quiet) or not self._tasks.is_idle(name):
             return following
-        if not rests(self._spec.policy, self._cycle.state, decision, decision.queue):
+        if not rests(policy, self._cycle.state, decision, decision.queue):
             return following
-        if world.next_arrival == inf:
+        until = min(world.next_arrival, changes_at)
+        if until == inf:
             return inf
-        quiet = max(0, ceil((world.next_arrival - following) / interval))
+        interval = policy.poll_interval
+        quiet = max(0, ceil((until - following) / interval))
         self._account.count_rests(decision, quiet)
         return following + quiet * interval
 

@@ -1,33 +1,41 @@
-"""Edits: one key of a scaler changed in the text of a configuration file, and nothing else of it."""
+"""Edits: keys of a scaler changed in the text of a configuration file, and nothing else of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import yaml
 
+from controller.config.schema import Scaler
+
 INDENT = "  "
+WIDEST = 200
+"""Spaces before a comment that stands in a column with others, at most."""
 
 
-def edit(text: str, scaler: int, key: str, value: str) -> str:
-    """Return a configuration's text with a dotted key of its ``scaler``-th scaler set to ``value``, as YAML.
+class _Span(NamedTuple):
+    """A part of a text, and what takes its place."""
 
-    A key that is there gets the value in its place; one that is missing is added at the top of what it belongs to.
-    Raises ValueError when the text has no such scaler, or something else than a mapping stands in the way.
+    start: int
+    end: int
+    text: str
+
+
+def edit(text: str, scaler: int, changes: Mapping[str, str]) -> str:
+    """Return a configuration's text with dotted keys of its ``scaler``-th scaler set to values, written as YAML.
+
+    A key that is there gets the value in its place; one that is missing is added where the schema has it, after the
+    keys that come before it. An item of a list is named by its number. Comments stay. Raises ValueError when the text
+    has no such scaler, or something else than a mapping stands in the way.
     """
     node = _find_scaler(text, scaler)
-    parts = key.split(".")
-    while True:
-        found = next((pair for pair in node.value if pair[0].value == parts[0]), None)
-        if found is None:
-            return _add(text, node, parts, value)
-        if len(parts) == 1:
-            start, end = found[1].start_mark.index, _end_of(found[1])
-            return text[:start] + value + text[end:]
-        node, parts = found[1], parts[1:]
-        if not isinstance(node, yaml.MappingNode):
-            raise ValueError(f"{key}: line {node.start_mark.line + 1} is no mapping")  # noqa: TRY004 - of a text
+    spans = sorted((_change(text, node, key, value) for key, value in changes.items()), reverse=True)
+    for span in spans:
+        text = text[: span.start] + span.text + text[span.end :]
+    return text
 
 
 def list_changes(path: str, before: str, after: str) -> list[str]:
@@ -36,6 +44,23 @@ def list_changes(path: str, before: str, after: str) -> list[str]:
     return list(lines)
 
 
+def split_values(text: str) -> list[str]:
+    """Return the values that stand in a text with commas between: numbers, words, or YAML or JSON in brackets.
+
+    Raises ValueError when it is none of it.
+    """
+    written = f"[{text}]"
+    try:
+        root = yaml.compose(written, yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        said = str(getattr(error, "problem", None) or "it is nested too deeply")
+        raise ValueError(f"{text!r} are no values with commas between: {said}") from error
+    if not isinstance(root, yaml.SequenceNode) or not root.value:
+        raise ValueError("there is no value")
+    return [written[each.start_mark.index : each.end_mark.index] for each in root.value]
+
+
+@lru_cache(maxsize=1)
 def _find_scaler(text: str, scaler: int) -> yaml.MappingNode:
     root = yaml.compose(text, yaml.SafeLoader)
     scalers = next((value for key, value in getattr(root, "value", ()) if key.value == "scalers"), None)
@@ -45,24 +70,121 @@ def _find_scaler(text: str, scaler: int) -> yaml.MappingNode:
     return found
 
 
-def _end_of(node: yaml.Node) -> int:
+def _change(text: str, node: yaml.Node, key: str, value: str) -> _Span:
+    """Return what is to be changed for one key."""
+    above: list[str] = []
+    *parents, last = key.split(".")
+    for depth, part in enumerate(parents):
+        found = _find(node, part)
+        if found is None:
+            return _add(text, _require_mapping(node, key), above, [*parents[depth:], last], value)
+        node = found[1]
+        above.append(part)
+    found = _find(node, last)
+    return (
+        _add(text, _require_mapping(node, key), above, [last], value) if found is None else _replace(text, found, value)
+    )
+
+
+def _find(node: yaml.Node, part: str) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return a key of a mapping with its value, or an item of a list, twice; None: there is none."""
+    if isinstance(node, yaml.MappingNode):
+        return next((pair for pair in node.value if pair[0].value == part), None)
+    if isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):
+        return node.value[int(part)], node.value[int(part)]
+    return None
+
+
+def _require_mapping(node: yaml.Node, key: str) -> yaml.MappingNode:
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError(f"{key}: line {node.start_mark.line + 1} is no mapping")  # noqa: TRY004 - of a text
+    return node
+
+
+def _replace(text: str, found: tuple[yaml.Node, yaml.Node], value: str) -> _Span:
+    key, node = found
+    start, end = node.start_mark.index, _end_of(text, node)
+    if start == end:
+        return _Span(start, end, f" {value}")  # Nothing stands behind the colon.
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style:
+        return _keep_comment(text, _Span(start, end, value))
+    # A block goes, and the value stands behind the colon; comments between the two stay.
+    colon = text.index(":", key.end_mark.index) + 1
+    between = text[colon : _begin_of_line(text, start)].rstrip()
+    return _Span(colon, end, f" {value}{between}")
+
+
+def _keep_comment(text: str, span: _Span) -> _Span:
+    """Return a span that leaves the comment behind it in its column, as long as there is room for a longer value."""
+    rest = text[span.end : span.end + len(span.text) + WIDEST]
+    gap = len(rest) - len(rest.lstrip(" "))
+    left = gap - (len(span.text) - (span.end - span.start))
+    if not rest[gap:].startswith("#") or left < 1:
+        return span
+    return _Span(span.start, span.end + gap, span.text + " " * left)
+
+
+def _end_of(text: str, node: yaml.Node) -> int:
     """Return where a value ends: of a block, without the lines and comments that follow what is last in it."""
+    start = node.start_mark.index
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
-    end: int = node.end_mark.index
+    return max(start, len(text[: node.end_mark.index].rstrip()))
+
+
+def _add(text: str, node: yaml.MappingNode, above: Sequence[str], parts: Sequence[str], value: str) -> _Span:
+    """Return the keys ``parts``, each within the one before, added to a mapping that is under the keys ``above``."""
+    before = _find_before(node, _list_keys(above), parts[0])
+    if node.flow_style:
+        for part in reversed(parts[1:]):
+            value = f"{{{part}: {value}}}"
+        at = node.start_mark.index + 1 if before is None else _end_of(text, before)
+        return _Span(at, at, f"{'' if before is None else ', '}{parts[0]}: {value}")
+    column = node.start_mark.column
+    lines = [f"{' ' * column}{INDENT * depth}{part}:" for depth, part in enumerate(parts)]
+    lines[-1] += f" {value}"
+    end = "\r\n" if "\r\n" in text else "\n"
+    at = _end_of_lines(text, _end_of(text, before or node), column)
+    opening = "" if text[:at].endswith("\n") else end
+    return _Span(at, at, opening + end.join(lines) + end)
+
+
+def _find_before(node: yaml.MappingNode, order: Sequence[str], key: str) -> yaml.Node | None:
+    """Return the value after which a new key belongs, by the order of keys, else the last; None: there is none."""
+    if not node.value:
+        return None
+    places = {name: place for place, name in enumerate(order)}
+    earlier = [pair for pair in node.value if places.get(pair[0].value, len(order)) < places.get(key, 0)]
+    _, value = max(earlier, key=lambda pair: places[pair[0].value], default=node.value[-1])
+    found: yaml.Node = value
+    return found
+
+
+def _list_keys(above: Sequence[str]) -> Sequence[str]:
+    """Return the keys of a scaler, or of a section of it, in the order of the schema; none if it is no section."""
+    section: Any = Scaler
+    for name in above:
+        field = getattr(section, "model_fields", {}).get(name)
+        section = None if field is None else field.annotation
+    return list(getattr(section, "model_fields", ()))
+
+
+def _end_of_lines(text: str, at: int, column: int) -> int:
+    """Return where the line of a place ends, and the comments below it that are further in than a column."""
+    end = at = _next_line(text, at)
+    while at < len(text):
+        following = _next_line(text, at)
+        line = text[at:following].strip()
+        if line and (not line.startswith("#") or text.index("#", at) - at <= column):
+            break
+        end, at = (following if line else end), following
     return end
 
 
-def _add(text: str, node: yaml.MappingNode, parts: list[str], value: str) -> str:
-    """Return the text with a key added before the first of a mapping."""
-    if node.flow_style:
-        at = node.start_mark.index + 1
-        inner = value
-        for part in reversed(parts[1:]):
-            inner = f"{{{part}: {inner}}}"
-        return f"{text[:at]}{parts[0]}: {inner}{', ' if node.value else ''}{text[at:]}"
-    at, column = node.start_mark.index, " " * node.start_mark.column
-    lines = [f"{INDENT * depth}{part}:" for depth, part in enumerate(parts)]
-    lines[-1] += f" {value}"
-    return text[:at] + "".join(f"{line}\n{column}" for line in lines) + text[at:]
+def _next_line(text: str, at: int) -> int:
+    return text.find("\n", at) + 1 or len(text)
+
+
+def _begin_of_line(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1

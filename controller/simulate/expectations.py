@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.config.durations import parse_argument
 from controller.core.words import format_span
-from controller.simulate.measures import Row
+from controller.simulate.measures import Row, say_amount
 
 FORMS = 'write it as "wait_p99 <= 5m", "late_share <= 1%", or against another row "cost <= 1.1 * old"'
 
@@ -21,7 +21,8 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _LINE = re.compile(
-    r"\s*(?P<what>\w+)\s*(?P<how><=|>=|<|>)\s*(?:(?P<factor>\d+(?:\.\d+)?)\s*\*\s*)?(?P<than>[\w.%/-]+)\s*"
+    r"\s*(?P<what>\w+)\s*(?P<how><=|>=|<|>)\s*(?:(?P<factor>\d+(?:\.\d+)?)\s*\*\s*)?"
+    r"(?P<than>[^\s*+<>=]+(?: [^\s*+<>=]+)*)\s*"
 )
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ALIASES = {"cost": "dollars", "late": "late_share"}
@@ -52,7 +53,7 @@ def parse_expectation(line: str) -> Expectation:
     what = _ALIASES.get(match["what"], match["what"])
     if what not in MEASURES:
         raise ValueError(f"{line!r}: there is no {match['what']}; there are: {', '.join(MEASURES)}")
-    return Expectation(line, what, match["how"], float(match["factor"] or 1), match["than"])
+    return Expectation(line, what, match["how"], float(match["factor"] or 1), match["than"].replace(" %", "%"))
 
 
 def require_limit(expectation: Expectation, names: Collection[str]) -> None:
@@ -115,4 +116,4 @@ def _say(what: str, value: float) -> str:
         return format_span(value)
     if what == "late_share":
         return f"{value * 100:.2f} %"
-    return f"${value:.2f}" if what == "dollars" else f"{value:g}"
+    return f"${say_amount(value, 2)}" if what == "dollars" else f"{value:g}"

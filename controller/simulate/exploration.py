@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.config import ConfigError, Loaded, ScalerSpec, load_content
 from controller.core.decision.policy import Steps
@@ -17,25 +17,37 @@ NUMBERS = frozenset({"hysteresis.dead_band"})
 """Keys whose value is a plain number, and no duration, although it has a fraction."""
 WRITTEN = {"at_first": "seconds_per_message.at_first"}
 """Members of a policy that the file has under another name."""
+FACTORS = (0.5, 2.0)
 WORSE = 2
 """From this rank on a variant is worse."""
 SAME = 0.005
 """What a wait may differ by, as a share of it, and count as equal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A configuration with one key changed."""
+class _Change(NamedTuple):
+    """What makes a variant."""
 
     key: str
     """Dotted, within the scaler."""
-    value: str
-    """As it stands in the file."""
+    edits: Mapping[str, str]
+    """What to write, by key: its value, or those of the members that it has."""
+    called: str
+    """The value as tables have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A valid configuration with one key changed."""
+
+    key: str
+    """Dotted, within the scaler."""
     spec: ScalerSpec
     text: str
     """The file that it comes from."""
     change: str
     """The value as tables have it."""
+    warnings: tuple[str, ...] = ()
+    """What ``ecsq check`` warns of, which it does not of the configuration as it is."""
 
     @property
     def name(self) -> str:
@@ -55,20 +67,18 @@ class Finding:
     """Whether it costs no more and waits no longer, or waits less."""
 
 
-def list_variants(loaded: Loaded, text: str, spec: ScalerSpec, named: Mapping[str, Sequence[str]]) -> list[Variant]:
+def list_variants(loaded: Loaded, spec: ScalerSpec, named: Mapping[str, Sequence[str]]) -> list[Variant]:
     """Return every variant of a scaler that is a valid configuration: each key halved and doubled, and what is named.
 
-    ``text`` is the file as it was read. Raises ConfigError for a value that is named and invalid.
+    Raises ConfigError for a value that is named and invalid, and ValueError for a key that the file cannot have.
     """
     variants = [
         variant
-        for key, values in _halve_and_double(spec)
-        if key not in named
-        for value, change in values
-        if (variant := _try(loaded, text, spec, (key, value, change))) is not None
+        for change in _halve_and_double(spec)
+        if change.key not in named and (variant := _try(loaded, spec, change)) is not None
     ]
     for key, values in named.items():
-        variants += [_make(loaded, text, spec, (key, value, value)) for value in values]
+        variants += [_make(loaded, spec, _Change(key, {key: value}, value)) for value in values]
     return [variant for variant in variants if variant.spec != spec]
 
 
@@ -111,14 +121,11 @@ def _is_same(this: Row, row: Row) -> bool:
     return (this.wait, this.dollars, this.launches) == (row.wait, row.dollars, row.launches)
 
 
-def _halve_and_double(spec: ScalerSpec) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Yield each key that is a number with what to write for it at half and at double, and how to call that."""
+def _halve_and_double(spec: ScalerSpec) -> Iterator[_Change]:
+    """Yield the changes of each key that is a number to half and to double."""
     policy, packing = spec.policy, spec.packing
     if isinstance(policy.demand, Steps):
-        yield (
-            "demand.steps",
-            [(_scale_steps(policy.demand, factor), f"containers x {factor:g}") for factor in (0.5, 2.0)],
-        )
+        yield from (_scale_steps(policy.demand, factor) for factor in FACTORS)
     found: dict[str, Any] = {"poll_interval": policy.poll_interval}
     found |= {name: getattr(policy, name) for name in ("min_containers", "max_containers")}
     for group in ("demand", "hysteresis", "cooldown", "breaker"):
@@ -127,8 +134,8 @@ def _halve_and_double(spec: ScalerSpec) -> Iterator[tuple[str, list[tuple[str, s
     found |= {f"task.{name}": getattr(packing, name) for name in ("max_tasks_per_launch", "max_containers_per_task")}
     for key, value in found.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and value:
-            written = dict.fromkeys(_write(key, value, factor) for factor in (0.5, 2.0))
-            yield key, [(each, each) for each in written]
+            written = dict.fromkeys(_write(key, value, factor) for factor in FACTORS)
+            yield from (_Change(key, {key: each}, each) for each in written)
 
 
 def _write(key: str, value: float, factor: float) -> str:
@@ -138,25 +145,32 @@ def _write(key: str, value: float, factor: float) -> str:
     return f"{value * factor:g}" if key in NUMBERS else format_duration(value * factor)
 
 
-def _scale_steps(demand: Steps, factor: float) -> str:
-    """Return the steps with their containers scaled, each step still above the one before."""
-    steps, before = [], 0
-    for step in demand.steps:
+def _scale_steps(demand: Steps, factor: float) -> _Change:
+    """Return the change of the steps' containers, each step still above the one before."""
+    edits, before = {}, 0
+    for index, step in enumerate(demand.steps):
         before = max(before + 1, round(step.containers * factor))
-        steps.append(f"{{backlog: {step.backlog}, containers: {before}}}")
-    return f"[{', '.join(steps)}]"
+        edits[f"demand.steps.{index}.containers"] = str(before)
+    return _Change("demand.steps", edits, f"containers x {factor:g}")
 
 
-def _try(loaded: Loaded, text: str, spec: ScalerSpec, change: tuple[str, str, str]) -> Variant | None:
+def _try(loaded: Loaded, spec: ScalerSpec, change: _Change) -> Variant | None:
     try:
-        return _make(loaded, text, spec, change)
+        return _make(loaded, spec, change)
     except (ConfigError, ValueError):
         # Beyond what the key allows: there is nothing to try.
         return None
 
 
-def _make(loaded: Loaded, text: str, spec: ScalerSpec, change: tuple[str, str, str]) -> Variant:
-    """Return the variant of a key, what is written for it, and how that is called."""
-    key, value, name = change
-    edited = edit(text, spec.index, key, value)
-    return Variant(key, value, load_content(edited.encode(), loaded.path).spec.scalers[spec.index], edited, name)
+def _make(loaded: Loaded, spec: ScalerSpec, change: _Change) -> Variant:
+    text = edit(loaded.text, spec.index, change.edits)
+    made = load_content(text.encode(), loaded.path)
+    if replace(made.spec, scalers=_leave_out(made, spec)) != replace(loaded.spec, scalers=_leave_out(loaded, spec)):
+        raise ValueError(f"{change.key}: the file has it in common with others, which would change as well")
+    known = {problem.key for problem in loaded.warnings}
+    warnings = tuple(f"{each.key}: {each.message}" for each in made.warnings if each.key not in known)
+    return Variant(change.key, made.spec.scalers[spec.index], text, change.called, warnings)
+
+
+def _leave_out(loaded: Loaded, spec: ScalerSpec) -> tuple[ScalerSpec, ...]:
+    return tuple(each for each in loaded.spec.scalers if each.index != spec.index)

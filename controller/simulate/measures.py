@@ -95,6 +95,11 @@ def measure(name: str, run: SimulatedRun, terms: Terms, most: int | None = None)
     )
 
 
+def say_amount(value: float, places: int) -> str:
+    """Return an amount with so many places, and two more of one below 1."""
+    return f"{value:.{places + 2 * (0 < value < 1)}f}"
+
+
 def describe_waits(waits: Sequence[float]) -> dict[str, float | None]:
     """Return the percentiles of waits in ascending order, each that of a message (nearest rank); None: no message."""
     if not waits:

@@ -43,6 +43,12 @@ REASONS: Mapping[str, str] = {
 }
 OTHER_REASON = "#f0e442"
 
+SIDES = ((7, 4), (7, -11), (-7, 4), (-7, -11))
+"""Where the name of a point may go, in points of print from it."""
+LETTER, LINE, POINT = 0.0135, 0.045, 0.012
+"""The width of a letter, the height of a line and half of a point, as shares of the picture."""
+_Box = tuple[float, float, float, float]
+"""Left, bottom, width and height, in such shares."""
 CELLS = 40
 """Points in the same of so many cells of a side lie on each other."""
 
@@ -143,7 +149,7 @@ def _draw_cost(
 
 
 def _name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Mark rows with their names; names of points that lie on each other stand together."""
+    """Mark rows with their names; those of points that lie on each other stand together, and none on another."""
     far, dear = max((wait for wait, _, _ in points), default=1.0), max((cost for _, cost, _ in points), default=1.0)
     together: dict[tuple[int, int], list[tuple[float, float, str]]] = {}
     for wait, cost, name in points:
@@ -152,10 +158,31 @@ def _name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None
                      marker="*" if is_this else "o")  # fmt: skip
         place = (round(wait / (far or 1.0) * CELLS), round(cost / (dear or 1.0) * CELLS))
         together.setdefault(place, []).append((wait, cost, name))
+    # A point is as much in the way as a name.
+    taken = [(wait / (far or 1.0), cost / (dear or 1.0), POINT, POINT) for wait, cost, _ in points]
     for group in together.values():
-        names = [name for _, _, name in group]
-        axes.annotate(", ".join(names), group[0][:2], xytext=(7, 4), textcoords="offset points", zorder=4,
-                      fontweight="bold" if THIS in names else "normal")  # fmt: skip
+        names = ", ".join(name for _, _, name in group)
+        x, y = group[0][0] / (far or 1.0), group[0][1] / (dear or 1.0)
+        side, box = _find_place(x, y, LETTER * len(names), taken)
+        taken.append(box)
+        axes.annotate(names, group[0][:2], xytext=SIDES[side], textcoords="offset points", zorder=4,
+                      ha="left" if SIDES[side][0] > 0 else "right",
+                      fontweight="bold" if THIS in (name for _, _, name in group) else "normal")  # fmt: skip
+
+
+def _find_place(x: float, y: float, width: float, taken: Sequence[_Box]) -> tuple[int, _Box]:
+    """Return on which side of a point a name goes, and its box: the first that is free, else the first of all."""
+    boxes = [
+        (x + POINT if right > 0 else x - POINT - width, y + (0 if above > 0 else -LINE), width, LINE)
+        for right, above in SIDES
+    ]
+    free = (side for side, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken))
+    side = next(free, 0)
+    return side, boxes[side]
+
+
+def _overlap(box: _Box, other: _Box) -> bool:
+    return all(box[axis] < other[axis] + other[axis + 2] and other[axis] < box[axis] + box[axis + 2] for axis in (0, 1))
 
 
 def _draw_course(figure: Figure, course: _Course, run: SimulatedRun, spec: ScalerSpec) -> None:
@@ -179,7 +206,7 @@ def _draw_containers(axes: Axes, course: _Course, run: SimulatedRun, spec: Scale
     inside = [*inside[:1], *(poll for last, poll in pairwise(inside) if last.desired != poll.desired), *inside[-1:]]
     axes.plot(to_dates([poll.at for poll in inside]), [poll.desired or 0 for poll in inside], drawstyle="steps-post",
               color=COLOURS[2], linewidth=1.2, label="desired")  # fmt: skip
-    axes.axhline(spec.policy.max_containers, color=COLOURS[6], linestyle=":", label="max_containers")
+    axes.axhline(spec.most_containers, color=COLOURS[6], linestyle=":", label="max_containers")
     ticks = [launch.at for launch in run.launches if course.at[0] <= launch.at <= course.at[-1]]
     axes.plot(to_dates(ticks), [0] * len(ticks), "|", color=mpl.rcParams["text.color"], markersize=9, label="launch",
               clip_on=False)  # fmt: skip
@@ -204,9 +231,14 @@ def _draw_worst(figure: Figure, run: SimulatedRun, hour: tuple[float, float], sp
     _draw_backlog(above, course)
     _draw_containers(below, course, run, spec)
     inside = [poll for poll in run.polls if hour[0] <= poll.at <= hour[1]]
-    interval = spec.policy.poll_interval
+    # The polls of a quiet queue that were left out came to what the one before them did.
+    ends = [*(poll.at for poll in inside[1:]), hour[1]]
     for reason in dict.fromkeys(poll.reason for poll in inside):
-        spans = [(poll.at / DAY, interval / DAY) for poll in inside if poll.reason == reason]
+        spans = [
+            (poll.at / DAY, (end - poll.at) / DAY)
+            for poll, end in zip(inside, ends, strict=True)
+            if poll.reason == reason
+        ]
         strip.broken_barh(spans, (0, 1), color=REASONS.get(reason, OTHER_REASON), label=reason)
     strip.set(yticks=[], ylabel="reason")
     strip.grid(visible=False)

@@ -15,16 +15,17 @@ from controller.simulate.tables import COLUMNS
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --ground: #ffffff; --line: #d8dee4; }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --ground: #0d1117; --line: #30363d; } }
-body { color: var(--ink); background: var(--ground); font: 15px/1.5 system-ui, sans-serif; max-width: 70rem;
+body { color: var(--ink); background: var(--ground); font: 15px/1.5 system-ui, sans-serif; max-width: 80rem;
        margin: 2rem auto; padding: 0 1rem; }
 .scrolls { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 12.5px; }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .45rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 tbody tr:first-child { font-weight: 600; }
 figure { margin: 2rem 0; break-inside: avoid; }
-img { width: 100%; height: auto; }
-@media print { body { max-width: none; margin: 0; } table { font-size: 8px; } }
+img { width: 100%; min-width: 44rem; height: auto; }
+@media print { body { max-width: none; margin: 0; } table { font-size: 7px; } th, td { padding: .2rem; }
+               img { min-width: 0; } .scrolls { overflow: visible; } }
 """
 
 
@@ -59,9 +60,10 @@ def _embed(picture: Picture) -> str:
     """Return a picture in both colours, of which the browser shows one; on paper the light one."""
     light, dark = (_encode(picture, theme) for theme in INK)
     return (
-        f"<figure><figcaption><h2>{escape(picture.title)}</h2></figcaption><picture>"
+        f"<figure><figcaption><h2>{escape(picture.title)}</h2></figcaption>"
+        '<div class="scrolls"><picture>'
         f'<source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="{escape(picture.title)}"></picture></figure>'
+        f'<img src="{light}" alt="{escape(picture.title)}"></picture></div></figure>'
     )
 
 

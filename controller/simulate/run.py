@@ -33,8 +33,6 @@ class Scenario:
 
     shape: Shape = DEFAULT_SHAPE
     """The size of a task with one worker: it says how many fit into one, and what is rounded up."""
-    tells_deleted: bool = True
-    """Whether CloudWatch is asked how many messages were deleted, for whoever learns."""
 
     def build_world(self) -> World:
         """Return the world at its beginning."""
@@ -59,16 +57,18 @@ def simulate(
     watch: Watch | None = None,
     first_poll: float | None = None,
     skips_quiet: bool = True,
+    tells_deleted: bool = True,
 ) -> SimulatedRun:
     """Return what becomes of a scenario under a scaler's configuration.
 
     ``budget`` is the most containers that the scaler may have beside its own maximum. ``watch`` is told every decision.
     ``first_poll`` is when it polls first; None: soon after the beginning, as the scaler's name says. Without
-    ``skips_quiet`` the polls of a quiet queue are decided one by one, which comes to the same.
+    ``skips_quiet`` the polls of a quiet queue are decided one by one, which comes to the same. ``tells_deleted`` is
+    whether it asks CloudWatch how many messages were deleted, to learn how long they take.
     """
     world, account = scenario.build_world(), Account()
     decider = Controlled(spec, scenario.shape, world, account, scenario.seed, BudgetOfOne(budget))
-    if scenario.tells_deleted:
+    if tells_deleted:
         decider.tell_deleted()
     decider.watch = watch
     decider.skips_quiet = skips_quiet

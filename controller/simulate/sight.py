@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from math import inf
 from random import Random
 
+from controller.core.changes import change
 from controller.core.decision.breaker import Sign
 from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger, count_fleet, enter_descriptions, enter_started
@@ -14,7 +14,8 @@ from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, measure_start
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 from controller.simulate.tasks import Task
 from controller.simulate.world import World
 
@@ -38,7 +39,9 @@ class SeenQueue:
         visible, in_flight = world.visible, world.in_flight
         if world.workers.stale:
             shown = world.now - self._ages.uniform(0, world.workers.stale)
-            _, visible, in_flight = next((each for each in reversed(world.seen) if each[0] <= shown), world.seen[0])
+            for at, visible, in_flight in reversed(world.seen):  # noqa: B007 - the last is the one that is shown
+                if at <= shown:
+                    break
         return QueueCounts(visible, 0 if world.workers.deletes_first else in_flight, 0)
 
 
@@ -104,13 +107,13 @@ class SeenTasks:
         self._listed_at = self._world.now
         if not self._world.changed:
             # A listing that shows what the one before has shown is told once, not at each question.
-            self._fleet = None if self._fleet is None else replace(self._fleet, listed_at=self._listed_at)
+            self._fleet = None if self._fleet is None else change(self._fleet, listed_at=self._listed_at)
             return
         # Those that look as before would leave the ledger as it is.
         described = [describe(task, self._scaler) for task in self._world.changed.values()]
         self._world.changed.clear()
-        before = self._ledger
-        self._ledger, stopped = enter_descriptions(before, described, (), self._world.now)
+        before = {task.arn: self._ledger[task.arn] for task in described if task.arn in self._ledger}
+        self._ledger, stopped = enter_descriptions(self._ledger, described, (), self._world.now)
         self._left += [left for _, left in find_left(before, self._ledger, stopped, self._world.now)]
         self._fleet = None
         live = (self._ledger[each.arn] for each in described if each.arn in self._ledger)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from controller.core.words import format_count, format_span
-from controller.simulate.exploration import Finding
-from controller.simulate.measures import Row
+from controller.simulate.exploration import Finding, Variant
+from controller.simulate.measures import Row, say_amount
 from controller.simulate.prices import Tariff
 from controller.simulate.tasks import Workers
 
@@ -33,10 +34,10 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("p99", _wait("p99")),
     ("max", _wait("max")),
     ("late", lambda row: _or_dash(row.late_share, say_share)),
-    ("container-h", lambda row: f"{row.container_hours:.1f}"),
-    ("vCPU-h", lambda row: f"{row.vcpu_hours:.1f}"),
-    ("GB-h", lambda row: f"{row.gb_hours:.1f}"),
-    ("dollars", lambda row: f"{row.dollars:.2f}"),
+    ("container-h", lambda row: say_amount(row.container_hours, 1)),
+    ("vCPU-h", lambda row: say_amount(row.vcpu_hours, 1)),
+    ("GB-h", lambda row: say_amount(row.gb_hours, 1)),
+    ("dollars", lambda row: say_amount(row.dollars, 2)),
     ("containers", lambda row: _or_dash(row.containers)),
     ("empty", lambda row: _or_dash(row.empty)),
     ("killed", lambda row: _or_dash(row.killed)),
@@ -111,6 +112,10 @@ def say_share(share: float) -> str:
     return f"{share * 100:.2f} %" if 0 < share < 1 else f"{share * 100:.0f} %"
 
 
+def _warn(variant: Variant) -> str:
+    return f"`ecsq check` warns of `{variant.name}`: {'; '.join(variant.warnings)}"
+
+
 def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | None) -> str:
     """Say in words what this configuration does, and what would do better."""
     if this.late_share is None:
@@ -129,7 +134,7 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
         said += f" Nobody can wait so little with less than {share * 100:.0f} % of its container-hours."
     if this.empty and this.containers:
         said += f" {say_share(this.empty / this.containers)} of its containers found nothing to do."
-    return said
+    return f"{said} {_warn(remedy.variant)}." if remedy is not None and remedy.variant.warnings else said
 
 
 def _say_remedy(this: Row, remedy: Finding) -> str:
@@ -140,20 +145,32 @@ def _say_remedy(this: Row, remedy: Finding) -> str:
     return f"`{remedy.variant.name}` would keep it for {share}, {price}"
 
 
-def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str]) -> list[str]:
-    """Return what was explored as lines of text, the best first; * is on the frontier of cost against p99."""
+def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], width: int | None = None) -> list[str]:
+    """Return what was explored as lines of text, the best first, with what ``ecsq check`` warns of.
+
+    A * is on the frontier of cost against p99, and ! is warned of. Sentences are as wide as ``width``.
+    """
     cells = [["", "key", "wait p99", "late", "dollars", "against this"]]
     for each in findings:
         row = each.row
         more = (row.dollars / this.dollars - 1) * 100 if this.dollars else 0.0
         late = _or_dash(row.late_share, say_share)
         wait = _or_dash(row.wait["p99"], format_span)
-        cells.append(
-            ["*" if each.is_frontier else "", each.variant.name, wait, late, f"{row.dollars:.2f}", f"{more:+.1f} %"]
-        )
+        mark = ("*" if each.is_frontier else " ") + ("!" if each.variant.warnings else "")
+        cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    return [*lines, "", f"change nothing here: {', '.join(idle)}"] if idle else lines
+    warned = [f"! {_warn(each.variant)}" for each in findings if each.variant.warnings]
+    unchanged = [f"change nothing here: {', '.join(idle)}"] if idle else []
+    notes = [[line for note in notes for line in wrap(note, width)] for notes in (warned, unchanged) if notes]
+    return [*lines, *(line for note in notes for line in ("", *note))]
+
+
+def wrap(text: str, width: int | None) -> list[str]:
+    """Return a text in lines as wide as a terminal; None: there is none, and it stays one line."""
+    if width is None:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def to_plain(rows: Sequence[Row], verdict: str) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple, Self
 from zlib import error as DamagedStream  # noqa: N812 - an exception is named as one
 
 from controller.config.durations import MAX_DURATION
@@ -20,8 +21,8 @@ MAX_PROBLEMS = 20
 """Bad rows that are named; whoever has more has the wrong file."""
 MAX_MESSAGES = 5_000_000
 """Messages of a simulation: more take gigabytes and many minutes."""
-LATEST = 253_402_300_799.0
-"""The end of the year 9999, seconds since the epoch: what is later counts in milliseconds."""
+PACKED = b"\x1f\x8b"
+"""How whatever is gzipped begins (RFC 1952)."""
 HEADERS = (("time", "count"), ("time", "seconds"))
 
 
@@ -33,6 +34,16 @@ class TraceError(Exception):
         self.problems = problems
 
 
+class Trace(NamedTuple):
+    """What a file tells."""
+
+    arrivals: list[Arrival]
+    since: float
+    """The time of its first row, seconds since the epoch."""
+    until: float
+    """That of its last row, or when that row's messages have all arrived."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     line: int
@@ -40,8 +51,8 @@ class _Row:
     value: float
 
 
-def read_trace(path: Path, *, spread: bool = False) -> list[Arrival]:
-    """Return the arrivals of a file, gzipped or not, with a header ``time,count`` or ``time,seconds``.
+def read_trace(path: Path, *, spread: bool = False) -> Trace:
+    """Return what a file tells, gzipped or not, with a header ``time,count`` or ``time,seconds``.
 
     Times are seconds since the epoch, or ISO 8601, which is UTC where it names no zone. The messages of a row arrive at
     its time; with ``spread`` evenly until the next row's, as those of a sum over a period do, and the last row's
@@ -52,11 +63,17 @@ def read_trace(path: Path, *, spread: bool = False) -> list[Arrival]:
             header, rows = _read_rows(path, lines)
     except (OSError, EOFError, UnicodeDecodeError, DamagedStream, csv.Error) as error:
         raise TraceError([f"{path}: cannot be read: {_say_why(error)}"]) from error
+    since, until = rows[0].at, rows[-1].at
     if header == "seconds":
-        return [Arrival(row.at, 1, row.value) for row in rows]
+        if spread:
+            raise TraceError([f"{path}:1:1: each row is one message: only those of time,count can be spread"])
+        return Trace([Arrival(row.at, 1, row.value) for row in rows], since, until)
     counts = [(row.at, round(row.value)) for row in rows]
     require_few(sum(count for _, count in counts), str(path))
-    return spread_out(counts) if spread else [Arrival(at, count) for at, count in counts if count]
+    if not spread:
+        return Trace([Arrival(at, count) for at, count in counts if count], since, until)
+    last = until - rows[-2].at if len(rows) > 1 else 0.0
+    return Trace(spread_out(counts, last), since, until + last)
 
 
 def require_few(messages: float, source: str) -> None:
@@ -65,16 +82,10 @@ def require_few(messages: float, source: str) -> None:
         raise TraceError([f"{source}: {messages:.0f} messages are more than a simulation takes, {MAX_MESSAGES}"])
 
 
-def spread_out(counts: list[tuple[float, int]], last: float | None = None) -> list[Arrival]:
-    """Return arrivals in which so many messages come evenly from each time until the next.
-
-    ``last`` is how long the last one's take, seconds; None: as long as those of the one before.
-    """
+def spread_out(counts: Sequence[tuple[float, int]], last: float) -> list[Arrival]:
+    """Return arrivals in which so many messages come evenly from each time until the next, and ``last`` s on."""
     arrivals = []
-    ends = [after for _, (after, _) in pairwise(counts)]
-    if counts:
-        before = ends[-1] - counts[-2][0] if ends else 0.0
-        ends.append(counts[-1][0] + (before if last is None else last))
+    ends = [*(at for at, _ in counts[1:]), *(at + last for at, _ in counts[-1:])]
     for (at, count), end in zip(counts, ends, strict=True):
         arrivals += [Arrival(at + (end - at) * (number + 0.5) / count) for number in range(count)]
     return arrivals
@@ -88,14 +99,21 @@ def _say_why(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def _open(path: Path) -> TextIOWrapper:
-    if path.suffix == ".gz":
-        return TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+@contextmanager
+def _open(path: Path) -> Iterator[TextIOWrapper]:
+    with path.open("rb") as stream:
+        is_packed = path.suffix == ".gz" or stream.peek(len(PACKED)).startswith(PACKED)
+        with TextIOWrapper(
+            gzip.open(stream) if is_packed else stream,
+            encoding="utf-8-sig",
+            newline="",
+        ) as lines:
+            yield lines
 
 
 def _read_rows(path: Path, lines: TextIOWrapper) -> tuple[str, list[_Row]]:
-    reader = csv.reader(lines)
+    told = _Told(lines)
+    reader = csv.reader(told)
     header = tuple(cell.strip().lower() for cell in next(reader, []))
     if header not in HEADERS:
         raise TraceError([f"{path}:1:1: the header must be time,count or time,seconds"])
@@ -109,7 +127,7 @@ def _read_rows(path: Path, lines: TextIOWrapper) -> tuple[str, list[_Row]]:
         try:
             rows.append(_read_row(reader.line_num, cells, header[1], rows[-1] if rows else None))
         except _BadCell as bad:
-            problems.append(f"{path}:{reader.line_num}:{_column(cells, bad.index)}: {bad}")
+            problems.append(f"{path}:{reader.line_num}:{_find_column(told.line, bad.index)}: {bad}")
             if len(problems) == MAX_PROBLEMS:
                 break
     if problems:
@@ -149,9 +167,26 @@ def _read_value(cell: str, name: str) -> float:
     return value
 
 
-def _column(cells: list[str], index: int) -> int:
-    return 1 + sum(len(cell) + 1 for cell in _before(cells, index))
+class _Told:
+    """The lines of a file, of which the last is kept to find the column in it."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.line = ""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        self.line = next(self._lines)
+        return self.line
 
 
-def _before(cells: list[str], index: int) -> Iterator[str]:
-    return iter(cells[:index])
+def _find_column(line: str, index: int) -> int:
+    """Return the column in which a cell begins, from 1 on; a comma between quotes is part of its cell."""
+    column, is_quoted = 0, False
+    while index and column < len(line):
+        is_quoted ^= line[column] == '"'
+        index -= line[column] == "," and not is_quoted
+        column += 1
+    return column + 1

@@ -25,7 +25,7 @@ class Hold(Enum):
     ABOUT_TO_TRY = auto()
     """A launch is due and waits for its window: nothing is said until it was tried, and it may never be."""
     BLIND = auto()
-    """The queue or the cluster could not be read: it does not work."""
+    """The queue, the cluster or the template's revisions could not be read: it does not work."""
     BROKEN = auto()
     """The reconcile broke, in its launch for all that is known."""
 
@@ -34,17 +34,20 @@ HOLDS: Mapping[Reason, Hold] = {
     Reason.SATISFIED: Hold.ENOUGH,
     Reason.IDLE: Hold.ENOUGH,
     Reason.PAUSED: Hold.ENOUGH,
+    Reason.PAUSED_BY_SCHEDULE: Hold.ENOUGH,
     Reason.RISING: Hold.NOT_TRIED,
     Reason.COOLDOWN: Hold.NOT_TRIED,
     Reason.AT_MAX: Hold.NOT_TRIED,
     Reason.NOTHING_WAITING: Hold.NOT_TRIED,
     Reason.BACKING_OFF: Hold.NOT_TRIED,
     Reason.FOUND_NOTHING: Hold.NOT_TRIED,
+    Reason.PROVING: Hold.NOT_TRIED,
     Reason.BUDGET: Hold.NOT_TRIED,
     Reason.LAUNCH: Hold.ABOUT_TO_TRY,
     Reason.SLOT: Hold.ABOUT_TO_TRY,
     Reason.UNKNOWN_BACKLOG: Hold.BLIND,
     Reason.UNKNOWN_FLEET: Hold.BLIND,
+    Reason.UNKNOWN_TEMPLATE: Hold.BLIND,
     Reason.BROKEN: Hold.BROKEN,
 }
 """Every reason; a decision to launch is judged by its launch, and says as little as a hold until that was tried."""

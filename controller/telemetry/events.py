@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import structlog
 
 from controller.core.decision.busy import explain_contradiction
 from controller.core.decision.doctor import COSTS_WORK, Finding
 from controller.core.decision.model import Decision, Outcome, Reason
-from controller.core.record import Reconciled, record
+from controller.core.record import LaunchResult, Reconciled, record
 from controller.core.repeats import say_lasting
 from controller.core.words import format_age
 
@@ -51,17 +49,27 @@ def _report_breakage(done: Reconciled) -> None:
     structlog.get_logger().exception("reconcile broke", scaler=done.scaler, error=done.problem, **told)
 
 
-def report_template(scaler: str, warnings: Iterable[str]) -> None:
-    """Log what deserves a second look in a template, an event each."""
-    for warning in warnings:
-        structlog.get_logger().warning("template", scaler=scaler, text=warning)
-
-
 def report_finding(scaler: str, finding: Finding) -> None:
     """Log what the queue doctor has found: a warning if it costs work."""
     log, text = structlog.get_logger(), f"the queue {finding.text}"
     say = log.warning if finding.ailment in COSTS_WORK else log.info
     say("queue", scaler=scaler, finding=finding.ailment.value, text=text)
+
+
+class Templates:
+    """Tells once what deserves a second look in a scaler's template. It names the revision, so once for each."""
+
+    def __init__(self, scaler: str) -> None:
+        self._scaler = scaler
+        self._told: tuple[str, ...] = ()
+
+    def look_at(self, result: LaunchResult) -> None:
+        """Log it, an event each, if a launch that has come to a plan warns of something else than the one before."""
+        if result.plan is None or result.warnings == self._told:
+            return
+        self._told = result.warnings
+        for warning in result.warnings:
+            structlog.get_logger().warning("template", scaler=self._scaler, text=warning)
 
 
 class Contradictions:

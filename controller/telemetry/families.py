@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from controller.core.decision.checkups import count_dead_letters
 from controller.core.decision.model import Reason
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.stopped import StopOutcome
 from controller.telemetry.assessment import RECONCILE_OUTCOMES
 from controller.telemetry.readings import (
     Values,
@@ -28,8 +28,11 @@ from controller.telemetry.readings import (
     read_parts,
     read_promise,
     read_queue,
+    read_revisions,
     read_saving,
+    read_scarcity,
     read_short_until,
+    read_standing,
     read_tasks,
 )
 from controller.telemetry.series import Series
@@ -85,7 +88,7 @@ GAUGES = (
         "no_capacity_until_timestamp_seconds",
         "Until when a lack of capacity holds launches back, then a single task is tried; 0: it does not.",
         None,
-        lambda series: (series.numbers.scarcity.until or 0) if series.numbers else 0,
+        read_scarcity,
     ),
     Family(
         "provider_containers",
@@ -95,13 +98,25 @@ GAUGES = (
     ),
     Family(
         "provider_short_until_timestamp_seconds",
-        "Until when a capacity provider of the order gets no launch, then a single task probes; 0: it is not short.",
+        "Until when a provider of task.capacity gets no launch, then a single task probes; 0: it is not short.",
         "provider",
         read_short_until,
     ),
     Family(
+        "template_revision",
+        "Revisions of the template, of a scaler with a rollout: the newest, and the one that is trusted.",
+        "which",
+        read_revisions,
+    ),
+    Family(
+        "rollout_standing",
+        "How the newest revision of the template stands, 1 for the one that is true; absent without a rollout.",
+        "standing",
+        read_standing,
+    ),
+    Family(
         "saving_ratio",
-        "About what share of the on-demand price live containers save by Spot; absent if none is on a provider.",
+        "About what share of the on-demand price the live containers save by Spot; absent if none is on a provider.",
         None,
         read_saving,
     ),
@@ -131,13 +146,13 @@ GAUGES = (
     ),
     Family(
         "learned_messages",
-        "Messages, or runs of workers, of which was learned how long one takes; 0: it was not learned.",
+        "How many messages, or runs of workers, the learned time is based on; 0: nothing was learned.",
         None,
         lambda series: series.numbers.need.pace.messages if series.numbers and series.numbers.need else None,
     ),
     Family(
         "returned_containers",
-        "Containers that ended while no message was deleted, once they are too many for chance; else 0.",
+        "Containers that ended while no message was deleted, if too many for chance; else 0.",
         None,
         lambda series: (series.numbers.returned or 0) if series.numbers else None,
     ),
@@ -161,7 +176,7 @@ GAUGES = (
     ),
     Family(
         "queue_findings",
-        "What of the queue's settings does not fit its work, 1 for each that is to be mended.",
+        "1 for each setting of the queue that does not fit its work and should be changed.",
         "finding",
         read_findings,
     ),
@@ -176,6 +191,12 @@ GAUGES = (
         "Whether the configuration pauses the scaler.",
         None,
         lambda series: series.policy.paused if series.policy else None,
+    ),
+    Family(
+        "schedule_window_in_force",
+        "Whether a window of the scaler's schedule is in force; absent without a schedule.",
+        None,
+        lambda series: series.is_in_window,
     ),
 )
 COUNTERS = (
@@ -193,13 +214,13 @@ COUNTERS = (
     ),
     Family(
         "provider_tasks_launched",
-        "Tasks launched on a capacity provider of the order.",
+        "Tasks launched on a capacity provider of task.capacity.",
         "provider",
         lambda series: count_by_provider(series, series.launched_on),
     ),
     Family(
         "provider_refusals",
-        "Launches that a capacity provider of the order had no room for, at RunTask or afterwards.",
+        "Launches that a capacity provider of task.capacity had no room for, at RunTask or afterwards.",
         "provider",
         lambda series: count_by_provider(series, series.refused_by),
     ),

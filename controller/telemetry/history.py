@@ -21,7 +21,7 @@ from controller.telemetry.marks import MARKS, Happening
 LIMIT = 24_000_000
 """Bytes that the tracks of all scalers take together, at most."""
 POLLS_KEPT = 7200.0
-"""Seconds for which every poll is kept."""
+"""Seconds for which every poll is kept, and up to a minute longer."""
 DAY_KEPT = 86_400.0
 """Seconds for which minutes are kept."""
 MINUTE: Final = 600
@@ -145,7 +145,7 @@ class Track:
     def _close(self, over: Open) -> None:
         """Keep a minute that is over, unless it tells no more than the one before it."""
         minute, least, most, last, live, marks = over
-        if self.minutes and least == most and not marks and _read_last(self.minutes) == last:
+        if self.minutes and least == most == last and not marks and _read_last(self.minutes) == last:
             return self._make_room()
         counts = (count for each in zip(least[:4], most[:4], last[:4], strict=True) for count in each)
         self.minutes += PER_MINUTE.pack(minute, *counts, live, last[4], marks)
@@ -154,7 +154,8 @@ class Track:
     def _make_room(self) -> None:
         """Forget what is too old, and the oldest of what goes beyond the share. Polls get half of it at most."""
         share, now = self._history.share, self.seen_at
-        if _drop_old(self.polls, POLL, now - round(10 * POLLS_KEPT), share // 2):
+        # Polls from a whole minute on, since what is older is told by whole minutes.
+        if _drop_old(self.polls, POLL, (now - round(10 * POLLS_KEPT)) // MINUTE * MINUTE, share // 2):
             self.polls_from = _read_first(self.polls, POLL, now)
         if _drop_old(self.minutes, PER_MINUTE, now // MINUTE - round(DAY_KEPT / 60), share - len(self.polls)):
             self.minutes_from = _read_first(self.minutes, PER_MINUTE, now // MINUTE)

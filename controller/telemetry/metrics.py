@@ -118,7 +118,7 @@ class Metrics:
         )
         self.config_source_last_read = Gauge(
             "ecsq_config_source_last_read_timestamp_seconds",
-            "When the configuration was last read where it is kept, changed or not; 0: without --watch.",
+            "When the configuration was last read from where it is kept, changed or not; 0 without --watch.",
             registry=registry,
         )
         self.budget_containers = Gauge(
@@ -132,7 +132,9 @@ class Metrics:
 
     def _make_work(self) -> None:
         registry = self.registry
-        self.events = Counter("ecsq_events_total", "Changes told to others.", ["target", "outcome"], registry=registry)
+        self.events = Counter(
+            "ecsq_events_total", "Changes of which somebody was told.", ["target", "outcome"], registry=registry
+        )
         self.aws_requests = Counter(
             "ecsq_aws_requests_total",
             "Requests sent to AWS, retries included.",

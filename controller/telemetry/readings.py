@@ -9,6 +9,7 @@ from controller.core.decision.doctor import Ailment
 from controller.core.decision.model import Fleet
 from controller.core.decision.policy import StartWithin
 from controller.core.decision.queue_sum import SummedCounts
+from controller.core.decision.rollout import Stage, Standing
 from controller.core.decision.scarcity import PLENTY
 from controller.telemetry.series import Series
 
@@ -81,8 +82,16 @@ def read_cooldowns(series: Series) -> Values:
 
 
 def read_breaker(series: Series) -> Values:
-    """Return until when failing tasks hold launches back, seconds since the epoch; 0: they do not."""
-    return (series.numbers.breaker.open_until or 0) if series.numbers else 0
+    """Return until when failing tasks hold launches back, seconds since the epoch; 0: they do not.
+
+    None: nothing was decided yet. A process that has just begun does not say that the breaker is closed.
+    """
+    return (series.numbers.breaker.open_until or 0) if series.numbers else None
+
+
+def read_scarcity(series: Series) -> Values:
+    """Return until when a lack of capacity holds launches back, likewise."""
+    return (series.numbers.scarcity.until or 0) if series.numbers else None
 
 
 def read_promise(series: Series) -> Values:
@@ -114,9 +123,9 @@ def read_live_by_provider(series: Series) -> Values:
 
 def read_short_until(series: Series) -> Values:
     """Return until when each provider of the order gets no launch, seconds since the epoch; 0: it is not short."""
-    if series.policy is None or not series.policy.providers:
+    if series.policy is None or not series.policy.providers or series.numbers is None:
         return None
-    shortages = series.numbers.shortages if series.numbers else {}
+    shortages = series.numbers.shortages
     return {each: shortages.get(each, PLENTY).until or 0 for each in series.policy.providers}
 
 
@@ -128,6 +137,27 @@ def read_saving(series: Series) -> Values:
     live = sum(use.containers for use in fleet.providers)
     on_spot = sum(use.containers for use in fleet.providers if use.provider == SPOT)
     return SPOT_SAVES * on_spot / live if live else None
+
+
+def read_revisions(series: Series) -> Values:
+    """Return the newest revision of the template, and the trusted one if there is one; None: no rollout is known."""
+    stage = _stage(series)
+    if stage is None:
+        return None
+    return {"newest": float(stage.newest)} | ({} if stage.trusted is None else {"trusted": float(stage.trusted)})
+
+
+def read_standing(series: Series) -> Values:
+    """Return 1 for how the newest revision stands, 0 for others; None: no rollout is known."""
+    stage = _stage(series)
+    return None if stage is None else {each.value: each is stage.standing for each in Standing}
+
+
+def _stage(series: Series) -> Stage | None:
+    """Return where the rollout stood last; None: none is configured, or it is not known yet."""
+    if series.numbers is None or series.policy is None or series.policy.rollout is None:
+        return None
+    return series.numbers.stage
 
 
 def count_by_provider(series: Series, counts: Mapping[str, int]) -> Values:

@@ -15,7 +15,7 @@ from controller.core.decision.doctor import COSTS_WORK, Checkup, Finding
 from controller.core.decision.model import Decision, Numbers
 from controller.core.decision.policy import Policy
 from controller.core.decision.runs import NONE_SEEN, Runs
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.stopped import StopOutcome
 from controller.core.notices import UNWATCHED, Kind, Notice, watch
 from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry.assessment import assess
@@ -60,6 +60,7 @@ class Series:
         self.scaler = scaler
         self.faults = faults
         self.policy: Policy | None = None
+        self.is_in_window: bool | None = None
         self.decision: Decision | None = None
         """The last one."""
         self.numbers: Numbers | None = None
@@ -90,9 +91,9 @@ class Series:
         self._launches_fail = False
         board.series[scaler] = self
 
-    def show_configuration(self, policy: Policy) -> None:
-        """Show what the configuration says."""
-        self.policy = policy
+    def show_configuration(self, policy: Policy, *, is_in_window: bool | None = None) -> None:
+        """Show what the configuration says now, and whether by a window of a schedule; None: there is no schedule."""
+        self.policy, self.is_in_window = policy, is_in_window
 
     def show_reconcile(self, done: Reconciled, seconds: float) -> None:
         """Show one reconcile, which took so many seconds."""

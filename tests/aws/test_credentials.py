@@ -216,7 +216,7 @@ def test_credentials_that_are_expired_when_they_come_are_told(aws: EmbeddedAws, 
     """What hands them out is behind; a launch that cannot be signed has not left, so it is not in doubt."""
     source.grant("old", LONG_AGO)
     clients = clients_now(aws)
-    with pytest.raises(AwsError, match=r"could not be read or renewed \(.* still expired\): see to") as caught:
+    with pytest.raises(AwsError, match=r"could not be read or renewed \(.* still expired\): check the task") as caught:
         run_task(clients, {"cluster": cluster, "taskDefinition": "any", **FARGATE}, time() + 60)
     assert Kind.ACCESS_DENIED == caught.value.fault
     assert 0 == aws.journal.count("ecs", "RunTask")
@@ -265,7 +265,7 @@ def test_who_waits_for_credentials_gives_up(aws: EmbeddedAws, cluster: str, sour
         clock.now += 60
         error = ask(clients, cluster)
         assert error is not None
-        assert "reading AWS credentials has not ended after 10s: AWS hardly answers" == str(error)
+        assert "reading AWS credentials has not ended after 10s: AWS answers too slowly" == str(error)
         source.held.set()
         assert first.result(20) is None
 

@@ -104,10 +104,10 @@ def test_what_another_policy_forbids_is_not_to_be_added_to_the_role(why: str) ->
     ("code", "explained"),
     [
         ("KMS.AccessDeniedException", "the key that encrypts it may not be used: change the key's policy, as AWS says"),
-        ("BlockedException", "AWS does not let this account do it: ask AWS Support"),
-        ("OptInRequired", "AWS does not let this account do it: ask AWS Support"),
+        ("BlockedException", "AWS does not allow this account to do it: ask AWS Support"),
+        ("OptInRequired", "AWS does not allow this account to do it: ask AWS Support"),
         *(
-            (code, "AWS does not take the credentials: give the task a role, or the shell a profile that is valid")
+            (code, "AWS does not accept the credentials: give the task a role, or the shell a valid profile")
             for code in ("InvalidClientTokenId", "ExpiredToken", "UnrecognizedClientException", "SignatureDoesNotMatch")
         ),
     ],
@@ -140,7 +140,7 @@ def test_a_signature_of_another_time_names_the_clock(aws: EmbeddedAws, code: str
         Queue(clients_of(aws), "orders").read_counts()
     assert (Fault.ACCESS_DENIED, None) == (caught.value.fault, caught.value.key)
     assert (
-        f'queue "orders": this machine\'s clock is {off}, and AWS refuses what is signed at another time: '
+        f'queue "orders": this machine\'s clock is {off}, and AWS refuses requests signed at another time: '
         f"set the clock by NTP ({code}: {message})"
     ) == str(caught.value)
 

@@ -290,6 +290,6 @@ def test_a_listing_that_never_ends_is_given_up(aws: EmbeddedAws, cluster: str) -
             for _ in range(100)
         )
     )
-    with pytest.raises(AwsError, match=f'cluster "{cluster}": AWS has not told all of it within 60s') as caught:
+    with pytest.raises(AwsError, match=f'cluster "{cluster}": AWS has not answered in full within 60s') as caught:
         Tasks(clients_of(aws, clock=clock), cluster, CONTROLLER).observe({}, lambda _: None)
     assert Kind.UNREACHABLE == caught.value.fault

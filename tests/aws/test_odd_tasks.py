@@ -17,7 +17,8 @@ from controller.aws.described import read_described
 from controller.aws.descriptions import read_task
 from controller.aws.errors import MAX_QUOTE, AwsError
 from controller.aws.tasks import Round, Tasks
-from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, Part, Size
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import NETWORK, container, create_cluster, register_template, run_tasks
 from tests.support.controller import CONTROLLER, SCALER, clients_of, known_tasks
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 OURS = {"startedBy": CONTROLLER, "group": SCALER}
 MOST = 7
+ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition"
 CREW, OWNER, CREATION = Part.CREW, Part.OWNER, Part.CREATION
 
 
@@ -133,7 +135,7 @@ def test_a_member_that_counts_for_nothing_may_be_anything(
 ) -> None:
     """Missing, null, of another type or of a value that nobody knows yet: the task runs as before."""
     true, odd, other = run_beside(aws, cluster, template, change)
-    assert true == replace(odd, start=true.start)
+    assert true == replace(odd, start=true.start, size=true.size)
     assert 1 == other.running
 
 
@@ -182,7 +184,7 @@ def test_one_nameless_entry_stands_for_one_task_only(aws: EmbeddedAws, cluster: 
     run_tasks(aws, cluster, template, 2, **OURS)
     body = {"tasks": [{"lastStatus": "RUNNING"}], "failures": []}
     aws.disturbances.add(Disturbance("ecs", "DescribeTasks", "replace", body=body))
-    with pytest.raises(AwsError, match="ECS says nothing of task"):
+    with pytest.raises(AwsError, match="ECS does not mention task"):
         observe(aws, cluster)
 
 
@@ -218,6 +220,38 @@ def test_a_task_drains_from_when_it_is_told_to_stop(members: dict[str, Any], dra
     live = read_task(task, find_outline, 1e6)
     assert isinstance(live, LiveTask)
     assert (draining, 1) == (live.draining, live.workers)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"taskDefinitionArn": f"{ARN}/worker:7", "cpu": "256", "memory": "512"}, ("worker", 7, Size(256, 512))),
+        ({"taskDefinitionArn": f"{ARN}/worker:7", "cpu": "0", "memory": "512"}, ("worker", 7, Size(None, 512))),
+        ({"taskDefinitionArn": f"{ARN}/worker:last", "cpu": "0", "memory": "0"}, ("worker", None, None)),
+        ({"cpu": "1 vCPU", "memory": "9" * 99}, (None, None, None)),
+        ({}, (None, None, None)),
+    ],
+    ids=["fargate", "instances", "no size", "odd", "nothing"],
+)
+def test_what_a_task_is_made_from(
+    members: dict[str, Any], expected: tuple[str | None, int | None, Size | None]
+) -> None:
+    """Its definition and the size that is paid for, as far as they are told; nothing is made up."""
+    live = read_task({"taskArn": "a", "group": SCALER, **members}, find_outline, 1e6)
+    assert isinstance(live, LiveTask)
+    assert expected == (live.family, live.revision, live.size)
+
+
+def test_ten_thousand_tasks_share_what_is_the_same_of_them() -> None:
+    """Names and sizes are kept once, however many tasks are described."""
+    size = {"cpu": "256", "memory": "512"}
+    text = json.dumps({"taskDefinitionArn": f"{ARN}/worker:7", "capacityProviderName": "FARGATE_SPOT", **size})
+    one, other = (read_task({"taskArn": name, **json.loads(text)}, find_outline, 1e6) for name in ("a", "b"))
+    assert isinstance(one, LiveTask)
+    assert isinstance(other, LiveTask)
+    assert one.family is other.family
+    assert one.provider is other.provider
+    assert one.size is other.size
 
 
 def test_why_a_task_stopped_is_told_on_one_line_of_bounded_length() -> None:
@@ -269,6 +303,9 @@ TASK_MEMBERS = [
     "stopCode",
     "stoppedReason",
     "containers",
+    "cpu",
+    "memory",
+    "capacityProviderName",
     "tags",
     "version",
     "overrides",

@@ -58,7 +58,7 @@ def test_what_rests_is_told_in_the_same_words_all_the_while(clock: ManualClock) 
             back_off.check("ListTasks")
         told.add(str(caught.value))
         clock.now += 0.25
-    assert {"ListTasks was throttled by AWS and rests until it may be asked again"} == told
+    assert {"ListTasks was throttled by AWS and is not called again for a while"} == told
 
 
 def test_it_rests_twice_as_long_each_time(clock: ManualClock) -> None:

@@ -97,7 +97,7 @@ def test_what_never_changes_is_asked_for_once(aws: EmbeddedAws, cluster: str, te
 def test_a_task_of_no_service_says_what_to_do(aws: EmbeddedAws, cluster: str, template: str) -> None:
     """Nobody can be its peer."""
     task = aws.ecs.task(run_tasks(aws, cluster, template)[0])
-    with pytest.raises(AwsError, match=r'is of no ECS service \(its group is "family:.*--shard 1/3'):
+    with pytest.raises(AwsError, match=r'belongs to no ECS service \(its group is "family:.*--shard 1/3'):
         look_of(aws, task).look()
 
 

@@ -62,7 +62,9 @@ def test_a_queue_of_another_region_is_refused_without_asking(aws: EmbeddedAws) -
     arn = "arn:aws:sqs:eu-north-1:123456789012:orders"
     with pytest.raises(AwsError) as caught:
         Queue(clients_of(aws), arn).read_counts()
-    assert f'queue "{arn}" is in eu-north-1, but this controller works in us-east-1' == str(caught.value)
+    assert f'queue "{arn}" is in eu-north-1, but it is looked for in us-east-1: set aws.region in the scaler' == str(
+        caught.value
+    )
     assert (Kind.INVALID, "queue") == (caught.value.fault, caught.value.key)
     assert [] == requests(aws)
 

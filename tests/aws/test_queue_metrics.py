@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.aws.cloudwatch import MOST_QUERIES, QueueMetrics
+from controller.aws.cloudwatch import AGAIN_AFTER, MOST_QUERIES, QueueMetrics
 from controller.aws.errors import AwsError, Fault
 from controller.sandbox.aws import Disturbance
 from tests.support.aws import create_queue, send_messages
+from tests.support.clock import ManualClock
 from tests.support.controller import clients_of
 
 if TYPE_CHECKING:
@@ -62,6 +63,21 @@ def test_a_denial_is_one_problem(aws: EmbeddedAws) -> None:
         QueueMetrics(clients_of(aws)).ask_deleted(["any"], 0, 60)
     assert Fault.ACCESS_DENIED is raised.value.fault
     assert "the deleted messages in CloudWatch" in str(raised.value)
+
+
+def test_a_queue_that_is_not_told_whole_is_no_queue_without_messages(aws: EmbeddedAws) -> None:
+    """It is a problem of this question, and the next may be answered."""
+    queue = create_queue(aws)
+    since = this_minute()
+    delete(aws, queue.url, 2)
+    aws.queue_metrics.delay = -120.0
+    aws.queue_metrics.statuses.extend(["InternalError"] * (1 + len(AGAIN_AFTER)))
+    metrics = QueueMetrics(clients_of(aws, clock=ManualClock(since).handed_in()))
+    with pytest.raises(AwsError, match=f'queue "{queue.name}": CloudWatch has not told all of NumberOfMessagesDeleted'):
+        metrics.ask_deleted([queue.arn], since, since + 120)
+    told = metrics.ask_deleted([queue.arn], since, since + 120)
+    aws.queue_metrics.delay = 120.0
+    assert 2 == sum(told[queue.arn].values())
 
 
 def test_many_queues_take_a_call_for_each_five_hundred(aws: EmbeddedAws) -> None:

@@ -14,7 +14,8 @@ from controller.clock import Clock
 from controller.core.copies.copies import KEEPER
 from controller.core.copies.keeper import OVERDUE
 from controller.core.decision.rate import Rate
-from controller.core.decision.task import NOBODY, LiveTask, Outline, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Outline, Size, Start
 from controller.sandbox.aws import Disturbance
 from controller.sandbox.aws.capacity import NO_CAPACITY
 from tests.core.decision.builders import BREAKER
@@ -141,10 +142,10 @@ def test_a_known_task_that_ecs_does_not_know_is_missing(aws: EmbeddedAws, cluste
     assert ([here], (gone,)) == ([task.arn for task in seen.tasks], seen.missing)
 
 
-def family_of(aws: EmbeddedAws, arn: str) -> str:
-    """Return the family of a task's definition, as ECS has it."""
+def made(aws: EmbeddedAws, arn: str) -> dict[str, Any]:
+    """Return what a task was made from, as ECS has it: a template of its own, with the size of all of them."""
     [family] = [task.family for task in aws.ecs.tasks() if task.arn == arn]
-    return family
+    return {"family": family, "revision": 1, "size": Size(256, 512)}
 
 
 def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
@@ -154,7 +155,7 @@ def test_a_task_on_its_way_has_starting_containers(timed_aws: EmbeddedAws, clock
         clock.now = 1_000_000.0 + passed
         expected = LiveTask(arn, SCALER, running=0, starting=2, created_at=1_000_000.0, company=True)
         (task,) = observe(timed_aws, cluster).tasks
-        assert replace(expected, family=family_of(timed_aws, arn)) == task
+        assert replace(expected, **made(timed_aws, arn)) == task
 
 
 def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: ManualClock) -> None:
@@ -176,7 +177,7 @@ def test_each_copy_counts_by_its_own_state(timed_aws: EmbeddedAws, clock: Manual
             Start(1_000_040.0),
             company=True,
             stopped=2 - task.running,
-            family=family_of(timed_aws, arn),
+            **made(timed_aws, arn),
         )
         assert expected == task
         running.append(task.running)
@@ -214,7 +215,7 @@ def test_a_task_that_is_stopping_drains_until_it_has_stopped(timed_aws: Embedded
     assert () == observe(timed_aws, cluster).tasks
     (stopping,) = observe(timed_aws, cluster, (arn,)).tasks
     expected = LiveTask(arn, SCALER, 0, 0, 1_000_000.0, exited=1, start=Start(1_000_000.0), stopped=1, draining=True)
-    assert replace(expected, family=family_of(timed_aws, arn), alone=True) == stopping
+    assert replace(expected, **made(timed_aws, arn), alone=True) == stopping
     clock.now += 31
     (ended,) = observe(timed_aws, cluster, (arn,)).tasks
     assert (arn, SCALER, StopOutcome.SUCCEEDED) == (ended.arn, ended.scaler, ended.outcome)

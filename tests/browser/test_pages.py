@@ -55,8 +55,8 @@ def test_trouble_stands_first(browser: Chrome, daemon: Daemon) -> None:
         return expected == ask(browser, "[...document.querySelectorAll('tbody tr')].map(row => row.id.slice(4))")
 
     assert eventually(is_in_order, within=SOON)
-    wrong = ask(browser, "[...document.querySelectorAll('.wrong')].map(each => each.textContent)")
-    assert DENIAL[:60] in wrong[0]
+    told = ask(browser, "[...document.querySelectorAll('.told')].map(each => each.textContent)")
+    assert DENIAL[:60] in told[0]
     assert 0 == ask(browser, "document.querySelectorAll('script:not([src])').length")
 
 
@@ -132,6 +132,17 @@ def test_only_what_changes_is_refreshed(browser: Chrome, daemon: Daemon, own_aws
         ask(browser, "document.activeElement.parentNode.id === window.unfolded"),
     )
     assert "working" in browser.title
+
+
+def test_the_text_for_a_ticket_is_copied(browser: Chrome, daemon: Daemon) -> None:
+    """One press of a key, and the clipboard has the lines as they stand there."""
+    permissions = {"origin": daemon.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    browser.execute_cdp_cmd("Browser.grantPermissions", permissions)
+    look(browser, f"{daemon.url}/scalers/quiet")
+    browser.find_element("id", "copy").send_keys("\ue007")
+    eventually(lambda: "Copied" == ask(browser, "document.getElementById('copy').textContent"), within=SOON)
+    copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert timeless(ask(browser, "document.getElementById('status-text').textContent")) == timeless(copied)
 
 
 def test_nobody_asks_for_a_page_that_is_hidden(browser: Chrome, daemon: Daemon) -> None:

@@ -58,7 +58,7 @@ def test_wrong_usage(arguments: list[str]) -> None:
     [
         ("3/2", "'3/2' is none of the 2 controllers: write 1/2 to 2/2"),
         ("half", "'half' is neither 'auto' nor a number of a number, such as 2/8"),
-        ("auto", "auto needs an ECS task, and ECS_CONTAINER_METADATA_URI_V4 is not set: write 1/3, 2/3, ..."),
+        ("auto", "auto works in ECS tasks only, where ECS_CONTAINER_METADATA_URI_V4 is set: write 1/3, 2/3, ..."),
     ],
 )
 def test_a_wrong_shard(source: str, shard: str, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +90,16 @@ def test_as_a_module() -> None:
     """``python -m controller`` is the same command, in a process of its own."""
     done = subprocess.run([sys.executable, "-m", "controller", "--version"], capture_output=True, text=True, check=True)
     assert VERSION.partition(", ")[2] == done.stdout.partition(", ")[2]
+
+
+def test_help_imports_no_command() -> None:
+    """Nor does a shell that completes their names: nobody at a prompt waits for boto3."""
+    code = (
+        "import sys; from controller.cli import main; main(['--help'], standalone_mode=False); "
+        "print(sorted({'boto3', 'pydantic', 'structlog'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -226,6 +226,23 @@ def test_the_breaker_of_each_scaler_of_a_template(
     assert ("breaker" in explained(first), "breaker" in explained(second)) == (False, True)
 
 
+def test_the_canary_of_a_plan_is_shown(aws: EmbeddedAws, plan: Callable[..., Result], orders: Document) -> None:
+    """With what the others run, and how much smaller that is; the record marks its group."""
+    register_template(aws, "worker")
+    family = orders["task"]["definition"].partition(":")[0]
+    rolled_out = orders | {"rollout": {}, "task": orders["task"] | {"definition": family}}
+    said = plan(rolled_out).stdout
+    assert "revision 2 has to prove itself, and all others run revision 1; " in explained(said)["rollout"]
+    assert "1 x [worker]  worker:2, to prove itself" in said
+    assert "would launch now: 20 containers in 6 tasks" in explained(said)["plan"]
+    (record,) = json.loads(plan(rolled_out, arguments=("--json",)).stdout)
+    assert [(1, 1)] == [(group["tasks"], group["containers"]) for group in record["plan"] if group["canary"]]
+    assert (2, 1, "unproven") == tuple(record["rollout"][key] for key in ("newest", "trusted", "standing"))
+    register_template(aws, "worker", containerDefinitions=[container("one"), container("two")])
+    assert "without a task of the new revision: " in (said := plan(rolled_out).stdout)
+    assert ", to prove itself" not in said
+
+
 def test_nothing_to_do(plan: Callable[..., Result], idle: Document) -> None:
     """Without work there is no drawing, and the exit code is 0."""
     result = plan(idle)
@@ -260,7 +277,7 @@ def test_json(plan: Callable[..., Result], orders: Document, idle: Document) -> 
     assert [(orders["name"], "launch", "dry_run", 20), ("idle", "idle", None, 0)] == [
         (record["scaler"], record["reason"], record["outcome"], record["launch"]) for record in records
     ]
-    exact = {"provider": None, "cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
+    exact = {"provider": None, "canary": False, "cpu": 1024, "memory": 2048, "cpu_rounding": 0, "memory_rounding": 0}
     rounded = exact | {"cpu_rounding": 256, "memory_rounding": 512}
     assert [{"tasks": 2, "containers": 4} | exact, {"tasks": 4, "containers": 3} | rounded] == records[0]["plan"]
     text = plan(orders).stdout

@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli import daemon_status, main
-from controller.core.decision.model import ScalerState
+from controller.core.decision.state import ScalerState
 from controller.core.words import format_clock
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, run_tasks, send_messages
 from tests.support.controller import NOBODY_LISTENS
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 COLD = (
-    "Decided as by a daemon that has just started. Only a running one knows levels,\n"
-    "cooldowns, launches in doubt and places in the budget's line: add --from URL."
+    "Decided like a daemon that has just started. Only a running one knows levels,\n"
+    "cooldowns, uncertain launches and whose turn it is: add --from URL."
 )
 
 
@@ -86,8 +86,8 @@ def test_it_says_whose_memory_it_is(daemon: Daemon, wanted: Document, tmp_path: 
     assert COLD == plan(path, wanted).stdout.rstrip("\n").split("\n\n")[-1]
     assert [
         f"Decided with what the daemon at {daemon.url} remembers.",
-        "It does not run unknown: decided as after a restart.",
-        f"It runs another configuration than {path} as it is now.",
+        "It does not run unknown: decided as if just started.",
+        f"It runs another configuration than {path} holds now.",
     ] == plan(path, wanted, "--from", daemon.url).stdout.rstrip("\n").split("\n\n")[-1].splitlines()
     told = json.loads(plan(path, wanted, "--from", f"{daemon.url}/status", "--json").stdout)
     assert [("busy", True), ("unknown", False)] == [(each["scaler"], each["remembered"]) for each in told]
@@ -104,7 +104,7 @@ def test_a_daemon_of_another_name_is_refused(daemon: Daemon, wanted: Document, t
     """Its scalers may have the same names, and drive other tasks."""
     result = plan(tmp_path / "config.yaml", wanted | {"name": "nightly"}, "--from", daemon.url)
     assert (1, "") == (result.exit_code, result.stdout)
-    expected = f"Error: the daemon at {daemon.url} is the controller ecsq, and this configuration is that of nightly\n"
+    expected = f"Error: the daemon at {daemon.url} is the controller ecsq, and this configuration is for nightly\n"
     assert expected == result.stderr
 
 
@@ -152,6 +152,7 @@ MEMORY = {
         "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
         "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None, "holds": 0},
         "shortages": {},
+        "rollout": {"active": None, "proven": [], "setbacks": [], "assumed": None},
         "contradiction": None,
         "standstill": None,
         "sightings": asdict(ScalerState().sightings) | {"seen": []},

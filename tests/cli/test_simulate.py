@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import boto3
 import pytest
@@ -107,12 +109,33 @@ def test_rows_of_two_files_of_one_name_are_told_apart(directory: Path) -> None:
     assert ["this", "old", "other/old.yaml", "this.yaml"] == [row["name"] for row in rows[:4]]
 
 
+def test_another_configuration_has_its_own_budget(directory: Path) -> None:
+    """Whatever this one has."""
+    (directory / "old.yaml").write_text(f"budget: {{max_containers: 2}}\n{LEAST}")
+    rows = {row["name"]: row for row in json.loads(run(*BURST, "--against", "old.yaml", "--json").stdout)["rows"]}
+    assert (True, 2) == (rows["this"]["peak"] > 2, rows["old"]["peak"])
+
+
+def test_a_configuration_from_a_pipe_is_read_once(directory: Path) -> None:
+    """What it held is gone then, and is all that is needed to say what to change."""
+    os.mkfifo(directory / "pipe")
+    writer = Thread(target=(directory / "pipe").write_text, args=(LEAST,))
+    writer.start()
+    result = run(*BURST, "--config", "pipe", "--vary", "max_containers=2")
+    writer.join()
+    assert (0, True) == (result.exit_code, "max_containers: 2" in result.stdout)
+
+
 def test_each_row_pays_for_where_its_own_tasks_run(directory: Path) -> None:
     """What Spot would save shows beside a configuration without it."""
     (directory / "spot.yaml").write_text(f"{LEAST}      capacity_providers: [{{provider: FARGATE_SPOT, weight: 1}}]\n")
     rows = {row["name"]: row for row in json.loads(run(*BURST, "--against", "spot.yaml", "--json").stdout)["rows"]}
     assert rows["this"]["container_hours"] == rows["spot"]["container_hours"]
     assert pytest.approx(0.3 * rows["this"]["dollars"]) == rows["spot"]["dollars"]
+    ordered = LEAST.replace("      subnets", "      capacity: [FARGATE_SPOT, FARGATE]\n      subnets")
+    (directory / "config.yaml").write_text(ordered)
+    rows = {row["name"]: row for row in json.loads(run(*BURST, "--against", "spot.yaml", "--json").stdout)["rows"]}
+    assert pytest.approx(rows["spot"]["dollars"]) == rows["this"]["dollars"]
 
 
 def test_workers_that_delete_first_hide_their_work_from_the_others(directory: Path) -> None:
@@ -151,6 +174,8 @@ def test_a_named_key_is_tried_at_its_values(directory: Path) -> None:
     assert "max_containers: 3" in result.stdout
     both = run(*BURST, "--vary", "max_containers=2", "--vary", "max_containers=3")
     assert result.stdout == both.stdout
+    steps = run(*BURST, "--vary", "hysteresis={rise_after: 2, fall_after: 4},{rise_after: 5}")
+    assert "hysteresis: {rise_after: 2, fall_after: 4}" in steps.stdout
     wrong = run(*BURST, "--vary", "max_containers=many")
     assert (1, True) == (wrong.exit_code, wrong.stderr.startswith("Error: --vary: scalers[0].max_containers: must be"))
 
@@ -236,11 +261,17 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say with one of --file, --arrivals"),
-        ((*BURST, "--log", "log"), "--arrivals and --log say what arrives: give one of them"),
-        ((*BURST, "--alone", "--explore"), "--alone has nothing beside it"),
+        ((), "say what arrives, with one of --file, --arrivals"),
+        ((*BURST, "--log", "log"), "--arrivals and --log each say what arrives: give only one of them"),
+        ((*BURST, "--alone", "--explore"), "--alone compares with nothing"),
         (("--arrivals", "rain"), "'rain' is no shape of arrivals"),
         (("--arrivals", "burst 1 at 2h", "--for", "1h"), "no message arrives in that time"),
+        ((*BURST, "--json", "--markdown"), "--json and --markdown are two ways"),
+        (
+            (*BURST, "--html", "nowhere/report.html"),
+            "nowhere/report.html: cannot be written: there is no folder nowhere",
+        ),
+        ((*BURST, "--spread"), "--spread is for the rows of --file"),
         ((*BURST, "--scaler", "other"), "there is no scaler 'other'"),
         ((*BURST, "--work", "soon"), "write it as 45s"),
         ((*BURST, "--size", "300/512"), "the next larger is 512/1024"),

@@ -123,7 +123,12 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
 
 @pytest.mark.parametrize(
     ("members", "complaint"),
-    [({"server": {"port": 0}}, "config.yaml: server.port is 0, any free one: a service needs a port that is known")],
+    [
+        (
+            {"server": {"port": 0}},
+            "config.yaml: server.port is 0, which means any free port: a service needs one that is known",
+        )
+    ],
     ids=["any port"],
 )
 def test_what_no_service_can_be_is_refused(directory: Path, members: dict[str, Any], complaint: str) -> None:
@@ -166,7 +171,7 @@ def test_an_account_is_named_offline_and_only_there(directory: Path) -> None:
     assert ([2, 2], True, True) == (
         [missing.exit_code, needless.exit_code],
         "--offline needs --account" in missing.stderr,
-        "go with --offline" in needless.stderr,
+        "need --offline" in needless.stderr,
     )
 
 
@@ -202,7 +207,7 @@ def test_a_queue_that_cannot_be_read_costs_no_more_than_its_dead_letters(aws: Em
         result = run(command)
         assert (0, True) == (result.exit_code, "absent" in result.stdout)
         assert result.stderr.startswith(
-            'warning: the policy leaves out a dead-letter queue, if there is one: queue "absent" does not exist'
+            'warning: the policy leaves out its dead-letter queue, if it has one: queue "absent" does not exist'
         )
 
 
@@ -214,4 +219,4 @@ def test_a_template_that_cannot_be_looked_up_is_named(aws: EmbeddedAws, director
     assert said.startswith(
         'the roles of the task definitions could not be looked up: task definition "absent" does not'
     )
-    assert said.endswith("with --offline they are yours to name")
+    assert said.endswith("with --offline you name them yourself")

@@ -195,7 +195,7 @@ def test_every_line_fits(columns: int) -> None:
     lines = show(*crowd, columns=columns).stdout.splitlines()
     assert max(map(len, lines)) <= max(columns, 80)
     assert 1_000 == sum("87654321" in line for line in lines)
-    assert "and 995 more in trouble: --scaler NAME tells what is wrong with one" == lines[-1]
+    assert "and 995 more in trouble: --scaler NAME says what is wrong with one" == lines[-1]
 
 
 def test_names_that_begin_alike_differ_when_they_are_cut() -> None:

@@ -24,6 +24,7 @@ from controller.core.decision.policy import (
     MessageState,
     PerContainer,
     Policy,
+    RolloutPolicy,
     SlotPolicy,
     StartWithin,
     Step,
@@ -78,6 +79,7 @@ def test_defaults(tmp_path: Path) -> None:
                     paused=False,
                     providers=(),
                     deadline=None,
+                    rollout=None,
                 ),
                 packing=PackingPolicy(Packing.SPREAD, max_tasks_per_launch=100, max_containers_per_task=9),
                 task=TaskSpec(
@@ -196,6 +198,19 @@ def test_breaker(tmp_path: Path, value: str, expected: BreakerPolicy) -> None:
     assert expected == loaded(tmp_path, scaler(f"breaker: {value}")).spec.scalers[0].policy.breaker
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("{}", RolloutPolicy(1, 120.0), id="the defaults"),
+        pytest.param("{canary: 3, prove: 90s, on_failure: go_back}", RolloutPolicy(3, 90.0), id="all of it"),
+        pytest.param("null", None, id="none"),
+    ],
+)
+def test_rollout(tmp_path: Path, value: str, expected: RolloutPolicy | None) -> None:
+    """A new revision proves itself only where the key is."""
+    assert expected == loaded(tmp_path, scaler(f"rollout: {value}")).spec.scalers[0].policy.rollout
+
+
 def test_interval_is_inherited(tmp_path: Path) -> None:
     """A scaler uses its own poll interval if it has one, and the controller's otherwise."""
     assert loaded(tmp_path, "poll_interval: 20s\n" + LEAST).spec.scalers[0].policy.poll_interval == 20.0
@@ -285,13 +300,22 @@ def test_problem_at_a_key(tmp_path: Path, key: str, place: str) -> None:
             demand("start_within: 5m\nseconds_per_message: 6m"), "6:28", "above start_within (5m)", id="long messages"
         ),
         pytest.param(
+            demand("start_within: 5m\nseconds_per_message: {at_first: 6m}"),
+            "6:39",
+            "above start_within",
+            id="long at first",
+        ),
+        pytest.param(
             demand("start_within: 5m") + "    hysteresis: {activate_at: 5}\n", "9:31", "no effect", id="hysteresis"
+        ),
+        pytest.param(
+            demand("start_within: 5m") + "    hysteresis: {activate_within: 9m}\n", "9:35", "no effect", id="tail"
         ),
         pytest.param(demand("start_within: 5m") + "    cooldown: {fall: 9m}\n", "9:22", "no effect", id="fall"),
         pytest.param(
             demand("start_within: 5m") + "    backlog: [visible, delayed]\n", "9:5", "delayed messages", id="delayed"
         ),
-        pytest.param(demand("start_within: 5m") + "      packing: dense\n", "9:16", "the slowest", id="dense"),
+        pytest.param(demand("start_within: 5m") + "      packing: dense\n", "9:16", "slowest copy", id="dense"),
         pytest.param(demand("start_within: 119s\nseconds_per_message: 1"), "5:21", "two start delays", id="short goal"),
     ],
 )

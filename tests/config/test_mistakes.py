@@ -74,7 +74,7 @@ MISSPELT = [
     ),
     pytest.param(
         demand("drain_within: 5m\nseconds_per_message: 60"),
-        ["5:7: scalers[0].demand.drain_within: has become start_within: write that"],
+        ["5:7: scalers[0].demand.drain_within: is now called start_within: write that instead"],
         id="a key of an earlier version",
     ),
     pytest.param(
@@ -120,9 +120,9 @@ MISSPELT = [
             "2:5: scalers[0].name: is required and missing",
             "2:5: scalers[0].demand: is required and missing",
             "2:5: scalers[0].task: is required and missing",
-            "2:5: scalers[0].zzz: is not a known key; use one of backlog, breaker, busy, cooldown, demand, "
+            "2:5: scalers[0].zzz: is not a known key; use one of aws, backlog, breaker, busy, cooldown, demand, "
             "hysteresis, max_containers, min_containers, name, paused, poll_interval, priority, queue, queue_env, "
-            "queues, task",
+            "queues, rollout, schedule, task",
             "2:5: scalers[0].queue: is required and missing: name the queue, or several under queues",
         ],
         id="nothing near leaves required keys missing",
@@ -311,7 +311,7 @@ DURATIONS = [
     pytest.param(
         task("capacity: EXTERNAL"),
         [
-            "8:7: scalers[0].task.subnets: external instances have no subnets of AWS: remove them, security_groups "
+            "8:7: scalers[0].task.subnets: external instances have no AWS subnets: remove subnets, security_groups "
             "and assign_public_ip"
         ],
         id="subnets of external instances",
@@ -497,8 +497,8 @@ RULES = [
     pytest.param(
         task("run_task: {propagateTags: SERVICE}"),
         [
-            "9:33: scalers[0].task.run_task.propagateTags: a task that no service starts has no tags of one: "
-            "make it TASK_DEFINITION, or remove it"
+            "9:33: scalers[0].task.run_task.propagateTags: no ECS service starts these tasks, so none "
+            "has tags for them: make it TASK_DEFINITION, or remove it"
         ],
         id="tags of a service",
     ),
@@ -565,6 +565,60 @@ BREAKER = [
 def test_a_mistake_in_a_breaker_is_named(tmp_path: Path, value: str, expected: list[str]) -> None:
     """It is off or has keys; whoever writes on learns that it is on without the key."""
     assert expected == problems(tmp_path, scaler(f"breaker: {value}"))
+
+
+PINNED = "which is always revision 7; leave the revision out there, or remove this key"
+ROLLOUT = [
+    pytest.param("{canary: 0}", ["9:23: scalers[0].rollout.canary: must be at least 1, not 0"], id="no canary"),
+    pytest.param("{canary: 11}", ["9:23: scalers[0].rollout.canary: must be at most 10, not 11"], id="too many"),
+    pytest.param("{prove: 0}", ["9:22: scalers[0].rollout.prove: must be between 1s and 24h, not 0s"], id="at once"),
+    pytest.param(
+        "{prove: 25h}", ["9:22: scalers[0].rollout.prove: must be between 1s and 24h, not 25h"], id="too long"
+    ),
+    pytest.param("{prove: x}", [f"9:22: scalers[0].rollout.prove: is not a duration: {DURATION}"], id="no duration"),
+    pytest.param(
+        "{on_failure: hold}",
+        ['9:27: scalers[0].rollout.on_failure: must be go_back, not "hold"'],
+        id="something else on failure",
+    ),
+    pytest.param(
+        "{proof: 2m}", ["9:15: scalers[0].rollout.proof: is not a known key; did you mean prove?"], id="a key"
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ROLLOUT)
+def test_a_mistake_in_a_rollout_is_named(tmp_path: Path, value: str, expected: list[str]) -> None:
+    """Each key by itself."""
+    assert expected == problems(tmp_path, scaler(f"rollout: {value}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            scaler("rollout: {}").replace("content-worker", "content-worker:7"),
+            [f'9:5: scalers[0].rollout: has no effect: task.definition is "content-worker:7", {PINNED}'],
+            id="a fixed revision",
+        ),
+        pytest.param(
+            scaler("rollout: {prove: 11m}").replace("      subnets", "      deadline: 10m\n      subnets"),
+            [
+                "10:22: scalers[0].rollout.prove: must be at most task.deadline (10m), not 11m: no task would run for "
+                "long enough"
+            ],
+            id="a proof beyond the deadline",
+        ),
+        pytest.param(
+            scaler("max_containers: 2\nrollout: {canary: 3}"),
+            ["10:23: scalers[0].rollout.canary: must be at most max_containers (2), not 3"],
+            id="more than may live",
+        ),
+    ],
+)
+def test_a_rollout_that_could_not_end_is_refused(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """It never begins, or no task could prove anything."""
+    assert expected == problems(tmp_path, text)
 
 
 @pytest.mark.parametrize(("text", "expected"), [*KEYS, *MISSPELT, *ONCE, *TYPES, *DURATIONS, *RULES])
@@ -644,9 +698,7 @@ def test_a_flood_of_mistakes_is_cut(tmp_path: Path) -> None:
     assert (len(found), found[-1]) == (1001, "1009:1: 500 more problems from here on")
 
 
-ELSEWHERE = (
-    "is in eu-west-1, but aws.region is us-east-1: change one of the two, or run another controller for eu-west-1"
-)
+ELSEWHERE = "is in eu-west-1, but aws.region is us-east-1: change one of the two, or set scalers[0].aws.region"
 QUEUE = "queue: content-ingest"
 DEFINITION = "definition: content-worker"
 
@@ -669,9 +721,11 @@ DEFINITION = "definition: content-worker"
     ids=["queue by ARN", "queue by URL", "queue by old URL", "definition", "cluster"],
 )
 def test_a_name_in_another_region_is_refused(tmp_path: Path, given: tuple[str, str], place: str) -> None:
-    """A scaler in another region than its controller could never work, so both regions are named."""
+    """Unless the scaler says that it works there: both regions are named, and the key that says so."""
     text = LEAST.replace(*given)
-    assert [f"{place}: {ELSEWHERE}"] == problems(tmp_path, f"{text}aws: {{region: us-east-1}}\n")
+    (told,) = problems(tmp_path, f"{text}aws: {{region: us-east-1}}\n")
+    assert told.startswith(f"{place}: {ELSEWHERE}")
+    assert [] == problems(tmp_path, f"{text}    aws: {{region: eu-west-1}}\naws: {{region: us-east-1}}\n")
     assert [] == problems(tmp_path, f"{text}aws: {{region: eu-west-1}}\n")
     assert [] == problems(tmp_path, text)
 
@@ -705,11 +759,11 @@ def test_an_invalid_region_is_reported_alone(tmp_path: Path) -> None:
 
 EVENTS = [
     pytest.param(
-        "{}", ["10:5: events[0]: names nobody to tell: set one of eventbridge, webhook, webhook_env"], id="none"
+        "{}", ["10:5: events[0]: does not say who is told: set one of eventbridge, webhook, webhook_env"], id="none"
     ),
     pytest.param(
         "{eventbridge: default, webhook_env: SLACK_URL}",
-        ["10:5: events[0]: must name one to tell, not 2: keep one of eventbridge, webhook_env"],
+        ["10:5: events[0]: must have one receiver, not 2: keep one of eventbridge, webhook_env"],
         id="two",
     ),
     pytest.param(
@@ -740,7 +794,7 @@ EVENTS = [
             f"{{webhook: '{url}'}}",
             [
                 "10:15: events[0].webhook: must be an http or https URL without user, query and fragment; one that "
-                "holds a secret belongs into a variable of the environment, which webhook_env names"
+                "holds a secret belongs in a variable of the environment, which webhook_env names"
             ],
             id=kind,
         )

@@ -94,15 +94,30 @@ def test_controllers_that_share_are_seen_in_their_cluster(shared_in: str) -> Non
 
 @pytest.mark.parametrize(
     ("scaler", "copies"),
-    [({}, True), ({"max_containers": 1}, False), ({"task": {"max_containers_per_task": 1}}, False)],
-    ids=["many", "one container", "one container a task"],
+    [
+        ({}, True),
+        ({"max_containers": 1}, False),
+        ({"task": {"max_containers_per_task": 1}}, False),
+        ({"task": {"max_containers_per_task": 1, "deadline": "2h"}}, True),
+    ],
+    ids=["many", "one container", "one container a task", "one with a deadline"],
 )
 def test_copies_are_registered_only_where_some_are_made(scaler: dict[str, Any], *, copies: bool) -> None:
-    """A scaler of single workers needs neither the derived families nor the listing of definitions."""
+    """A scaler of single workers needs neither the derived families nor the listing of definitions, but for a deadline.
+
+    That has a keeper beside a single worker, too, which is registered.
+    """
     rights = find("", scaler)
     actions = {action for each in rights for action in each.actions}
     assert copies == ("ecs:RegisterTaskDefinition" in actions) == ("ecs:ListTaskDefinitions" in actions)
     assert copies == any("-x?" in arn for each in rights for arn in each.resources)
+
+
+def test_revisions_are_listed_where_one_has_to_prove_itself() -> None:
+    """A single worker a task needs them listed for nothing else, and none registered."""
+    (rights,) = find("ReadTaskDefinitions", {"max_containers": 1, "rollout": {}})
+    assert ("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions") == rights.actions
+    assert [] == find("RegisterCopies", {"max_containers": 1, "rollout": {}})
 
 
 @pytest.mark.parametrize(

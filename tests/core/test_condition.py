@@ -9,8 +9,9 @@ import pytest
 
 from controller.core.condition import Condition, judge
 from controller.core.decision.breaker import Breaker
-from controller.core.decision.model import Decision, Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult, Reconciled
 from tests.core.decision.builders import NOW, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
@@ -77,6 +78,11 @@ def launched(outcome: Outcome) -> Reconciled:
         ),
         pytest.param(Condition.WORKING, held(policy(), settled(2), queue(1, 1), fleet(2)), id="enough live"),
         pytest.param(Condition.PAUSED, held(policy(paused=True), settled(), queue(9), fleet()), id="paused"),
+        pytest.param(
+            Condition.PAUSED,
+            held(policy(paused=True, paused_by_schedule=True), settled(), queue(9), fleet()),
+            id="paused by a window",
+        ),
         pytest.param(Condition.IDLE, held(policy(), settled(), queue(), fleet()), id="idle"),
         pytest.param(Condition.IDLE, held(policy(), settled(), queue(delayed=3), fleet()), id="only delayed"),
     ],

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from controller.core.decision.breaker import CLOSED, Breaker
-from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
+from controller.core.decision.rollout import Stage, Standing
 from controller.core.decision.scarcity import PLENTY, Scarcity
+from controller.core.decision.setback import Setback, Trouble
+from controller.core.decision.state import ScalerState
 from controller.core.notices import AT_MAX_FOR, SETTLED_AFTER, UNWATCHED, Kind, Notice, watch, watch_configuration
 from controller.core.record import LaunchResult, Reconciled
 from tests.core.decision.builders import NOW, fleet, policy, queue
@@ -120,3 +123,30 @@ def test_reloads(before: str | None, problems: str | None, expected: Any) -> Non
     """An edit that is refused is told, and the one that is taken after it."""
     notice = watch_configuration(before, problems, NOW)
     assert expected == (None if notice is None else (notice.kind, notice.text))
+
+
+def standing(after: float, stage: Stage | None) -> Reconciled:
+    """Return a reconcile that finds a rollout there."""
+    assert NUMBERS is not None
+    return Reconciled("ingest", Decision(NOW + after, Reason.SATISFIED, numbers=replace(NUMBERS, stage=stage)))
+
+
+def test_a_revision_that_is_left_out_is_told_once_and_the_one_that_is_taken_after_it() -> None:
+    """One that proves itself without trouble is no news."""
+    failed_ = Setback(8, NOW, NOW + 60, 1, Trouble.FAILED, cause="exited \x1b[1m with code 1")
+    gone_back = Stage(8, 7, Standing.GONE_BACK, 0, 0, failed_)
+    proving, trusted = Stage(9, 7, Standing.PROVING, 0, 1), Stage(9, 9, Standing.TRUSTED, 0, 0)
+    refused = Stage(
+        10, 9, Standing.REFUSED, 0, 0, replace(failed_, revision=10, trouble=Trouble.REFUSED, cause="denied")
+    )
+    assert [] == kinds(standing(0, None), standing(1, proving), standing(2, trusted))
+    polls = [gone_back, gone_back, None, gone_back, proving, trusted, trusted, refused, refused]
+    assert [
+        (Kind.TEMPLATE_GONE_BACK, 0.0),
+        (Kind.TEMPLATE_TAKEN, 5.0),
+        (Kind.TEMPLATE_REFUSED, 7.0),
+    ] == kinds(*(standing(float(after), stage) for after, stage in enumerate(polls)))
+    text = told(standing(0, gone_back))[0].text
+    assert text.startswith(
+        "of its task definition, revision 8 failed (exited \\x1b[1m with code 1), and all others run "
+    )

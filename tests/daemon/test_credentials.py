@@ -60,7 +60,7 @@ def test_a_role_that_expires_is_a_problem_until_it_is_renewed(shared_aws: Embedd
         ) as daemon,
     ):
         eventually(lambda: daemon.last(name), within=SOON)
-        assert "the refreshed credentials are still expired): see to the task's role" in daemon.scaler(name)["problem"]
+        assert "the refreshed credentials are still expired): check the task's role" in daemon.scaler(name)["problem"]
         source.grant("new", datetime.now(UTC) + timedelta(hours=1))
         eventually(lambda: daemon.decisions(name, outcome="launched"), within=SOON)
         assert not [line for line in daemon.lines() if "exception" in line]

@@ -51,7 +51,7 @@ class Visited:
         self.run(self._poll())
 
     async def _poll(self) -> None:
-        self.rounds.visit(self.scaler, await self.services.polls.read_counts("orders"))
+        self.rounds.visit(self.scaler, await self.services.polls.own.read_counts("orders"))
         await asyncio.gather(*self.rounds._visits)
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ def test_a_dead_letter_queue_of_several_queues_is_read_once(visited: Visited, cl
     several = Reconciler(spec, visited.services)
 
     async def poll() -> None:
-        visited.rounds.visit(several, await read_together(spec, visited.services.polls.read_counts))
+        visited.rounds.visit(several, await read_together(spec, visited.services.polls.own.read_counts))
         await asyncio.gather(*visited.rounds._visits)
 
     visited.run(poll())

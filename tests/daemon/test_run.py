@@ -88,6 +88,8 @@ def test_status_tells_the_same(daemon: Daemon) -> None:
         shown["last_decision"]["reason"],
         shown["launch_cooldown_until"],
     )
+    made = {(task["family"], task["revision"], task["cpu"], task["memory"]) for task in shown["tasks"]}
+    assert {("worker", 1, 256, 512)} == made
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.aws.polls.reader import QueuePolls
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.queue_sum import add_up
 from controller.daemon.due import find_first_poll, find_next_poll
@@ -22,7 +21,7 @@ from controller.scaling.reconcile import Reconciler, Steps
 from controller.scaling.services import connect
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages, unique
 from tests.support.clock import MACHINE_CLOCK
-from tests.support.controller import clients_of, controller_spec, scaler_spec
+from tests.support.controller import controller_spec, scaler_spec
 from tests.support.daemon import CLIENT
 
 if TYPE_CHECKING:
@@ -79,7 +78,8 @@ def schedule_on(
     aws: EmbeddedAws, clock: Clock = MACHINE_CLOCK, on_step: Callable[[float], None] = lambda _: None
 ) -> Schedule:
     """Return a schedule whose progress nobody asks for."""
-    return Schedule(clock, QueuePolls(clients_of(aws)), Listers(clock), Progress(clock, longest=60.0), on_step)
+    polls = connect(controller_spec(aws), MACHINE_CLOCK, dry_run=True).polls
+    return Schedule(clock, polls, Listers(clock), Progress(clock, longest=60.0), on_step)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_each_of_several_queues_is_asked_for_once_a_poll(
         several.last.decision.queue,
     )
     schedule.remove(several.spec.name)
-    eventually(lambda: schedule._queues._bodies.keys() == {one.spec.queues[0]}, within=SOON)
+    eventually(lambda: schedule._queues.own._bodies.keys() == {one.spec.queues[0]}, within=SOON)
 
 
 def test_an_idle_queue_takes_no_thread(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.config import OWN
 from controller.core.copies.packing import MAX_TASKS_PER_CALL
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.rate import Rate
@@ -114,9 +115,9 @@ def test_the_pace_of_launches_is_divided(scene: Scene) -> None:
     shard = Shard(read_numbers("1/3"), scene.services, ACCOUNT_RATE, scene.clock.handed_in())
     shard.choose([], {})
     many, enough = Place(0, 34), Place(0, 33)
-    assert scene.services.line.ask(many) > 0
-    scene.services.line.leave(many)
-    assert 0 == scene.services.line.ask(enough)
+    assert scene.services.lines.of(OWN).ask(many) > 0
+    scene.services.lines.of(OWN).leave(many)
+    assert 0 == scene.services.lines.of(OWN).ask(enough)
 
 
 def test_a_part_of_the_pace_gives_a_whole_call(scene: Scene) -> None:
@@ -124,7 +125,7 @@ def test_a_part_of_the_pace_gives_a_whole_call(scene: Scene) -> None:
     shard = Shard(read_numbers("1/9"), scene.services, Rate(0.9, 10), scene.clock.handed_in())
     shard.choose([], {})
     calls = [Place(0, MAX_TASKS_PER_CALL) for _ in range(2)]
-    assert [0.0, 100.0] == pytest.approx([scene.services.line.ask(call) for call in calls])
+    assert [0.0, 100.0] == pytest.approx([scene.services.lines.of(OWN).ask(call) for call in calls])
 
 
 def test_any_answer_to_any_of_its_requests_shows_that_aws_is_reached(scene: Scene) -> None:

@@ -44,7 +44,7 @@ def test_every_placeholder_is_listed_with_its_files() -> None:
 
 def test_the_four_commands_are_the_readme_s() -> None:
     """A newcomer and a reader of docs/deploying.md type the same."""
-    readme = (ROOT / "README.md").read_text().split("\n## Deployment\n")[1].split("\n## ")[0]
+    readme = (ROOT / "README.md").read_text().split("\n## On AWS in four commands\n")[1].split("\n## ")[0]
     commands = [line.strip() for line in readme.splitlines() if line.startswith("    ")]
     assert ["make", "aws", "ecsq", "aws"] == [line.split()[0] for line in commands if not line.startswith("--")]
     assert [line for line in commands if line not in COMMANDS] == []

@@ -16,16 +16,18 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from controller.sandbox.aws import EmbeddedAws
+from controller.sandbox.aws import EmbeddedAws, queue_metrics
 from tests.deploy.documents import DEPLOY
-from tests.support.aws import eventually
-from tests.support.daemon import SOON, free_port, running
+from tests.support.aws import create_queue, eventually, register_template, send_messages
+from tests.support.daemon import SOON, free_port, running, scaler
 from tests.support.states import provoke
 from tests.telemetry.test_metrics import DOCUMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.daemon import Document
 
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -45,6 +47,14 @@ KNOWN = {
     for end in ends[kind]
 } | {"up": set()}
 
+ELSEWHERE = {"process_max_fds", "process_open_fds", "process_virtual_memory_bytes"}
+"""Of the process, and nothing that anybody looks for."""
+SECONDS_FOR_MINUTES = [
+    f"controller.scaling.{constant}"
+    for constant in ("questions:MINUTE=1", "questions:TOLD_AFTER=1", "ages:MINUTE=1", "ages:ASK_EVERY=1")
+]
+"""CloudWatch has what happened a second ago, and not a minute."""
+
 each_expression = pytest.mark.parametrize(
     ("title", "ref", "expr"), EVERY, ids=[f"{each[0]} {each[1]}" for each in EVERY]
 )
@@ -53,7 +63,7 @@ each_expression = pytest.mark.parametrize(
 def fill_in(expr: str) -> str:
     """Return an expression as Grafana asks it: with everything chosen, over the last minute."""
     values = {name: ".+" if "query" == each["type"] else each["query"] for name, each in VARIABLES.items()}
-    values |= {"__rate_interval": "20s", "__range_s": "60", "__range": "60s"}
+    values |= {"__rate_interval": "20s", "__interval": "5s", "__range_s": "60", "__range": "60s"}
     return re.sub(r"\$\{?(\w+)\}?", lambda found: str(values[found[1]]), expr)
 
 
@@ -90,6 +100,20 @@ def test_no_panel_covers_another() -> None:
         for line in range(at["y"], at["y"] + at["h"])
     ]
     assert len(set(cells)) == len(cells)
+
+
+def test_every_metric_is_on_it() -> None:
+    """What the controller tells can be seen over time, and nobody has to write an expression for it."""
+    asked = " ".join(expr for _, _, expr in EVERY)
+    of_all = {name.removesuffix("_sum").removesuffix("_count").removesuffix("_bucket") for name in KNOWN} - ELSEWHERE
+    assert [] == [name for name in sorted(of_all) if not re.search(rf"\b{name}(?:_bucket)?\b", asked)]
+
+
+def test_gauges_are_not_added_up_over_two_controllers() -> None:
+    """While one takes over from another both tell of the same queue and the same tasks."""
+    of_scalers = "|".join(f"ecsq_{name}" for name, labels in DOCUMENTED["gauge"].items() if "scaler" in labels)
+    added = re.compile(rf"\b(?:sum|avg)(?: by \([^)]*\))? ?\((?:{of_scalers})\b")
+    assert [] == [title for title, _, expr in EVERY if added.search(expr)]
 
 
 @each_expression
@@ -173,6 +197,33 @@ def scraping(folder: Path, target: str) -> Iterator[Scraping]:
             process.terminate()
 
 
+def provoke_all(aws: EmbeddedAws) -> Document:
+    """Return the configuration of a controller of which every metric tells something."""
+    wanted = provoke(aws)
+    dead_letters = {"deadLetterTargetArn": create_queue(aws, "dead").arn, "maxReceiveCount": "3"}
+    send_messages(aws, create_queue(aws, "promised", RedrivePolicy=json.dumps(dead_letters)).url, 2)
+    for _ in range(2):  # the second has to prove itself
+        register_template(aws, "promising")
+    promised = scaler(
+        "promised",
+        "promising",
+        cluster="main",
+        rollout={},
+        demand={"start_within": "5m", "seconds_per_message": 60},
+        task_capacity=["FARGATE_SPOT", "FARGATE"],
+        task_deadline="2h",
+        schedule=[{"cron": "* * * * *", "for": "1h", "max_containers": 80}],
+    )
+    for name in ("many-a", "many-b"):
+        create_queue(aws, name)
+    many = scaler("many", register_template(aws, "many"), cluster="main", queues={"prefix": "many-"})
+    return wanted | {
+        "aws": wanted["aws"] | {"message_age": True},
+        "events": [{"webhook": f"http://127.0.0.1:{free_port()}/"}],
+        "scalers": [*wanted["scalers"], promised, many],
+    }
+
+
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraping]:
     """Let Prometheus see a controller through launches, failures, a refused and a taken edit, and a restart."""
@@ -183,9 +234,15 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraping]:
     delays, starts = cycle((0.0, 2.0, 4.0)), dict[str, float]()
     # Tasks that start one after the other are seen by several scrapes.
     aws_with_delays = EmbeddedAws(start_delay=lambda arn: starts.setdefault(arn, next(delays)))
-    with aws_with_delays as aws, scraping(folder, f"127.0.0.1:{port}") as found:
-        document = provoke(aws) | {"server": {"host": "127.0.0.1", "port": port}}
-        with running(folder, document) as daemon:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        aws_with_delays as aws,
+        scraping(folder, f"127.0.0.1:{port}") as found,
+    ):
+        patch.setattr(queue_metrics, "MINUTE", 1)
+        aws.queue_metrics.delay = 0.0
+        document = provoke_all(aws) | {"server": {"host": "127.0.0.1", "port": port}}
+        with running(folder, document, "--watch", hurry=SECONDS_FOR_MINUTES) as daemon:
             eventually(lambda: found.ask('sum(ecsq_task_start_duration_seconds_count{scaler="full"}) > 2'), within=SOON)
             aws.client("sqs").purge_queue(QueueUrl=aws.client("sqs").get_queue_url(QueueName="held")["QueueUrl"])
             daemon.reload("scalers: []")
@@ -193,7 +250,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraping]:
             eventually(lambda: found.ask('ecsq_config_reloads_total{outcome="success"} > 0'), within=SOON)
             daemon.process.send_signal(signal.SIGTERM)
             daemon.process.wait(SOON)
-        with running(folder, document):
+        with running(folder, document, "--watch", hurry=SECONDS_FOR_MINUTES):
             yield found
 
 

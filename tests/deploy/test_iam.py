@@ -33,7 +33,7 @@ def operations_called() -> Iterator[str]:
     session = botocore.session.get_session()
     methods = {
         xform_name(operation): f"{service}:{operation}"
-        for service in ("cloudwatch", "sqs", "ecs", "events", "ssm", "s3")
+        for service in ("cloudwatch", "sqs", "ecs", "events", "ssm", "s3", "sts")
         for operation in session.get_service_model(service).operation_names
         if operation != "CreateConnection"  # EventBridge's is called like asyncio's
     }
@@ -48,9 +48,10 @@ def test_rights_are_for_the_operations_that_the_code_calls() -> None:
     """A new call in the AWS layer needs a right; one that goes takes its right with it.
 
     TagResource, PassRole and Decrypt are no calls: AWS asks for them beside others. S3 has names of its own for two.
-    The example has its configuration in a parameter, names no bus, and looks for no queues.
+    The example has its configuration in a parameter, names no bus and no role of another account, and looks for no
+    queues.
     """
-    elsewhere = {"s3:GetObject", "s3:ListObjectVersions", "events:PutEvents", "sqs:ListQueues"}
+    elsewhere = {"s3:GetObject", "s3:ListObjectVersions", "events:PutEvents", "sqs:ListQueues", "sts:AssumeRole"}
     granted = actions(read_json("iam/task-role.json")) | elsewhere
     assert set(operations_called()) == granted - {"ecs:TagResource", "iam:PassRole", "kms:Decrypt"}
 

@@ -21,6 +21,7 @@ from controller.core.address import StoredObject
 from controller.daemon.process import BAD_NEWEST
 from controller.daemon.reload import KeptConfiguration
 from tests.deploy.policy import Policy, allowed, join, narrowed, pairs, unconfined
+from tests.support.accounts import EXTERNAL_ID, OTHER_ACCOUNT, OTHER_REGION, ROLE, open_elsewhere
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.controller import clients_of
 from tests.support.daemon import CLIENT, CREDENTIALS, SOON, configuration, running, scaler
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import EmbeddedAws
     from controller.sandbox.aws.authorization import Asked
+    from controller.sandbox.aws.place import Place
 
 PARAMETER = "/ecsq/config"
 BUCKET = "ecsq-configurations"
@@ -41,7 +43,8 @@ BUS = "changes"
 DEAD = "given-up"
 """The dead-letter queue of one of the queues."""
 BAD = "scalers: []"
-LAUNCHED = {"alone:1", "both:1", "both-x2:1", "spot:1", "spot-x2:1"}
+TASK_ROLE = "arn:aws:iam::123456789012:role/ecsq-task"
+LAUNCHED = {"alone:1", "both:1", "both-x2:1", "spot:1", "spot-x2:1", "far:1", "far-x2:1"}
 """Every definition that has to have been run before the journal is read."""
 
 Question = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -60,6 +63,11 @@ class Proof:
     asked_of_peers: set[Question]
     policy_for_peers: Policy
     """For the same in a parameter, where several controllers share the work."""
+    asked_of_role: set[Question]
+    """What was asked of IAM in another account, with a role of it."""
+    policy_of_role: Policy
+    trust: Policy
+    """Of that role."""
 
 
 def freeze(asked: Asked) -> Question:
@@ -72,16 +80,17 @@ def denied(policy: Policy, questions: set[Question]) -> set[Question]:
     return {each for each in questions if not allowed(policy, each[0], each[1], dict(each[2]))}
 
 
-def register(aws: EmbeddedAws, family: str) -> None:
+def register(aws: EmbeddedAws | Place, family: str, account: str = "123456789012") -> None:
     """Register a template with both its roles."""
-    role = f"arn:aws:iam::123456789012:role/{family}"
+    role = f"arn:aws:iam::{account}:role/{family}"
     register_template(aws, family, taskRoleArn=f"{role}-task", executionRoleArn=f"{role}-execution")
 
 
 def build(aws: EmbeddedAws) -> dict[str, Any]:
     """Return a configuration with all that asks for rights.
 
-    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, Spot, a bus.
+    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, Spot, a bus, and another
+    account and region.
     """
     one, two = create_cluster(aws, "one"), create_cluster(aws, "two")
     for family in ("both", "alone", "spot"):
@@ -91,6 +100,10 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
     aws.client("sqs").set_queue_attributes(QueueUrl=queues[2].url, Attributes={"RedrivePolicy": redrive})
     for queue in queues:
         send_messages(aws, queue.url, 4)
+    there = open_elsewhere(aws).place
+    create_cluster(there, "far")
+    register(there, "far", OTHER_ACCOUNT)
+    send_messages(there, create_queue(there, "far").url, 4)
     lost = json.dumps({"deadLetterTargetArn": create_queue(aws, f"tenant-{DEAD}").arn, "maxReceiveCount": "3"})
     create_queue(aws, "tenant-a", RedrivePolicy=lost)
     aws.client("sqs").tag_queue(QueueUrl=create_queue(aws, "by-tags").url, Tags={"team": "video", "stage": "prod"})
@@ -116,6 +129,13 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
             task_tags={"service": "spot"},
             **dense,
         ),
+        scaler(
+            "far",
+            "far",
+            cluster="far",
+            aws={"region": OTHER_REGION, "role_arn": ROLE, "external_id": EXTERNAL_ID},
+            **dense,
+        ),
         scaler("found", "both", cluster=one, queues={"prefix": "tenant-", "each": True}, **dense),
         scaler("tagged", "both", cluster=one, queues={"tags": {"team": "video", "stage": "prod"}}, **dense),
         budget={"max_containers": 1000},
@@ -137,7 +157,7 @@ def run_daemon(aws: EmbeddedAws, directory: Path) -> None:
         has_read_dead = all(any(url.endswith(f"/{name}") for url in urls) for name in wanted)
         # That the newest configuration is bad is told to the bus.
         has_told = bool(aws.journal.calls("events", "PutEvents"))
-        return launched >= LAUNCHED and described == {"one", "two"} and has_read_dead and has_told
+        return launched >= LAUNCHED and described == {"one", "two", "far"} and has_read_dead and has_told
 
     with running(directory, BAD, "--config", f"ssm:{PARAMETER}", variables=variables) as daemon:
         eventually(has_seen_all, within=SOON)
@@ -164,8 +184,20 @@ def look_for_peers(aws: EmbeddedAws) -> set[Question]:
 def print_policy(path: Path, at: str, *more: str) -> Policy:
     """Return what the command prints, which looks the roles up."""
     printed = CliRunner().invoke(iam, ["--config", str(path), "--at", at, *more])
-    assert (0, "") == (printed.exit_code, printed.stderr)
+    note = f"note: {ROLE} needs policies of its own: add --assumed {ROLE}\n"
+    assert (0, note) == (printed.exit_code, printed.stderr)
     return join(json.loads(printed.stdout))
+
+
+def print_role(path: Path) -> tuple[Policy, Policy]:
+    """Return the policy of the role in the other account, and its trust policy; it asks AWS nothing."""
+    named = [f"arn:aws:iam::{OTHER_ACCOUNT}:role/far-{kind}" for kind in ("task", "execution")]
+    roles = [option for role in named for option in ("--role", role)]
+    printed = CliRunner().invoke(iam, ["--config", str(path), "--assumed", ROLE, "--task-role", TASK_ROLE, *roles])
+    assert (0, "") == (printed.exit_code, printed.stderr)
+    told = json.loads(printed.stdout)
+    assert ROLE == told["role"]
+    return join(told["policies"]), told["trust"]
 
 
 @pytest.fixture(scope="module")
@@ -190,13 +222,18 @@ def proof(embedded_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -
         patched.setenv("AWS_DEFAULT_REGION", aws.region)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patched.setenv(name, "embedded")
+        policy_of_role, trust = print_role(path)
+        of_role = [call for call in calls if call.account == OTHER_ACCOUNT]
         yield Proof(
-            asked={freeze(each) for call in calls for each in aws.list_asked(call)},
+            asked={freeze(each) for call in calls if call not in of_role for each in aws.list_asked(call)},
             policy=print_policy(path, f"ssm:{PARAMETER}"),
             asked_of_object=read_object(aws),
             policy_for_object=print_policy(path, f"s3://{BUCKET}/{KEY}"),
             asked_of_peers=look_for_peers(aws),
             policy_for_peers=print_policy(path, f"ssm:{PARAMETER}", "--shared-in", SHARED_IN),
+            asked_of_role={freeze(each) for call in of_role for each in aws.list_asked(call)},
+            policy_of_role=policy_of_role,
+            trust=trust,
         )
     aws.reset()
 
@@ -223,6 +260,28 @@ def test_nothing_is_allowed_that_was_not_asked(proof: Proof) -> None:
     asked = proof.asked | proof.asked_of_object | proof.asked_of_peers
     for policy in (proof.policy, proof.policy_for_object, proof.policy_for_peers):
         assert [] == [what for what, alone in pairs(policy) if denied(alone, asked) == asked]
+
+
+def test_the_role_in_another_account_is_allowed_what_it_is_asked_for_and_no_more(proof: Proof) -> None:
+    """Both ways, as for the controller's own."""
+    assert set() == denied(proof.policy_of_role, proof.asked_of_role)
+    assert [] == [what for what, less in narrowed(proof.policy_of_role) if not denied(less, proof.asked_of_role)]
+    alone = [
+        what for what, alone in pairs(proof.policy_of_role) if denied(alone, proof.asked_of_role) == proof.asked_of_role
+    ]
+    assert [] == alone
+
+
+def test_it_trusts_the_controller_that_says_the_external_id(proof: Proof) -> None:
+    """And nobody else; the controller may assume this role and no other."""
+    (statement,) = proof.trust["Statement"]
+    assert {"AWS": TASK_ROLE} == statement["Principal"]
+    assert {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}} == statement["Condition"]
+    assert allowed(proof.policy, "sts:AssumeRole", ROLE, {})
+    assert not allowed(proof.policy, "sts:AssumeRole", f"{ROLE}-2", {})
+    assert not allowed(
+        proof.policy, "ecs:RunTask", f"arn:aws:ecs:{OTHER_REGION}:{OTHER_ACCOUNT}:task-definition/far:1", {}
+    )
 
 
 def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from controller.aws.run_task import ConflictError, RunTaskAnswer
 from controller.aws.tasks import Round
+from controller.core.copies.copies import split_revision
 from controller.core.copies.template import Template
 from controller.core.decision.model import QueueCounts
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 
 ALMOST = 1e-6
 """Seconds by which "at most L" stays below L: the times of slots are rounded."""
@@ -43,6 +45,8 @@ class AccountTask:
     stopped_at: float | None = None
     messages: int = 0
     """Taken by its workers and not done."""
+    definition: str = "task-definition/family:1"
+    """The ARN of what it runs."""
     provider: str | None = None
     """The capacity provider that the call has named."""
     outcome: StopOutcome = StopOutcome.SUCCEEDED
@@ -55,6 +59,16 @@ class _Bound:
 
     parameters: Mapping[str, Any]
     answer: RunTaskAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A derived revision."""
+
+    fingerprint: str
+    workers: int
+    revision: int
+    """The template's that it is made from."""
 
 
 @dataclass(slots=True)
@@ -89,9 +103,9 @@ class Account:
     queue: Queue = field(default_factory=Queue)
     tokens: dict[str, _Bound] = field(default_factory=dict)
     revision: int = 1
-    """Of the template."""
-    derived: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """By ARN of a derived revision: its fingerprint, and the workers in it."""
+    """The newest of the template; all before it are ACTIVE, too."""
+    derived: dict[str, Derived] = field(default_factory=dict)
+    """By ARN of a derived revision."""
 
     def run_task(
         self, parameters: Mapping[str, Any], starts: Starts, now: float
@@ -115,9 +129,27 @@ class Account:
     def _start(self, parameters: Mapping[str, Any], now: float) -> AccountTask:
         number, definition = len(self.tasks), parameters["taskDefinition"]
         (provider,) = [each["capacityProvider"] for each in parameters.get("capacityProviderStrategy", ())] or [None]
-        workers = self.derived[definition][1] if definition in self.derived else 1
-        self.tasks.append(AccountTask(f"task/{number}", number, workers, workers, now, provider=provider))
-        return self.tasks[-1]
+        workers = self.derived[definition].workers if definition in self.derived else 1
+        task = AccountTask(f"task/{number}", number, workers, workers, now, definition=definition, provider=provider)
+        self.tasks.append(task)
+        return task
+
+    def revision_of(self, definition: str) -> int:
+        """Return the template's revision of what a task runs, a revision's ARN."""
+        name = definition.rpartition("/")[2]
+        return self.derived[definition].revision if definition in self.derived else int(name.rpartition(":")[2])
+
+    def has_proven(self, revision: int, prove: float, now: float) -> bool:
+        """Say whether a task of a revision has truly done well."""
+        return any(
+            (
+                task.running_since is not None
+                and (now if task.stopped_at is None else task.stopped_at) - task.running_since >= prove
+            )
+            or (task.stopped_at is not None and task.outcome is StopOutcome.SUCCEEDED)
+            for task in self.tasks
+            if self.revision_of(task.definition) == revision
+        )
 
     @property
     def live(self) -> int:
@@ -159,13 +191,14 @@ class Account:
         return not stopped and not self._unborn(task, now)
 
     def _description(self, task: AccountTask, scaler: str, now: float) -> LiveTask | StoppedTask:
-        start = Start(task.running_since)
+        start, (family, revision) = Start(task.running_since), split_revision(task.definition)
         if task.stopped_at is not None and not self._hidden(task, task.stopped_at, now):
             ended = StoppedTask(task.arn, scaler, task.outcome, task.created_at, start, task.stopped_at)
-            return replace(ended, provider=task.provider)
+            return replace(ended, family=family, revision=revision, provider=task.provider)
         live = task.live or task.workers
         running = live if task.running_since is not None else 0
-        return LiveTask(task.arn, scaler, running, live - running, task.created_at, start=start, provider=task.provider)
+        lives = LiveTask(task.arn, scaler, running, live - running, task.created_at, start=start)
+        return replace(lives, family=family, revision=revision, provider=task.provider)
 
     def work(self, now: float) -> None:
         """Let every task run, and every free worker take a message."""
@@ -193,23 +226,25 @@ class Account:
         if task.live == 0:
             task.stopped_at = now
 
-    def template(self, family: str) -> Template:
-        """Answer DescribeTaskDefinition."""
+    def template(self, definition: str) -> Template:
+        """Answer DescribeTaskDefinition for a family, or one of its revisions."""
+        family, colon, number = definition.partition(":")
+        revision = int(number) if colon else self.revision
         containers = [{"name": "worker", "image": "worker", "cpu": 256, "memory": 512}]
         containers += [{"name": f"sidecar-{n}", "image": "sidecar", "memory": 64} for n in range(SIDECARS)]
         return Template(
-            f"task-definition/{family}:{self.revision}",
+            f"task-definition/{family}:{revision}",
             family,
-            self.revision,
-            {"family": family, "revision": self.revision, "containerDefinitions": containers},
+            revision,
+            {"family": family, "revision": revision, "containerDefinitions": containers},
         )
 
     def find(self, fingerprint: str) -> str | None:
         """Return the newest derived revision with the fingerprint."""
-        return next((arn for arn, (print_, _) in reversed(self.derived.items()) if print_ == fingerprint), None)
+        return next((arn for arn, each in reversed(self.derived.items()) if each.fingerprint == fingerprint), None)
 
-    def register(self, family: str, workers: int, fingerprint: str) -> str:
-        """Answer RegisterTaskDefinition."""
+    def register(self, family: str, workers: int, fingerprint: str, template: str) -> str:
+        """Answer RegisterTaskDefinition; ``template`` is the ARN of the revision that it is made from."""
         arn = f"task-definition/{family}:{len(self.derived) + 1}"
-        self.derived[arn] = (fingerprint, workers)
+        self.derived[arn] = Derived(fingerprint, workers, int(template.rpartition(":")[2]))
         return arn

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 from controller.config import ScalerSpec
 from controller.core.copies.packing import Packing
-from controller.core.decision.policy import Busy
+from controller.core.decision.policy import Busy, RolloutPolicy
 from controller.core.decision.slots import SlotPolicy, slot_length
+from controller.core.decision.timetable import Changes, TimeWindow
+from tests.core.decision.windows import Every
 from tests.support.controller import SLOTS, scaler_spec
 
 L = SLOTS.consistency_window
 S = L / 10
 SLOT = slot_length(SLOTS)
+PROVE = 40.0
+"""Seconds for which a canary has to run: it lives on into the next slots."""
 
 
 def configured(  # noqa: PLR0913 - what may differ between two controllers
@@ -63,6 +67,22 @@ def with_deadline(spec: ScalerSpec) -> ScalerSpec:
     """Return the same scaler with a deadline: a single worker of it has a keeper, and is registered, too."""
     keeper = replace(spec.task.keeper, deadline=7200)
     return replace(spec, policy=replace(spec.policy, deadline=7200), task=replace(spec.task, keeper=keeper))
+
+
+def in_windows(spec: ScalerSpec, number: int) -> ScalerSpec:
+    """Return the same scaler with windows that change its maximum, its minimum and its pause, some within a slot."""
+    most = spec.policy.max_containers
+    schedule = (
+        TimeWindow(Every(4 * SLOT, number * SLOT / 2), SLOT / 3, Changes(paused=True)),
+        TimeWindow(Every(3 * SLOT, SLOT / 2), SLOT, Changes(max_containers=max(1, most // 3), min_containers=1)),
+        TimeWindow(Every(5 * SLOT), 2 * SLOT, Changes(max_containers=2 * most, min_containers=2, poll_interval=2.0)),
+    )
+    return replace(spec, schedule=schedule)
+
+
+def proving(spec: ScalerSpec) -> ScalerSpec:
+    """Return the same scaler with a rollout: a new revision of the template proves itself with one task."""
+    return replace(spec, policy=replace(spec.policy, rollout=RolloutPolicy(canary=1, prove=PROVE)))
 
 
 CONFIGURATIONS = (

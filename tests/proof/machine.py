@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from controller.config import ScalerSpec
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS, S, in_order, with_deadline
+from tests.proof.configurations import CONFIGURATIONS, S, in_order, in_windows, proving, with_deadline
 from tests.proof.process import Process
 from tests.proof.world import Fate, Moment, World
 
@@ -172,6 +172,39 @@ class LaunchesInOrder(Launches):
     def reach_deadline(self, tasks: int) -> None:
         self.moves += 1
         self.world.reach_deadline(tasks)
+
+
+class LaunchesInWindows(Launches):
+    """The same where windows raise and lower the maximum, and pause: in all controllers alike, but for their clocks."""
+
+    configurations = tuple(in_windows(CONFIGURATIONS[0], number) for number in range(2))
+    serves = False
+
+
+class LaunchesThatProve(LaunchesThatChangeHands):
+    """The same with rollouts: revisions come while launches are under way, and some of them fail.
+
+    For safety alone: a canary is a task of one worker, so that a plan serves less than it could.
+    """
+
+    configurations = tuple(
+        proving(with_deadline(spec)) if number % 2 else proving(spec) for number, spec in enumerate(CONFIGURATIONS)
+    )
+    serves = False
+
+    @rule(fails=st.sampled_from([False, True]))
+    def deploy(self, *, fails: bool) -> None:
+        """Register a revision; the tasks of the one before fail if it has not proven itself."""
+        self.moves += 1
+        if fails:
+            self.world.fail_newest()
+        self.world.account.revision += 1
+
+    @rule()
+    def fail(self) -> None:
+        """Let what runs the newest revision fail, unless it has proven itself."""
+        self.moves += 1
+        self.world.fail_newest()
 
 
 def play(

@@ -7,33 +7,36 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from controller.aws.account import count_free_addresses, read_quota
 from controller.aws.descriptions import FindOutline
 from controller.aws.errors import AwsError, Fault
 from controller.aws.event_bus import put_event
 from controller.aws.peers import PeerLook
 from controller.aws.polls.reader import QueuePolls
+from controller.aws.queue import QueueUrls
 from controller.aws.run_task import OutcomeUnknownError, RunTaskAnswer
 from controller.aws.session import Clients, TooLateError
 from controller.aws.tasks import Round
+from controller.aws.traits import TraitsKnown
 from controller.clock import Clock
-from controller.config import ScalerSpec
+from controller.config import OWN, AccessSpec, ScalerSpec
 from controller.core.copies.derive import Allowed
 from controller.core.copies.template import Template
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Decision, QueueCounts
 from controller.core.decision.rate import Rate
-from controller.core.decision.task import StoppedTask
+from controller.core.decision.stopped import StoppedTask
 from controller.scaling.ages import Ages
 from controller.scaling.budget import SharedBudget
-from controller.scaling.calls import Calls, Enter, FindObjection
+from controller.scaling.calls import Calls
 from controller.scaling.clusters import Clusters
 from controller.scaling.deletions import Deletions
 from controller.scaling.fleet import Cluster
 from controller.scaling.launch import Launcher, Launching
-from controller.scaling.line import Line
+from controller.scaling.line import Lines
 from controller.scaling.lister import Listers
+from controller.scaling.order import Enter, FindObjection
+from controller.scaling.realms import AllPolls, Realm, Realms
 from controller.scaling.search import search_with
 from controller.scaling.services import Services
 from controller.telemetry.history import History
@@ -66,6 +69,8 @@ class Request:
     sender: Process
     slot: int
     parameters: Mapping[str, Any]
+    most: int
+    """The max_containers that its sender has decided by."""
     sent_at: float
     """True time."""
     signed_at: float
@@ -100,31 +105,41 @@ class Process:
         """The one whose answer it awaits."""
         self.slot = 0
         """Of the plan that it carries out."""
+        self.most = 0
+        """The max_containers by which that was decided."""
         clock = Clock(lambda: world.now + self.skew, lambda: world.now, self._pause)
         self.seams = seams = _Seams(self)
-        line = Line(PLENTY, clock)
-        calls = Calls(self._run_task, CONTROLLER, line, clock)
+        lines = Lines(PLENTY, clock)
+        calls = Calls(self._run_task, CONTROLLER, lines.of(OWN), clock)
         launcher = _Watched(seams, calls, clock, str, dry_run=False)
         launcher.process = self
+        realms = _OneRealm(
+            Realm(
+                clients=CLIENTS,
+                queue=lambda _: seams,
+                urls=QueueUrls(CLIENTS),
+                polls=POLLS,
+                traits=TraitsKnown(clock),
+                cluster=lambda _: Cluster(seams, clock),
+                launcher=launcher,
+                revisions=seams,
+                deletions=Deletions(None, clock.now),
+                ages=Ages(None, clock.now),
+            )
+        )
         self._services = Services(
-            queue=lambda _: seams,
-            polls=POLLS,
-            clusters=Clusters(lambda _: Cluster(seams, clock), clock.now),
+            realms=realms,
+            polls=AllPolls(realms),
+            clusters=Clusters(lambda key: realms.of(key[0]).cluster(key[1]), clock.now),
             listers=Listers(clock),
-            launcher=launcher,
             budget=SharedBudget(),
             metrics=METRICS,
             history=History(world.now),
             clock=clock,
-            line=line,
+            lines=lines,
             look_for_peers=LOOKS,
-            deletions=Deletions(None, clock.now),
-            ages=Ages(None, clock.now),
             searches=SEARCHES,
             put_event=partial(put_event, CLIENTS),
-            read_quota=partial(read_quota, CLIENTS),
-            count_free_addresses=partial(count_free_addresses, CLIENTS),
-            renew=lambda: None,
         )
         self.reconciler = Whole(spec, self._services)
         self._stepped = Stepped(self._reconcile)
@@ -182,7 +197,7 @@ class Process:
             self.world.tell(self, "is too late to send")
             raise TooLateError
         timeout = self.spec.policy.slots.call_timeout
-        self.request = Request(self, self.slot, parameters, now, now + self.skew, gives_up_at=now + timeout)
+        self.request = Request(self, self.slot, parameters, self.most, now, now + self.skew, gives_up_at=now + timeout)
         self.world.sent(self.request)
         self.meet(AWAITS)
         reply, self.request = self.request.reply, None
@@ -200,8 +215,19 @@ class _Watched(Launcher):
         self, spec: ScalerSpec, decision: Decision, enter: Enter, series: Series, find_objection: FindObjection
     ) -> Launching:
         self.process.slot = decision.slot or 0
+        self.process.most = spec.policy.max_containers
         self.process.world.planned(self.process, min(decision.launch, capacity(spec)))
         return super().launch(spec, decision, enter, series, find_objection)
+
+
+class _OneRealm(Realms):
+    """One account and region, in which everything is."""
+
+    def __init__(self, realm: Realm) -> None:
+        self._realm = realm
+
+    def of(self, _access: AccessSpec) -> Realm:
+        return self._realm
 
 
 class _Seams:
@@ -246,7 +272,15 @@ class _Seams:
     def register(self, definition: Mapping[str, Any], fingerprint: str) -> str:
         self._process.meet("registers")
         workers = len(definition["containerDefinitions"]) - len(self._account.template("").containers)
-        return self._account.register(definition["family"], workers, fingerprint)
+        template = {tag["key"]: tag["value"] for tag in definition["tags"]}["ecsq:template"]
+        return self._account.register(definition["family"], workers, fingerprint, template)
+
+    def list_active(self, _definition: str) -> tuple[int, ...]:
+        self._process.meet("revisions")
+        return tuple(range(self._account.revision, 0, -1))
+
+    def find_template(self, derived: str) -> int | None:
+        return self._account.revision_of(f"task-definition/{derived}")
 
     def forget(self, arn: str) -> None:
         """Nothing is kept here that could be forgotten."""

@@ -68,6 +68,7 @@ class Promises:
             self._one_stray(launch)
         else:
             self._within_max(launch)
+            self._within_canaries(launch)
 
     def _token_starts_once(self, launch: Launch) -> None:
         token = launch.request.parameters["clientToken"]
@@ -83,7 +84,7 @@ class Promises:
             )
 
     def _within_max(self, launch: Launch) -> None:
-        """No call lifts what lives above the max of who sent it: so nothing ever exceeds the largest max."""
+        """No call lifts what lives above the max that its sender decided by: so nothing ever exceeds the largest."""
         sender = launch.request.sender
         began = _start_of(sender, launch.request.slot)
         unseen = sum(
@@ -91,11 +92,30 @@ class Promises:
             for each in self.launches
             if each.overdue and each.request.sender is not sender and each.at > began
         )
-        most = sender.spec.policy.max_containers
+        most = launch.request.most
         if self.account.live - unseen > most:
             raise BrokenPromiseError(
                 f"{self.account.live} containers live ({unseen} of them strays): {sender}'s max is {most}"
             )
+
+    def _within_canaries(self, launch: Launch) -> None:
+        """No call lifts what runs the newest revision above its canaries as long as that has not proven itself.
+
+        Strays apart: nobody who launches meanwhile knows of them.
+        """
+        rollout, newest = launch.request.sender.spec.policy.rollout, self.account.revision
+        if rollout is None or self.account.revision_of(launch.request.parameters["taskDefinition"]) != newest:
+            return
+        if self.account.has_proven(newest, rollout.prove - S, launch.at):
+            return
+        strays = {task.arn for stray in self.strays for task in stray.tasks}
+        live = [
+            task
+            for task in self.account.tasks
+            if task.live and task.arn not in strays and self.account.revision_of(task.definition) == newest
+        ]
+        if len(live) > rollout.canary:
+            raise BrokenPromiseError(f"{len(live)} tasks run revision {newest}, which has not proven itself")
 
     def _in_doubt(self, overdue: Launch) -> bool:
         """Say whether whoever might have launched meanwhile knew of the request: its sender alone."""

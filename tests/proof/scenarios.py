@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from tests.proof.account import Starts
-from tests.proof.configurations import CONFIGURATIONS, L, S, in_order
+from tests.proof.configurations import CONFIGURATIONS, L, S, in_order, proving
 from tests.proof.process import SENDS, Process
 from tests.proof.world import Fate, Moment, World
 
 PLAIN, LARGE_TASKS = CONFIGURATIONS[0], CONFIGURATIONS[4]
 """Both have a max of 25: as calls of 10, 10 and 5 tasks of one container, and as a call of 8 tasks of three."""
 IN_ORDER = in_order(PLAIN)
+PROVING = proving(PLAIN)
+"""Of the only revision of its template: nothing but the canary may be launched at first."""
 BRISK = CONFIGURATIONS[3]
 """Another time-out, and a max of 6."""
 A_MARGIN = 0.1

@@ -14,13 +14,14 @@ from controller.aws.run_task import RunTaskAnswer
 from controller.aws.session import TooLateError
 from controller.config import ScalerSpec
 from controller.core.copies.packing import Call
-from controller.core.decision import decide, limits, slots
+from controller.core.decision import bounds, decide, limits, slots
 from controller.core.decision.model import Decision
 from controller.core.decision.policy import SlotPolicy
 from controller.core.decision.slots import Slot, open_slot, slot_at, slot_numbered
 from controller.scaling import calls, reconcile
-from controller.scaling.calls import Calls, Enter, FindObjection, Order
+from controller.scaling.calls import Calls
 from controller.scaling.launch import Launcher, Launching
+from controller.scaling.order import Enter, FindObjection, Order
 from controller.telemetry.series import Series
 
 Run = Callable[[Mapping[str, Any], float], RunTaskAnswer]
@@ -137,6 +138,12 @@ def the_next_provider_at_once(patch: pytest.MonkeyPatch) -> None:
         return (yield from send(self, order, missing, index + A_NEW_INDEX))
 
     patch.setattr(Calls, "_send", sends)
+
+
+def canaries_beside_doubts(patch: pytest.MonkeyPatch) -> None:
+    """Rollouts: a canary follows a call of unknown outcome, which may have been one."""
+    honest = bounds.find_stage
+    patch.setattr(bounds, "find_stage", lambda policy, known, uses, _, now: honest(policy, known, uses, 0, now))
 
 
 def doubts_uncounted(patch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from controller.config import ScalerSpec
 from tests.proof import scenarios, switched_off
 from tests.proof.hunts import FOUND
 from tests.proof.promises import BrokenPromiseError
-from tests.proof.scenarios import BRISK, IN_ORDER, LARGE_TASKS, PLAIN
+from tests.proof.scenarios import BRISK, IN_ORDER, LARGE_TASKS, PLAIN, PROVING
 from tests.proof.switched_off import SwitchOff
 from tests.proof.world import World
 
@@ -34,6 +34,7 @@ SHORTEST: tuple[tuple[SwitchOff, Scenario, tuple[ScalerSpec, ...]], ...] = (
     (switched_off.going_on_after_an_unknown, scenarios.a_request_is_lost, (PLAIN, LARGE_TASKS)),
     (switched_off.going_on_after_a_conflict, scenarios.two_plans_meet, (LARGE_TASKS, PLAIN)),
     (switched_off.the_next_provider_at_once, scenarios.an_answer_lies_of_what_has_started, (IN_ORDER,)),
+    (switched_off.canaries_beside_doubts, scenarios.a_request_arrives_five_minutes_late, (PROVING,)),
     (switched_off.doubts_uncounted, scenarios.a_request_arrives_five_minutes_late, (PLAIN,)),
     (switched_off.doubts_given_up, scenarios.a_scaler_changes_hands_while_a_request_is_lost, (PLAIN,)),
     (switched_off.doubts_judged_at_the_decision, scenarios.a_late_request_arrives_during_a_listing, (PLAIN,)),
@@ -73,11 +74,7 @@ def test_each_rule_is_what_keeps_a_schedule_harmless(
 
 @pytest.fixture(scope="module")
 def hunted() -> dict[str, bool]:
-    """Hunt for every rule in a process of its own.
-
-    Hypothesis draws on the constants of whatever modules a process has imported, so that among other tests a seed would
-    play other schedules.
-    """
+    """Hunt for every rule in a process of its own, in which nothing but the seed decides what is drawn."""
     hunt = subprocess.run(
         [sys.executable, "-m", "tests.proof.hunts"], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PATIENCE
     )

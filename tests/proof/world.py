@@ -14,9 +14,9 @@ from controller.core.decision.policy import Busy
 from controller.core.decision.providers import LONGEST_HOLD
 from controller.core.decision.scarcity import FORGOTTEN_AFTER
 from controller.core.decision.slots import Slot, slot_at, slot_numbered
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.stopped import StopOutcome
 from tests.proof.account import ALMOST, Account, Starts
-from tests.proof.configurations import SLOT, L, capacity
+from tests.proof.configurations import PROVE, SLOT, L, capacity
 from tests.proof.process import PAUSES, Process, Request
 from tests.proof.promises import BrokenPromiseError, Promises
 from tests.support.controller import SLOTS
@@ -261,6 +261,15 @@ class World:
         running = [task for task in self.account.tasks if task.live and task.running_since is not None]
         for task in running[:tasks]:
             self.account.cut_off(task, StopOutcome.DEADLINE, self.now)
+
+    def fail_newest(self) -> None:
+        """Let all tasks of the newest revision fail, unless one has done well."""
+        account = self.account
+        if not account.has_proven(account.revision, PROVE, self.now):
+            newest = [task for task in account.tasks if account.revision_of(task.definition) == account.revision]
+            for task in newest:
+                if task.live:
+                    account.cut_off(task, StopOutcome.FAILED, self.now)
 
     # Faults end.
 

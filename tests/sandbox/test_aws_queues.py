@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.support.aws import create_queue, eventually, send_messages
+from tests.support.aws import create_queue, eventually, send_messages, send_to_groups
 
 if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
@@ -139,3 +139,19 @@ def test_a_standard_queue_has_no_attribute_of_fifo(aws: EmbeddedAws, queue: Crea
         sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=[NAMES[0], name])
     fifo = create_queue(aws, "orders.fifo", FifoQueue="true").url
     assert "true" == sqs.get_queue_attributes(QueueUrl=fifo, AttributeNames=["FifoQueue"])["Attributes"]["FifoQueue"]
+
+
+def test_a_group_is_handed_out_once_at_a_time(aws: EmbeddedAws) -> None:
+    """In its order; what is blocked by a message in flight counts as visible, and another group is not blocked."""
+    sqs, url = aws.client("sqs"), create_queue(aws, "orders.fifo", FifoQueue="true").url
+    send_to_groups(aws, url, 4, groups=2)
+
+    def receive() -> dict[str, str]:
+        return {each["Body"]: each["ReceiptHandle"] for each in sqs.receive_message(QueueUrl=url).get("Messages", ())}
+
+    first, second, third = receive(), receive(), receive()
+    assert ([["work 0"], ["work 1"], []], [2, 2, 0]) == ([[*first], [*second], [*third]], counts(aws, url))
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=first["work 0"])
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=second["work 1"], VisibilityTimeout=0)
+    assert [["work 2"], ["work 1"]] == sorted(([*receive()], [*receive()]), reverse=True)
+    assert [1, 2, 0] == counts(aws, url)

@@ -21,6 +21,7 @@ from controller.telemetry.metrics import Metrics
 from controller.telemetry.series import Series
 from tests.core.decision.builders import settled
 from tests.core.decision.deciding import decide
+from tests.core.decision.windows import window
 from tests.support.controller import scaler_spec, series_of
 
 MINUTE = 60_000_000.0
@@ -99,6 +100,15 @@ def test_a_minute_keeps_the_promise_or_breaks_it(
     """The oldest message may be one in hand, for as long as a message takes."""
     scaler = Watched("one", visible, in_flight)
     watch(CloudWatch(age), range(5), scaler)
+    assert expected == scaler.kept
+
+
+@pytest.mark.parametrize(("begins", "expected"), [(MINUTE - 60, {"no": 1}), (MINUTE + 60, {"yes": 1})])
+def test_the_promise_of_the_window_in_force_counts(begins: float, expected: Mapping[str, int]) -> None:
+    """As it was when the messages were seen."""
+    scaler = Watched("one", visible=1)
+    scaler.spec = replace(scaler.spec, schedule=(window(begins, lasts=90.0, start_within=60.0),))
+    watch(CloudWatch(age=200.0), range(5), scaler)
     assert expected == scaler.kept
 
 

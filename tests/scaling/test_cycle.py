@@ -11,11 +11,12 @@ from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.breaker import Sign
 from controller.core.decision.lessons import Left
-from controller.core.decision.model import Decision, Doubt, Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
 from controller.core.decision.past import PastMinute
 from controller.core.decision.policy import StartWithin
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import slot_numbered
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult
 from controller.scaling.budget import SharedBudget
 from controller.scaling.cycle import Aim, Cycle, Turn
@@ -279,4 +280,4 @@ def test_what_was_learned_before_this_process_counts_at_its_first_look() -> None
         decision = cycle_in(aim.queue).decide(aim).decision  # type: ignore[arg-type]  # the queue is the world
         assert decision.numbers is not None
         asked.append(decision.numbers.asked)
-    assert [6, 40] == asked
+    assert [7, 40] == asked

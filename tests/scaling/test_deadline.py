@@ -57,10 +57,10 @@ def test_how_near_it_is_is_said(scene: Scene) -> None:
     """The line of plan, status and page tells for how long the oldest workers have run, and when that is odd."""
     scene.send(1)
     scaler = scene.scaler(**DEADLINE)
-    scene.let_pass(3600, scaler)
+    scene.let_pass(3600, scaler, poll=60.0)
     rule = "a task is ended 2h after the start of its last copy"
     assert f"{rule}; the oldest has run for 59m" in dict(explain(scaler.spec.policy, last(scaler).decision))["deadline"]
-    scene.let_pass(3900, scaler)
+    scene.let_pass(3900, scaler, poll=60.0)
     late = dict(explain(scaler.spec.policy, last(scaler).decision))["deadline"]
     assert late.endswith(": if all its copies run, its keeper should have ended it")
     assert 7200 == scene.sample("task_deadline_seconds")

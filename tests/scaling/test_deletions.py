@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from controller.aws.errors import AwsError, Fault
 from controller.config import ScalerSpec
 from controller.core.decision.lessons import Lessons, Minute
-from controller.core.decision.model import ScalerState
 from controller.core.decision.past import PastMinute
 from controller.core.decision.policy import Busy, DemandPolicy, PerContainer, StartWithin
+from controller.core.decision.state import ScalerState
 from controller.scaling.deletions import ASK_EVERY, PAST, Deletions, Waiting, ask_for, read_back_for
 from tests.support.controller import scaler_spec
 

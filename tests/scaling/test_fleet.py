@@ -10,7 +10,8 @@ from controller.aws.errors import AwsError
 from controller.aws.tasks import SupersededError, Tasks
 from controller.clock import Clock
 from controller.core.decision.model import Fleet
-from controller.core.decision.task import LiveTask, StopOutcome
+from controller.core.decision.stopped import StopOutcome
+from controller.core.decision.task import LiveTask
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.clusters import COUNTED_FOR, Clusters
 from controller.scaling.fleet import FAILURE_STANDS, Cluster

@@ -88,11 +88,12 @@ class Process:
             clock = replace(clock, elapsed=self.elapsed)
         # Its clients do not stop by themselves: what the launcher does when the process is to stop is looked at here.
         clients = clients_of(self.aws, call_timeout=self.call_timeout, clock=replace(MACHINE_CLOCK, now=clock.now))
+        urls = QueueUrls(clients)
         self.launcher = Launcher(
             Definitions(clients),
             Calls(partial(run_task, clients), CONTROLLER, Line(self.rate, clock), clock),
             clock,
-            QueueUrls(clients).find,
+            lambda spec: urls.find(spec.queues[0]),
             dry_run=self.dry_run,
         )
         self._pause = clock.pause

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.config import OWN
 from controller.core.decision.limits import SIGNATURE_LIFETIME
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.rate import Rate
@@ -63,7 +64,7 @@ def test_one_with_containers_in_doubt_is_kept_until_that_is_settled(scene: Scene
 def test_what_of_a_launch_has_not_left_is_dropped(scene: Scene) -> None:
     """It waits for the rate; what has left counts, and once the reconcile is over the scaler is let go."""
     scene.send(15)
-    scene.services.line.configure(Rate(1.0, 10))
+    scene.services.lines.configure(Rate(1.0, 10))
     scaler = Reconciler(scene.spec(max_containers=20, max_containers_per_task=1), scene.services)
     steps = scaler.reconcile(QueueCounts(20, 0, 0))
     waited = next(step for step in take_looks(steps) if isinstance(step, Pause))
@@ -76,7 +77,7 @@ def test_what_of_a_launch_has_not_left_is_dropped(scene: Scene) -> None:
     assert 10 == len(scene.aws.ecs.tasks(scene.cluster))
     assert scaler.let_go()
     # It has taken nothing of the rate, which others wait for.
-    assert 0 == scene.services.line.ask(Place(0, 10))
+    assert 0 == scene.services.lines.of(OWN).ask(Place(0, 10))
 
 
 def take_looks(steps: Steps) -> Iterator[Pause | Look]:

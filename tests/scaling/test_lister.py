@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from controller.aws.descriptions import FindOutline
     from controller.core.decision.ledger import Ledger
-    from controller.core.decision.task import LiveTask, StoppedTask
+    from controller.core.decision.stopped import StoppedTask
+    from controller.core.decision.task import LiveTask
 
 NOW = 1_000_000.0
 WITHIN = 20.0
@@ -177,6 +178,24 @@ def test_many_clusters_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert eventually(lambda: [5] * 10 == [seen[number] for number in range(10)], within=WITHIN)
 
 
+def test_an_account_or_region_that_hardly_answers_holds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its looks take its own threads, however many of its clusters wait."""
+    monkeypatch.setattr("controller.scaling.lister.MOST_THREADS", 2)
+    clock = ManualClock(NOW)
+    listers, stuck, free = Listers(clock.handed_in()), [Slow(clock=clock) for _ in range(5)], Slow(clock=clock)
+    free.lets_go.set()
+    went_on = Counter[str]()
+    for each in stuck:
+        cluster = Cluster(each, clock.handed_in(), ("222222222222", "eu-west-1"))
+        listers.ask(Look(cluster, NOW), lambda: went_on.update(["stuck"]))
+    listers.ask(Look(Cluster(free, clock.handed_in()), NOW), lambda: went_on.update(["free"]))
+    assert eventually(lambda: went_on["free"], within=WITHIN)
+    assert 0 == went_on["stuck"]
+    for each in stuck:
+        each.lets_go.set()
+    eventually(lambda: went_on["stuck"] == len(stuck), within=WITHIN)
+
+
 def eventually_given_up_twice(waiting: Waiting) -> bool:
     """Ask the listing under way some times more whether it is needed; says whether it was given up for that."""
     for _ in range(20):
@@ -243,7 +262,7 @@ def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
     waiting.ask("second", NOW)
     waiting.listers.find_late()
     assert Counter(["first", "second"]) == waiting.went_on
-    with pytest.raises(AwsError, match="a look at its cluster has not come on for 10s: AWS hardly answers") as caught:
+    with pytest.raises(AwsError, match="its cluster has not moved for 10s: AWS answers too slowly") as caught:
         waiting.cluster.refresh(waiting.slow.clock.now)
     assert Fault.UNREACHABLE is caught.value.fault
     waiting.slow.lets_go.set()
@@ -270,7 +289,7 @@ def test_nobody_waits_longer_for_a_turn_either(waiting: Waiting, behind: Waiting
     waiting.slow.clock.now += LATE_AFTER + 1
     waiting.listers.find_late()
     assert (Counter(["first"]), Counter(["second"])) == (waiting.went_on, behind.went_on)
-    with pytest.raises(AwsError, match="AWS hardly answers"):
+    with pytest.raises(AwsError, match="AWS answers too slowly"):
         behind.cluster.refresh(waiting.slow.clock.now)
     waiting.slow.lets_go.set()
     eventually(lambda: not waiting.listers._at_work, within=WITHIN)

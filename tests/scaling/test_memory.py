@@ -13,8 +13,10 @@ from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import Place
 from controller.core.decision.contradiction import Contradiction
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Doubt, ScalerState
+from controller.core.decision.rollout import Rollout
 from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.setback import Setback, Trouble
+from controller.core.decision.state import Doubt, ScalerState
 from controller.scaling.memory import KnownTask, Memory, read_memory, to_plain
 
 NOTHING = Memory(ScalerState(), 30.0, Place(), None, "main", None, ())
@@ -28,6 +30,7 @@ EVERYTHING = Memory(
         breaker=Breaker(bad_ends=5, row_born_at=1.0, trips=2, open_until=99.0, cause="no image"),
         scarcity=Scarcity(turned_away=7, until=98.0, cause="no room", ran_born_at=30.0),
         shortages={"FARGATE_SPOT": Scarcity(turned_away=2, until=99.0, cause="no Spot", holds=3)},
+        rollout=Rollout((8, 7, 6), (6,), (Setback(8, 50.0, 110.0, 1, Trouble.FAILED, cause="exited"),), assumed=7),
         contradiction=Contradiction(since=20.0, seen_at=40.0, looks=3, visible=5),
     ),
     slot_length=30.0,

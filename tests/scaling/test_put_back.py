@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from controller.config import OWN
 from controller.core.decision.model import QueueCounts, Reason
 from controller.core.decision.rate import Rate
 from controller.core.decision.slots import slot_at
@@ -80,8 +81,8 @@ def test_a_reading_ages_while_its_scaler_waits_for_a_thread(scene: Scene, waited
 def test_the_higher_priority_launches_first_when_the_rate_is_short(scene: Scene) -> None:
     """Though another one has waited for longer, and without a budget; both have a window for as long."""
     rate = Rate(2.0, 10)
-    scene.services.line.configure(rate)
-    assert 0 == scene.services.line.ask(Place(0, rate.burst))
+    scene.services.lines.configure(rate)
+    assert 0 == scene.services.lines.of(OWN).ask(Place(0, rate.burst))
     equals = open_for(scene, 15.0)
     low, high = next(equals), replace(next(equals), priority=5)
     waiting = {}

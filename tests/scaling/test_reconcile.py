@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
+from controller.config import OWN, AccessSpec
 from controller.core.decision.budget import Place
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
@@ -17,6 +18,7 @@ from controller.core.repeats import MOST_KEPT
 from controller.daemon.status import describe_scaler
 from controller.sandbox.aws import Disturbance, EmbeddedAws
 from controller.scaling.look import Look
+from controller.scaling.realms import Realm, Realms
 from controller.scaling.reconcile import Reconciler
 from tests.support.aws import create_cluster, create_queue, eventually
 from tests.support.clock import ManualClock
@@ -95,14 +97,14 @@ def test_a_scaler_that_comes_back_to_a_cluster_launches_nothing_twice(scene: Sce
     scene.send(2)
     scaler, home, away = scene.scaler(), scene.cluster, create_cluster(scene.aws)
     clusters = scene.services.clusters
-    known = clusters.of(home)
+    known = clusters.of((OWN, home))
     assert [Reason.LAUNCH] == reasons(scene, scaler, NOW)
     for place in (away, home):
         scaler.configure(scene.spec(cluster=place, paused=place == away))
-        clusters.keep({place})
+        clusters.keep({(OWN, place)})
         scene.clock.now += 1
         scaler.reconcile()
-    assert known is not clusters.of(home)
+    assert known is not clusters.of((OWN, home))
     scene.let_pass(60, scaler)
     assert (2, 2) == (len(scene.aws.ecs.tasks()), last(scaler).decision.fleet and last(scaler).decision.fleet.live)
 
@@ -115,10 +117,21 @@ class BrokenQueue:
         raise ZeroDivisionError
 
 
+class BrokenRealms:
+    """The realms, with queues that break."""
+
+    def __init__(self, whole: Realms) -> None:
+        self._whole = whole
+
+    def of(self, access: AccessSpec) -> Realm:
+        """Return one."""
+        return replace(self._whole.of(access), queue=lambda _: BrokenQueue())
+
+
 def break_queue(scaler: Whole) -> Services:
     """Let a scaler's next reconciles meet an error of our own; gives what it had before."""
     whole = scaler._services
-    scaler._services = replace(whole, queue=lambda _: BrokenQueue())
+    scaler._services = replace(whole, realms=BrokenRealms(whole.realms))
     scaler.configure(scaler.spec)
     return whole
 

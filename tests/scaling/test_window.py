@@ -10,7 +10,8 @@ from controller.aws.tasks import Round
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.model import Decision, Reason
 from controller.core.decision.slots import slot_at
-from controller.core.decision.task import LiveTask, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import LiveTask
 from controller.scaling.fleet import Cluster
 from controller.scaling.look import Look
 from controller.scaling.window import date_look, find_slow_listing

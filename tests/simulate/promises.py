@@ -23,19 +23,19 @@ DURATIONS = ("45s", "exp(45s)", "lognormal(45s, 1.5)")
 AGES = (0.0, 60.0)
 
 
-def poisson() -> list[Arrival]:
+def poisson(seed: int = 0) -> list[Arrival]:
     """Return messages that arrive at random, six a minute."""
-    return _at_random(0.1)
+    return _at_random(seed, 0.1)
 
 
-def daily() -> list[Arrival]:
+def daily(seed: int = 0) -> list[Arrival]:
     """Return messages that arrive at random, from none to twelve a minute and back, twice."""
-    return _at_random(0.2, lambda at: (0.5 - 0.5 * cos(4 * pi * at / (HOURS * 3600))) ** 2)
+    return _at_random(seed, 0.2, lambda at: (0.5 - 0.5 * cos(4 * pi * at / (HOURS * 3600))) ** 2)
 
 
-def bursts() -> list[Arrival]:
+def bursts(seed: int = 0) -> list[Arrival]:
     """Return bursts of 5 to 300 messages, with gaps of 5 to 40 minutes; the first is a large one."""
-    source, at, found = _seeded("bursts"), 60.0, []
+    source, at, found = _seeded("bursts", seed), 60.0, []
     size = 300
     while at < HOURS * 3600:
         found.append(Arrival(START + at, size))
@@ -43,9 +43,9 @@ def bursts() -> list[Arrival]:
     return found
 
 
-def heavy_tailed() -> list[Arrival]:
+def heavy_tailed(seed: int = 0) -> list[Arrival]:
     """Return batches of which most are of a message or two, and few of hundreds."""
-    source, at, found = _seeded("heavy"), 0.0, []
+    source, at, found = _seeded("heavy", seed), 0.0, []
     while (at := at + source.expovariate(1 / 120)) < HOURS * 3600:
         found.append(Arrival(START + at, min(600, max(1, int(source.paretovariate(0.9))))))
     return found
@@ -63,17 +63,20 @@ class Trial:
     duration: str
     stale: float
     """The counts are at most so many seconds old."""
+    seed: int = 0
+    """Another one has other arrivals, work and starts."""
 
     def __str__(self) -> str:
         kind = "takes one" if self.takes_one else "drains"
-        return f"{self.shape}, {kind}, {self.duration}, counts {self.stale:g} s old"
+        seed = f", seed {self.seed}" if self.seed else ""
+        return f"{self.shape}, {kind}, {self.duration}, counts {self.stale:g} s old{seed}"
 
     @property
     def scenario(self) -> Scenario:
         """What happens."""
         work, start = parse_draw(self.duration), parse_draw("30s..90s")
         workers = Workers(work=work, takes_one=self.takes_one, start=start, stale=self.stale)
-        return Scenario(SHAPES[self.shape](), workers, until=END)
+        return Scenario(SHAPES[self.shape](self.seed), workers, seed=self.seed or 1, until=END)
 
 
 TRIALS = [Trial(*each) for each in product(SHAPES, (False, True), DURATIONS, AGES)]
@@ -110,13 +113,13 @@ def bound_paid(trial: Trial) -> float:
     return work if not trial.takes_one else work + 30 - trial.scenario.workers.unbilled
 
 
-def _at_random(rate: float, share: object = None) -> list[Arrival]:
-    source, at, found = _seeded("random"), 0.0, []
+def _at_random(seed: int, rate: float, share: object = None) -> list[Arrival]:
+    source, at, found = _seeded("random", seed), 0.0, []
     while (at := at + source.expovariate(rate)) < HOURS * 3600:
         if share is None or source.random() < share(at):  # type: ignore[operator]
             found.append(Arrival(START + at))
     return found
 
 
-def _seeded(what: str) -> Random:
-    return Random(what)
+def _seeded(what: str, seed: int) -> Random:
+    return Random(f"{what}:{seed}" if seed else what)

@@ -8,13 +8,14 @@ from controller.simulate.expectations import find_broken, parse_expectation, req
 from controller.simulate.measures import Row
 
 THIS = Row("this", {"p50": 10.0, "p95": 100.0, "p99": 200.0, "max": 400.0}, 0.02, 0, 5.0, 1.0, 2.0, 11.0, peak=40)
-ROWS = {"this": THIS, "old": replace(THIS, name="old", dollars=9.0, peak=None)}
+OLD = replace(THIS, name="old", dollars=9.0, peak=None)
+ROWS = {"this": THIS, "old": OLD, "ssm:/ecsq/my config": OLD}
 
 
 @pytest.mark.parametrize(
     "line",
     ["wait_p99 <= 5m", "wait_max<=400", "late_share <= 2%", "cost <= 1.25 * old", "peak > 39", "dollars >= old",
-     "wait_p50 < 1 * old", "container_hours <= 5"],
+     "late <= 2 %", "cost >= ssm:/ecsq/my config", "wait_p50 < 1 * old", "container_hours <= 5"],
 )  # fmt: skip
 def test_a_promise_that_is_kept_says_nothing(line: str) -> None:
     """Durations, numbers, shares, and other rows, times a factor or not."""
@@ -27,6 +28,7 @@ def test_a_promise_that_is_kept_says_nothing(line: str) -> None:
     [
         ("wait_p99 <= 2m", "wait_p99 <= 2m: it is 3m20s and not 2m, 66.7 % more"),
         ("cost <= 1.1 * old", "cost <= 1.1 * old: it is $11.00 and not $9.90, 11.1 % more"),
+        ("cost <= 0.001 * old", "cost <= 0.001 * old: it is $11.00 and not $0.0090, 122122.2 % more"),
         ("late <= 1%", "late <= 1%: it is 2.00 % and not 1.00 %, 100.0 % more"),
         ("peak < 30", "peak < 30: it is 40 and not 30, 33.3 % more"),
         ("killed <= 0", "killed <= 0: it cannot be told"),
@@ -47,7 +49,7 @@ def test_what_is_no_promise_is_refused(line: str) -> None:
 @pytest.mark.parametrize("line", ["cost <= 2 * new", "wait_p99 <= new", "peak <= old"])
 def test_a_row_that_cannot_be_compared_with_is_named(line: str) -> None:
     """One that there is not, or that does not have the number."""
-    with pytest.raises(ValueError, match=r"no row new; there are: this, old|row old has no peak"):
+    with pytest.raises(ValueError, match=r"no row new; there are: this, old, .*|row old has no peak"):
         find_broken(parse_expectation(line), ROWS, "this")
 
 

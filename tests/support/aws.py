@@ -91,6 +91,14 @@ def send_messages(aws: EmbeddedAws, url: str, messages: int, *, body: str = "wor
         sqs.send_message_batch(QueueUrl=url, Entries=entries[first : first + 10])
 
 
+def send_to_groups(aws: EmbeddedAws, url: str, messages: int, groups: int) -> None:
+    """Send so many messages to a FIFO queue, to so many groups in turn."""
+    sqs = aws.client("sqs")
+    for number in range(messages):
+        group, body = f"group {number % groups}", f"work {number}"
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=str(number))
+
+
 def eventually(condition: Callable[[], Any], *, within: float = 30.0, every: float = 0.01) -> Any:
     """Wait until ``condition`` gives something true, and give that; fail when it takes longer than ``within`` s."""
     deadline = time.monotonic() + within

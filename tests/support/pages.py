@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
-    from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+    from controller.core.decision.model import Fleet, QueueCounts
+    from controller.core.decision.state import ScalerState
 
 BEGAN = 1_999_999_980.0
 """When the process begins; a whole minute."""

@@ -55,10 +55,15 @@ def replay(recording: dict[str, Any], worker: str) -> SimulatedRun:
     return simulate(spec_of(recording), scenario, first_poll=recording["polls"][0])
 
 
-def predict(spec: ScalerSpec, queue: QueueScenario, duration: float, seed: int, began: float) -> SimulatedRun:
-    """Simulate what the sandbox would do with a seed, before it does: from the plan of its load alone."""
+def predict(
+    spec: ScalerSpec, queue: QueueScenario, duration: float, seed: int, began: float, overhead: float = OVERHEAD
+) -> SimulatedRun:
+    """Simulate what the sandbox would do with a seed, before it does: from the plan of its load alone.
+
+    ``overhead`` is what a worker's requests take for each message, seconds.
+    """
     bursts = plan_load(Scenario(queues=(queue,)), duration=duration, seed=seed)
-    arrivals = [Arrival(began + burst.at, 1, each.seconds + OVERHEAD) for burst in bursts for each in burst.messages]
+    arrivals = [Arrival(began + burst.at, 1, each.seconds + overhead) for burst in bursts for each in burst.messages]
     workers = _workers(queue.worker, between(*Scenario().start_delay))
     return simulate(spec, SimulatedScenario(arrivals, workers, seed, since=began))
 

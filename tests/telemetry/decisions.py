@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.core.decision.model import ScalerState
+from controller.core.decision.state import ScalerState
 from tests.core.decision.deciding import decide
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ Step = Reason | Outcome
 HELD = [reason for reason in Reason if reason is not Reason.LAUNCH]
 NOTHING_CERTAIN = [Outcome.FAILED, Outcome.IN_DOUBT]
 STARTED = [Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN]
-ENOUGH = {Reason.SATISFIED, Reason.IDLE, Reason.PAUSED}
-NEVER = {Reason.SLOT, Reason.UNKNOWN_BACKLOG, Reason.UNKNOWN_FLEET, Reason.BROKEN}
+ENOUGH = {Reason.SATISFIED, Reason.IDLE, Reason.PAUSED, Reason.PAUSED_BY_SCHEDULE}
+UNKNOWN = {Reason.UNKNOWN_BACKLOG, Reason.UNKNOWN_FLEET, Reason.UNKNOWN_TEMPLATE}
+NEVER = {Reason.SLOT, Reason.BROKEN, *UNKNOWN}
 
 
 def play(steps: Sequence[Step]) -> list[bool]:

@@ -9,10 +9,11 @@ import pytest
 import structlog
 
 from controller.config import LogSpec
-from controller.core.decision.model import Decision, Reason
-from controller.core.record import Reconciled
+from controller.core.copies.packing import Plan
+from controller.core.decision.model import Decision, Outcome, Reason
+from controller.core.record import LaunchResult, Reconciled
 from controller.telemetry import log
-from controller.telemetry.events import report_decision, report_template
+from controller.telemetry.events import Templates, report_decision
 from tests.telemetry.lines import said, written
 
 
@@ -164,9 +165,11 @@ def test_colours_are_for_terminals(
 
 
 def test_what_deserves_a_second_look_in_a_template(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each warning is an event of its own, which names the scaler."""
+    """Each warning is an event of its own, which names the scaler, and is told once for a revision."""
     log.configure(LogSpec("info", "json"))
-    report_template("one", ("first", "second"))
+    templates = Templates("one")
+    for plan, warnings in ((None, ("lost",)), (Plan(), ("first", "second")), (Plan(), ("first", "second"))):
+        templates.look_at(LaunchResult(Outcome.LAUNCHED, plan, warnings=warnings))
     assert [("template", "warning", "one", "first"), ("template", "warning", "one", "second")] == [
         (line["event"], line["level"], line["scaler"], line["text"]) for line in written(capsys)
     ]

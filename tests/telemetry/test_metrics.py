@@ -18,11 +18,13 @@ from controller.aws.outcomes import REQUEST_OUTCOMES
 from controller.core.copies.packing import Plan
 from controller.core.decision.doctor import NOT_READ, Checkup, QueueTraits, examine
 from controller.core.decision.lessons import TENS, Lessons
-from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason, ScalerState
-from controller.core.decision.policy import Policy, StartWithin
+from controller.core.decision.model import Decision, Fleet, Outcome, QueueCounts, Reason
+from controller.core.decision.policy import Policy, RolloutPolicy, StartWithin
 from controller.core.decision.providers import ProviderUse
 from controller.core.decision.queue_sum import add_up
-from controller.core.decision.task import StopOutcome
+from controller.core.decision.rollout import NOTHING_KNOWN, note_active
+from controller.core.decision.state import ScalerState
+from controller.core.decision.stopped import StopOutcome
 from controller.core.record import LaunchResult, Reconciled
 from controller.scaling.services import VERSION
 from controller.telemetry.exposition import Encode, expose
@@ -59,6 +61,7 @@ GAUGES = {
     "queue_findings": {"scaler", "finding"},
     "dead_letter_messages": {"scaler"},
     "scaler_paused": {"scaler"},
+    "schedule_window_in_force": {"scaler"},
     "promise_seconds": {"scaler"},
     "seconds_per_message": {"scaler"},
     "learned_messages": {"scaler"},
@@ -66,6 +69,8 @@ GAUGES = {
     "oldest_message_age_seconds": {"scaler"},
     "provider_containers": {"scaler", "provider"},
     "provider_short_until_timestamp_seconds": {"scaler", "provider"},
+    "template_revision": {"scaler", "which"},
+    "rollout_standing": {"scaler", "standing"},
     "saving_ratio": {"scaler"},
     "task_deadline_seconds": {"scaler"},
     "budget_held_containers": {"scaler"},
@@ -153,10 +158,11 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
         ended=9,
         ended_tasks=1,
     )
-    series.show_configuration(rules)
+    series.show_configuration(rules, is_in_window=True)
     series.show_budget(2)
     seen = add_up([("urgent", replace(BUSY[0], visible=4)), ("normal", QueueCounts(1, 0, 0))])
-    series.show_reconcile(Reconciled(SCALER, decided(rules, seen, fleet)), 0.01)
+    state = ScalerState(rollout=note_active(NOTHING_KNOWN, (8, 7)))
+    series.show_reconcile(Reconciled(SCALER, decided(rules, seen, fleet, state=state)), 0.01)
     series.count_start(12.0)
     series.show_age(12.0)
     dead = QueueTraits(dead_letter_queue="arn:aws:sqs:eu-west-1:111122223333:dead")
@@ -168,7 +174,7 @@ def fill(series: Series, rules: Policy = POLICY) -> None:
 
 def test_exactly_what_is_documented(metrics: Metrics, series: Series) -> None:
     """Every documented metric is there with its type and labels, and no other."""
-    fill(series, PROMISING)
+    fill(series, replace(PROMISING, rollout=RolloutPolicy(1, 120.0)))
     metrics.searches.found = {SCALER: Found(3, NOW)}
     found: dict[str, dict[str, set[str]]] = {"gauge": {}, "counter": {}, "histogram": {}}
     for family in metrics.registry.collect():
@@ -260,7 +266,8 @@ def test_what_was_not_observed_is_absent(metrics: Metrics, series: Series) -> No
     """Before the first look there is no count of messages, containers or tasks, rather than 0."""
     series.show_configuration(POLICY)
     observed = ("queue_messages", "containers", "containers_held", "tasks", "containers_desired")
-    observed += ("oldest_task_start_timestamp_seconds",)
+    observed += ("oldest_task_start_timestamp_seconds", "breaker_open_until_timestamp_seconds")
+    observed += ("no_capacity_until_timestamp_seconds", "provider_short_until_timestamp_seconds")
     assert [] == [name for name in observed if labelled(metrics, name)]
 
 

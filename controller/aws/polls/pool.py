@@ -8,10 +8,10 @@ from itertools import count
 from math import inf
 
 from controller.aws.errors import AwsError, Fault
+from controller.aws.making import CONNECT_SHARE
 from controller.aws.polls.connection import Answer, Connection
 from controller.aws.polls.endpoint import Endpoint
 from controller.aws.polls.tunnel import open_connection
-from controller.aws.session import CONNECT_SHARE
 from controller.core.words import format_span
 
 MOST_CONNECTIONS = 64

@@ -17,12 +17,13 @@ from botocore.exceptions import BotoCoreError
 
 from controller.aws.answers import read_text
 from controller.aws.errors import AwsError
+from controller.aws.making import MAX_CONNECTIONS
 from controller.aws.polls.answers import Attempt, Retries, read_answer
 from controller.aws.polls.endpoint import UnsupportedError
 from controller.aws.polls.kept import Kept
 from controller.aws.polls.route import SERVICE, Call, Route, Signing, find_route, load_signing
 from controller.aws.queue import SAY_NOTHING_OF_URLS, Queue, explain_missing, name_parameters, read_counts
-from controller.aws.session import MAX_CONNECTIONS, Clients, StoppingError
+from controller.aws.session import Clients, StoppingError
 from controller.aws.stages import Stage, current_course
 from controller.aws.traits import COUNTS, TraitsKnown
 from controller.core.decision.model import QueueCounts
@@ -91,7 +92,7 @@ class QueuePolls:
         except AwsError as error:
             if error.fault not in SAY_NOTHING_OF_URLS:
                 self._bodies.pop(queue, None)
-            raise explain_missing(error, queue, route.endpoint.region) from error
+            raise explain_missing(error, queue, self._clients.elsewhere or route.endpoint.region) from error
 
     def renew(self) -> None:
         """Look at the credentials with the next read, since they may have been mended; without any there is no way."""

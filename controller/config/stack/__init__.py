@@ -5,8 +5,10 @@ from __future__ import annotations
 from controller.config.stack.arns import LONGEST, Account
 from controller.config.stack.document import write_template
 from controller.config.stack.policies import StackError, pack, render_policy
-from controller.config.stack.rights import Rights, WorkerRoles, list_rights
+from controller.config.stack.rights import list_assumed_roles, list_rights, list_rights_of_role
+from controller.config.stack.statement import Rights, WorkerRoles
 from controller.config.stack.template import Plan, build_template
+from controller.config.stack.trust import build_trust
 
 __all__ = [
     "LONGEST",
@@ -16,7 +18,10 @@ __all__ = [
     "StackError",
     "WorkerRoles",
     "build_template",
+    "build_trust",
+    "list_assumed_roles",
     "list_rights",
+    "list_rights_of_role",
     "pack",
     "render_policy",
     "write_template",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from controller.core.address import Parameter, StoredObject
@@ -28,6 +28,10 @@ class Account:
         """Return the account and region that an ARN names."""
         _, partition, _, region, account, _ = arn.split(":", 5)
         return cls(partition, region, account)
+
+    def in_region(self, region: str | None) -> Account:
+        """Return the same account in another region; None: in this one."""
+        return self if region is None else replace(self, region=region)
 
     def fill_in(self, text: str) -> str:
         """Return a text of a template as it becomes when it is deployed here."""

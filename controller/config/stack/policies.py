@@ -15,7 +15,7 @@ from controller.config.stack.arns import LONGEST, Account
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from controller.config.stack.rights import Rights
+    from controller.config.stack.statement import Rights
 
 POLICY_CHARACTERS = 6144
 POLICIES_A_ROLE = 10

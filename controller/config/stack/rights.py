@@ -5,45 +5,23 @@ What an action can be confined to is said by the Service Authorization Reference
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from controller.config.stack.arns import Account, cluster_name
-from controller.core.address import Parameter, Remote, StoredObject
+from controller.config.stack.kept_rights import read_configuration
+from controller.config.stack.queue_rights import read_queues
+from controller.config.stack.statement import ANYTHING, TASKS_SERVICE, Rights, WorkerRoles
 from controller.core.copies.copies import family_of
 from controller.core.decision.policy import StartWithin
-from controller.core.queue_names import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from controller.config.spec import ControllerSpec, QueueSearch, ScalerSpec
+    from controller.config.spec import ControllerSpec, ScalerSpec
+    from controller.core.address import Remote
 
-ANYTHING = "*"
-"""The resource of an action that has none, or that is confined by its condition alone."""
-TASKS_SERVICE = "ecs-tasks.amazonaws.com"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRoles:
-    """The roles of the templates, which the controller passes on to the tasks that it starts."""
-
-    arns: tuple[str, ...] = ()
-    parameter: str | None = None
-    """The parameter of the template that lists them instead; None: ``arns`` does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """One statement of a policy: what is allowed, on what, and when."""
-
-    sid: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    """Values by operator and key."""
-    parameter: str | None = None
-    """The template's parameter that lists the resources instead of ``resources``; None: they are known."""
+_Cluster = tuple[Account, str]
+"""A cluster by its name, and the account and region that it is in."""
 
 
 def list_rights(
@@ -59,110 +37,105 @@ def list_rights(
     ``shared_in`` is the cluster in which it looks for the controllers that share its work; None: it does not look.
     ``dead_letter_queues`` are those of the scalers' queues, by ARN, which the queue doctor reads as well.
     """
-    clusters = dict.fromkeys(_list(spec, lambda scaler: [cluster_name(scaler.task.cluster)]))
-    if shared_in is not None:
-        clusters[cluster_name(shared_in)] = None
     rights = [
-        *_read_queues(spec, account, dead_letter_queues),
-        *_read_metrics(spec),
-        *read_tasks(account, clusters),
-        *_read_definitions(spec),
-        *_register_copies(spec, account),
-        *_run_workers(spec, account),
-        *_pass_roles(roles),
+        *_work(spec, account, roles, None, shared_in, dead_letter_queues),
+        *_assume_roles(spec),
         *_put_events(spec, account),
     ]
-    if isinstance(address, Parameter):
-        rights += _read_parameter(address, account)
-    if isinstance(address, StoredObject):
-        rights += _read_object(address, account)
-    return rights
+    return rights if address is None else [*rights, *read_configuration(address, account)]
 
 
-def _read_queues(spec: ControllerSpec, account: Account, dead_letter_queues: Iterable[str]) -> Iterator[Rights]:
-    """Allow the queues to be counted, and those that are given by name or ARN to be looked up.
+def list_rights_of_role(
+    spec: ControllerSpec, role: str, region: str, roles: WorkerRoles, dead_letter_queues: Iterable[str] = ()
+) -> list[Rights]:
+    """Return what a role may do that scalers name; ``region`` is the controller's own.
 
-    What is found by its name is read in any case, and may be a dead-letter queue or one that is configured as well.
+    ``roles`` and ``dead_letter_queues`` are those of its account.
     """
-    prefixes = tuple(account.queue(search.prefix) for search in _list_searches(spec) if search.prefix)
-    configured = _list(spec, lambda scaler: [account.queue(each) for each in scaler.queues if not is_url(each)])
-    named = tuple(
-        arn
-        for arn in dict.fromkeys((*configured, *map(account.queue, dead_letter_queues)))
-        if not arn.startswith(prefixes)
-    )
-    by_url = _list(spec, lambda scaler: map(account.queue, scaler.queues))
-    only_counted = tuple(arn for arn in by_url if arn not in named and not arn.startswith(prefixes))
-    if named:
-        yield Rights("ReadQueues", ("sqs:GetQueueUrl", "sqs:GetQueueAttributes"), named)
-    if only_counted:
-        yield Rights("CountQueues", ("sqs:GetQueueAttributes",), only_counted)
-    yield from _find_queues(spec, account)
+    _, partition, _, _, account, _ = role.split(":", 5)
+    return list(_work(spec, Account(partition, region, account), roles, role, None, dead_letter_queues))
 
 
-def _find_queues(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
-    """Allow queues to be looked for, which cannot be confined, and those that are found to be read, which can.
-
-    Those found by their tags are any queues with these tags. GetResources gives no URLs, so that those are looked up.
-    """
-    searches = _list_searches(spec)
-    named = tuple(dict.fromkeys(account.queue(f"{search.prefix}*") for search in searches if search.prefix))
-    tagged = list(dict.fromkeys(search.tags for search in searches if search.prefix is None))
-    reads = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes")
-    if named:
-        yield Rights("FindQueuesByName", ("sqs:ListQueues",), (ANYTHING,))
-        yield Rights("ReadQueuesByName", reads, named)
-    if tagged:
-        yield Rights("FindQueuesByTags", ("tag:GetResources",), (ANYTHING,))
-    for number, tags in enumerate(tagged, 1):
-        suffix = "" if len(tagged) == 1 else str(number)
-        with_tags = {"StringEquals": {f"aws:ResourceTag/{key}": (value,) for key, value in tags}}
-        yield Rights(f"ReadQueuesByTags{suffix}", reads, (account.queue("*"),), with_tags)
+def list_assumed_roles(spec: ControllerSpec) -> tuple[str, ...]:
+    """Return the roles that scalers name, each once, in the configuration's order."""
+    accesses = (access for scaler in spec.scalers for access in (scaler.queue_access, scaler.task_access))
+    return tuple(dict.fromkeys(access.role_arn for access in accesses if access.role_arn is not None))
 
 
-def _list_searches(spec: ControllerSpec) -> list[QueueSearch]:
-    return list(dict.fromkeys(scaler.search for scaler in spec.scalers if scaler.search is not None))
+def _work(
+    spec: ControllerSpec,
+    account: Account,
+    roles: WorkerRoles,
+    role: str | None,
+    shared_in: str | None,
+    dead_letter_queues: Iterable[str],
+) -> Iterator[Rights]:
+    """Yield what the work of those scalers needs that a role does; None: the controller's own."""
+    queues = [scaler for scaler in spec.scalers if scaler.queue_access.role_arn == role]
+    workers = [scaler for scaler in spec.scalers if scaler.task_access.role_arn == role]
+    clusters = dict.fromkeys(_find_cluster(scaler, account) for scaler in workers)
+    if shared_in is not None:
+        clusters[account, cluster_name(shared_in)] = None
+    yield from read_queues(queues, account, dead_letter_queues)
+    yield from _read_metrics(spec, queues)
+    if clusters:
+        yield from _read_tasks(clusters)
+    if workers:
+        yield from _read_definitions(workers)
+        yield from _register_copies(workers, account)
+        yield from _run_workers(workers, account)
+        yield from _pass_roles(roles)
 
 
-def _read_metrics(spec: ControllerSpec) -> Iterator[Rights]:
+def _read_metrics(spec: ControllerSpec, scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
     """Allow what CloudWatch counts of queues to be read, which has neither a resource type nor a condition key."""
-    learns = any(isinstance(scaler.policy.demand, StartWithin) for scaler in spec.scalers)
-    if spec.aws.asks_message_age or (spec.aws.asks_cloudwatch and learns):
+    learns = any(isinstance(scaler.policy.demand, StartWithin) for scaler in scalers)
+    if (spec.aws.asks_message_age and scalers) or (spec.aws.asks_cloudwatch and learns):
         yield Rights("LearnFromDeletedMessages", ("cloudwatch:GetMetricData",), (ANYTHING,))
 
 
 def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:
-    """Allow the tasks in clusters, by name, to be seen: workers, and controllers that share the work.
+    """Allow the tasks in clusters of one region, by name, to be seen: workers, and controllers that share the work."""
+    return _read_tasks([(account, name) for name in clusters])
+
+
+def _read_tasks(clusters: Iterable[_Cluster]) -> Iterator[Rights]:
+    """Allow the tasks in clusters to be seen.
 
     ListTasks without a container instance has no resource, only the cluster as a condition.
     """
-    in_clusters = _in_clusters(map(account.cluster, clusters))
+    clusters = list(clusters)
+    in_clusters = _in_clusters(place.cluster(name) for place, name in clusters)
     yield Rights("ListTasks", ("ecs:ListTasks",), (ANYTHING,), in_clusters)
-    yield Rights("DescribeTasks", ("ecs:DescribeTasks",), tuple(map(account.tasks, clusters)), in_clusters)
+    tasks = tuple(place.tasks(name) for place, name in clusters)
+    yield Rights("DescribeTasks", ("ecs:DescribeTasks",), tasks, in_clusters)
 
 
-def _read_definitions(spec: ControllerSpec) -> Iterator[Rights]:
+def _read_definitions(scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
     """Neither action has a resource type or a condition key."""
-    listing = ("ecs:ListTaskDefinitions",) if any(map(_makes_copies, spec.scalers)) else ()
+    lists = any(_makes_copies(scaler) or scaler.policy.rollout is not None for scaler in scalers)
+    listing = ("ecs:ListTaskDefinitions",) if lists else ()
     yield Rights("ReadTaskDefinitions", ("ecs:DescribeTaskDefinition", *listing), (ANYTHING,))
 
 
-def _register_copies(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
-    derived = _list(spec, lambda scaler: [_derived(scaler, account)] if _makes_copies(scaler) else [])
+def _register_copies(scalers: Sequence[ScalerSpec], account: Account) -> Iterator[Rights]:
+    derived = _list(scalers, lambda scaler: [_derived(scaler, account)] if _makes_copies(scaler) else [])
     if derived:
         yield Rights("RegisterCopies", ("ecs:RegisterTaskDefinition",), derived)
         yield Rights("TagCopies", ("ecs:TagResource",), derived, _on_create("RegisterTaskDefinition"))
 
 
-def _run_workers(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
+def _run_workers(scalers: Sequence[ScalerSpec], account: Account) -> Iterator[Rights]:
     """Allow each family in its own clusters, by a statement for each cluster."""
-    clusters = _list(spec, lambda scaler: [cluster_name(scaler.task.cluster)])
-    for number, name in enumerate(clusters, 1):
+    clusters = list(dict.fromkeys(_find_cluster(scaler, account) for scaler in scalers))
+    for number, (place, name) in enumerate(clusters, 1):
         suffix = "" if len(clusters) == 1 else str(number)
-        families = _list(spec, lambda scaler, name=name: _families(scaler, account, name))  # type: ignore[misc]
-        yield Rights(f"RunWorkers{suffix}", ("ecs:RunTask",), families, _in_clusters([account.cluster(name)]))
-    tagged = _list(spec, lambda scaler: [account.tasks(cluster_name(scaler.task.cluster))] if _tags(scaler) else [])
-    if tagged:
+        within = [scaler for scaler in scalers if _find_cluster(scaler, account) == (place, name)]
+        families = _list(within, lambda scaler: _families(scaler, account))
+        yield Rights(f"RunWorkers{suffix}", ("ecs:RunTask",), families, _in_clusters([place.cluster(name)]))
+    tagging = dict.fromkeys(_find_cluster(scaler, account) for scaler in scalers if _tags(scaler))
+    if tagging:
+        tagged = tuple(place.tasks(name) for place, name in tagging)
         yield Rights("TagWorkers", ("ecs:TagResource",), tagged, _on_create("RunTask"))
 
 
@@ -172,6 +145,12 @@ def _pass_roles(roles: WorkerRoles) -> Iterator[Rights]:
         yield Rights("PassWorkerRoles", ("iam:PassRole",), roles.arns, to_tasks, roles.parameter)
 
 
+def _assume_roles(spec: ControllerSpec) -> Iterator[Rights]:
+    """Allow exactly the roles that scalers name to be assumed; each of them has to trust the controller as well."""
+    if roles := list_assumed_roles(spec):
+        yield Rights("AssumeRoles", ("sts:AssumeRole",), roles)
+
+
 def _put_events(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
     """Allow changes to be told to the buses that are configured; PutEvents is confined by a bus's ARN."""
     buses = tuple(dict.fromkeys(account.event_bus(each.bus) for each in spec.events if each.bus is not None))
@@ -179,48 +158,25 @@ def _put_events(spec: ControllerSpec, account: Account) -> Iterator[Rights]:
         yield Rights("PutEvents", ("events:PutEvents",), buses)
 
 
-def _read_parameter(parameter: Parameter, account: Account) -> Iterator[Rights]:
-    """Allow the parameter; a SecureString is decrypted on the reader's behalf, by any key of the account."""
-    arn = account.parameter(parameter)
-    yield Rights("ReadConfiguration", ("ssm:GetParameter", "ssm:GetParameterHistory"), (arn,))
-    yield _decrypt(account, "ssm", {"kms:EncryptionContext:PARAMETER_ARN": (arn,)})
+def _find_cluster(scaler: ScalerSpec, account: Account) -> _Cluster:
+    return account.in_region(scaler.task_access.region), cluster_name(scaler.task.cluster)
 
 
-def _read_object(stored: StoredObject, account: Account) -> Iterator[Rights]:
-    """Allow the object, and earlier versions for where the newest is bad.
-
-    What encrypts it is bound to the object, or with a bucket key to the bucket.
-    """
-    arn, bucket = account.object(stored), account.bucket(stored)
-    if stored.version is None:
-        yield Rights("ReadConfiguration", ("s3:GetObject", "s3:GetObjectVersion"), (arn,))
-        only_its_own = {"StringEquals": {"s3:prefix": (stored.key,)}}
-        yield Rights("FindEarlierConfigurations", ("s3:ListBucketVersions",), (bucket,), only_its_own)
-    else:
-        yield Rights("ReadConfiguration", ("s3:GetObjectVersion",), (arn,))
-    yield _decrypt(account, "s3", {"kms:EncryptionContext:aws:s3:arn": (arn, bucket)})
-
-
-def _decrypt(account: Account, service: str, context: Mapping[str, tuple[str, ...]]) -> Rights:
-    through = {"kms:ViaService": (f"{service}.{account.region}.amazonaws.com",), **context}
-    return Rights("DecryptConfiguration", ("kms:Decrypt",), (account.keys(),), {"StringEquals": through})
-
-
-def _families(scaler: ScalerSpec, account: Account, cluster: str) -> list[str]:
-    """Return the definitions that a scaler runs in a cluster."""
-    if cluster_name(scaler.task.cluster) != cluster:
-        return []
-    template = account.definitions(family_of(scaler.task.definition))
+def _families(scaler: ScalerSpec, account: Account) -> list[str]:
+    """Return the definitions that a scaler runs."""
+    template = account.in_region(scaler.task_access.region).definitions(family_of(scaler.task.definition))
     return [template, _derived(scaler, account)] if _makes_copies(scaler) else [template]
 
 
 def _derived(scaler: ScalerSpec, account: Account) -> str:
     """Return the families of copies: ``?`` stands for the one digit of their number."""
-    return account.definitions(f"{family_of(scaler.task.definition)}-x?")
+    place = account.in_region(scaler.task_access.region)
+    return place.definitions(f"{family_of(scaler.task.definition)}-x?")
 
 
 def _makes_copies(scaler: ScalerSpec) -> bool:
-    return min(scaler.packing.max_containers_per_task, scaler.policy.max_containers) > 1
+    """Say whether anything is derived from a scaler's template: with a deadline even a single worker has a keeper."""
+    return scaler.task.keeper.keeps(min(scaler.packing.max_containers_per_task, scaler.most_containers))
 
 
 def _tags(scaler: ScalerSpec) -> bool:
@@ -232,9 +188,9 @@ def _tags(scaler: ScalerSpec) -> bool:
     )
 
 
-def _list(spec: ControllerSpec, find: Callable[[ScalerSpec], Iterable[str]]) -> tuple[str, ...]:
-    """Return what is found for the scalers, each once, in the configuration's order."""
-    return tuple(dict.fromkeys(found for scaler in spec.scalers for found in find(scaler)))
+def _list(scalers: Iterable[ScalerSpec], find: Callable[[ScalerSpec], Iterable[str]]) -> tuple[str, ...]:
+    """Return what is found for scalers, each once, in the configuration's order."""
+    return tuple(dict.fromkeys(found for scaler in scalers for found in find(scaler)))
 
 
 def _in_clusters(arns: Iterable[str]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:

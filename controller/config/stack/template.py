@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from controller.config.spec import OWN
 from controller.config.stack.alarms import build_alarms, has_alarms
 from controller.config.stack.arns import Account, cluster_name
 from controller.config.stack.document import Call, choose, ref, sub
 from controller.config.stack.policies import render_policy
-from controller.config.stack.rights import TASKS_SERVICE, read_tasks
+from controller.config.stack.rights import read_tasks
 from controller.config.stack.service import CONTROLLERS, SHARED, build_service, build_task_definition
+from controller.config.stack.statement import TASKS_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from controller.config.spec import ControllerSpec
-    from controller.config.stack.rights import Rights, WorkerRoles
+    from controller.config.stack.statement import Rights, WorkerRoles
     from controller.core.address import Remote
 
 FORMAT = "2010-09-09"
@@ -76,7 +78,8 @@ def build_template(plan: Plan) -> dict[str, Any]:
 def _build_parameters(plan: Plan) -> Resources:
     """Return what a configuration cannot know."""
     spec = plan.spec
-    own_cluster = cluster_name(spec.scalers[0].task.cluster)
+    own = (scaler.task.cluster for scaler in spec.scalers if scaler.task_access == OWN)
+    own_cluster = cluster_name(next(own, "default"))
     parameters: Resources = {
         "Image": _parameter(
             "The controller's image, in ECR of this account: REGISTRY/REPOSITORY:TAG", AllowedPattern=".+/.+"

@@ -54,6 +54,12 @@ def family_of(definition: str) -> str:
     return definition.rpartition("/")[2].partition(":")[0]
 
 
+def split_revision(definition: str) -> tuple[str | None, int | None]:
+    """Return the family and the number of ``family:revision``, or of a revision's ARN; None where there is neither."""
+    family, colon, number = definition.rpartition("/")[2].rpartition(":")
+    return (family, int(number) if number.isdecimal() else None) if colon else (None, None)
+
+
 def list_families(definition: str, most: int, *, kept_alone: bool) -> tuple[str, ...]:
     """Return the family of ``definition`` (family, family:revision or ARN), then those of up to ``most`` copies.
 

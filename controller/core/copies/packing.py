@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_TASKS_PER_CALL: Final = 10
 """RunTask's own limit on ``count``; not adjustable."""
+Kind: TypeAlias = tuple[int, bool]
+"""What a task runs: the copies of its worker, and whether it is a canary."""
 
 
 class Packing(StrEnum):
@@ -50,6 +52,13 @@ class TaskGroup:
     """Worker containers in each of the tasks."""
     provider: str | None = None
     """The capacity provider that they are launched on; None: RunTask names none."""
+    is_canary: bool = False
+    """Whether they run a revision of the template that has to prove itself."""
+
+    @property
+    def kind(self) -> Kind:
+        """What they run."""
+        return self.containers, self.is_canary
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,13 @@ class Call:
     """Worker containers in each of the tasks."""
     provider: str | None = None
     """The capacity provider that it names."""
+    is_canary: bool = False
+    """Whether its tasks run a revision of the template that has to prove itself."""
+
+    @property
+    def kind(self) -> Kind:
+        """What its tasks run."""
+        return self.containers, self.is_canary
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +85,8 @@ class Plan:
     """The tasks that one launch starts."""
 
     groups: tuple[TaskGroup, ...] = ()
-    """The fullest tasks first; no two groups have the same number of containers in a task, but for a single task that
-    probes another capacity provider, which comes last."""
+    """The fullest tasks first; no two groups have the same number of containers in a task, but for what comes last:
+    canaries of a new revision, and a single task that probes another capacity provider."""
 
     @property
     def containers(self) -> int:
@@ -86,7 +102,7 @@ class Plan:
     def calls(self) -> tuple[Call, ...]:
         """The RunTask calls in the order they are sent: at most 10 tasks each, the fullest tasks first."""
         return tuple(
-            Call(min(MAX_TASKS_PER_CALL, group.tasks - sent), group.containers, group.provider)
+            Call(min(MAX_TASKS_PER_CALL, group.tasks - sent), group.containers, group.provider, group.is_canary)
             for group in self.groups
             for sent in range(0, group.tasks, MAX_TASKS_PER_CALL)
         )
@@ -144,6 +160,16 @@ def pack_on(
         fewer = replace(policy, max_tasks_per_launch=policy.max_tasks_per_launch - 1)
         rest = pack(containers - 1, fewer, most_per_task, rounding).groups
     return Plan((*(replace(group, provider=provider) for group in rest), TaskGroup(1, 1, probe)))
+
+
+def add_canaries(plan: Plan, canaries: Plan, *, probes: bool) -> Plan:
+    """Return a plan with canaries behind it, before a task that ``probes`` another capacity provider, if it has one.
+
+    If a canary is refused, whatever was planned has been sent; the probe, which is refused often, keeps none back.
+    """
+    before = len(plan.groups) - probes
+    marked = (replace(group, is_canary=True) for group in canaries.groups)
+    return Plan((*plan.groups[:before], *marked, *plan.groups[before:]))
 
 
 def explain_cut(asked: int, plan: Plan, policy: PackingPolicy, most_per_task: int) -> str | None:

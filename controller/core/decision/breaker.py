@@ -19,7 +19,7 @@ What tells a probe is in ``probe``. ECS remembers it, so that a restart doubles 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from controller.core.decision import probe
 from controller.core.decision.pause import doubling_pause
@@ -41,6 +41,8 @@ class Sign:
     """When the task was created."""
     cause: str | None = None
     """Why it ended badly, in ECS's words."""
+    definition: str | None = field(default=None, compare=False)
+    """What the task ran, as ``family:revision``; None: not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,9 @@ def is_quiet(policy: Policy, queue: QueueCounts) -> bool:
 
 def is_contradictory(policy: Policy, queue: QueueCounts, fleet: Fleet, now: float) -> bool:
     """Say whether workers run that have had time to take a message, none has one in flight, and some are visible."""
-    settled = fleet.running - _count_fresh(fleet, now)
-    return policy.busy is Busy.IN_FLIGHT and settled > 0 and queue.in_flight == 0 and queue.visible > 0
+    if policy.busy is not Busy.IN_FLIGHT or queue.in_flight or not queue.visible:
+        return False
+    return fleet.running > _count_fresh(fleet, now)
 
 
 def watch_counts(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import ScalerState
 from controller.core.decision.policy import Policy
 from controller.core.decision.slots import slot_length
+from controller.core.decision.state import ScalerState
 
 
 def launch_cooldown_until(policy: Policy, state: ScalerState) -> float | None:

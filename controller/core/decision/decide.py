@@ -17,19 +17,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.decision import busy, cooldown, hysteresis, limits, providers, scarcity
+from controller.core.changes import change
+from controller.core.decision import busy, cooldown, limits, providers, scarcity
 from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
-from controller.core.decision.lessons import Left, note_deleted, note_ends, note_look
+from controller.core.decision.learning import note_deleted, note_ends, note_look
+from controller.core.decision.lessons import Left
 from controller.core.decision.level import find_level
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.pace import see_workers, tell_pace
 from controller.core.decision.past import PastMinute, note_past
+from controller.core.decision.paused import find_pause
 from controller.core.decision.policy import Policy, StartWithin
-from controller.core.decision.sightings import count_left_since, note_left, note_running
+from controller.core.decision.progress import note_progress
+from controller.core.decision.sightings import count_busy, count_left_since, note_age, note_left, note_running
 from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
+from controller.core.decision.state import Doubt, ScalerState
+from controller.core.decision.tally import tally
+
+FRESH_LISTING = 2.0
+"""Seconds for which containers are those that ran when the queue was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,53 +132,24 @@ def _measure(
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
     # Of the messages in flight those of containers that have left since are done by now, and nobody's.
     left = count_left_since(state.sightings, queue.in_flight)
-    own = replace(queue, in_flight=queue.in_flight - left)
+    own = replace(queue, in_flight=queue.in_flight - left) if left else queue
     found = find_level(policy, queue, own, fleet, state, now)
-    level = found.state
-    state = _carry_over(policy, state, level, queue, fleet, now)
-    desired = min(max(level.level, policy.min_containers), policy.max_containers)
+    state = _carry_over(policy, state, found.state, queue, fleet, now)
     bounds = find_bounds(policy, own, fleet, state, now)
-    shortfall = desired - fleet.live
-    numbers = Numbers(
-        asked=found.asked,
-        demand=found.demand,
-        level=level.level,
-        desired=desired,
-        most=limits.find_most(policy),
-        rising_polls=hysteresis.count_rising(level),
-        falling_polls=hysteresis.count_falling(level),
-        shortfall=shortfall,
-        in_doubt=bounds.in_doubt,
-        room=bounds.room,
-        left=left,
-        unclaimed=bounds.unclaimed,
-        useful=bounds.useful,
-        allowed=bounds.allowed,
-        followed=bounds.followed,
-        following=state.following,
-        returned=state.lessons.returned,
-        ended_empty=state.ended_empty,
-        wanted=max(0, min(shortfall, bounds.most)),
-        waiting_since=level.waiting_since,
-        launch_cooldown_until=cooldown.launch_cooldown_until(policy, state),
-        fall_cooldown_until=cooldown.fall_cooldown_until(policy, level),
-        breaker=state.breaker,
-        scarcity=providers.sum_up(policy.providers, state.shortages) if policy.providers else state.scarcity,
-        contradicted_since=busy.date_lasting(state.contradiction),
-        need=found.need,
-        overdue_since=found.overdue_since,
-        granted=None,
-        choice=bounds.choice,
-        shortages=state.shortages,
-    )
-    return numbers, state
+    return tally(policy, found, bounds, fleet, state, left), state
 
 
 def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, now: float) -> ScalerState:
     """Return the state with what this look tells of counts and workers. In flight is what is in hand."""
-    lessons = state.lessons
+    lessons, progress = state.lessons, state.progress
+    sightings = note_running(state.sightings, fleet.running, now)
+    if now - fleet.listed_at < FRESH_LISTING:
+        sightings = note_age(sightings, queue.in_flight, now, waits=queue.visible > 0)
     if isinstance(policy.demand, StartWithin):
-        lessons = note_look(lessons, see_workers(lessons, tell_pace(policy.demand, lessons), queue, fleet, now), now)
+        progress = note_progress(progress, queue.visible, fleet.running, now)
+        busy = count_busy(sightings, queue.in_flight)
+        pace = tell_pace(policy.demand, lessons)
+        lessons = note_look(lessons, see_workers(lessons, pace, queue.visible, busy, fleet, now), now)
     workers = Workers(
         busy=min(queue.in_flight, fleet.running),
         running=fleet.running,
@@ -177,11 +157,12 @@ def _look(policy: Policy, state: ScalerState, queue: QueueCounts, fleet: Fleet, 
         newest_began=max(fleet.began, default=None),
         visible=queue.visible,
     )
-    return replace(
+    return change(
         state,
         standstill=watch_visible(state.standstill, queue.visible, now),
+        progress=progress,
         following=follow(state.following, workers, now, is_fifo=policy.is_fifo),
-        sightings=note_running(state.sightings, fleet.running, now),
+        sightings=sightings,
         lessons=lessons,
     )
 
@@ -190,7 +171,7 @@ def _carry_over(
     policy: Policy, state: ScalerState, level: LevelState, queue: QueueCounts, fleet: Fleet, now: float
 ) -> ScalerState:
     """Return the state with its level moved, and what it remembers of launches as far as that still counts."""
-    return replace(
+    return change(
         state,
         level=level,
         # After a restart ECS itself remembers the last launch: its tasks live, or nothing hangs on the cooldown.
@@ -208,21 +189,29 @@ def _hold(policy: Policy, fleet: Fleet, numbers: Numbers, state: ScalerState, no
 
     Of several reasons the first counts: what lives already before what is in the way.
     """
-    if policy.paused:
-        return Reason.PAUSED
+    if (pause := find_pause(policy)) is not None:
+        return pause
     if numbers.shortfall <= 0:
         return _explain_enough(policy, fleet, numbers)
     if numbers.room <= 0:
         return Reason.AT_MAX
     if numbers.useful <= 0:
         return Reason.NOTHING_WAITING
-    if numbers.allowed == 0:
-        return Reason.BACKING_OFF
-    if numbers.wanted <= 0:
-        return Reason.FOUND_NOTHING
+    if (reason := _explain_doubtful(numbers)) is not None:
+        return reason
     if not cooldown.may_launch(policy, state, now):
         return Reason.COOLDOWN
-    return None
+    is_unknown = policy.rollout is not None and numbers.stage is None
+    return Reason.UNKNOWN_TEMPLATE if is_unknown else None
+
+
+def _explain_doubtful(numbers: Numbers) -> Reason | None:
+    """Return why more are not launched until those of before have shown that they work; None: they may be."""
+    if numbers.allowed == 0:
+        return Reason.BACKING_OFF
+    if numbers.stage is not None and numbers.stage.most == 0:
+        return Reason.PROVING
+    return Reason.FOUND_NOTHING if numbers.wanted <= 0 else None
 
 
 def _explain_enough(policy: Policy, fleet: Fleet, numbers: Numbers) -> Reason:

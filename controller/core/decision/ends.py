@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.lessons import Left
-from controller.core.decision.task import LiveTask, StopOutcome, StoppedTask, TaskState
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, TaskState
 
 _AT_WORK = frozenset({TaskState.STARTING, TaskState.RUNNING})
 _ENDED = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED})

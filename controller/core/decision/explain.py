@@ -23,9 +23,12 @@ from controller.core.decision.explain_holds import (
 )
 from controller.core.decision.explain_promise import explain_lateness, explain_promise
 from controller.core.decision.explain_providers import explain_providers
+from controller.core.decision.explain_rollout import explain_rollout
+from controller.core.decision.explain_schedule import explain_schedule
 from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, Policy
 from controller.core.decision.queue_sum import SummedCounts, explain_parts
+from controller.core.decision.timetable import TimeWindow, policy_at
 from controller.core.decision.verdict import summarize
 from controller.core.printable import show
 from controller.core.words import format_count
@@ -34,9 +37,15 @@ Line = tuple[str, str]
 """The subject of a line, and its text."""
 
 
-def explain(policy: Policy, decision: Decision) -> tuple[Line, ...]:
-    """Return the decision line by line, in the order of its steps. What AWS has said in it is fit for a terminal."""
-    return tuple((about, show(what)) for about, what in _explain_steps(policy, decision))
+def explain(policy: Policy, decision: Decision, schedule: tuple[TimeWindow, ...] = ()) -> tuple[Line, ...]:
+    """Return the decision line by line, in the order of its steps. What AWS has said in it is fit for a terminal.
+
+    With a ``schedule`` the policy is the scaler's own, and the one of that time is what is explained.
+    """
+    lines = [*_explain_steps(policy_at(policy, schedule, decision.at), decision)]
+    if schedule:
+        lines.insert(0, ("schedule", explain_schedule(schedule, decision.at)))
+    return tuple((about, show(what)) for about, what in lines)
 
 
 def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
@@ -65,6 +74,7 @@ def _explain_steps(policy: Policy, decision: Decision) -> Iterator[Line]:
         if numbers.breaker.open_until is not None:
             yield "breaker", explain_breaker(policy, numbers, fleet, decision.at)
         yield from _explain_tries(policy, numbers, fleet, decision.at)
+        yield from explain_rollout(policy.rollout, numbers, fleet, decision.at)
         if numbers.granted is not None and numbers.granted < numbers.wanted:
             yield "budget", explain_budget(numbers, decision.budget)
         if decision.slot is not None or decision.look_again_at is not None:

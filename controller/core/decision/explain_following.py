@@ -18,5 +18,7 @@ def explain_following(following: Following, returned: int | None, now: float) ->
         since = format_clock(following.since or now, now)
         tries = "now" if now >= following.until else f"at {format_clock(following.until, now)}"
         return f"more workers found nothing since {since}; next try {tries}"
+    if not following.width:
+        return "a FIFO queue: none had a message yet, and a single container is tried first"
     found = format_count(following.width, "container")
     return f"a FIFO queue: {found} had a message at once, and at most twice as many are tried"

@@ -25,6 +25,8 @@ def explain_asked(goal: StartWithin, need: Need, numbers: Numbers, now: float) -
             f"{format_span(need.rest)} of work left to share out, to be taken within {promise}, "
             f"{format_span(need.share)} to each new one"
         )
+    if need.pace.source is Source.SEEN:
+        why += f", with {format_span(need.promise)} of it left"
     since = numbers.overdue_since
     return f"{why}; one more, as nothing has moved since {format_clock(since, now)}" if since else why
 
@@ -62,6 +64,9 @@ def explain_pace(pace: Pace) -> str:
             return f"{what}, as configured{kind}"
         case Source.AT_FIRST:
             return f"{what} until it is learned, as configured{kind}"
+        case Source.SEEN:
+            taken = format_count(round(pace.messages), "message")
+            return f"{what} at least, as {taken} were just taken, longer than {_say_seconds(pace.given or 0)}{kind}"
         case Source.RUNS:
             return f"{what}, learned from {round(pace.messages)} runs{kind}"
         case _:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from controller.core.changes import change
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.sightings import OLDEST
 
@@ -72,7 +73,7 @@ class Workers:
 
 def note_empty(following: Following, at: float, ran_for: float, containers: int) -> Following:
     """Return the following after containers have exited: empty, if others were idle for as long as they ran."""
-    if following.full_at is not None and following.full_at >= at - ran_for:
+    if following.full_at is not None and following.full_at > at - ran_for:
         return following
     return replace(following, empty=following.empty + containers)
 
@@ -84,12 +85,12 @@ def follow(before: Following, seen: Workers, now: float, *, is_fifo: bool) -> Fo
     after = _watch(before, seen, now)
     if seen.busy > after.width:
         # They have found messages: more may find more.
-        return replace(after, width=seen.busy, empty=0, tried_at=None, fruitless=0, since=None, until=None)
+        return replace(_forget_tries(after), width=seen.busy)
     if is_fifo:
         return _judge_try(after, seen, now)
     if after.still_since is None or now == after.still_since:
         # Something is done: more may do more.
-        return replace(after, empty=0, tried_at=None, fruitless=0, since=None, until=None)
+        return _forget_tries(after)
     if after.until is not None:
         return _judge_try(after, seen, now)
     return _brake(after, seen.busy, now) if after.empty and now - after.still_since >= STOOD_STILL else after
@@ -108,18 +109,33 @@ def count_followed(following: Following, now: float, *, is_fifo: bool) -> int | 
     return found + (now >= following.until)
 
 
+def _forget_tries(following: Following) -> Following:
+    tried = (following.empty, following.tried_at, following.fruitless, following.since, following.until)
+    if tried == (0, None, 0, None, None):
+        return following
+    return replace(following, empty=0, tried_at=None, fruitless=0, since=None, until=None)
+
+
 def _watch(before: Following, seen: Workers, now: float) -> Following:
     """Return the following with what a look tells of visible messages, and of workers that are all busy."""
     fell = before.still_since is None or seen.visible < before.visible
     still_since = None if not seen.visible else now if fell else before.still_since
     full_at = now if seen.running and seen.busy >= seen.running else before.full_at
-    return replace(before, visible=seen.visible, still_since=still_since, full_at=full_at)
+    return change(before, visible=seen.visible, still_since=still_since, full_at=full_at)
 
 
 def _judge_try(following: Following, seen: Workers, now: float) -> Following:
-    """Judge those that are more than have ever been busy, once it can be seen whether they found a message."""
+    """Judge those that are more than have ever been busy, once it can be seen whether they found a message.
+
+    One that starts and comes back empty between two looks is seen by its end alone: while others were at work it tells
+    the same. While none was, it may as well have taken a message and be done.
+    """
     if following.tried_at is None:
-        return replace(following, tried_at=now) if seen.live > following.width else following
+        if following.until is not None and now < following.until:
+            # Those of the last try may come back late.
+            return replace(following, empty=0)
+        is_tried = seen.live > following.width or (following.empty and seen.busy)
+        return replace(following, tried_at=now) if is_tried else following
     begun = following.tried_at if seen.newest_began is None else max(following.tried_at, seen.newest_began)
     if seen.live > seen.running or now - begun < JUDGED_AFTER:
         return following

@@ -9,8 +9,8 @@ allowance and not before the fall cooldown is over.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import takewhile
 
+from controller.core.changes import change
 from controller.core.decision.cooldown import may_fall
 from controller.core.decision.level_state import LevelState
 from controller.core.decision.policy import Policy
@@ -24,20 +24,22 @@ def start_cold(policy: Policy, live: int) -> LevelState:
 def wake(policy: Policy, state: LevelState, backlog: int, now: float) -> LevelState:
     """Return the state awake if the backlog is large enough, or has waited long enough for a level above 0."""
     if backlog == 0:
-        return replace(state, tail=False)
+        return replace(state, tail=False) if state.tail else state
     waited = 0.0 if state.waiting_since is None else now - state.waiting_since
     tail = state.tail or (state.level == 0 and waited >= policy.hysteresis.activate_within)
     awake = state.awake or tail or backlog >= policy.hysteresis.activate_at
-    return replace(state, awake=awake, tail=tail)
+    return state if (awake, tail) == (state.awake, state.tail) else replace(state, awake=awake, tail=tail)
 
 
 def note_waiting(state: LevelState, backlog: int, now: float) -> LevelState:
     """Return the state at the end of a poll: asleep if it is idle, and waiting if a backlog meets the level 0."""
     if state.level > 0 or backlog == 0:
-        return replace(state, awake=state.level > 0, waiting_since=None)
+        awake = state.level > 0
+        is_so = state.awake is awake and state.waiting_since is None
+        return state if is_so else replace(state, awake=awake, waiting_since=None)
     # The clock may have stepped back: what began in the future begins now.
     since = now if state.waiting_since is None else min(now, state.waiting_since)
-    return replace(state, waiting_since=since)
+    return state if since == state.waiting_since else replace(state, waiting_since=since)
 
 
 def gate_demand(state: LevelState, asked: int) -> int:
@@ -58,19 +60,25 @@ def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now:
     kept = max(rules.rise_after, rules.fall_after)
     asked = (*state.asked, demand)[-kept:]
     asked_padded = (*state.asked_padded, padded)[-kept:]
-    state = replace(state, asked=asked, asked_padded=asked_padded, polled_at=now)
+    state = change(state, asked=asked, asked_padded=asked_padded, polled_at=now)
     if len(asked) >= rules.rise_after and (lowest := min(asked[-rules.rise_after :])) > state.level:
         return replace(state, level=lowest, rose_at=now)
     if len(asked) < rules.fall_after or not may_fall(policy, state, now):
         return state
-    return replace(state, level=min(state.level, max(asked_padded[-rules.fall_after :])))
+    highest = max(asked_padded[-rules.fall_after :])
+    return replace(state, level=highest) if highest < state.level else state
 
 
 def count_rising(state: LevelState) -> int:
     """Return how many polls in a row, the last included, have asked for more than the level."""
-    return sum(1 for _ in takewhile(lambda asked: asked > state.level, reversed(state.asked)))
+    return _count_last([asked > state.level for asked in state.asked])
 
 
 def count_falling(state: LevelState) -> int:
     """Return how many polls in a row, the last included, have asked for less, with the dead band's allowance."""
-    return sum(1 for _ in takewhile(lambda asked: asked < state.level, reversed(state.asked_padded)))
+    return _count_last([asked < state.level for asked in state.asked_padded])
+
+
+def _count_last(agree: list[bool]) -> int:
+    """Return how many of the last polls agree, in a row."""
+    return len(agree) if all(agree) else agree[::-1].index(False)

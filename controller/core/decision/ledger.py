@@ -24,7 +24,8 @@ from dataclasses import replace
 from controller.core.decision.looks import note_listed
 from controller.core.decision.model import Fleet
 from controller.core.decision.providers import ProviderUse
-from controller.core.decision.task import LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Part, Start, TaskState
 
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""
@@ -125,8 +126,15 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
     if known is None:
         return task
     # An order to stop is not taken back: an older description may come after a newer one.
-    task = replace(task, draining=task.draining or known.draining, provider=task.provider or known.provider)
-    told = task
+    made = task if task.family else known
+    told = task = replace(
+        task,
+        draining=task.draining or known.draining,
+        provider=task.provider or known.provider,
+        family=made.family,
+        revision=made.revision,
+        size=task.size or known.size,
+    )
     if Part.CREATION in told.guessed:
         task = replace(task, created_at=known.created_at)
     if Part.OWNER in told.guessed and known.scaler:
@@ -139,6 +147,9 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
             created_at=task.created_at,
             draining=task.draining,
             provider=task.provider,
+            family=task.family,
+            revision=task.revision,
+            size=task.size,
             missing_since=None,
         )
     return replace(task, guessed=told.guessed & known.guessed)
@@ -194,7 +205,9 @@ def count_fleet(
 ) -> Fleet:
     """Return one scaler's fleet from its live tasks, and from those that may be its own or another's."""
     tasks = tuple(tasks)
-    by_state = {state: [task for task in tasks if task.state is state] for state in TaskState}
+    by_state: dict[TaskState, list[LiveTask]] = {state: [] for state in TaskState}
+    for task in tasks:
+        by_state[task.state].append(task)
     draining, ended = by_state[TaskState.DRAINING], by_state[TaskState.ENDED]
     at_work = by_state[TaskState.RUNNING] + by_state[TaskState.STARTING]
     return Fleet(

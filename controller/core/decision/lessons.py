@@ -15,17 +15,21 @@ working, while messages wait, for longer than a message takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from math import sqrt
+from dataclasses import dataclass
+from math import hypot, sqrt
 
 from controller.core.decision.sightings import OLDEST
 
 MINUTE = 60.0
 ENOUGH_MESSAGES = 20
 """Messages from which on a duration is learned."""
+ENOUGH_TO_DOUBT = 5
+"""Messages from which on one that was said to be shorter is found out: of so few, by much more than chance."""
+ENOUGH_LOOKS = 6
+"""Looks at containers at work from which on their work is known: a burst may be over within a few, of old counts."""
 REMEMBERED = 250.0
-"""Messages beyond which older ones are forgotten."""
+"""Messages beyond which older ones are forgotten, once there were more looks at work than the next number."""
+LOOKS_REMEMBERED = 40.0
 MINUTES_KEPT = 60
 """Minutes of work that wait for the count of their deleted messages."""
 ENOUGH_ENDS = 3
@@ -38,6 +42,8 @@ SURE_AFTER = OLDEST + 10.0
 """Seconds after an end for which messages must stay visible."""
 TENS = 20
 """Containers that exit while nothing is deleted, from which on their work is said to come back."""
+TOLD_WITHIN = 900.0
+"""Seconds within which a minute is told, where there is somebody to tell it."""
 LONGEST_GAP = 3600.0
 """Seconds between two looks beyond which it is not known what happened meanwhile."""
 
@@ -54,6 +60,15 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Stayed:
+    """Worker containers that go on working, for longer than a message takes."""
+
+    at: float
+    """When that was seen."""
+    containers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Minute:
     """What happened in a minute of which it is not known yet how many messages were deleted."""
 
@@ -63,6 +78,8 @@ class Minute:
     """Container-seconds."""
     ended: int = 0
     """Containers that exited by themselves."""
+    looks: int = 0
+    """Looks that saw some at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,8 @@ class Lessons:
     """Container-seconds in minutes of which the deleted messages are known."""
     deleted: float = 0.0
     """Messages deleted in them."""
+    looks: float = 0.0
+    """Looks that saw some at work in them."""
     minutes: tuple[Minute, ...] = ()
     looked_at: float | None = None
     """The last look; None: it saw nothing to do."""
@@ -82,6 +101,8 @@ class Lessons:
     """Since when every look has seen a visible message; None: the last saw none."""
     pending: tuple[Left, ...] = ()
     """Ends of which it is not sure yet that messages waited."""
+    staying: tuple[Stayed, ...] = ()
+    """Those that stayed, of which it is not sure yet either."""
     ends: float = 0.0
     """Containers that left while messages waited."""
     runs: float = 0.0
@@ -95,20 +116,35 @@ class Lessons:
     """Whether what CloudWatch had of the hours before the first look was taken in."""
 
     @property
+    def mean(self) -> float | None:
+        """Seconds of work a message, however few they were; None: nothing is known. Work that was not seen is not 0."""
+        return self.work / self.deleted if self.deleted and self.work > 0 else None
+
+    @property
     def seconds(self) -> float | None:
-        """Seconds of work a message; None: too little is known. Work of which nothing was seen is not 0.
+        """Seconds of work a message; None: too little is known.
 
         More than the mean, by its standard error: from few messages a mean is easily half of the truth, and the promise
         goes before the cost.
         """
-        if self.deleted < ENOUGH_MESSAGES or self.work <= 0:
+        if self.mean is None or self.deleted < ENOUGH_MESSAGES or self.looks < ENOUGH_LOOKS:
             return None
-        return self.work / self.deleted * (1 + self.error)
+        return self.mean * (1 + self.error)
 
     @property
     def error(self) -> float:
-        """The standard error of the seconds a message, as a share of them, if durations scatter as exponential ones."""
-        return 1 / sqrt(self.deleted) if self.deleted else 1.0
+        """The standard error of the seconds a message, as a share of them."""
+        return hypot(measure_error(self.deleted), measure_error(self.looks)) if self.deleted and self.looks else 1.0
+
+    def take_longer_than(self, seconds: float) -> bool:
+        """Say whether messages take longer than that by more than chance: their mean does less its standard error."""
+        if self.mean is None or self.deleted < ENOUGH_TO_DOUBT:
+            return False
+        return self.mean * (1 - self.error) > seconds
+
+    def awaits_first_word(self, now: float) -> bool:
+        """Say whether too little was told of the deleted messages yet, and yet is to come."""
+        return self.seconds is None and not (self.minutes and now - self.minutes[0].at > TOLD_WITHIN)
 
     @property
     def seconds_a_run(self) -> float | None:
@@ -148,91 +184,6 @@ class Look:
         return self.seconds is not None and self.visible > busy * SURE_AFTER / self.seconds
 
 
-def note_look(lessons: Lessons, look: Look, now: float) -> Lessons:
-    """Return the lessons after a look."""
-    waiting_since = None if not look.visible else now if lessons.waiting_since is None else lessons.waiting_since
-    is_idle = not look.visible and not look.busy
-    looked = replace(
-        _note_work(lessons, now),
-        looked_at=None if is_idle else now,
-        busy=look.busy,
-        stays=lessons.stays + (look.stayed if _has_waited(lessons, now) else 0),
-        waiting_since=waiting_since,
-    )
-    return (
-        _judge_pending(looked, now, at_once=look.surely_waits(max(lessons.busy, look.busy)))
-        if looked.pending
-        else looked
-    )
-
-
-def note_ends(lessons: Lessons, left: Iterable[Left]) -> Lessons:
-    """Return the lessons after containers have left."""
-    exited = [each for each in left if each.ran_for is not None]
-    since = lessons.waiting_since
-    pending = tuple(each for each in exited if since is not None and each.at - since >= WAITED_BEFORE)
-    minutes = lessons.minutes
-    for each in exited:
-        minutes = _add(minutes, each.at, 0.0, each.containers)
-    return replace(lessons, pending=lessons.pending + pending, minutes=minutes)
-
-
-def note_deleted(lessons: Lessons, deleted: Mapping[float, float]) -> Lessons:
-    """Return the lessons after it was told how many messages were deleted, by the beginning of each minute."""
-    counted = [minute for minute in lessons.minutes if minute.at in deleted]
-    work = lessons.work + sum(minute.work for minute in counted)
-    messages = lessons.deleted + sum(deleted.values())
-    kept = find_kept(messages)
-    waits = tuple(minute for minute in lessons.minutes if minute.at not in deleted)
-    fruitless = 0 if any(deleted.values()) else lessons.fruitless + sum(minute.ended for minute in counted)
-    return replace(lessons, work=work * kept, deleted=messages * kept, minutes=waits, fruitless=fruitless)
-
-
-def find_kept(messages: float) -> float:
-    """Return the share of what was learned that is not forgotten."""
-    return min(1.0, REMEMBERED / messages) if messages else 1.0
-
-
-def _note_work(lessons: Lessons, now: float) -> Lessons:
-    """Add the work since the last look, as if those that were busy then had been so until now."""
-    before = lessons.looked_at
-    if before is None or not lessons.busy or not 0 < now - before <= LONGEST_GAP:
-        return lessons
-    minutes, at = lessons.minutes, before
-    while at < now:
-        until = min(now, (at // MINUTE + 1) * MINUTE)
-        minutes = _add(minutes, at, lessons.busy * (until - at), 0)
-        at = until
-    return replace(lessons, minutes=minutes)
-
-
-def _has_waited(lessons: Lessons, now: float) -> bool:
-    """Say whether messages have waited for longer than counts can be old."""
-    return lessons.waiting_since is not None and now - lessons.waiting_since >= OLDEST
-
-
-def _add(minutes: tuple[Minute, ...], at: float, work: float, ended: int) -> tuple[Minute, ...]:
-    """Return the minutes with work and ends added to that of ``at``."""
-    begins = at // MINUTE * MINUTE
-    for index in range(len(minutes) - 1, -1, -1):
-        minute = minutes[index]
-        if minute.at == begins:
-            added = Minute(begins, minute.work + work, minute.ended + ended)
-            return (*minutes[:index], added, *minutes[index + 1 :])
-        if minute.at < begins:
-            break
-    return (*minutes, Minute(begins, work, ended))[-MINUTES_KEPT:]
-
-
-def _judge_pending(lessons: Lessons, now: float, *, at_once: bool) -> Lessons:
-    """Count the ends after which messages have waited for long enough; none of them if no message waits."""
-    if lessons.waiting_since is None:
-        return replace(lessons, pending=())
-    sure = [each for each in lessons.pending if at_once or now - each.at >= SURE_AFTER]
-    if not sure:
-        return lessons
-    ends = lessons.ends + sum(each.containers for each in sure)
-    runs = lessons.runs + sum(each.containers * (each.ran_for or 0.0) for each in sure)
-    kept = min(1.0, REMEMBERED / (ends + lessons.stays))
-    pending = tuple(each for each in lessons.pending if each not in sure)
-    return replace(lessons, pending=pending, ends=ends * kept, runs=runs * kept, stays=lessons.stays * kept)
+def measure_error(messages: float) -> float:
+    """Return the standard error of the mean of so many, as a share of it, if they scatter as exponential ones do."""
+    return 1 / sqrt(messages)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from controller.core.decision import hysteresis
 from controller.core.decision.demand import level_demand
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.need import Need
 from controller.core.decision.pace import tell_pace
 from controller.core.decision.policy import PerContainer, Policy, StartWithin, Steps
+from controller.core.decision.progress import find_slower
 from controller.core.decision.promise import count_asked, find_patience, find_time, measure_need
 from controller.core.decision.standstill import find_overdue
+from controller.core.decision.state import ScalerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,28 @@ def _keep_promise(
 ) -> Level:
     need = measure_need(find_time(policy, goal), tell_pace(goal, state.lessons), queue, fleet, now)
     asked = count_asked(need, queue, fleet)
+    slower = _measure_slower(need, queue, fleet, state, now)
+    if slower is not None and (more := count_asked(slower, queue, fleet)) > asked:
+        need, asked = slower, more
     overdue_since = find_overdue(state.standstill, state.launched_at, find_patience(need), now)
     if overdue_since is not None:
         asked = max(asked, fleet.live + 1)
     demand = min(asked, policy.max_containers)
     return Level(asked, demand, LevelState(level=demand, awake=demand > 0), need, overdue_since)
+
+
+def _measure_slower(need: Need, queue: QueueCounts, fleet: Fleet, state: ScalerState, now: float) -> Need | None:
+    """Return what is needed at the pace that is seen, in the time that is left; None: nothing says that it is slower.
+
+    Once CloudWatch has told of enough messages, it knows better. Where it tells nothing, what is given is believed
+    after a while: messages that come unseen would else be paid for at every burst.
+    """
+    progress = state.progress
+    if progress is None or need.takes_one or not state.lessons.awaits_first_word(now):
+        return None
+    pace = find_slower(progress, need.pace)
+    left = max(0.0, need.promise - (now - progress.since))
+    return None if pace is None else measure_need(left, pace, queue, fleet, now)
 
 
 def _follow_demand(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from controller.core.decision import breaker, providers, scarcity
-from controller.core.decision.model import Doubt, Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import Policy, Steps
 from controller.core.decision.slots import SKEW_SHARE
+from controller.core.decision.state import Doubt, ScalerState
 
 SIGNATURE_LIFETIME = 300.0
 """Seconds after which AWS refuses a signed request that arrives late."""
@@ -17,6 +18,8 @@ def keep_pending(policy: Policy, doubts: tuple[Doubt, ...], listed_at: float) ->
     A request can arrive until AWS refuses its signature, by a clock that is S apart from ours, and is listed within L.
     As with the window, when the listing *began* counts, and not when it is used.
     """
+    if not doubts:
+        return doubts
     lifetime = SIGNATURE_LIFETIME + policy.slots.consistency_window * (1 + SKEW_SHARE)
     return tuple(doubt for doubt in doubts if listed_at < doubt.last_sent_at + lifetime)
 
@@ -48,5 +51,7 @@ def count_allowed(
         if policy.providers
         else scarcity.count_allowed(state.scarcity, fleet.newest_task_at, in_doubt, now)
     )
-    allowed = (breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now), by_capacity)
-    return min((each for each in allowed if each is not None), default=None)
+    by_ends = breaker.count_allowed(state.breaker, fleet.newest_task_at, in_doubt, now)
+    if by_ends is None or by_capacity is None:
+        return by_capacity if by_ends is None else by_ends
+    return min(by_ends, by_capacity)

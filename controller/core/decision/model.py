@@ -1,4 +1,4 @@
-"""The records that the rules speak in: an observation, the memory of a scaler, a decision. All are immutable.
+"""The records that the rules speak in: an observation and a decision. All are immutable.
 
 Times are seconds since the epoch (``float``), backlogs are messages, and work is sized in worker containers.
 """
@@ -8,18 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.core.decision.breaker import CLOSED, Breaker
+from controller.core.decision.breaker import Breaker
 from controller.core.decision.budget import BudgetUse
-from controller.core.decision.contradiction import Contradiction
-from controller.core.decision.following import FREE, Following
-from controller.core.decision.lessons import NOTHING_LEARNED, Lessons
-from controller.core.decision.level_state import LevelState
+from controller.core.decision.following import Following
 from controller.core.decision.need import Need
 from controller.core.decision.policy import MessageState
 from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
-from controller.core.decision.scarcity import PLENTY, Scarcity
-from controller.core.decision.sightings import NOTHING_SEEN, Sightings
-from controller.core.decision.standstill import Standstill
+from controller.core.decision.rollout import RevisionUse, Stage
+from controller.core.decision.scarcity import Scarcity
 
 
 class Reason(StrEnum):
@@ -35,10 +31,13 @@ class Reason(StrEnum):
     NOTHING_WAITING = "nothing_waiting"
     BACKING_OFF = "backing_off"
     FOUND_NOTHING = "found_nothing"
+    PROVING = "proving"
     BUDGET = "budget"
     PAUSED = "paused"
+    PAUSED_BY_SCHEDULE = "paused_by_schedule"
     UNKNOWN_BACKLOG = "unknown_backlog"
     UNKNOWN_FLEET = "unknown_fleet"
+    UNKNOWN_TEMPLATE = "unknown_template"
     BROKEN = "broken"
 
 
@@ -62,7 +61,7 @@ class QueueCounts:
 
     def backlog(self, counted: frozenset[MessageState]) -> int:
         """Return the messages that count as work."""
-        return sum(getattr(self, state.value) for state in counted)
+        return sum([getattr(self, state) for state in counted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,8 @@ class Fleet:
     """For each worker container that runs: when the first of its task began to, as far as known."""
     providers: tuple[ProviderUse, ...] = ()
     """What of it is on which capacity provider, as far as known, by their names."""
+    revisions: tuple[RevisionUse, ...] = ()
+    """Its tasks that are not gone yet by the template's revision, the newest first; none without a rollout."""
 
     @property
     def held(self) -> int:
@@ -108,49 +109,6 @@ class Fleet:
     def live(self) -> int:
         """Worker containers that run or start."""
         return self.running + len(self.starting)
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Containers that a RunTask call of unknown outcome may yet start."""
-
-    containers: int
-    last_sent_at: float
-    """When the call last left."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScalerState:
-    """The memory of a scaler from one reconcile to the next; none of it outlives the process."""
-
-    level: LevelState | None = None
-    """None until the fleet was known once: a cold start takes the level from what lives."""
-    launched_at: float | None = None
-    """The last decision whose launch started something."""
-    last_slot: int | None = None
-    """The slot of the last plan that was carried out; neither it nor an earlier one is used again."""
-    doubts: tuple[Doubt, ...] = ()
-    """Calls of unknown outcome; they count against max while they may still arrive."""
-    history_read: bool = False
-    """Whether it is heeded how tasks ended before this process; until then no end is heeded at all."""
-    breaker: Breaker = CLOSED
-    """Whether tasks have failed often enough lately to hold launches back."""
-    scarcity: Scarcity = PLENTY
-    """Whether tasks have found no place lately, of a scaler without an order of capacity providers."""
-    shortages: Shortages = field(default_factory=dict)
-    """The same for each capacity provider of an order."""
-    contradiction: Contradiction | None = None
-    """Since when workers run without a message in flight while some are visible; None: they do not."""
-    standstill: Standstill | None = None
-    """Since when the visible messages have not got fewer; None: there are none."""
-    sightings: Sightings = NOTHING_SEEN
-    """How many containers ran in the last minute, and have left; it tells how old the counts are."""
-    lessons: Lessons = NOTHING_LEARNED
-    """What was learned of how workers work."""
-    following: Following = FREE
-    """Whether more workers have found messages lately."""
-    ended_empty: int = 0
-    """Containers that seem to have ended without a message since the process began: an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +152,8 @@ class Numbers:
     ended_empty: int
     """Containers that seem to have ended without a message since the process began: an estimate."""
     wanted: int
-    """The least of shortfall, room, useful and allowed, and of what is followed beyond those that live: what the
-    budget is asked for. 0: nothing is launched."""
+    """The least of shortfall, room, useful, allowed, what is followed beyond those that live, and canaries where none
+    else may be launched: what the budget is asked for. 0: nothing is launched."""
     waiting_since: float | None
     """Since when a backlog has waited with the level at 0; None: none waits so."""
     launch_cooldown_until: float | None
@@ -218,6 +176,8 @@ class Numbers:
     """Which capacity providers get a launch."""
     shortages: Shortages = field(default_factory=dict)
     """What each of them has shown."""
+    stage: Stage | None = None
+    """Where the rollout of the template's newest revision stands; None: there is none, or it is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ class Source(StrEnum):
     """The configuration says it."""
     LEARNED = "learned"
     """From the messages in flight and those that were deleted."""
+    SEEN = "seen"
+    """From how fast visible messages are taken just now, which is slower than anybody has said."""
     RUNS = "runs"
     """From how long workers ran that take one message each."""
     AT_FIRST = "at_first"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from controller.core.decision.lessons import MINUTE, Lessons, find_kept
+from controller.core.decision.learning import find_kept
+from controller.core.decision.lessons import MINUTE, Lessons
 
 ENOUGH_SAMPLES = 10
 """Minutes with messages in flight from which on a past tells something: CloudWatch has one look a minute, which may
@@ -44,9 +45,11 @@ def note_past(lessons: Lessons, past: Mapping[float, PastMinute], most: int) -> 
     lessons = replace(lessons, has_past=True)
     if sum(minute.in_flight > 0 for minute in past.values()) < ENOUGH_SAMPLES:
         return lessons
-    work = deleted = 0.0
+    work = deleted = looks = 0.0
     for _, minute in sorted(past.items()):
-        messages = deleted + minute.deleted
-        kept = find_kept(messages)
-        work, deleted = (work + min(minute.in_flight, most) * MINUTE) * kept, messages * kept
-    return replace(lessons, work=work + lessons.work, deleted=deleted + lessons.deleted)
+        work += min(minute.in_flight, most) * MINUTE
+        deleted += minute.deleted
+        looks += minute.in_flight > 0
+        kept = find_kept(deleted, looks)
+        work, deleted, looks = work * kept, deleted * kept, looks * kept
+    return replace(lessons, work=work + lessons.work, deleted=deleted + lessons.deleted, looks=looks + lessons.looks)

@@ -106,6 +106,16 @@ class BreakerPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutPolicy:
+    """How a new revision of the template proves itself before all others run it."""
+
+    canary: int
+    """Tasks that run it meanwhile, at most; as many have to do well."""
+    prove: float
+    """Seconds for which a task has to run to have done well, unless it ends well before."""
+
+
+@dataclass(frozen=True, slots=True)
 class SlotPolicy:
     """The protocol between controllers that makes a launch happen once: all of them must agree on it."""
 
@@ -147,3 +157,7 @@ class Policy:
     deadline: int | None
     """Seconds from the start of a task's last copy until its keeper ends it; None: it never does. No decision depends
     on it, but whoever reads one wants to know how near it is."""
+    rollout: RolloutPolicy | None
+    """None: the newest revision of the template is run, whatever it is."""
+    paused_by_schedule: bool = False
+    """Whether it is a window of its schedule that pauses it."""

@@ -61,6 +61,8 @@ def choose(
     order: tuple[str, ...], shortages: Shortages, uses: Iterable[ProviderUse], in_doubt: int, now: float
 ) -> Choice:
     """Return who of the order gets a launch at ``now``; ``uses`` is what lives."""
+    if not order:
+        return NO_CHOICE
     newest = {use.provider: use.newest_task_at for use in uses}
     allowed = {each: count_allowed(shortages.get(each, PLENTY), newest.get(each), in_doubt, now) for each in order}
     plan = next((each for each in order if allowed[each] is None), None)
@@ -92,6 +94,8 @@ def note_refusal(shortages: Shortages, provider: str, cause: str | None, now: fl
 
 def forget_providers(shortages: Shortages, uses: Iterable[ProviderUse], now: float) -> Shortages:
     """Return the shortages as far as they still count at ``now``."""
+    if not shortages:
+        return shortages
     newest = {use.provider: use.newest_task_at for use in uses}
     return {each: forget_old(scarcity, newest.get(each), now) for each, scarcity in shortages.items()}
 

@@ -7,9 +7,11 @@ would come to the same hold, and leave the same state.
 from __future__ import annotations
 
 from controller.core.decision.following import FREE
-from controller.core.decision.model import Decision, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, QueueCounts, Reason
+from controller.core.decision.paused import find_pause
 from controller.core.decision.policy import Policy, StartWithin
 from controller.core.decision.scarcity import PLENTY
+from controller.core.decision.state import ScalerState
 
 
 def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts) -> bool:
@@ -18,7 +20,7 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
     So long as no task of the scaler's is known to live, which whoever asks has to know.
     """
     return (
-        last.reason is (Reason.PAUSED if policy.paused else Reason.IDLE)
+        last.reason is (find_pause(policy) or Reason.IDLE)
         and last.queue == queue
         and not last.backlog
         and policy.min_containers == 0
@@ -29,8 +31,14 @@ def rests(policy: Policy, state: ScalerState, last: Decision, queue: QueueCounts
 def _is_quiet(state: ScalerState) -> bool:
     """Say whether nothing is watched of messages that wait and of workers that come and go."""
     lessons = state.lessons
-    is_watched = state.standstill is not None or bool(state.sightings.seen) or state.following != FREE
-    return not is_watched and lessons.looked_at is None and not lessons.pending
+    is_watched = state.standstill is not None or state.progress is not None or bool(state.sightings.seen)
+    return (
+        not is_watched
+        and state.following == FREE
+        and lessons.looked_at is None
+        and not lessons.pending
+        and not lessons.staying
+    )
 
 
 def _is_settled(policy: Policy, state: ScalerState) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from controller.core.decision.task import StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
 
 RUNS_REMEMBERED: Final = 20
 """Runs of a scaler that its findings go by."""

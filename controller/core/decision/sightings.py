@@ -5,14 +5,25 @@ those that have left since then have it in flight. So it is looked for when, in 
 messages are in flight: who has left since has taken a message, and does not stand for one that a live container has.
 Without this, workers of short work that come and go are taken for idle, or their messages for unclaimed, and new ones
 are launched that find nothing.
+
+A fleet that rises and falls had as many containers more than once. Where the queue's counts were surely old lately, the
+first of these moments counts: the others would launch for messages that are long taken. Else it is the last, since a
+message that waits must not wait for longer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 OLDEST = 60.0
 """Seconds that the counts are old at most; what SQS says of its metrics and has been seen of its attributes."""
+
+SURELY_OLD = 10.0
+"""Seconds from which on counts are called old: a poll, and what a listing takes."""
+OLD_REMEMBERED = 3600.0
+"""Seconds for which it is remembered that they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class Sightings:
     seen: tuple[Sighting, ...] = ()
     left: int = 0
     """Containers that have left since the first of them."""
+    old_at: float | None = None
+    """When the counts were last surely old; None: not lately."""
 
 
 NOTHING_SEEN = Sightings()
@@ -39,7 +52,7 @@ NOTHING_SEEN = Sightings()
 
 def note_left(sightings: Sightings, containers: int) -> Sightings:
     """Return the sightings after so many containers have left."""
-    return Sightings(sightings.seen, sightings.left + containers) if sightings.seen else sightings
+    return replace(sightings, left=sightings.left + containers) if sightings.seen else sightings
 
 
 def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
@@ -47,18 +60,64 @@ def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
     kept = [each for each in sightings.seen if 0 <= now - each.at <= OLDEST]
     if running or kept:
         kept.append(Sighting(now, running, sightings.left))
+    is_remembered = sightings.old_at is not None and 0 <= now - sightings.old_at <= OLD_REMEMBERED
+    old_at = sightings.old_at if is_remembered else None
     # Once none has run for that long, there is nothing to tell the age by.
-    return Sightings(tuple(kept), sightings.left) if any(seen.running for seen in kept) else NOTHING_SEEN
+    is_told = running or any(seen.running for seen in kept)
+    if not is_told and old_at is None:
+        return NOTHING_SEEN
+    return Sightings(tuple(kept), sightings.left, old_at) if is_told else Sightings(old_at=old_at)
+
+
+def note_age(sightings: Sightings, in_flight: int, now: float, *, waits: bool) -> Sightings:
+    """Return the sightings after counts beside a fresh listing; ``waits``: whether a message is visible by them.
+
+    They are surely old if they fit an earlier look, and more messages are in flight than containers run, or fewer while
+    a message waits that one of them would have taken.
+    """
+    if not sightings.seen:
+        return sightings
+    running = sightings.seen[-1].running
+    is_old = in_flight > running or (in_flight < running and waits)
+    fits = list(_find_fits(sightings, in_flight)) if is_old else []
+    return replace(sightings, old_at=now) if fits and now - fits[-1][0] > SURELY_OLD else sightings
+
+
+def count_busy(sightings: Sightings, in_flight: int) -> int:
+    """Return how many containers had a message in hand when the queue was counted, by the messages in flight.
+
+    At most as many as ran at any look of the last minute: they may have left since. Of workers that come and go the
+    messages in flight would else be cut down to those that are left, and half of their work would not be seen.
+    """
+    return min(in_flight, max((seen.running for seen in sightings.seen), default=0))
 
 
 def count_left_since(sightings: Sightings, in_flight: int) -> int:
-    """Return how many containers have left since the queue was counted, by the look that fits those in flight best.
+    """Return how many containers have left since the queue was counted, by the moment that fits those in flight.
 
-    Of looks that fit as well the last counts: counts may be fresh, and a message that waits must not wait for longer.
     More messages in flight than containers ran tell nothing: somebody else has them, or a worker has several.
     """
-    if not sightings.seen or in_flight > max(seen.running for seen in sightings.seen):
+    if not sightings.seen or in_flight > max([seen.running for seen in sightings.seen]):
         return 0
+    if fits := list(_find_fits(sightings, in_flight)):
+        _, left = fits[-1] if sightings.old_at is None else fits[0]
+        return max(0, round(sightings.left - left))
     fitting = min(reversed(sightings.seen), key=lambda seen: abs(seen.running - in_flight))
     # If fewer messages were in flight than containers ran, the first of those that left were gone by then.
     return max(0, sightings.left - fitting.left - max(0, fitting.running - in_flight))
+
+
+def _find_fits(sightings: Sightings, in_flight: int) -> Iterator[tuple[float, float]]:
+    """Yield the moments at which as many containers ran as messages are in flight, and how many had left by then.
+
+    The oldest first. Between two looks the fleet is taken to have changed evenly.
+    """
+    for before, after in pairwise(sightings.seen):
+        change = after.running - before.running
+        if not min(0, change) <= in_flight - before.running <= max(0, change):
+            continue
+        share = (in_flight - before.running) / change if change else 0.0
+        yield before.at + share * (after.at - before.at), before.left + share * (after.left - before.left)
+    newest = sightings.seen[-1]
+    if newest.running == in_flight:
+        yield newest.at, newest.left

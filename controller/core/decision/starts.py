@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from controller.core.decision.task import LiveTask, StoppedTask
+from controller.core.decision.stopped import StoppedTask
+from controller.core.decision.task import LiveTask
 
 STARTS_REMEMBERED: Final = 20
 """Starts of a scaler whose median is its start delay."""

@@ -1,4 +1,4 @@
-"""One task as far as it is known: when it started, what runs in it, how it ended, and what that says of others.
+"""One task as far as it is known: when it started, and what runs in it. How one has ended: stopped.py.
 
 ECS does not say when a task's workers began to run. It dates a task's start (``startedAt``) once every container has
 started, and a container that waits for the worker's end (``dependsOn`` COMPLETE) starts hours later. Containers have no
@@ -20,26 +20,6 @@ from controller.core.decision.breaker import Sign
 from controller.core.decision.scarcity import CapacitySign
 
 
-class StopOutcome(StrEnum):
-    """How a task ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    START_FAILED = "start_failed"
-    NO_CAPACITY = "no_capacity"
-    """ECS found no place for it: nothing is wrong with the task."""
-    DEADLINE = "deadline"
-    """Its deadline was over, and its keeper has ended it: nothing is wrong with the task."""
-    INTERRUPTED = "interrupted"
-    UNKNOWN = "unknown"
-
-
-_SAYS_NOTHING = frozenset({StopOutcome.INTERRUPTED, StopOutcome.NO_CAPACITY, StopOutcome.DEADLINE, StopOutcome.UNKNOWN})
-"""The ends that tell nothing of tasks to come."""
-_RAN = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED, StopOutcome.DEADLINE})
-"""The ends of tasks whose workers surely ran."""
-
-
 @dataclass(frozen=True, slots=True)
 class Start:
     """When a task's workers began to run, as closely as it is known."""
@@ -54,6 +34,10 @@ class Start:
     def took(self, created_at: float) -> float | None:
         """Return the seconds from RunTask until a worker ran; None: none has, or nobody looked closely enough."""
         return self.at - created_at if self.at is not None and self.measured else None
+
+
+NEVER_SEEN = Start()
+"""Of a task whose workers nobody has seen run."""
 
 
 class TaskState(StrEnum):
@@ -78,6 +62,11 @@ class Part(StrEnum):
     """How many workers it has, and how many of them run."""
 
 
+def name_revision(family: str | None, revision: int | None) -> str | None:
+    """Return ``family:revision``; None if either is not told."""
+    return None if family is None or revision is None else f"{family}:{revision}"
+
+
 NOBODY = ""
 """The scaler of a task of which nobody knows whose it is."""
 
@@ -99,6 +88,16 @@ class Outline:
     def workers(self) -> int:
         """How many workers it has, as well as that can be guessed: not too few."""
         return self.copies or self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The task-level CPU and memory that a task is paid for; None: not told."""
+
+    cpu: int | None = None
+    """CPU units, of which a vCPU has 1024."""
+    memory: int | None = None
+    """MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +131,9 @@ class LiveTask:
     """What neither a description nor an answer to RunTask has told of it. A guess is never too low."""
     family: str | None = None
     """The family of its definition; None: not told."""
+    revision: int | None = None
+    """Which of its family; None: not told."""
+    size: Size | None = None
     provider: str | None = None
     """The capacity provider that it was launched on; None: on none, or not told."""
     alone: bool = False
@@ -172,64 +174,5 @@ class LiveTask:
         started, ran_until = self.start.at, self.ran_until
         if started is None or ran_until is None or ran_until - started < within:
             return None
-        return Sign(good=True, at=started + within, born_at=self.created_at)
-
-
-@dataclass(frozen=True, slots=True)
-class StoppedTask:
-    """A task that has ended."""
-
-    arn: str
-    scaler: str
-    outcome: StopOutcome
-    created_at: float = 0.0
-    start: Start = Start()
-    """Without ``at``: it never ran, or ECS never dated its start."""
-    stopped_at: float = 0.0
-    """When its workers had stopped, as far as known; ECS takes longer to call the task stopped."""
-    cause: str | None = None
-    """Why it stopped, in ECS's words."""
-    ran_until: float | None = None
-    """The last look that saw a worker run."""
-    company: bool = False
-    """Whether it had containers beside workers and keeper."""
-    family: str | None = None
-    """The family of its definition; None: not told."""
-    provider: str | None = None
-    """The capacity provider that it was launched on; None: on none, or not told."""
-
-    def sign(self, within: float) -> Sign | None:
-        """Return the sign that this end is for tasks to come; None: it says nothing of them.
-
-        A worker that exits with an error ``within`` so many seconds of its start tells of the task; 0: it never does.
-        """
-        if self.outcome in _SAYS_NOTHING:
-            return None
-        good: bool | None = self.outcome is StopOutcome.SUCCEEDED
-        if self.outcome is StopOutcome.FAILED:
-            good = self._ran_for(within) if within else True
-        return None if good is None else Sign(good, self.stopped_at, self.created_at, self.cause)
-
-    @property
-    def capacity_sign(self) -> CapacitySign | None:
-        """The sign of whether there is capacity; None: it says nothing of that."""
-        if self.outcome is StopOutcome.NO_CAPACITY:
-            return CapacitySign(
-                found=False, at=self.stopped_at, born_at=self.created_at, cause=self.cause, provider=self.provider
-            )
-        ran = self.start.at is not None or self.outcome in _RAN
-        began = self.stopped_at if self.start.at is None else self.start.at
-        return CapacitySign(found=True, at=began, born_at=self.created_at, provider=self.provider) if ran else None
-
-    def _ran_for(self, seconds: float) -> bool | None:
-        """Say whether its workers ran for at least so long before they ended; None: that cannot be told.
-
-        Start and end are each known within bounds. It ran so long if even the latest start and the earliest end are
-        that far apart; it did not if even the earliest start and the latest end are closer.
-        """
-        start, ran_until = self.start, self.ran_until if self.company else self.stopped_at
-        if start.at is not None and ran_until is not None and ran_until - start.at >= seconds:
-            return True
-        earliest = start.at if start.after is None else start.after
-        soon = self.stopped_at - (self.created_at if earliest is None else earliest) < seconds
-        return False if soon else None
+        definition = name_revision(self.family, self.revision)
+        return Sign(good=True, at=started + within, born_at=self.created_at, definition=definition)

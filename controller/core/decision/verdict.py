@@ -5,7 +5,9 @@ from __future__ import annotations
 from controller.core.decision.budget import BudgetUse
 from controller.core.decision.explain_capacity import count_tried, explain_trial
 from controller.core.decision.explain_following import explain_following
+from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, QueueCounts, Reason
+from controller.core.decision.rollout import LEFT_OUT, Stage
 from controller.core.words import as_clause, format_count
 
 HOLDERS_IN_A_LINE = 2
@@ -32,9 +34,12 @@ _VERDICTS = {
     Reason.AT_MAX: "hold: max_containers is reached, and {visible} wait",
     Reason.NOTHING_WAITING: "hold: {missing} short, but live containers are about to take every visible message",
     Reason.PAUSED: "hold: paused in the configuration",
+    Reason.PAUSED_BY_SCHEDULE: "hold: paused by a window of its schedule",
     Reason.BACKING_OFF: "hold: {missing} short, but its tasks keep failing{cause}",
     Reason.FOUND_NOTHING: "hold: {missing} short, but {found}",
+    Reason.PROVING: "hold: {missing} short, but {stage}",
     Reason.BUDGET: "hold: {missing} short, but {budget}",
+    Reason.UNKNOWN_TEMPLATE: "hold: {missing} short, but the template's revisions could not be listed",
 }
 
 
@@ -112,6 +117,7 @@ def _say_cause(decision: Decision, queue: QueueCounts, numbers: Numbers, fleet: 
         cause=f": {as_clause(numbers.breaker.cause)}" if numbers.breaker.cause else "",
         found=explain_following(numbers.following, numbers.returned, decision.at),
         trial=explain_trial(numbers, fleet, decision.at),
+        stage=explain_stage(numbers.stage, decision.at) if numbers.stage else "",
         budget=say_budget(decision.budget, HOLDERS_IN_A_LINE) if decision.budget else "the budget leaves none",
     )
 
@@ -160,4 +166,12 @@ def _say_seen(decision: Decision) -> str:
     numbers, fleet = decision.numbers, decision.fleet
     if numbers is None or fleet is None:
         return ""
-    return f" ({format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired)"
+    seen = f"{format_count(decision.backlog or 0, 'message')}, {fleet.live} live of {numbers.desired} desired"
+    return f" ({seen}{_say_left_out(decision.reason, numbers.stage)})"
+
+
+def _say_left_out(reason: Reason, stage: Stage | None) -> str:
+    """Say that the newest revision of the template is left out: whatever the scaler does meanwhile, somebody waits."""
+    if stage is None or stage.standing not in LEFT_OUT or reason is Reason.PROVING:
+        return ""
+    return f"; revision {stage.newest} is left out"

@@ -30,8 +30,10 @@ NEW = "new"
 IN_TROUBLE = "trouble"
 """What a filter takes for all the states that somebody has to look at."""
 STATES = (*(condition.value for condition in Condition), NEW)
+WAITS = frozenset({Condition.SHORT.value, Condition.WAITING.value})
+"""States in which nothing is wrong, but messages wait: a word for the reason would not say enough."""
 TOLD = 400
-"""Characters of what is wrong that a row has room for; the scaler's own page has all."""
+"""Characters of such a sentence that a row has room for; the scaler's own page has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,10 @@ class Row:
     most: int
     since: str
     next_poll: str
-    wrong: str | None
-    """What is wrong, in words; None: nothing that somebody has to look at."""
+    is_trouble: bool
+    """Whether somebody has to look at it."""
+    told: str | None
+    """What is wrong, or what messages wait for, as a sentence; None: it does its work."""
     sketch: Sketch
 
     @property
@@ -113,13 +117,6 @@ def count_budget(scalers: Mapping[str, Reconciler]) -> int:
     return sum(scaler.series.budget_held or 0 for scaler in scalers.values())
 
 
-def count_problems(scalers: Mapping[str, Reconciler]) -> list[tuple[str, int]]:
-    """Return the kinds of trouble with AWS, with how many scalers have it, the most frequent first."""
-    last = (scaler.last for scaler in scalers.values())
-    faults = Counter((done.launch.fault if done.launch else None) or done.fault for done in last if done)
-    return [(fault, count) for fault, count in faults.most_common() if fault is not None]
-
-
 def _find_state(scaler: Reconciler) -> str:
     last = scaler.last
     return NEW if last is None else judge(last).value
@@ -150,7 +147,8 @@ def _read_row(sight: Sight, scaler: Reconciler, state: str, now: float) -> Row:
         "problem": done.trouble if done else None,
         "last_decision": last,
     }
-    since, wrong = done.condition_since if done else None, tell_trouble(told)
+    since = done.condition_since if done else None
+    sentence = tell_trouble(told) or (last["text"] if state in WAITS else None)
     reason = last.get("reason", "")
     return Row(
         name=name,
@@ -159,10 +157,11 @@ def _read_row(sight: Sight, scaler: Reconciler, state: str, now: float) -> Row:
         backlog=last.get("backlog"),
         live=last.get("live"),
         desired=last.get("desired"),
-        most=scaler.spec.policy.max_containers,
+        most=scaler.policy.max_containers,
         since="" if since is None else format_clock(since, now),
         next_poll=format_clock(sight.find_next_poll(scaler, now), now),
-        wrong=wrong if wrong is None or len(wrong) <= TOLD else f"{wrong[:TOLD]}...",
+        is_trouble=state in TROUBLE,
+        told=sentence if sentence is None or len(sentence) <= TOLD else f"{sentence[:TOLD]}...",
         sketch=_draw(sight, scaler, now),
     )
 
@@ -173,7 +172,7 @@ def _draw(sight: Sight, scaler: Reconciler, now: float) -> Sketch:
     levels = sketch(scaler.track, until - span, until, PARTS)
     backlog = [None if level[0] < 0 else level[0] for level in levels]
     live = [None if level[1] < 0 else level[1] for level in levels]
-    most, most_live = find_most(backlog), find_most(live, [scaler.spec.policy.max_containers / 4])
+    most, most_live = find_most(backlog), find_most(live, [scaler.policy.max_containers / 4])
     known = [value for value in backlog if value is not None]
     peak = max((value for value in live if value is not None), default="unknown")
     text = f"backlog at most {max(known, default='unknown')}, live at most {peak}"

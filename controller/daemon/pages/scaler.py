@@ -10,14 +10,16 @@ from controller.core.condition import TROUBLE, judge
 from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.need import Pace
+from controller.core.decision.policy import StartWithin
+from controller.core.decision.timetable import find_stretch
 from controller.core.record import Reconciled, record, tell
-from controller.core.status_lines import draw_head, draw_scaler
+from controller.core.status_lines import draw_head, draw_scaler, tell_trouble
 from controller.core.words import format_age, format_clock, format_duration, format_span
 from controller.daemon.pages.chart import draw_chart, list_course
 from controller.daemon.pages.export import describe_reach
 from controller.daemon.pages.sight import Sight
 from controller.daemon.pages.staircase import Staircase, draw_staircase
-from controller.daemon.pages.unblock import Way, estimate_end, find_ways
+from controller.daemon.pages.unblock import By, Way, estimate_start, find_ways
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
 from controller.daemon.status import describe_scaler
 from controller.scaling.reconcile import Reconciler
@@ -26,6 +28,10 @@ from controller.telemetry.past import read_past
 SPANS = {"2h": 7200.0, "24h": 86_400.0}
 """What a reader may choose from, seconds."""
 SHORTEST_SPAN = 120.0
+TASKS_SHOWN = 200
+NOT_TOLD = "not told yet"
+PROMISES = "It keeps a promise: each poll asks for what that needs, and no level is held"
+NO_LEVEL = "Not known until its queue and its cluster can be read"
 COURSE_TOLD = 100
 """Lines of what happened; the picture and /history have all."""
 AT_TOP = frozenset({"budget.max_containers", "aws.consistency_window", "aws.launch_rate"})
@@ -52,14 +58,15 @@ def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict
         "seen": seen,
         "state": seen["condition"] or "new",
         "is_trouble": seen["condition"] in TROUBLE,
-        "verdict": "not observed yet" if last is None else tell(last),
+        "verdict": "not observed yet" if last is None else tell_trouble(seen) or tell(last),
         "since": None if seen["condition_since"] is None else format_clock(seen["condition_since"], now),
         "next_poll": format_clock(sight.find_next_poll(scaler, now), now),
         "waterfall": _draw_waterfall(sight, scaler, last),
         "ways": _find_ways(sight, scaler, last),
         "staircase": _draw_staircase(scaler, last),
+        "no_level": PROMISES if isinstance(scaler.spec.policy.demand, StartWithin) else NO_LEVEL,
         **_draw_past(sight, scaler, span, now),
-        "tasks": _describe_tasks(seen, now),
+        "tasks": [describe_task(task, seen["deadline"], now) for task in seen["tasks"][:TASKS_SHOWN]],
         "decisions": [_unfold(scaler, done, now) for done in reversed(list(scaler.decisions))],
         "learned": _list_learned(last),
         "lines": _write_lines(sight, seen, now),
@@ -84,29 +91,34 @@ def _draw_waterfall(sight: Sight, scaler: Reconciler, last: Reconciled | None) -
         return Waterfall([], [])
     decision = last.held or last.decision
     told = record(last if last.held is None else Reconciled(last.scaler, decision))
-    lines = dict(explain(scaler.spec.policy, decision))
+    lines = dict(explain(scaler.spec.policy, decision, scaler.spec.schedule))
     return draw_waterfall(told, lines, lambda key: _find_place(sight, scaler, key))
 
 
 def _find_ways(sight: Sight, scaler: Reconciler, last: Reconciled | None) -> list[Way]:
     if last is None:
         return []
-    return find_ways(last, scaler.spec.policy, scaler.retries.retry_at, lambda key: _find_place(sight, scaler, key))
+    dry = [Way(By.PERSON, "It is a dry run, which launches nothing: start it without --dry-run")]
+    decision, spec = last.held or last.decision, scaler.spec
+    ends = find_stretch(spec.schedule, decision.at).until if spec.schedule else None
+    retry_at = scaler.retries.retry_at
+    ways = find_ways(last, spec.at(decision.at).policy, retry_at, lambda key: _find_place(sight, scaler, key), ends)
+    return [*dry, *ways] if sight.running.dry_run else ways
 
 
 def _draw_staircase(scaler: Reconciler, last: Reconciled | None) -> Staircase | None:
     if last is None:
         return None
     numbers = last.decision.numbers
-    return draw_staircase(scaler.spec.policy, last.decision.backlog, numbers.level if numbers else None)
+    return draw_staircase(scaler.policy, last.decision.backlog, numbers.level if numbers else None)
 
 
 def _draw_past(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[str, Any]:
     reach = min(SPANS[span], max(SHORTEST_SPAN, now - sight.history.began))
     past = read_past(sight.history, scaler.track, now - reach, now)
     chart = draw_chart(past, now - reach, now)
-    last = scaler.last
-    end = estimate_end(past.points, last.decision.backlog if last else None, now)
+    decision = scaler.last.decision if scaler.last else None
+    waiting = decision.queue.visible if decision and decision.queue else None
     return {
         "chart": chart,
         "course": list_course(chart)[:COURSE_TOLD],
@@ -114,19 +126,8 @@ def _draw_past(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict[
         "spans": list(SPANS),
         "reach": format_age(reach),
         "kept": describe_reach(past),
-        "end": end,
+        "started": estimate_start(past.points, waiting, decision.backlog if decision else None, now),
     }
-
-
-def _find_sizes(decisions: list[dict[str, Any]]) -> dict[int, str]:
-    """Return what tasks of so many workers are paid, by the last plan that had such tasks."""
-    groups = [group for done in decisions for group in done["plan"] or () if "cpu" in group]
-    return {group["containers"]: f"{group['cpu']} CPU units, {group['memory']} MiB" for group in groups}
-
-
-def _describe_tasks(seen: dict[str, Any], now: float) -> list[dict[str, Any]]:
-    sizes = _find_sizes(seen["decisions"])
-    return [_describe_task(task, seen["deadline"], sizes, now) for task in seen["tasks"]]
 
 
 def say_age(task: dict[str, Any], deadline: int | None, now: float) -> str:
@@ -139,16 +140,20 @@ def say_age(task: dict[str, Any], deadline: int | None, now: float) -> str:
     return f"{age}, ran {format_age(now - task['started_at'])} of {format_duration(deadline)}"
 
 
-def _describe_task(task: dict[str, Any], deadline: int | None, sizes: dict[int, str], now: float) -> dict[str, Any]:
+def describe_task(task: dict[str, Any], deadline: int | None, now: float) -> dict[str, Any]:
+    """Return a live task of ``/status`` as its row shows it; ECS tells of a new one at the next look at the cluster."""
+    size = [f"{task['cpu']} CPU units"] if task["cpu"] else []
+    size += [f"{task['memory']} MiB"] if task["memory"] else []
+    revision = "" if task["revision"] is None else f":{task['revision']}"
     return {
-        "size": sizes.get(task["workers"], "unknown"),
+        "size": ", ".join(size) or NOT_TOLD,
         "arn": task["arn"],
         "id": task["arn"].rpartition("/")[2],
         "state": task["state"],
         "age": say_age(task, deadline, now),
         "workers": task["workers"],
         "running": task["running"],
-        "definition": task["family"] or "unknown",
+        "definition": f"{task['family']}{revision}" if task["family"] else NOT_TOLD,
         "guessed": ", ".join(task["guessed"]),
     }
 
@@ -165,7 +170,7 @@ def _unfold(scaler: Reconciler, done: Reconciled, now: float) -> Decided:
         anchor=f"decision-{round(began * 1000)}",
         text=tell(done),
         repeated=repeated,
-        lines=explain(scaler.spec.policy, decision),
+        lines=explain(scaler.spec.policy, decision, scaler.spec.schedule),
     )
 
 

@@ -32,6 +32,6 @@ class Sight:
 
     def find_next_poll(self, scaler: Reconciler, now: float) -> float:
         """Return when a scaler is polled next, seconds since the epoch: in its phase, or after a rest."""
-        spec, elapsed = scaler.spec, self.clock.elapsed()
-        due = now + find_next_poll(spec.policy.poll_interval, spread(spec.name), elapsed) - elapsed
+        interval, elapsed = scaler.policy.poll_interval, self.clock.elapsed()
+        due = now + find_next_poll(interval, spread(scaler.spec.name), elapsed) - elapsed
         return max(due, scaler.retries.retry_at or 0.0)

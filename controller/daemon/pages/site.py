@@ -17,9 +17,10 @@ from controller.config.wording import find_nearest
 from controller.core.status_lines import say_shard, say_where_else
 from controller.core.words import format_clock
 from controller.daemon.pages.export import FORMATS, read_since, write_csv, write_json
-from controller.daemon.pages.overview import Wanted, count_budget, count_problems, list_rows
+from controller.daemon.pages.overview import Wanted, count_budget, list_rows
 from controller.daemon.pages.scaler import SPANS, read_scaler
 from controller.daemon.pages.sight import Sight
+from controller.daemon.pages.trouble import list_troubles
 from controller.telemetry.past import read_past
 
 POLICY = (
@@ -120,8 +121,9 @@ class _Site:
             "peers_problem": head["shard"] and head["shard"]["problem"],
             "up_since": format_clock(head["started_at"], now),
             "reloaded_at": format_clock(reload["at"], now),
-            "problems": count_problems(scalers),
+            "troubles_of_aws": list_troubles(scaler.last for scaler in scalers.values()),
             "budget": sight.running.configuration.spec.budget,
+            "configured": len(sight.running.configuration.spec.scalers),
             "budget_used": count_budget(scalers),
         }
 

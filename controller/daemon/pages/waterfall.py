@@ -16,7 +16,8 @@ Record = Mapping[str, Any]
 FindKey = Callable[[str], Place]
 """Returns the place of a key; of a scaler's, or of one at the top of the file."""
 MESSAGES, CONTAINERS = "messages", "containers"
-
+_ALLOWS = {"breaker": "breaker.after", "capacity": "task.subnets", "short": "task.capacity"}
+"""The subjects of what lets a probe through and nothing else, with the key of each."""
 
 _DRAWN = frozenset({"queue", "fleet", "demand", "limits", "decision"})
 """Subjects whose lines are cut up for the steps; the last one is the verdict above them."""
@@ -116,16 +117,23 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
         yield _Part("followed", more, left, lines.get("followed", "as far as others have found messages"), None)
     if done["allowed"] is not None:
         left = min(left, done["allowed"])
-        about = "breaker" if "breaker" in lines else "capacity"
-        key = "breaker.after" if about == "breaker" else "task.subnets"
-        yield _Part(about, done["allowed"], left, lines.get(about, ""), key)
-    left = left if done["reason"] not in {"cooldown", "paused"} else 0
+        about = next((each for each in _ALLOWS if each in lines), "capacity")
+        title = "breaker" if about == "breaker" else "capacity"
+        yield _Part(title, done["allowed"], left, lines.get(about, ""), _ALLOWS[about])
+    if (stage := done["rollout"]) is not None and stage["trusted"] is None:
+        left = min(left, stage["canaries"])
+        yield _Part("canaries", stage["canaries"], left, lines.get("rollout", ""), "rollout.canary")
+    left = left if done["reason"] not in {"cooldown", "paused", "paused_by_schedule"} else 0
     if done["reason"] == "paused":
         yield _Part("paused", 0, left, "launches nothing until the key is false", "paused")
+    if done["reason"] == "paused_by_schedule":
+        yield _Part("paused", 0, left, "launches nothing until the window ends", "schedule")
     yield _Part("cooldown", left, left, lines.get("cooldown", ""), "cooldown.launch")
     if done["granted"] is not None:
         left = min(left, done["granted"])
-        yield _Part("budget", done["granted"], left, lines.get("budget", "all of it"), "budget.max_containers")
+        told = lines.get("budget", "all of it is granted")
+        yield _Part("budget", done["granted"], left, told, "budget.max_containers")
+    if done["granted"]:
         left = min(left, done["launch"])
         yield _Part("slot", done["launch"], left, lines.get("slot", ""), "aws.consistency_window")
     if done["outcome"] is not None:

@@ -73,6 +73,7 @@ class Authorizations:
             ("ssm", "GetParameter"): self._of_parameter,
             ("ssm", "GetParameterHistory"): self._of_parameter,
             ("events", "PutEvents"): self._of_events,
+            ("sts", "AssumeRole"): self._of_role,
             (TAGGING, "GetResources"): self._of_tagged,
             ("s3", "GetObject"): self._of_object,
             ("s3", "ListObjectVersions"): self._of_versions,
@@ -128,6 +129,9 @@ class Authorizations:
             bus = str(event.get("EventBusName", "default"))
             arn = bus if bus.startswith("arn:") else self._arns.of("events", f"event-bus/{bus}")
             yield Asked("events:PutEvents", arn)
+
+    def _of_role(self, entry: JournalEntry) -> Iterator[Asked]:
+        yield Asked("sts:AssumeRole", str(entry.parameters.get("RoleArn")))
 
     def _of_parameter(self, entry: JournalEntry) -> Iterator[Asked]:
         name = str(entry.parameters.get("Name"))

@@ -6,7 +6,6 @@ import random
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from controller.sandbox.aws.arns import Arns
 from controller.sandbox.aws.clusters import EmbeddedClusters
 from controller.sandbox.aws.definitions import EmbeddedDefinitions
 from controller.sandbox.aws.launches import Launches
@@ -19,6 +18,7 @@ from controller.sandbox.aws.wire import ApiError, HttpAnswer, Json, Request, mak
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from controller.sandbox.aws.arns import Arns
     from controller.sandbox.aws.definitions import Definition
     from controller.sandbox.aws.timing import Timing
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class Ecs:
     """Clusters, task definitions and tasks of one account and region."""
 
-    def __init__(self, region: str, timing: Timing, clock: Callable[[], float], seed: int | None) -> None:
+    def __init__(self, arns: Arns, timing: Timing, clock: Callable[[], float], seed: int | None) -> None:
         self.lock = RLock()
         self.clock = clock
-        self._arns = Arns(region)
+        self._arns = arns
         self._timing = timing
         self._random = random.Random(seed)  # noqa: S311 - names of tasks, nothing secret
         self.reset()

@@ -11,24 +11,19 @@ from botocore.config import Config
 
 from controller.clock import machine_clock
 from controller.sandbox.aws.account import Account
-from controller.sandbox.aws.arns import Arns
-from controller.sandbox.aws.authorization import Asked, Authorizations
-from controller.sandbox.aws.control import EcsControl
+from controller.sandbox.aws.arns import ACCOUNT_ID, Arns
 from controller.sandbox.aws.disturbances import AT_THE_SOCKET, MALFORMED, WITHOUT_WORK, Disturbance, Disturbances
-from controller.sandbox.aws.ecs import Ecs
 from controller.sandbox.aws.journal import Journal, JournalEntry
-from controller.sandbox.aws.moto_services import MotoServices
-from controller.sandbox.aws.queue_metrics import QueueMetrics
-from controller.sandbox.aws.queue_search import TAGGING
-from controller.sandbox.aws.queues import Queues
-from controller.sandbox.aws.rates import Rates
+from controller.sandbox.aws.place import Place
+from controller.sandbox.aws.roles import ADMINISTRATOR, Roles
 from controller.sandbox.aws.server import Delivery, HttpServer
-from controller.sandbox.aws.service_tasks import ServiceTasks
 from controller.sandbox.aws.timing import Delay, Timing
 from controller.sandbox.aws.wire import METADATA, ApiError, HttpAnswer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from controller.sandbox.aws.authorization import Asked
 
 _REGIONAL = ("ecs", "sqs")
 _MACHINE = machine_clock(Event())
@@ -66,49 +61,68 @@ class EmbeddedAws:
         self._initial_timing = replace(self._timing)
         self.region = region
         self._clock = clock
+        self._seed = seed
         self.journal = Journal()
         self.disturbances = Disturbances(seed)
-        self.rates = Rates(clock)
+        self.roles = Roles(clock)
         self._server = HttpServer(host, port, self._answer)
         self.url = self._server.url
-        self._ecs = Ecs(region, self._timing, clock, seed)
-        self.ecs = EcsControl(self._ecs, self._timing, self.url)
-        self.services = ServiceTasks(self._ecs, self.ecs)
-        self._moto = MotoServices(region, _MACHINE.now)
-        self.sqs = Queues(self._moto, clock, _MACHINE)
         self.account = Account()
-        self._authorizations = Authorizations(Arns(region), self._ecs.find_definition, self._moto)
-        self.queue_metrics = QueueMetrics(clock)
-        self._clients: dict[tuple[str, str], Any] = {}
-        self._clients_lock = Lock()
+        self._lock = Lock()
+        self._places: dict[tuple[str, str], Place] = {}
+        self._regions = {region}
+        self._own = self._place(ACCOUNT_ID, region)
+        self.ecs, self.services, self.sqs = self._own.ecs, self._own.services, self._own.sqs
+        self.rates, self.queue_metrics = self._own.rates, self._own.queue_metrics
+        self._clients: dict[tuple[str, str, str, str], Any] = {}
+
+    def open(self, account: str, region: str) -> Place:
+        """Return another account and region, which is there from now on; without that a region is none."""
+        self._regions.add(region)
+        return self._place(account, region)
+
+    def _place(self, account: str, region: str) -> Place:
+        with self._lock:
+            if (account, region) not in self._places:
+                self._places[account, region] = Place(
+                    Arns(region, account),
+                    timing=self._timing,
+                    clock=self._clock,
+                    machine=_MACHINE,
+                    seed=self._seed,
+                    url=self.url,
+                    account=self.account,
+                    connect=self._connect_to,
+                )
+            return self._places[account, region]
 
     def start(self) -> Self:
         """Remove what an earlier instance left in moto, and begin to answer."""
-        self._moto.reset()
+        self._own.sqs.reset()
         self._server.start()
         return self
 
     def stop(self) -> None:
         """End every call in flight, and stop the server."""
         self.disturbances.clear()
-        self.sqs.close()
+        for place in self._places.values():
+            place.sqs.close()
         self._server.stop()
         for client in self._clients.values():
             client.close()
 
     def list_asked(self, entry: JournalEntry) -> list[Asked]:
         """Return what IAM would be asked for a call of the journal."""
-        return self._authorizations.list_asked(entry)
+        place = self._places.get((entry.account, entry.region), self._own)
+        return place.list_asked(entry)
 
     def reset(self) -> None:
         """Return to the state after ``start``: ECS, SQS and journal are empty, no disturbances, the first delays."""
         self.disturbances.clear()
-        self.rates.lift()
         self._timing.set(self._initial_timing)
-        self.sqs.counts_lag = 0.0
-        self._ecs.reset()
-        self.sqs.reset()
-        self.queue_metrics.reset()
+        for place in self._places.values():
+            place.reset()
+        self.roles.reset()
         self.account.reset()
         self.journal.clear()
 
@@ -125,23 +139,27 @@ class EmbeddedAws:
         """
         if config is not None or options:
             return self._connect(service, app, config or Config(), **options)
-        with self._clients_lock:
-            if (service, app) not in self._clients:
-                self._clients[service, app] = self._connect(service, app, Config())
-            return self._clients[service, app]
+        return self._connect_to(self._own, service, app)
+
+    def _connect_to(self, place: Place, service: str, app: str = "") -> Any:
+        """Return the client of a service in a place that all share."""
+        key = place.account_id, place.region, service, app
+        with self._lock:
+            if key not in self._clients:
+                whose = {} if place is self._own else {"aws_access_key_id": f"{ADMINISTRATOR}{place.account_id}"}
+                self._clients[key] = self._connect(service, app, Config(), region_name=place.region, **whose)
+            return self._clients[key]
 
     def _connect(self, service: str, app: str, config: Config, **options: Any) -> Any:
         # The type stubs know neither user_agent_appid nor a service whose name is a variable.
         configure: Callable[..., Config] = Config
         connect: Callable[..., Any] = boto3.client
+        keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}  # any will do here
         return connect(
             service,
-            region_name=self.region,
             endpoint_url=self.url,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",  # noqa: S106 - any key will do here
             config=configure(user_agent_appid=app or None).merge(config),
-            **options,
+            **({"region_name": self.region} | keys | options),
         )
 
     def _answer(self, request: Request) -> Delivery:
@@ -161,6 +179,8 @@ class EmbeddedAws:
                 disturbance=disturbance.kind if disturbance else None,
                 client=request.client,
                 process=request.process,
+                account=self.roles.account_of(request.access_key),
+                region=request.region,
             )
         )
         return self._prepare_delivery(answer, disturbance)
@@ -170,24 +190,19 @@ class EmbeddedAws:
             return None if disturbance.kind == "lost_request" else disturbance.make_answer()
         if disturbance is not None and not disturbance.works and disturbance.kind in {"hang", "raw"}:
             return None
-        if refusal := self._refuse(request) or self.rates.charge(request):
+        if refusal := self._refuse(request) or self.roles.refuse(request):
             return refusal.to_answer()
-        if request.service == "ecs":
-            return self._ecs.answer(request)
+        if request.service == "sts":
+            return self.roles.answer(request)
         if request.service == METADATA:
-            return self._ecs.answer_metadata(request.path)
-        if request.service in {"sqs", TAGGING}:
-            answer = self.sqs.answer(request)
-            self.queue_metrics.note(request, answer)
-            return answer
-        if request.service == "monitoring":
-            return self.queue_metrics.answer(request)
-        return self.account.answer(request) or self._moto.answer(request)
+            return self._own.answer(request)
+        region = request.region if request.region in self._regions else self.region
+        return self._place(self.roles.account_of(request.access_key), region).answer(request)
 
     def _refuse(self, request: Request) -> ApiError | None:
         if not request.service:
             return ApiError("MissingAuthenticationTokenException", "Request is missing Authentication Token")
-        if request.service in _REGIONAL and request.region != self.region:
+        if request.service in _REGIONAL and request.region not in self._regions:
             return ApiError(
                 "InvalidSignatureException",
                 f"Credential should be scoped to a valid region: this endpoint is {self.region}, not {request.region}.",

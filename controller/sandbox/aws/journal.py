@@ -35,6 +35,10 @@ class JournalEntry:
     """The text after ``app/`` in the caller's User-Agent; empty if it has none."""
     process: str
     """The text after ``exec-env/`` there, by which the processes of one client differ; empty if it has none."""
+    account: str = ""
+    """The account that the caller's credentials belong to."""
+    region: str = ""
+    """The region that the call was signed for."""
 
 
 class Journal:

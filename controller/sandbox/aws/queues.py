@@ -62,6 +62,9 @@ class Queues:
 
     def answer(self, request: Request) -> HttpAnswer:
         """Carry out a request to SQS, or for the tags of queues, and return its answer."""
+        if self._moto.find_other_owner(request.parameters) is not None:
+            said = f"Access to the resource is denied: no policy allows {request.operation} on another account's queue."
+            return ApiError("AccessDeniedException", said, status=403).to_answer()
         with self._changed:
             if request.service == TAGGING:
                 return find_tagged(request, self._moto.sqs.queues.values())

@@ -23,6 +23,8 @@ METADATA = "task-metadata"
 """The service name of requests to that endpoint; they are unsigned and name none themselves."""
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CODE = re.compile(rb"<Code>([^<]+)</Code>")
+"""The code of an error of the services that answer in XML."""
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
 _PROCESS = re.compile(r"(?:^|\s)exec-env/(\S+)")
 
@@ -94,7 +96,8 @@ class HttpAnswer:
         try:
             document = json.loads(self.body)
         except ValueError:
-            return str(self.status)
+            code = _CODE.search(self.body)
+            return code[1].decode() if code else str(self.status)
         kind = document.get("__type") if isinstance(document, dict) else None
         return str(kind).rpartition("#")[2] if kind else str(self.status)
 

@@ -103,7 +103,7 @@ def test_whoever_has_nothing_to_use_waits_but_not_for_ever(clock: ManualClock) -
                 await asyncio.sleep(0.001)
         return [caught.value.fault, str(caught.value), await kept.get()]
 
-    assert [Fault.UNREACHABLE, "the call has not ended after 50ms: AWS hardly answers", 2] == asyncio.run(ask())
+    assert [Fault.UNREACHABLE, "the call has not ended after 50ms: AWS answers too slowly", 2] == asyncio.run(ask())
 
 
 def test_a_failure_goes_to_all_who_wait_and_is_tried_again_later(clock: ManualClock) -> None:

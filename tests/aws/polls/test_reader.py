@@ -106,7 +106,7 @@ def test_a_failure_is_told_as_boto3s_is(
 def test_a_queue_of_another_region_is_refused_without_asking(aws: EmbeddedAws) -> None:
     """Its ARN names a region that the client does not speak to."""
     arn = "arn:aws:sqs:eu-north-1:123456789012:orders"
-    text = f'queue "{arn}" is in eu-north-1, but this controller works in us-east-1'
+    text = f'queue "{arn}" is in eu-north-1, but it is looked for in us-east-1: set aws.region in the scaler'
     assert [(Kind.INVALID, "queue", text)] == read(clients_of(aws), arn)
     assert [] == requests(aws)
 
@@ -228,7 +228,7 @@ def test_a_throttle_is_heeded() -> None:
     assert (
         Kind.THROTTLED,
         None,
-        "GetQueueAttributes was throttled by AWS and rests until it may be asked again",
+        "GetQueueAttributes was throttled by AWS and is not called again for a while",
     ) == held
     assert ([3.0], ["throttled"] * 2) == (pauses.seconds, observer.outcomes)
 

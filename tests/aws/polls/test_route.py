@@ -113,7 +113,7 @@ def test_whatever_a_provider_raises_is_told_as_trouble_with_credentials(
     (outcome,) = read(clients_to(server), QUEUE)
     assert isinstance(outcome, tuple)
     assert (Fault.ACCESS_DENIED, []) == (outcome[0], server.received)
-    words = r"AWS credentials could not be read or renewed \(.+\): see to the task's role, or the shell's profile"
+    words = r"AWS credentials could not be read or renewed \(.+\): check the task's role, or the shell's profile"
     assert re.fullmatch(words, outcome[2])
 
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.copies.packing import Call, Packing, PackingPolicy, Plan, TaskGroup, explain_cut, pack, pack_on
+from controller.core.copies.packing import (
+    Call,
+    Packing,
+    PackingPolicy,
+    Plan,
+    TaskGroup,
+    add_canaries,
+    explain_cut,
+    pack,
+    pack_on,
+)
 
 SPREAD, DENSE = Packing.SPREAD, Packing.DENSE
 WIDE = PackingPolicy(SPREAD, max_tasks_per_launch=100, max_containers_per_task=9)
@@ -174,3 +184,12 @@ def test_a_plan_on_providers(
     assert expected == [(call.count, call.containers, call.provider) for call in plan.calls]
     assert plan.containers <= containers
     assert plan.tasks <= max_tasks
+
+
+def test_canaries_come_behind_what_is_trusted_and_before_a_probe() -> None:
+    """If one is refused, whatever else was planned has been sent; a probe keeps none back."""
+    rest, single = pack_on(7, WIDE, 9, "on-demand", "spot"), Plan((TaskGroup(1, 1, "on-demand"),))
+    plan = add_canaries(rest, single, probes=True)
+    assert [False, True, False] == [call.is_canary for call in plan.calls]
+    assert (8, "spot") == (plan.containers, plan.calls[-1].provider)
+    assert [(1, True)] == [call.kind for call in add_canaries(Plan(), single, probes=False).calls]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Decision, Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Decision, Fleet, QueueCounts
 from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,
@@ -19,6 +19,7 @@ from controller.core.decision.policy import (
     Steps,
 )
 from controller.core.decision.slots import slot_numbered
+from controller.core.decision.state import ScalerState
 from tests.core.decision.deciding import decide
 
 SLOTS = SlotPolicy(controller="ecsq", scaler="content-ingest", consistency_window=5.0, call_timeout=5.0)
@@ -58,6 +59,7 @@ def policy(**changes: Any) -> Policy:
         paused=False,
         providers=(),
         deadline=None,
+        rollout=None,
     )
     return replace(base, **changes)
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from controller.core.decision.decide import propose, settle
-from controller.core.decision.model import Decision, Fleet, QueueCounts, ScalerState
+from controller.core.decision.model import Decision, Fleet, QueueCounts
 from controller.core.decision.policy import Policy
+from controller.core.decision.state import ScalerState
 
 
 def decide(

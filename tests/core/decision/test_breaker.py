@@ -17,9 +17,11 @@ from controller.core.decision.breaker import (
     is_probing,
 )
 from controller.core.decision.ledger import enter_descriptions
-from controller.core.decision.model import Doubt, Reason
+from controller.core.decision.model import Reason
 from controller.core.decision.probe import CLOCK_MARGIN
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.state import Doubt
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 from tests.core.decision.builders import BREAKER, BREAKER_OFF, NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from controller.core.decision.busy import LASTS, LOOKS, TAKES_WITHIN, count_in_hand, is_quiet, watch_counts
 from controller.core.decision.explain import explain
-from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
 from controller.core.decision.policy import Busy, MessageState, PerContainer, Policy, StartWithin
+from controller.core.decision.state import ScalerState
 from controller.core.words import format_clock
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled, steps
 from tests.core.decision.deciding import decide

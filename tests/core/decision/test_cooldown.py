@@ -5,7 +5,8 @@ import pytest
 from controller.core.decision.cooldown import fall_cooldown_until, launch_cooldown_until, may_launch
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Reason, ScalerState
+from controller.core.decision.model import Reason
+from controller.core.decision.state import ScalerState
 from tests.core.decision.builders import NOW, SLOTS, cooldown, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 

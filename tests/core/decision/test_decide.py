@@ -6,9 +6,10 @@ from controller.core.decision.breaker import CLOSED
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.explain import explain
 from controller.core.decision.following import Following
-from controller.core.decision.model import Decision, Doubt, Fleet, Numbers, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, Numbers, QueueCounts, Reason
 from controller.core.decision.policy import MessageState, StartWithin
 from controller.core.decision.scarcity import PLENTY
+from controller.core.decision.state import Doubt, ScalerState
 from tests.core.decision.builders import NOW, SLOT, START, fleet, hysteresis, policy, queue, settled, steps
 from tests.core.decision.deciding import decide
 
@@ -21,8 +22,8 @@ LISTED_BEFORE = fleet(listed_at=START + 5)
 def test_the_reasons_are_a_closed_set() -> None:
     """They are label values and words of the documentation."""
     words = (
-        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing budget paused "
-        "unknown_backlog unknown_fleet broken"
+        "launch satisfied idle rising cooldown slot at_max nothing_waiting backing_off found_nothing proving budget "
+        "paused paused_by_schedule unknown_backlog unknown_fleet unknown_template broken"
     )
     assert [reason.value for reason in Reason] == words.split()
 

@@ -16,7 +16,8 @@ from controller.core.decision.doctor import (
 )
 from controller.core.decision.policy import Busy, PerContainer, StartWithin
 from controller.core.decision.runs import Runs, measure_run
-from controller.core.decision.task import Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import Start
 from tests.core.decision.builders import NOW, policy, queue, steps
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import pytest
 
 from controller.core.decision.ends import find_left
 from controller.core.decision.lessons import Left
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 from tests.core.decision.builders import NOW
 
 RUNNING = LiveTask("a", "main", running=3, starting=0, created_at=NOW - 100, start=Start(NOW - 50))

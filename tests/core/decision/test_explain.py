@@ -8,12 +8,14 @@ from controller.core.decision.explain import explain
 from controller.core.decision.explain_promise import explain_pace
 from controller.core.decision.following import Following
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Decision, Doubt, Reason, ScalerState
+from controller.core.decision.model import Decision, Reason
 from controller.core.decision.need import Pace, Source
-from controller.core.decision.policy import MessageState, Policy, StartWithin
+from controller.core.decision.policy import MessageState, Policy, RolloutPolicy, StartWithin
+from controller.core.decision.rollout import RevisionUse, Rollout
 from controller.core.decision.scarcity import HOLD, Scarcity
 from controller.core.decision.slots import slot_at
 from controller.core.decision.standstill import Standstill
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.decision.verdict import summarize
 from controller.core.words import format_clock
 from tests.core.decision.builders import NOW, SLOTS, fleet, hysteresis, policy, queue, settled, steps
@@ -85,6 +87,20 @@ ONE_LINERS = {
         f"hold: 9 containers short, but more workers found nothing since {format_clock(NOW - 200)}; "
         f"next try at {format_clock(NOW + 60)} (10 messages, 1 live of 10 desired)",
     ),
+    Reason.PROVING: (
+        decided(
+            policy(rollout=RolloutPolicy(1, 120.0)),
+            settled(rollout=Rollout(active=(8,))),
+            queue(2),
+            fleet(1, revisions=(RevisionUse(8, 1),)),
+        ),
+        "hold: 1 container short, but revision 8 proves itself, and there is no other to run "
+        "(2 messages, 1 live of 2 desired)",
+    ),
+    Reason.UNKNOWN_TEMPLATE: (
+        decided(policy(rollout=RolloutPolicy(1, 120.0)), settled(), queue(2), fleet()),
+        "hold: 2 containers short, but the template's revisions could not be listed (2 messages, 0 live of 2 desired)",
+    ),
     Reason.BUDGET: (
         decided(policy(), settled(), queue(2), fleet(), grant=lambda _: 0),
         "hold: 2 containers short, but the budget leaves none (2 messages, 0 live of 2 desired)",
@@ -92,6 +108,10 @@ ONE_LINERS = {
     Reason.PAUSED: (
         decided(policy(paused=True), settled(), queue(2), fleet()),
         "hold: paused in the configuration (2 messages, 0 live of 2 desired)",
+    ),
+    Reason.PAUSED_BY_SCHEDULE: (
+        decided(policy(paused=True, paused_by_schedule=True), settled(), queue(2), fleet()),
+        "hold: paused by a window of its schedule (2 messages, 0 live of 2 desired)",
     ),
     Reason.UNKNOWN_BACKLOG: (
         decided(policy(), settled(), None, fleet()),

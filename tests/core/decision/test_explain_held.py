@@ -7,7 +7,8 @@ import pytest
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.explain import explain, summarize
 from controller.core.decision.ledger import count_fleet
-from controller.core.decision.model import Decision, Doubt, Fleet, Reason
+from controller.core.decision.model import Decision, Fleet, Reason
+from controller.core.decision.state import Doubt
 from controller.core.decision.task import LiveTask, Part, Start, TaskState
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide

@@ -9,7 +9,8 @@ import pytest
 from controller.core.decision.decide import heed_left, remember_launch
 from controller.core.decision.following import FREE, Following, Workers, count_followed, follow
 from controller.core.decision.lessons import Left, Lessons
-from controller.core.decision.model import Fleet, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Fleet, QueueCounts, Reason
+from controller.core.decision.state import ScalerState
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
@@ -77,6 +78,27 @@ def test_a_single_group_gets_a_single_worker(seconds: float) -> None:
     world = Groups(FIFO, 60, 1, seconds)
     world.run(60 * seconds / 60 + 5 if seconds < 60 else 120)
     assert 2 <= world.launched <= 9
+
+
+def test_one_that_comes_back_empty_between_two_looks_is_a_try() -> None:
+    """It starts at once, finds nothing and exits: no look ever sees more than the one that works."""
+    state, launched, now = replace(settled(), following=FREE), 0, NOW
+    for _ in range(60):
+        now += 30
+        alive = fleet(1, listed_at=now, began=(NOW,))
+        decision, state = decide(FIFO, queue(59, 1), alive, state, now)
+        if decision.launch:
+            launched += decision.launch
+            state = remember_launch(state, decision, started=True, doubt=None)
+            state = heed_left(state, [Left(now + 5, decision.launch, 1.0)])
+    assert 2 <= launched <= 6
+
+
+def test_who_comes_back_late_from_a_try_counts_once() -> None:
+    """The next pause is twice as long after the next try, and not after the end of the last one."""
+    braked = Following(width=1, visible=9, still_since=NOW - 500, fruitless=1, since=NOW - 99, until=NOW + 40, empty=1)
+    waiting = follow(braked, Workers(1, 1, 1, NOW - 500, 9), NOW, is_fifo=True)
+    assert (0, None, NOW + 40) == (waiting.empty, waiting.tried_at, waiting.until)
 
 
 def test_many_groups_are_followed() -> None:

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.decision.model import Reason, ScalerState
+from controller.core.decision.model import Reason
 from controller.core.decision.policy import CooldownPolicy, PerContainer, StartWithin
+from controller.core.decision.state import ScalerState
 from tests.core.decision.builders import (
     NO_COOLDOWN,
     NOW,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from controller.core.decision.decide import remember_launch
 from controller.core.decision.demand import level_demand
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Decision, Doubt, Fleet, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
 from controller.core.decision.policy import (
     BreakerPolicy,
     Busy,
@@ -24,6 +24,7 @@ from controller.core.decision.policy import (
     Steps,
 )
 from controller.core.decision.slots import slot_at
+from controller.core.decision.state import Doubt, ScalerState
 from tests.core.decision.builders import NO_COOLDOWN, NOW, SLOTS, fleet, hysteresis, levels, policy, queue, settled
 from tests.core.decision.deciding import decide
 
@@ -79,6 +80,7 @@ def policies(draw: st.DrawFn) -> Policy:
         paused=False,
         providers=(),
         deadline=None,
+        rollout=None,
     )
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from controller.core.decision.ledger import count_fleet, date_end, enter_descriptions, enter_started
 from controller.core.decision.model import Fleet
-from controller.core.decision.task import LiveTask, Start, StopOutcome, StoppedTask
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import LiveTask, Start
 from tests.core.decision.builders import BREAKER, NOW
 
 

@@ -4,15 +4,8 @@ from math import sqrt
 
 import pytest
 
-from controller.core.decision.lessons import (
-    NOTHING_LEARNED,
-    Left,
-    Lessons,
-    Look,
-    note_deleted,
-    note_ends,
-    note_look,
-)
+from controller.core.decision.learning import note_deleted, note_ends, note_look
+from controller.core.decision.lessons import NOTHING_LEARNED, Left, Lessons, Look
 
 START = 60_000_000.0
 """The beginning of a minute."""
@@ -40,9 +33,9 @@ def deleted(*messages: float) -> dict[float, float]:
 
 
 def test_seconds_a_message_by_littles_law() -> None:
-    """Four busy for three minutes are 720 container-seconds; 24 messages were deleted: 30 s, and its standard error."""
+    """Four busy for three minutes are 720 container-seconds of 24 messages: 30 s, and the errors of 24 and 18 looks."""
     lessons = note_deleted(work(3, busy=4), deleted(4, 12, 8))
-    assert 30.0 * (1 + 1 / sqrt(24)) == pytest.approx(lessons.seconds)
+    assert 30.0 * (1 + sqrt(1 / 24 + 1 / 18)) == pytest.approx(lessons.seconds)
     assert () == lessons.minutes
 
 
@@ -67,11 +60,25 @@ def test_work_waits_for_the_count_of_its_minute() -> None:
 
 def test_old_messages_are_forgotten() -> None:
     """Beyond 250: a message that takes twice as long is learned within some hundred."""
-    lessons = Lessons(work=10 * 250.0, deleted=250.0)
+    lessons = Lessons(work=10 * 250.0, deleted=250.0, looks=100.0)
     for _ in range(3):
-        lessons = note_deleted(lessons, {START: 250})
-        lessons = Lessons(work=lessons.work + 125 * 20.0, deleted=lessons.deleted)
+        more = Lessons(work=lessons.work + 250 * 20.0, deleted=lessons.deleted, looks=lessons.looks + 100)
+        lessons = note_deleted(more, {START: 250})
     assert 250.0 == lessons.deleted
+    assert 18.0 < (lessons.mean or 0) < 20.0
+
+
+def test_what_few_looks_have_seen_is_not_forgotten_for_the_number_of_its_messages() -> None:
+    """Many short messages may be done between two looks; of such a burst the next one has to be added."""
+    burst = Lessons(work=900.0, deleted=300.0, looks=5.0)
+    lessons = note_deleted(burst, {START: 300})
+    assert (None, 600.0) == (burst.seconds, lessons.deleted)
+
+
+@pytest.mark.parametrize(("looks", "seconds"), [(5.0, None), (6.0, 4.24)], ids=["five-looks", "six"])
+def test_work_that_hardly_a_look_has_seen_is_unknown(looks: float, seconds: float | None) -> None:
+    """However many messages were deleted: of old counts a burst may be over within a few looks."""
+    assert seconds == pytest.approx(Lessons(work=900.0, deleted=300.0, looks=looks).seconds, abs=0.05)
 
 
 def test_a_long_gap_tells_nothing() -> None:
@@ -128,9 +135,16 @@ def test_workers_that_stay_while_messages_wait_drain() -> None:
     """Three that go on are enough to know it, and outweigh as many ends; before a minute of waiting none counts."""
     early = watch(NOTHING_LEARNED, 0, 50, stayed=3)
     stayed = look(early, 60, 9, 3, stayed=4)
-    assert (None, False) == (early.takes_one, stayed.takes_one)
+    assert (None, None, False) == (early.takes_one, stayed.takes_one, watch(stayed, 70, 140).takes_one)
     assert watch(leave(stayed, 60), 70, 140).takes_one is False
     assert watch(leave(stayed, 60, containers=4), 70, 140).takes_one
+
+
+def test_who_stays_at_the_end_of_the_work_counts_no_more_than_who_leaves() -> None:
+    """The messages that are longest are the last: no end tells of a worker then, and no stay may."""
+    taking = watch(leave(watch(NOTHING_LEARNED, 0, 40), 40), 50, 110)
+    ending = look(look(taking, 120, 9, 9, stayed=9), 130, 0, 9)
+    assert (True, ()) == (watch(ending, 140, 210).takes_one, ending.staying)
 
 
 def test_a_quiet_look_leaves_nothing_to_watch() -> None:

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from controller.core.decision.limits import count_unclaimed, keep_pending
-from controller.core.decision.model import Doubt, Reason
+from controller.core.decision.model import Reason
+from controller.core.decision.state import Doubt
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 

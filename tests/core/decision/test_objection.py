@@ -16,11 +16,12 @@ BEFORE = policy(max_containers=20)
     [
         ({}, None),
         ({"paused": True}, "the scaler was paused"),
+        ({"paused": True, "paused_by_schedule": True}, "a window of its schedule pauses the scaler"),
         ({"max_containers": 19}, "max_containers was lowered to 19"),
         ({"max_containers": 21}, None),
         ({"min_containers": 5, "poll_interval": 60.0, "cooldown": replace(COOLDOWN, launch=600.0)}, None),
     ],
-    ids=["nothing", "a pause", "a lower maximum", "a higher maximum", "something else"],
+    ids=["nothing", "a pause", "a window that pauses", "a lower maximum", "a higher maximum", "something else"],
 )
 def test_what_forbids_the_rest_of_a_launch(changes: dict[str, Any], expected: str | None) -> None:
     """What would launch less, if it were decided now; anything else counts from the next decision on."""

@@ -13,7 +13,8 @@ from controller.core.decision.ledger import (
     enter_draining,
     enter_started,
 )
-from controller.core.decision.task import NOBODY, LiveTask, Part, Start, StopOutcome, StoppedTask, TaskState
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import NOBODY, LiveTask, Part, Size, Start, TaskState
 from tests.core.decision.builders import NOW
 
 ALL = frozenset(Part)
@@ -64,6 +65,14 @@ def test_whose_a_task_is_and_how_old_stays_known() -> None:
     """As long as something has told it once."""
     known = look(odd(), before=task(start=Start(NOW - 50)))
     assert ("ingest", NOW - 100, Start(NOW - 50)) == (known.scaler, known.created_at, known.start)
+
+
+def test_what_a_task_is_made_from_stays_known() -> None:
+    """An odd look does not take it away, and one that tells it and nothing of the workers is believed."""
+    made = {"family": "worker", "revision": 7, "size": Size(256, 512)}
+    for seen in ((task(**made), task()), (task(**made), odd()), (task(), odd(**made, guessed=CREW))):
+        known = look(*seen)
+        assert ("worker", 7, Size(256, 512)) == (known.family, known.revision, known.size)
 
 
 def test_what_is_told_later_takes_the_place_of_a_guess() -> None:

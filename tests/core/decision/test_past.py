@@ -18,10 +18,10 @@ def minutes(count: int, in_flight: float, deleted: float) -> dict[float, PastMin
 
 
 def test_a_past_tells_how_long_a_message_takes() -> None:
-    """Three in flight are 180 container-seconds a minute, of six messages: 30 s, and its standard error."""
+    """Three in flight are 180 container-seconds a minute, of six messages: 30 s, and the errors of 120 and 20 looks."""
     lessons = note_past(NOTHING_LEARNED, minutes(20, 3, 6), most=10)
     assert (120, True) == (lessons.deleted, lessons.has_past)
-    assert 30.0 * (1 + 1 / sqrt(120)) == pytest.approx(lessons.seconds)
+    assert 30.0 * (1 + sqrt(1 / 120 + 1 / 20)) == pytest.approx(lessons.seconds)
 
 
 def test_more_in_flight_than_containers_may_live_are_with_others() -> None:
@@ -31,12 +31,12 @@ def test_more_in_flight_than_containers_may_live_are_with_others() -> None:
 
 
 def test_the_older_part_of_a_long_past_is_forgotten() -> None:
-    """It is worth 250 messages; those of the last minutes count most."""
-    slow, fast = minutes(60, 20, 10), minutes(60, 2, 10)
+    """It is worth 250 messages, and 40 looks at least; those of the last minutes count most."""
+    slow, fast = minutes(60, 40, 20), minutes(60, 4, 20)
     past = slow | {at + 3600: minute for at, minute in fast.items()}
     lessons = note_past(NOTHING_LEARNED, past, most=50)
-    assert 250 == pytest.approx(lessons.deleted)
-    assert 12 <= lessons.work / lessons.deleted < 24
+    assert (800, 40) == (pytest.approx(lessons.deleted), pytest.approx(lessons.looks))
+    assert 12 <= lessons.work / lessons.deleted < 60
 
 
 @pytest.mark.parametrize(

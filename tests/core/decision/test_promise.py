@@ -19,6 +19,8 @@ from tests.core.decision.deciding import decide
 
 GOAL = StartWithin(start_within=300.0, seconds_per_message=60.0)
 PACE = Pace(60.0, Source.GIVEN, takes_one=False)
+MANY = 1e9
+"""So many looks that no chance is left in them."""
 
 
 def ask(counts: QueueCounts, alive: Fleet, goal: StartWithin = GOAL, pace: Pace = PACE) -> int:
@@ -117,7 +119,7 @@ def test_what_was_learned_counts_before_what_is_assumed() -> None:
     """By Little's law first, then by the runs of workers that take one message."""
     goal, messages, runs = (
         StartWithin(300.0, None, 5.0),
-        Lessons(work=600.0, deleted=20.0),
+        Lessons(work=600.0, deleted=20.0, looks=MANY),
         Lessons(ends=3.0, runs=60.0),
     )
     chance = 1 - 30.0 / (messages.seconds or 0)
@@ -209,6 +211,20 @@ def test_messages_that_get_fewer_are_no_standstill() -> None:
     assert (Reason.SATISFIED, Standstill(NOW, 2), None) == (decision.reason, after.standstill, emptied.standstill)
 
 
+@pytest.mark.parametrize("goal", [StartWithin(300.0, 20.0), StartWithin(300.0, None, 20.0)], ids=["given", "at-first"])
+@pytest.mark.parametrize(
+    ("work", "deleted", "source"),
+    [(185.0, 5.0, Source.LEARNED), (180.0, 5.0, None), (400.0, 4.0, None), (0.0, 9.0, None)],
+    ids=["37s-of-five", "36s-of-five", "100s-of-four", "work-that-was-not-seen"],
+)
+def test_few_messages_are_enough_where_they_take_much_longer(
+    goal: StartWithin, work: float, deleted: float, source: Source | None
+) -> None:
+    """Of five the standard error is 45 % of their mean."""
+    assumed = Source.GIVEN if goal.seconds_per_message else Source.AT_FIRST
+    assert (source or assumed) is tell_pace(goal, Lessons(work=work, deleted=deleted, looks=MANY)).source
+
+
 @pytest.mark.parametrize(
     ("given", "source"),
     [(60.0, Source.GIVEN), (28.0, Source.GIVEN), (20.0, Source.LEARNED)],
@@ -216,6 +232,6 @@ def test_messages_that_get_fewer_are_no_standstill() -> None:
 )
 def test_what_is_given_is_believed_unless_messages_take_longer(given: float, source: Source) -> None:
     """A hundred of 30 s on the average: the standard error is a tenth of it."""
-    pace = tell_pace(StartWithin(300.0, given), Lessons(work=3000.0, deleted=100.0))
+    pace = tell_pace(StartWithin(300.0, given), Lessons(work=3000.0, deleted=100.0, looks=MANY))
     assert source is pace.source
     assert (pace.seconds, pace.given) == ((given, None) if source is Source.GIVEN else (pytest.approx(33.0), given))

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.decision.explain import explain
-from controller.core.decision.model import QueueCounts, ScalerState
+from controller.core.decision.model import QueueCounts
 from controller.core.decision.queue_sum import TOLD, add_up, explain_parts, tell_parts
+from controller.core.decision.state import ScalerState
 from tests.core.decision.builders import NOW, fleet, policy, queue
 from tests.core.decision.deciding import decide
 

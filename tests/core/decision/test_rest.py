@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from controller.core.decision.following import Following
 from controller.core.decision.lessons import Lessons
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Doubt, QueueCounts, Reason
+from controller.core.decision.model import QueueCounts, Reason
 from controller.core.decision.policy import PerContainer, StartWithin
 from controller.core.decision.rest import rests
 from controller.core.decision.scarcity import Scarcity
 from controller.core.decision.sightings import Sighting, Sightings
 from controller.core.decision.standstill import Standstill
+from controller.core.decision.state import Doubt
 from tests.core.decision.builders import NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 
@@ -47,6 +48,7 @@ def test_a_scaler_that_is_paused_rests_as_well() -> None:
     assert Reason.PAUSED is decision.reason
     assert rests(paused, state, decision, queue())
     assert not rests(RULES, state, decision, queue())
+    assert not rests(replace(paused, paused_by_schedule=True), state, decision, queue())
 
 
 @pytest.mark.parametrize(

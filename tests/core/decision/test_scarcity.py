@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.decision.breaker import CLOSED, Breaker, heed
-from controller.core.decision.model import Doubt, Reason
+from controller.core.decision.model import Reason
 from controller.core.decision.probe import CLOCK_MARGIN
 from controller.core.decision.scarcity import (
     FORGOTTEN_AFTER,
@@ -19,7 +19,9 @@ from controller.core.decision.scarcity import (
     is_trying,
     note_capacity,
 )
-from controller.core.decision.task import Start, StopOutcome, StoppedTask
+from controller.core.decision.state import Doubt
+from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.decision.task import Start
 from tests.core.decision.builders import BREAKER, NO_COOLDOWN, NOW, fleet, policy, queue, settled
 from tests.core.decision.deciding import decide
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.core.decision.model import Fleet, Outcome, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Fleet, Outcome, QueueCounts, Reason
+from controller.core.decision.state import ScalerState
 from controller.core.record import LaunchResult
 from tests.support.pages import NOW, Shown, document
 

@@ -29,9 +29,12 @@ def test_a_zone_needs_no_escape(text: str, expected: float) -> None:
     assert expected == read_since(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "yesterday", "2033-05-18T05:43:00 zone"])
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "yesterday", "2033-05-18T05:43:00 zone", "nan", "inf", "-1", "1e999", "1764150000000", "10000-01-01"],
+)
 def test_no_moment(text: str) -> None:
-    """Anything else is refused with what to write."""
+    """Anything else is refused with what to write: seconds that cannot be, and milliseconds, too."""
     with pytest.raises(ValueError, match="neither seconds since the epoch nor a time of ISO 8601"):
         read_since(text)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.aws.errors import AwsError, Fault
-from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason, ScalerState
+from controller.core.decision.model import Decision, Fleet, QueueCounts, Reason
+from controller.core.decision.state import ScalerState
 from controller.core.record import Reconciled
 from controller.daemon.pages.overview import Wanted, list_rows
 from controller.scaling.cycle import Turn
@@ -49,18 +50,50 @@ def test_what_a_row_tells(shown: Shown) -> None:
     """The state in words, the reason, and the numbers of the last decision; what is wrong, if something is."""
     rows = {row.name: row for row in list_rows(shown.sight, Wanted(), NOW)["rows"]}
     busy, absent = rows["busy"], rows["absent"]
-    assert ("working", "satisfied", 5, 5, 5, 90, None) == (
+    assert ("working", "satisfied", 5, 5, 5, 90, None, False) == (
         busy.state,
         busy.reason,
         busy.backlog,
         busy.live,
         busy.desired,
         busy.most,
-        busy.wrong,
+        busy.told,
+        busy.is_trouble,
     )
     assert ("unknown", "unknown_backlog", None, None) == (absent.state, absent.reason, absent.backlog, absent.live)
     assert ("failed", "access_denied") == (rows["denied"].state, rows["denied"].reason)
-    assert "is not authorized" in str(absent.wrong)
+    assert "is not authorized" in str(absent.told)
+    assert absent.is_trouble
+
+
+def test_what_messages_wait_for_is_told(tmp_path: Path) -> None:
+    """A row of a scaler that a limit holds back says which, though nobody is woken for it."""
+    shown = Shown(tmp_path, document("full", scaler_max_containers=2))
+    shown.show("full", QueueCounts(30, 2, 0), Fleet(listed_at=NOW, running=2, running_tasks=2), state=ScalerState())
+    shown.server.start()
+    (row,) = list_rows(shown.sight, Wanted(), NOW)["rows"]
+    shown.server.stop()
+    assert ("short", "at_max", False) == (row.state, row.reason, row.is_trouble)
+    assert "hold: max_containers is reached, and 30 messages wait (32 messages, 2 live of 2 desired)" == row.told
+
+
+@pytest.mark.parametrize(
+    ("shard", "said"),
+    [
+        (None, "The configuration has no scaler."),
+        ({"index": 2, "of": 2, "problem": None}, "Other controllers have all scalers of the configuration now."),
+    ],
+    ids=["alone", "one of two"],
+)
+def test_no_scaler_at_all(tmp_path: Path, shard: dict[str, object] | None, said: str) -> None:
+    """Nobody is told to leave a filter out that there is not."""
+    shown = Shown(tmp_path, document("one"))
+    shown.scalers, shown.shard = {}, shard
+    shown.server.start()
+    text = shown.get("/").text
+    shown.server.stop()
+    assert said in text
+    assert "Show all" not in text
 
 
 def test_a_scaler_that_rests_after_failures(shown: Shown) -> None:
@@ -77,9 +110,9 @@ def test_a_scaler_that_rests_after_failures(shown: Shown) -> None:
 def test_what_runs(shown: Shown) -> None:
     """The head says which configuration is in force, what of the budget is used, and what is wrong with AWS."""
     text = " ".join(shown.get("/").text.split())
-    assert f"{shown.file.hash[:12]}, taken at 03:33:00Z" in text
+    assert f"<code>{shown.path}</code> {shown.file.hash[:12]}, taken at 03:33:00Z" in text
     assert "<dt>budget</dt><dd>0 of 40 containers</dd>" in text
-    assert "<dt>AWS</dt><dd>access_denied (1), missing (1)</dd>" in text
+    assert "<dt>AWS</dt><dd>permission denied (1 scaler); queue does not exist (1 scaler)</dd>" in text
 
 
 @pytest.mark.parametrize(
@@ -97,6 +130,7 @@ def test_which_controller_it_is(shown: Shown, shard: dict[str, object], said: st
     texts = [shown.get(path).text for path in ("/", "/scalers/busy")]
     shown.shard = None
     assert [True, True] == [said in text for text in texts]
+    assert "<h1>5 of 5 scalers" in texts[0]
     assert said not in shown.get("/").text
 
 
@@ -117,9 +151,11 @@ def test_a_refused_edit_is_told_with_its_lines(tmp_path: Path) -> None:
     shown.path.write_text(shown.path.read_text() + "nonsense: 1\n")
     with pytest.raises(Exception, match="nonsense"):
         shown.file.reload()
+    shown.show("one", QueueCounts(0, 0, 0), Fleet(listed_at=NOW), state=ScalerState())
     shown.server.start()
-    text = shown.get("/").text
+    text, page = shown.get("/").text, shown.get("/scalers/one").text
     shown.server.stop()
+    assert "It is a dry run, which launches nothing: start it without --dry-run." in page
     assert "was refused; an earlier configuration stays" in text
     assert f"{shown.path}:14:1: nonsense: " in text
     assert "dry run: nothing is launched" in text

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.core.decision.breaker import Breaker
 from controller.core.decision.doctor import Checkup, QueueTraits, examine
 from controller.core.decision.lessons import Lessons
-from controller.core.decision.model import Fleet, QueueCounts, ScalerState
+from controller.core.decision.level_state import LevelState
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.queue_sum import add_up
-from controller.daemon.pages.scaler import read_scaler, say_age
+from controller.core.decision.state import ScalerState
+from controller.daemon.pages.scaler import PROMISES, describe_task, read_scaler, say_age
 from tests.support.pages import NOW, Page, Shown, document
 
 if TYPE_CHECKING:
@@ -49,6 +52,15 @@ def test_the_key_that_would_move_it(shown: Shown) -> None:
     squeezed = " ".join(text.split())
     assert f"demand.messages_per_container line {demand}" in squeezed
     assert f"max_containers not set, default; belongs below line {line}" in squeezed
+
+
+def test_a_scaler_that_was_not_observed_yet(shown: Shown) -> None:
+    """After a restart each part says that it knows nothing yet, rather than being empty or all zeros."""
+    told = Page(shown.get("/scalers/fresh").text).texts
+    assert "not observed yet" == told["verdict"]
+    for part in ("ways", "waterfall"):
+        assert "Not known before the first poll." in told[part]
+    assert "the process began at" in told["past"]
 
 
 def test_a_key_of_all_scalers_stands_at_the_top_of_the_file(shown: Shown) -> None:
@@ -99,12 +111,30 @@ def test_the_last_decisions_unfold(shown: Shown) -> None:
     assert "5 messages of backlog = 3 visible + 2 in flight" in page.texts[unfolded[0]]
 
 
+def test_tasks_that_fail_are_told_whatever_holds(tmp_path: Path) -> None:
+    """A scaler that cools down with an open breaker says why its tasks fail, and that a person has to mend it."""
+    shown = Shown(tmp_path, document("one"))
+    breaker = Breaker(bad_ends=5, open_until=NOW - 1, cause="CannotPullContainerError")
+    state = ScalerState(launched_at=NOW - 1, breaker=breaker, history_read=True, level=LevelState(level=4, awake=True))
+    shown.show("one", QueueCounts(4, 0, 0), Fleet(listed_at=NOW), state=state)
+    told = read_scaler(shown.sight, shown.scalers["one"], "2h", NOW)
+    shown.server.start()
+    shown.server.stop()
+    assert "failing" == told["state"]
+    assert "the last launch was too recent" in told["verdict"]
+    assert told["verdict"].endswith("; tasks failed: CannotPullContainerError")
+    assert "person" in [way.by for way in told["ways"]]
+
+
 def test_what_was_learned_is_told(tmp_path: Path) -> None:
     """How long a message takes, from how many, and how sure that is; until then that nobody knows."""
     shown = Shown(tmp_path, document("learns", "new", scaler_demand={"start_within": "5m"}))
     fleet, queue = Fleet(listed_at=NOW, running=2, running_tasks=2), QueueCounts(visible=3, in_flight=2, delayed=0)
-    shown.show("learns", queue, fleet, state=ScalerState(lessons=Lessons(work=3000.0, deleted=100.0)))
+    shown.show("learns", queue, fleet, state=ScalerState(lessons=Lessons(work=3000.0, deleted=100.0, looks=1e9)))
     shown.show("new", queue, fleet, state=ScalerState())
+    assert {"no_level": PROMISES, "staircase": None}.items() <= read_scaler(
+        shown.sight, shown.scalers["learns"], "2h", NOW
+    ).items()
     learned, unknown = (
         dict(read_scaler(shown.sight, scaler, "2h", NOW)["learned"]) for scaler in shown.scalers.values()
     )
@@ -112,6 +142,23 @@ def test_what_was_learned_is_told(tmp_path: Path) -> None:
     shown.server.stop()
     assert "33s a message, learned from 100 messages, 9% of it for chance" == learned["seconds per message"]
     assert unknown["seconds per message"].startswith("unknown how long a message takes")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ({"family": "worker", "revision": 7, "cpu": 256, "memory": 512}, ("worker:7", "256 CPU units, 512 MiB")),
+        ({"family": "worker", "revision": None, "cpu": None, "memory": 512}, ("worker", "512 MiB")),
+        ({}, ("not told yet", "not told yet")),
+    ],
+    ids=["whole", "in part", "just launched"],
+)
+def test_what_a_task_is_made_from(made: dict[str, Any], expected: tuple[str, str]) -> None:
+    """By what ECS told of it, so that a controller which has just begun knows as much as the one before."""
+    unknown = dict.fromkeys(("family", "revision", "cpu", "memory", "started_at"))
+    task = {"arn": "a/1", "state": "running", "created_at": 0.0, "workers": 1, "running": 1, "guessed": ()}
+    told = describe_task(task | unknown | made, None, 60.0)
+    assert expected == (told["definition"], told["size"])
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,14 @@ from controller.config import Place
 from controller.core.decision.breaker import Breaker
 from controller.core.decision.following import Following
 from controller.core.decision.lessons import TENS, Lessons
-from controller.core.decision.model import Decision, Outcome, Reason, ScalerState
+from controller.core.decision.model import Decision, Outcome, Reason
+from controller.core.decision.policy import RolloutPolicy
+from controller.core.decision.rollout import RevisionUse, Rollout
+from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.state import ScalerState
 from controller.core.record import LaunchResult, Reconciled, describe_breakage
 from controller.core.words import format_clock
-from controller.daemon.pages.unblock import By, estimate_end, find_ways
+from controller.daemon.pages.unblock import By, estimate_start, find_ways
 from controller.telemetry.marks import Mark
 from controller.telemetry.past import Count, Point
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
@@ -23,9 +27,14 @@ from tests.core.decision.deciding import decide
 EASY = policy(cooldown=NO_COOLDOWN)
 
 
+def find_seventh(key: str) -> Place:
+    """Return a key as if it stood in line 7."""
+    return Place(key, 7, is_set=True)
+
+
 def ways(done: Reconciled, rules: Any = EASY, retry_at: float | None = None) -> list[tuple[str, str | None]]:
     """Return by whom or what it goes on, and the key."""
-    found = find_ways(done, rules, retry_at, lambda key: Place(key, 7, is_set=True))
+    found = find_ways(done, rules, retry_at, find_seventh)
     return [(way.by.value, way.key.key if way.key else None) for way in found]
 
 
@@ -35,6 +44,7 @@ def decided(rules: Any, *seen: Any, state: ScalerState | None = None, granted: i
     return decide(rules, *seen, state or settled(), NOW, grant)[0]
 
 
+SCARCE = Scarcity(until=NOW + 60, turned_away=1, cause="RESOURCE:ENI")
 FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, cause="no image"), history_read=True)
 
 
@@ -66,6 +76,13 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         ),
         (replace(EASY, paused=True), (queue(visible=4), fleet()), None, Reason.PAUSED, [("key", "paused")]),
         (
+            replace(EASY, paused=True, paused_by_schedule=True),
+            (queue(visible=4), fleet()),
+            None,
+            Reason.PAUSED_BY_SCHEDULE,
+            [("key", "schedule")],
+        ),
+        (
             EASY,
             (queue(visible=4, in_flight=1), fleet(running=1)),
             replace(settled(5), following=Following(width=1, visible=4, still_since=NOW - 200, until=NOW + 60)),
@@ -85,6 +102,34 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             FAILING,
             Reason.BACKING_OFF,
             [("time", None), ("person", None), ("key", "breaker.after")],
+        ),
+        (
+            replace(EASY, rollout=RolloutPolicy(1, 120.0)),
+            (queue(visible=4), fleet(1, revisions=(RevisionUse(8, 1),))),
+            replace(settled(), rollout=Rollout(active=(8,))),
+            Reason.PROVING,
+            [("time", None), ("key", "rollout.prove")],
+        ),
+        (
+            policy(),
+            (queue(visible=4), fleet()),
+            replace(FAILING, launched_at=NOW - 1, breaker=replace(FAILING.breaker, open_until=NOW - 1)),
+            Reason.COOLDOWN,
+            [("time", None), ("key", "cooldown.launch"), ("person", None), ("key", "breaker.after")],
+        ),
+        (
+            EASY,
+            (queue(visible=4), fleet()),
+            replace(settled(4), scarcity=SCARCE),
+            Reason.BACKING_OFF,
+            [("time", None), ("person", "task.subnets")],
+        ),
+        (
+            replace(EASY, providers=("FARGATE_SPOT",)),
+            (queue(visible=4), fleet()),
+            replace(settled(4), shortages={"FARGATE_SPOT": SCARCE}),
+            Reason.BACKING_OFF,
+            [("time", None), ("person", "task.capacity")],
         ),
         (
             replace(EASY, demand=steps((1, 2))),
@@ -108,9 +153,14 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
         "rising",
         "at max",
         "paused",
+        "window",
         "braked",
         "comes back",
         "failing",
+        "proving",
+        "failing, but cooling down",
+        "no capacity",
+        "all providers short",
         "top step",
         "asleep",
     ],
@@ -133,31 +183,43 @@ def test_a_failure_is_for_a_person() -> None:
     """What AWS said comes first, with when it is tried again."""
     failed = LaunchResult(Outcome.FAILED, None, fault="access_denied", error="scaler one: not allowed.")
     done = Reconciled("one", decided(EASY, queue(visible=4), fleet()), failed)
-    found = find_ways(done, EASY, NOW + 60, lambda key: Place(key, 7, is_set=True))
+    found = find_ways(done, EASY, NOW + 60, find_seventh)
     assert By.PERSON is found[0].by
     assert found[0].text.startswith("not allowed. It is tried again from ")
 
 
 @pytest.mark.parametrize(
-    ("queue_seen", "fault", "expected"),
+    ("queue_seen", "fault", "check", "expected"),
     [
-        (None, "missing", ("person", "queue")),
-        (queue(visible=4), "missing", ("person", "task.cluster")),
-        (None, "access_denied", ("person", None)),
-        (None, "throttled", ("time", None)),
-        (None, "unreachable", ("time", None)),
+        (None, "missing", "; check scalers[3].queue", ("person", "queue")),
+        (queue(visible=4), "missing", "; check scalers[3].task.cluster", ("person", "task.cluster")),
+        (None, "access_denied", "", ("person", None)),
+        (None, "throttled", "; check scalers[3].queue", ("time", None)),
+        (None, "unreachable", "", ("time", None)),
     ],
     ids=["no queue", "no cluster", "denied", "throttled", "unreachable"],
 )
-def test_what_cannot_be_read(queue_seen: Any, fault: str, expected: tuple[str, str | None]) -> None:
+def test_what_cannot_be_read(queue_seen: Any, fault: str, check: str, expected: tuple[str, str | None]) -> None:
     """What is not there is named by a key; what passes by itself gets nobody up."""
     decision = decide(EASY, queue_seen, None, settled(), NOW)[0]
-    assert [expected] == ways(Reconciled("one", decision, problem="scaler one: so it is", fault=fault))
+    done = Reconciled("one", decision, problem=f"scaler one: so it is{check}", fault=fault)
+    assert [expected] == ways(done)
+    assert expected[0] == "time" or "check scalers" not in find_ways(done, EASY, None, find_seventh)[0].text
+
+
+def test_what_a_failed_launch_names() -> None:
+    """The key that AWS's refusal is about stands beside it, with its line."""
+    error = "scaler one: the task definition is not there; check scalers[0].task.definition"
+    failed = LaunchResult(Outcome.FAILED, None, fault="missing", error=error)
+    done = Reconciled("one", decided(EASY, queue(visible=4), fleet()), failed)
+    way = find_ways(done, EASY, NOW + 60, find_seventh)[0]
+    assert (By.PERSON, Place("task.definition", 7, is_set=True)) == (way.by, way.key)
+    assert way.text.startswith("the task definition is not there. It is tried again from ")
 
 
 def test_a_fault_of_ours() -> None:
     """Whoever reads it finds the traceback in the log, and may report it."""
-    found = find_ways(describe_breakage("one", "KeyError()", NOW), EASY, None, lambda key: Place(key, 7, is_set=True))
+    found = find_ways(describe_breakage("one", "KeyError()", NOW), EASY, None, find_seventh)
     assert "The log has the traceback" in found[-1].text
 
 
@@ -171,24 +233,24 @@ def counted(*backlogs: tuple[float, int | None]) -> list[Point]:
 
 
 @pytest.mark.parametrize(
-    ("points", "backlog", "expected"),
+    ("points", "waiting", "backlog", "expected"),
     [
-        (counted((700, 300), (300, 250)), 240, "About "),
-        (counted((700, 200)), 240, "Not at this rate: it has not shrunk over the last 10m"),
-        (counted((60, 240)), 240, "Not at this rate: it has not shrunk over the last 1m"),
-        (counted((600, 1_000_001)), 1_000_000, "Not within a week at this rate: 1 message less over the last 10m"),
-        ([], 240, "Nothing is known yet of how fast it shrinks"),
-        (counted((700, 3)), 0, "Nothing waits"),
-        (counted((700, None)), None, "The backlog is unknown"),
+        (counted((700, 300), (300, 250)), 40, 240, "About "),
+        (counted((700, 200)), 40, 240, "Not at this rate: the backlog has not shrunk over the last 10m"),
+        (counted((60, 240)), 40, 240, "Not at this rate: the backlog has not shrunk over the last 1m"),
+        (counted((600, 1_000_001)), 10**6, 10**6, "Not within a week at this rate: 1 message less over the last 10m"),
+        ([], 40, 240, "Nothing is known yet of how fast the backlog shrinks"),
+        (counted((700, 3)), 0, 2, "Nothing waits"),
+        (counted((700, None)), None, None, "How much waits is unknown"),
     ],
-    ids=["shrinks", "grows", "young", "slow", "new", "empty", "unknown"],
+    ids=["shrinks", "grows", "young", "slow", "new", "all taken", "unknown"],
 )
-def test_when_the_backlog_is_gone(points: list[Point], backlog: int | None, expected: str) -> None:
+def test_when_all_has_started(points: list[Point], waiting: int | None, backlog: int | None, expected: str) -> None:
     """It goes by how the backlog has shrunk over ten minutes, or for as long as is known."""
-    assert estimate_end(points, backlog, NOW).startswith(expected)
+    assert estimate_start(points, waiting, backlog, NOW).startswith(expected)
 
 
 def test_the_moment_that_is_estimated() -> None:
-    """60 messages less in ten minutes: the 240 that are left take 40 minutes more."""
-    expected = f"About {format_clock(NOW + 2400)}, at 6.0 messages a minute less, as over the last 10m"
-    assert expected == estimate_end(counted((600, 300)), 240, NOW)
+    """60 messages less in ten minutes: the 40 that wait are taken in 400 s, though more are worked on by then."""
+    expected = f"About {format_clock(NOW + 400)}, at 6.0 messages a minute, as over the last 10m"
+    assert expected == estimate_start(counted((600, 300)), 40, 240, NOW)

@@ -10,7 +10,9 @@ import pytest
 from controller.config import Place
 from controller.core.decision.explain import explain
 from controller.core.decision.following import Following
-from controller.core.decision.model import Doubt, Outcome, Reason, ScalerState
+from controller.core.decision.model import Outcome, Reason
+from controller.core.decision.scarcity import Scarcity
+from controller.core.decision.state import Doubt, ScalerState
 from controller.core.record import LaunchResult, Reconciled, record
 from controller.daemon.pages.waterfall import Waterfall, draw_waterfall
 from tests.core.decision.builders import NO_COOLDOWN, NOW, fleet, hysteresis, policy, queue, settled, steps
@@ -56,6 +58,15 @@ def test_a_queue_that_more_workers_cannot_drain() -> None:
     assert "more workers found nothing" in drawn.steps[8].text
 
 
+def test_providers_that_are_all_short() -> None:
+    """The step that holds everything back has ECS's words, and the key of the order."""
+    scarce = Scarcity(until=NOW + 60, turned_away=1, cause="RESOURCE:ENI")
+    rules, short = replace(EASY, providers=("FARGATE_SPOT",)), replace(settled(), shortages={"FARGATE_SPOT": scarce})
+    step = next(step for step in draw(rules, queue(visible=4), fleet(), state=short).steps if step.title == "capacity")
+    assert (0, True, "task.capacity") == (step.number, step.cuts, step.key.key if step.key else None)
+    assert "FARGATE_SPOT had no room 1 time, the last: RESOURCE:ENI" in step.text
+
+
 def test_a_launch() -> None:
     """Everything that is asked for goes through to the launch."""
     done = LaunchResult(Outcome.LAUNCHED, None, ("a", "b"), containers=4)
@@ -85,9 +96,16 @@ def test_a_launch() -> None:
         (EASY, (queue(visible=9, in_flight=1), fleet(running=1)), Doubt(5, NOW), "room", "max_containers"),
         (EASY, (queue(visible=1, in_flight=8), fleet(running=4, starting=2)), None, "unclaimed", None),
         (replace(EASY, paused=True), (queue(visible=4), fleet()), None, "paused", "paused"),
+        (
+            replace(EASY, paused=True, paused_by_schedule=True),
+            (queue(visible=4), fleet()),
+            None,
+            "paused",
+            "schedule",
+        ),
         (policy(), (queue(visible=4), fleet()), NOW - 1, "cooldown", "cooldown.launch"),
     ],
-    ids=["max", "enough", "in doubt", "taken", "paused", "cooldown"],
+    ids=["max", "enough", "in doubt", "taken", "paused", "window", "cooldown"],
 )
 def test_where_it_ends(rules: Policy, seen: Any, state: Any, where: str, key: str | None) -> None:
     """The step that leaves less than the one before it is marked, with the key that would move it."""
@@ -118,6 +136,11 @@ def test_the_budget_cuts() -> None:
     """What it grants is what is left."""
     steps_ = {step.title: step for step in draw(EASY, queue(visible=4), fleet(), grant=lambda _: 1).steps}
     assert (1, 25, True) == (steps_["budget"].number, steps_["budget"].bar, steps_["budget"].cuts)
+
+
+def test_a_budget_that_grants_nothing_is_the_end() -> None:
+    """No slot was asked for, so none is told."""
+    assert "budget" == draw(EASY, queue(visible=4), fleet(), grant=lambda _: 0).steps[-1].title
 
 
 def test_a_failed_launch_starts_nothing() -> None:

@@ -5,7 +5,12 @@
 const EVERY = 5000;
 const fresh = document.getElementById("fresh");
 const freshText = document.getElementById("fresh-text");
-let failed = false;
+let freshAt = "";
+
+function noteFresh() {
+  freshAt = `${new Date().toISOString().slice(11, 19)}Z`;
+  say(`as of ${freshAt}`, false);
+}
 
 function say(text, bad) {
   fresh.hidden = false;
@@ -74,11 +79,9 @@ async function refresh() {
     document.title = wanted.title;
     change(document.querySelector("header.top"), wanted.querySelector("header.top"));
     change(document.getElementById("content"), wanted.getElementById("content"));
-    failed = false;
-    say(`as of ${new Date().toISOString().slice(11, 19)}Z`, false);
+    noteFresh();
   } catch (error) {
-    if (!failed) say(`not refreshed since ${new Date().toISOString().slice(11, 19)}Z: the controller does not answer`, true);
-    failed = true;
+    say(`not refreshed since ${freshAt}: the controller does not answer`, true);
   }
 }
 
@@ -93,17 +96,21 @@ async function keepOn() {
 const copy = document.getElementById("copy");
 if (copy) {
   copy.hidden = false;
-  copy.addEventListener("click", () => {
+  copy.addEventListener("click", async () => {
     const text = document.getElementById("status-text");
     if (navigator.clipboard) {
-      navigator.clipboard.writeText(text.textContent).then(() => (copy.textContent = "Copied"));
+      await navigator.clipboard.writeText(text.textContent);
+      copy.textContent = "Copied";
     } else {
-      // Browsers keep the clipboard from pages without TLS: mark it, so that Ctrl-C takes it.
+      // Browsers keep the clipboard from pages without TLS: what is marked Ctrl-C takes all the same.
       document.getSelection().selectAllChildren(text);
+      copy.textContent = "Marked: press Ctrl-C";
     }
+    setTimeout(() => (copy.textContent = "Copy"), EVERY);
   });
 }
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) refresh();
 });
+noteFresh();
 keepOn();
