@@ -35,7 +35,7 @@ for _library in ("botocore", "urllib3"):
 READ_ATTEMPTS = 2
 """Reads are sent once more when a connection breaks; the poll is their retry beyond that."""
 ASKED_WITHIN = 60.0
-"""Seconds, without waiting for the listing rate, after which no further call of a conversation of many is begun."""
+"""Seconds, without waiting for the listing rate, after which a conversation of many calls begins no further one."""
 LISTING = frozenset({"ListTasks", "DescribeTasks"})
 """The operations of a listing; an account has one rate for both."""
 RENEW_EVERY = 30.0
@@ -133,10 +133,7 @@ class Clients:
         return self._credentials.ca_bundle()
 
     def read_credentials(self) -> BotoCredentials:
-        """Return what requests are signed with, fetched anew if they are about to expire. It blocks.
-
-        Raises AwsError.
-        """
+        """Return what requests are signed with, fetched anew if about to expire. It blocks. Raises AwsError."""
         session = self._credentials.session()
         credentials = session.get_credentials()
         self._credentials.prepare(session, credentials)
@@ -223,8 +220,7 @@ class Clients:
         self.admit(model.name)
 
     def _note_start(self, request: Any, event_name: str, **_event: object) -> None:
-        sent_at = self.clock.elapsed()
-        request.context["ecsq_sent_at"] = sent_at
+        sent_at = request.context["ecsq_sent_at"] = self.clock.elapsed()
         _, service, operation = event_name.split(".")
         current_course().request = service, operation, sent_at
 

@@ -92,30 +92,35 @@ def command(  # noqa: PLR0913 - one for each option
         return
     if task_role is not None:
         raise click.UsageError("--task-role goes with --assumed")
-    if offline:
-        place, named = _name_account(needs.spec, account, region), roles
-    elif account or region or roles or dead_letter_queues:
-        raise click.UsageError(
-            "--account, --region, --role and --dead-letter-queue need --offline: without it they are looked up"
-        )
-    else:
-        templates = read_templates(needs.spec)
-        if not templates:
-            raise click.ClickException(
-                f"{config}: every task definition is in another account, so that of the controller is not known: name "
-                "it with --offline, --account and --region"
-            )
-        place, named = Account.of_arn(templates[0].arn), list_roles(templates)
-        dead_letter_queues = find_dead_letter_queues(needs.spec)
+    place, named, dead_letters = _find_place(needs.spec, config, given, offline=offline)
     try:
         workers = WorkerRoles(tuple(map(place.role, named)))
-        rights = list_rights(needs.spec, place, workers, needs.address, shared_in, dead_letter_queues)
+        rights = list_rights(needs.spec, place, workers, needs.address, shared_in, dead_letters)
         documents = [render_policy(each) for each in pack(rights, policies, place)]
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error
     say_json(documents[0] if len(documents) == 1 else documents)
     others = list_assumed_roles(needs.spec)
     say((f"note: {each} needs policies of its own: add --assumed {each}" for each in others), err=True)
+
+
+def _find_place(
+    spec: ControllerSpec, config: Address, given: Given, *, offline: bool
+) -> tuple[Account, tuple[str, ...], tuple[str, ...]]:
+    """Return the controller's account, the workers' roles and the dead-letter queues, as given or looked up."""
+    if offline:
+        return _name_account(spec, given.account, given.region), given.roles, given.dead_letter_queues
+    if given.account or given.region or given.roles or given.dead_letter_queues:
+        raise click.UsageError(
+            "--account, --region, --role and --dead-letter-queue need --offline: without it they are looked up"
+        )
+    templates = read_templates(spec)
+    if not templates:
+        raise click.ClickException(
+            f"{config}: every task definition is in another account, so that of the controller is not known: name it "
+            "with --offline, --account and --region"
+        )
+    return Account.of_arn(templates[0].arn), list_roles(templates), find_dead_letter_queues(spec)
 
 
 def _name_account(spec: ControllerSpec, account: str | None, region: str | None) -> Account:

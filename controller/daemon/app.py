@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from threading import Lock, Thread
 from typing import Any
 
@@ -15,6 +14,7 @@ from controller.core.envelopes import Sender
 from controller.core.words import format_span
 from controller.daemon import web
 from controller.daemon.alive import ALIVE_EVERY, AliveLine, list_successes
+from controller.daemon.asking import add_questions
 from controller.daemon.chores import Chores
 from controller.daemon.finder import Finder
 from controller.daemon.outlets import Outlets
@@ -27,8 +27,6 @@ from controller.daemon.schedule import Schedule
 from controller.daemon.shard import Shard, Wanted
 from controller.daemon.status import Running, in_order
 from controller.daemon.windows import Windows
-from controller.scaling import ages
-from controller.scaling.deletions import ASK_EVERY, LOOK_EVERY, ask_for, read_back_for
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import VERSION, connect
 from controller.telemetry import log
@@ -86,10 +84,7 @@ class Controller:
             self._chores.every(ALIVE_EVERY, lambda: line.say(list_successes(self._reconcilers.values())))
         self._chores.every(REPORT_EVERY, self._report_late_reload)
         self._chores.every(REPORT_EVERY, log.LostLines().report)
-        ask_each = partial(self._services.realms.ask_each, lambda: self._reconcilers.values())  # noqa: PLW0108 - swapped
-        self._chores.every(ASK_EVERY, lambda: ask_each(lambda realm, own: ask_for(realm.deletions, own)))
-        self._chores.every(LOOK_EVERY, lambda: ask_each(lambda realm, own: read_back_for(realm.deletions, own)))
-        self._chores.every(ages.ASK_EVERY, lambda: ask_each(lambda realm, own: realm.ages.refresh(own)))
+        add_questions(self._chores, self._services.realms, lambda: self._reconcilers.values())  # noqa: PLW0108 - swapped
         windows = Windows(lambda: self._reconcilers, self._schedule.wake)
         self._chores.at(windows.find_next, windows.look)
         self._chores.start()

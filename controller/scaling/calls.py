@@ -228,17 +228,8 @@ def _read_tasks(order: Order, sent: _Sent, call: Call, now: float) -> Iterator[L
     spec, is_ours = order.spec, sent.fault is not Fault.CONFLICT
     workers = call.containers if is_ours else spec.packing.max_containers_per_task
     family, revision = split_revision(order.runs[call.kind].definition) if is_ours else (None, None)
-    for arn in sent.arns:
-        yield LiveTask(
-            arn=arn,
-            scaler=spec.name,
-            running=0,
-            starting=workers,
-            created_at=now,
-            family=family,
-            revision=revision,
-            provider=call.provider,
-        )
+    made = LiveTask("", spec.name, 0, workers, now, family=family, revision=revision, provider=call.provider)
+    return (replace(made, arn=arn) for arn in sent.arns)
 
 
 def _conclude(plan: Plan, arns: list[str], containers: int, last: _Sent, doubtful: int = 0) -> LaunchResult:

@@ -7,7 +7,7 @@
         -> once more, on a fresh listing, if only the listing is older than the launch window
     launch -> remember its cooldown and its doubts -> budget.book                launch
 
-Queue, cluster, budget, launcher and clock are handed in, so that a world of another kind can stand in for any of them.
+Queue, cluster, budget, launcher and clock are handed in: a world of another kind can stand in for any of them.
 """
 
 from __future__ import annotations
@@ -138,12 +138,11 @@ class Cycle:
         return turn
 
     def _observe_and_decide(self, aim: Aim, began_after: float) -> Turn:
-        cluster = aim.cluster
         seen = self._observe(aim, began_after)
         now = self._now()
         # The window of its schedule that is in force at the decision counts, whatever was when it began to observe.
         spec = aim.spec.at(now)
-        report_fleet(self._budget, spec, cluster, self.state, now)
+        report_fleet(self._budget, spec, aim.cluster, self.state, now)
         proposal = propose(spec.policy, seen.queue, seen.fleet, self.state, now)
         if aim.revisions is not None and proposal.decision.reason in _BY_REVISION:
             seen = self._list_revisions(aim, aim.revisions, seen)
@@ -181,11 +180,8 @@ class Cycle:
         if revisions is not None:
             signs = revisions.leave_to_breaker(self.state.rollout, signs)
         if signs or of_capacity:
-            self.state = _heed_capacity(
-                replace(self.state, breaker=heed(self.state.breaker, signs, spec.policy.breaker.after)),
-                spec.policy,
-                of_capacity,
-            )
+            breaker = heed(self.state.breaker, signs, spec.policy.breaker.after)
+            self.state = _heed_capacity(replace(self.state, breaker=breaker), spec.policy, of_capacity)
 
     def _list_revisions(self, aim: Aim, revisions: TemplateRevisions, seen: Observation) -> Observation:
         """List the revisions, for a launch that may come. Those that cannot be listed are unknown: it does not come."""
