@@ -230,7 +230,7 @@ def test_a_queue_that_cannot_be_read_costs_no_more_than_its_dead_letters(aws: Em
         result = run(command)
         assert (0, True) == (result.exit_code, "absent" in result.stdout)
         assert result.stderr.startswith(
-            'warning: the policy leaves out its dead-letter queue, if it has one: queue "absent" does not exist'
+            'warning: the policy leaves out a dead-letter queue, if there is one: queue "absent" does not exist'
         )
 
 
