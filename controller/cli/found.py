@@ -19,14 +19,16 @@ def choose(spec: ControllerSpec, running: ControllerSpec, scaler: str | None, co
     """
     chosen = [each for each in running.scalers if scaler in {None, each.name, each.found_by}]
     if scaler is not None and not chosen and scaler not in {each.name for each in spec.scalers}:
-        known = ", ".join(each.name for each in running.scalers)
+        known = ", ".join(dict.fromkeys(each.name for each in (*spec.scalers, *running.scalers)))
         raise click.ClickException(f"{config}: there is no scaler {scaler!r}; there are: {known}")
     return chosen
 
 
-def describe_found(spec: ControllerSpec, searches: Searches) -> Iterator[str]:
+def describe_found(spec: ControllerSpec, running: ControllerSpec, searches: Searches) -> Iterator[str]:
     """Say how many queues each scaler has found that gives every queue a scaler of its own."""
     for block in spec.scalers:
         known = searches.found[block.search].queues if block.search is not None and block.search.each else None
         if known is not None:
-            yield f"Scaler {block.name} has found {format_count(len(known), 'queue')}: {block.search}."
+            others = len(known) - sum(each.found_by == block.name for each in running.scalers)
+            whose = f"; {others} of them another scaler has" if others else ""
+            yield f"Scaler {block.name} has found {format_count(len(known), 'queue')}: {block.search}{whose}."

@@ -11,6 +11,7 @@ from controller.config import Loaded, Problem
 from controller.core.queue_names import name_queue
 from controller.scaling.account import judge_accounts
 from controller.scaling.preview import Preview, preview
+from controller.scaling.search import Searches
 from controller.scaling.services import connect
 
 
@@ -36,10 +37,20 @@ def examine(loaded: Loaded) -> Found:
         for each in previews
         if each.done.problem
     ]
-    warnings = [warning for each in previews for warning in _warn(loaded, each)]
+    warnings = [*_warn_of_nothing_found(loaded, services.searches)]
+    warnings += [warning for each in previews for warning in _warn(loaded, each)]
     warnings += [loaded.locate(key, text) for key, text in judge_accounts(running, previews, services)]
     # Scalers that one of the configuration has found have one template, and one key.
     return Found(tuple(problems), tuple(dict.fromkeys(warnings)))
+
+
+def _warn_of_nothing_found(loaded: Loaded, searches: Searches) -> Iterator[Problem]:
+    """Yield the searches that find nothing, as one whose prefix is misspelled: the daemon waits for such queues."""
+    for scaler in loaded.spec.scalers:
+        if scaler.search is not None and searches.found[scaler.search].queues == ():
+            text = f"finds nothing now: {scaler.search}, dead-letter queues left out"
+            advice = "check the spelling, the account and the region, unless they are still to come"
+            yield loaded.locate(f"scalers[{scaler.index}].queues", f"{text}; {advice}")
 
 
 def _warn(loaded: Loaded, seen: Preview) -> Iterator[Problem]:

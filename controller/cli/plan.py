@@ -104,7 +104,7 @@ def _show_previews(view: View, scaler: str | None, services: Services, daemon: s
         _say_json(previews, view.to_plain)
     else:
         _say(previews, view.draw)
-        say(["", *describe_found(loaded.spec, services.searches), *_describe_memory(previews, daemon)])
+        say(["", *describe_found(loaded.spec, running, services.searches), *_describe_memory(previews, daemon)])
         if is_other:
             say([f"It runs another configuration than {loaded.path} holds now."])
         if view.at is not None:

@@ -17,7 +17,7 @@ from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import is_terminal, say, say_json
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
-from controller.cli.simulation import Answer, Asked, answer, configured
+from controller.cli.simulation import Answer, Asked, answer, configured, describe_assumptions
 from controller.config import Loaded, ScalerSpec
 from controller.core.address import Address
 from controller.core.decision.policy import Busy, StartWithin
@@ -33,11 +33,11 @@ from controller.simulate.tables import (
     draw_markdown,
     draw_polls,
     draw_table,
-    say_assumptions,
     to_plain,
     wrap,
 )
 from controller.simulate.tasks import Workers
+from controller.simulate.world import is_work_told
 
 OPTIONAL = frozenset({"numpy", "scipy", "matplotlib"})
 """The packages that the simulation needs and the daemon does not."""
@@ -116,6 +116,8 @@ def _ask(loaded: Loaded, scaler: ScalerSpec, options: Mapping[str, Any]) -> Aske
         told = read_arrivals(source, loaded.spec, scaler, options["work"], _default_work(scaler), options["seed"])
     except ValueError as error:
         raise click.UsageError(f"--{source.kind}: {error}") from error
+    if options["work"] is not None and is_work_told(told.arrivals):
+        raise click.UsageError(f"{source.value} tells how long each message takes: leave out --work")
     workers = Workers(
         work=told.work,
         takes_one=options["worker"] == "one",
@@ -198,14 +200,13 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
         explored = {"explored": plain} if plain else {}
         say_json({**to_plain(found.rows, found.verdict), **explored})
         return
-    scenario, workers = asked.scenario, asked.scenario.workers
     width = None if markdown else _find_width()
     lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows, width)
-    messages = sum(arrival.messages for arrival in scenario.arrivals)
+    messages = sum(arrival.messages for arrival in asked.scenario.arrivals)
     say(
         [
             f"scaler {asked.scaler.name}: {format_count(messages, 'message')} in {format_span(found.lasted)}",
-            *wrap(say_assumptions(workers, asked.terms.tariff, scenario.seed), width),
+            *wrap(describe_assumptions(asked), width),
             "",
             *lines,
             "",

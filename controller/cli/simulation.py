@@ -18,7 +18,8 @@ from controller.simulate.exploration import Finding, Variant, judge, list_varian
 from controller.simulate.measures import Row, Terms
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario
-from controller.simulate.tables import give_verdict, say_assumptions
+from controller.simulate.tables import draw_findings, give_verdict, say_assumptions
+from controller.simulate.world import is_work_told
 
 SMALL = 20_000
 """Messages times candidates below which starting processes takes longer than they save."""
@@ -151,6 +152,14 @@ def _draw_edit(asked: Asked, chosen: Finding | None) -> list[str]:
     return list_changes(str(asked.loaded.path), asked.loaded.text, chosen.variant.text)
 
 
+def describe_assumptions(asked: Asked) -> str:
+    """Say in a sentence what no arrivals tell."""
+    scenario = asked.scenario
+    return say_assumptions(
+        scenario.workers, asked.terms.tariff, scenario.seed, is_work_told=is_work_told(scenario.arrivals)
+    )
+
+
 def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:
     from controller.simulate.pictures import paint  # noqa: PLC0415 - optional, and slow to import
     from controller.simulate.report import write_pngs, write_report  # noqa: PLC0415
@@ -162,7 +171,9 @@ def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:
         if asked.png:
             write_pngs(asked.png, subject)
         if asked.html:
-            assumptions = say_assumptions(asked.scenario.workers, asked.terms.tariff, asked.scenario.seed)
-            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], subject)
+            assumptions = describe_assumptions(asked)
+            explored = draw_findings(found.rows[0], found.findings, found.idle) if found.findings or found.idle else []
+            explored += ["", *found.diff] if explored and found.diff else []
+            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], subject, explored)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error

@@ -18,8 +18,18 @@ from controller.cli.needs import (
 from controller.cli.options import config_option
 from controller.cli.output import say, say_safe
 from controller.config.parameter import choose_tier
-from controller.config.stack import LONGEST, Account, Plan, StackError, WorkerRoles, build_template, list_rights, pack
-from controller.config.stack import write_template as write
+from controller.config.stack import (
+    LONGEST,
+    Account,
+    Plan,
+    StackError,
+    WorkerRoles,
+    build_template,
+    list_rights,
+    name_secrets,
+    pack,
+    write_template,
+)
 from controller.core.address import Address, Parameter
 from controller.core.words import format_count
 
@@ -62,10 +72,10 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
         dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
         rights = list_rights(needs.spec, account, roles, needs.address, dead_letter_queues=dead_letter_queues)
-        packed = pack(rights, policies, place)
+        template = build_template(Plan(needs.spec, needs.address, pack(rights, policies, place), roles))
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error
-    text = write(build_template(Plan(needs.spec, needs.address, packed, roles)), list(_explain(needs, offline=offline)))
+    text = write_template(template, _explain(needs, offline=offline))
     _judge_size(len(text.encode()))
     say_safe(text.splitlines())
 
@@ -90,12 +100,15 @@ def _explain(needs: Needs, *, offline: bool) -> list[str]:
     """Return what stands above the template: what it is for, and the commands that use it."""
     name, count = needs.spec.name, format_count(len(needs.spec.scalers), "scaler")
     more = " WorkerRoles=ARN,..." if offline else ""
+    secrets = " ".join(f"{parameter}=ARN" for parameter in name_secrets(needs.spec).values())
     return [
         f"The controller {name} with {count}, by ecsq stack. Print it again for a new queue, family or cluster.",
         "",
         f"  {_say_upload(needs)}",
         f"  aws cloudformation deploy --stack-name {name} --template-file stack.yaml --capabilities CAPABILITY_IAM \\",
-        f"    --parameter-overrides Image=REGISTRY/REPOSITORY:TAG Vpc=vpc-... Subnets=subnet-...,subnet-...{more}",
+        f"    --parameter-overrides Image=REGISTRY/REPOSITORY:TAG Vpc=vpc-... Subnets=subnet-...,subnet-...{more}"
+        + (" \\" if secrets else ""),
+        *([f"      {secrets}"] if secrets else []),
         "",
         f"Who may write {needs.address} may run any image with the workers' roles.",
     ]

@@ -20,6 +20,8 @@ from controller.core.status_lines import draw_head, draw_scaler, say_where_else
 DEFAULT_URL = "http://127.0.0.1:8080"
 WATCH_EVERY = 2.0
 """Seconds between two looks."""
+FOUND_TOLD = 10
+"""Names that are told of the scalers of one search."""
 MIN_WIDTH = 60
 """Columns that the table takes on any terminal."""
 _NO_STATUS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError)
@@ -103,10 +105,19 @@ def _choose(url: str, status: Mapping[str, Any], scaler: str) -> Mapping[str, An
     except _NO_STATUS as error:
         raise not_a_daemon(url) from error
     if scaler not in by_name:
-        nearest = find_nearest(scaler, frozenset(by_name))
-        hint = f"did you mean {nearest}?" if nearest else f"without --scaler it shows all {len(by_name)}"
-        raise click.ClickException(f"the daemon at {base_url(url)} has no scaler {scaler!r}; {hint}{elsewhere}")
+        said = hint(scaler, by_name)
+        raise click.ClickException(f"the daemon at {base_url(url)} has no scaler {scaler!r}; {said}{elsewhere}")
     return by_name[scaler]
+
+
+def hint(scaler: str, by_name: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what somebody may have meant who names a scaler that is not there."""
+    found = [name for name, each in by_name.items() if each.get("found_by") == scaler]
+    if found:
+        more = f" and {len(found) - FOUND_TOLD} more" if len(found) > FOUND_TOLD else ""
+        return f"it has a scaler for each queue that {scaler} has found: {', '.join(found[:FOUND_TOLD])}{more}"
+    nearest = find_nearest(scaler, frozenset(by_name))
+    return f"did you mean {nearest}?" if nearest else f"without --scaler it shows all {len(by_name)}"
 
 
 def _find_width() -> int:

@@ -42,13 +42,15 @@ class Section(BaseModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the section's schema, in which the docstring under each key describes it."""
         shown = handler.resolve_ref_schema(handler(schema))
-        for key, text in _read_docstrings(cls).items():
+        for name, text in _read_docstrings(cls).items():
+            # The field has another name than its key where that is a word of Python's own, as ``for``.
+            key = cls.model_fields[name].alias or name
             shown["properties"][key]["description"] = text
         return shown
 
 
 def _read_docstrings(section: type[Section]) -> dict[str, str]:
-    """Return the docstrings under the keys of a section, by key.
+    """Return the docstrings under the fields of a section, by their names.
 
     Pydantic reads them too if it is told to, but for every command: it takes as long as to build all sections.
     """

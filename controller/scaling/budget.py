@@ -72,7 +72,7 @@ class SharedBudget:
         self._holders = Ranking()
         """Those that take up some of it, the one with the most first."""
         self._line = Ranking()
-        """Those that wait for a launch, who goes first first."""
+        """Those that wait for more than they were granted, who goes first first."""
 
     def configure(self, limit: int | None, scalers: Iterable[ScalerSpec]) -> None:
         """Take a configuration; None is no limit. What is known of a scaler that stays is kept."""
@@ -178,9 +178,10 @@ class SharedBudget:
 
     def _rank(self, scaler: str, taken_before: int) -> None:
         account = self._accounts[scaler]
-        taken, since = account.taken, account.place.held_since
+        taken, place = account.taken, account.place
         self._taken += taken - taken_before
         self._holders.put(scaler, (-taken, 0, scaler) if taken else None)
+        since = place.held_since if place.wanted else None
         self._line.put(scaler, None if since is None else rank_claim(scaler, account.priority, since))
 
     def _divide(self, limit: int, now: float) -> Division | None:

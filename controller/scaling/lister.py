@@ -49,11 +49,23 @@ class _Waiting:
     go_on: GoOn
 
 
+@dataclass(slots=True)
+class _Crew:
+    """The threads that take looks at the clusters of one account and region."""
+
+    answered: float
+    """When AWS answered one of them last."""
+    threads: int = 0
+    line: deque[_Lister] = field(default_factory=deque)
+    """Those whose turn is to come."""
+
+
 class _Lister:
     """The lister of one cluster."""
 
-    def __init__(self, cluster: LookedAt, clock: Clock) -> None:
+    def __init__(self, cluster: LookedAt, crew: _Crew, clock: Clock) -> None:
         self.cluster = cluster
+        self._crew = crew
         self._clock = clock
         self._lock = Lock()
         self._waiting: list[_Waiting] = []
@@ -62,7 +74,7 @@ class _Lister:
         self._began = clock.elapsed()
         self._began_at = clock.now()
         self._moved = self._began
-        """When the look under way has come on last."""
+        """When the look under way has come on last; else, since when this has waited for its turn."""
         self._is_looking = False
         self._gave_up_last = False
         self._owes_history = False
@@ -78,21 +90,25 @@ class _Lister:
         """Whether somebody waits."""
         return bool(self._waiting)
 
-    def find_late(self) -> None:
-        """Let all go on that wait, and tell them why, if the look under way does not come on."""
+    def take_late(self) -> list[_Waiting]:
+        """Return all that wait, who are to go on and are told why, if the look under way does not come on.
+
+        Before its turn: if none of the crew's does.
+        """
         told = f"the listing of its cluster has not moved for {format_span(LATE_AFTER)}: AWS answers too slowly"
         with self._lock:
-            if not self._is_looking or self._clock.elapsed() - self._moved <= LATE_AFTER:
-                return
+            moved = self._moved if self._is_looking else max(self._moved, self._crew.answered)
+            if not (self._is_looking or self._waiting) or self._clock.elapsed() - moved <= LATE_AFTER:
+                return []
             late, self._served, self._waiting = [*self._served, *self._waiting], [], []
             # As long as it is held the look does not end: told of one that has ended, nobody would ask for another.
             self.cluster.note_late(AwsError(Fault.UNREACHABLE, told))
-        for each in late:
-            each.go_on()
+            return late
 
     def take_look(self) -> None:
         """Take the next look, now and here, and let those go on whom it has served."""
-        look = self._pick()
+        if (look := self._pick()) is None:
+            return
         try:
             look.take(self._is_needed)
             self._gave_up_last, self._owes_history = False, look.began_after is not None
@@ -107,7 +123,7 @@ class _Lister:
         One that was given up has served nobody. Who waits no more is removed, and what it wanted is not asked for.
         """
         with self._lock:
-            self._is_looking = False
+            self._is_looking, self._moved = False, self._clock.elapsed()
             self.cluster.note_late(None)
             served, self._served = self._served, []
             if self._gave_up_last:
@@ -117,12 +133,15 @@ class _Lister:
                 (self._waiting if each.look.is_wanted() else served).append(each)
             return served
 
-    def _pick(self) -> Look:
+    def _pick(self) -> Look | None:
         """Choose the next look: one listing for all who want one, and in turn what is read for one scaler alone.
 
         Where a listing takes long somebody always wants the next one, and whoever waits for a history launches nothing.
+        None: all who waited have just been told that it is late.
         """
         with self._lock:
+            if not self._waiting:
+                return None
             listings = [each for each in self._waiting if each.look.began_after is not None]
             histories = [each for each in self._waiting if each.look.began_after is None]
             if listings and not (histories and self._owes_history):
@@ -139,7 +158,7 @@ class _Lister:
 
         It asks after each answer.
         """
-        self._moved = self._clock.elapsed()
+        self._moved = self._crew.answered = self._clock.elapsed()
         takes = self.cluster.listing_took
         to_go = takes - (self._moved - self._began)
         if self._gave_up_last or to_go <= WORTH_WAITING or self._is_the_last_in_time(to_go, takes):
@@ -151,15 +170,6 @@ class _Lister:
         now = self._clock.now()
         windows = (each.look.until for each in self._served)
         return any(until is not None and now + to_go <= until < now + takes for until in windows)
-
-
-@dataclass(slots=True)
-class _Crew:
-    """The threads that take looks at the clusters of one account and region."""
-
-    threads: int = 0
-    line: deque[_Lister] = field(default_factory=deque)
-    """Those whose turn is to come."""
 
 
 class Listers:
@@ -179,7 +189,8 @@ class Listers:
             if lister is not None:
                 lister.ask(_Waiting(look, go_on))
                 return
-            lister, crew = _Lister(look.cluster, self._clock), self._crews.setdefault(look.cluster.place, _Crew())
+            crew = self._crews.setdefault(look.cluster.place, _Crew(self._clock.elapsed()))
+            lister = _Lister(look.cluster, crew, self._clock)
             lister.ask(_Waiting(look, go_on))
             if crew.threads == MOST_THREADS:
                 crew.line.append(lister)
@@ -190,9 +201,11 @@ class Listers:
             self._at_work[look.cluster] = lister
 
     def find_late(self) -> None:
-        """Let those go on that wait for a look which takes too long."""
-        for lister in list(self._at_work.values()):
-            lister.find_late()
+        """Let those go on that wait for a look which takes too long, or whose turn does not come for such looks."""
+        with self._lock:
+            late = [each for lister in self._at_work.values() for each in lister.take_late()]
+        for each in late:
+            each.go_on()
 
     def _work(self, lister: _Lister | None, crew: _Crew) -> None:
         while lister is not None:
@@ -202,11 +215,13 @@ class Listers:
     def _choose_after(self, lister: _Lister, crew: _Crew) -> _Lister | None:
         """Return whose turn it is after a look of this one; it is forgotten if nobody waits. None: the thread ends."""
         with self._lock:
-            if lister.has_waiting:
-                crew.line.append(lister)
-            else:
-                del self._at_work[lister.cluster]
-            if crew.line:
-                return crew.line.popleft()
+            crew.line.append(lister)
+            while crew.line:
+                first = crew.line.popleft()
+                if first.has_waiting:
+                    return first
+                # Where all who waited were told that it is late, whoever asks from now on waits again.
+                first.cluster.note_late(None)
+                del self._at_work[first.cluster]
             crew.threads -= 1
             return None

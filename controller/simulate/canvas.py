@@ -23,6 +23,8 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#9
 """Told apart by people who see few colours (Okabe and Ito), on both grounds."""
 STEPS = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 """Round spans of time, seconds."""
+FAR_APART = (0.1, 1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 172_800, 604_800, 2_592_000)
+"""The same for an axis on which each is some times the one before."""
 TICKS = 9
 
 
@@ -61,10 +63,14 @@ def render(picture: Picture, theme: str, target: Any, kind: str) -> None:
 
 def write_spans(axes: Axes) -> None:
     """Let the ticks of an axis of seconds be round spans of time."""
-    most = axes.get_xlim()[1]
+    least, most = axes.get_xlim()
+    axes.xaxis.set_major_formatter(lambda seconds, _: format_span(max(0.0, seconds)))
+    if axes.get_xscale() == "log":
+        axes.set_xticks([step for step in FAR_APART if least <= step <= most])
+        axes.minorticks_off()
+        return
     step = next((step for step in STEPS if most / step <= TICKS), STEPS[-1] * max(1, round(most / STEPS[-1] / TICKS)))
     axes.set_xticks(np.arange(0, most, step))
-    axes.xaxis.set_major_formatter(lambda seconds, _: format_span(max(0.0, seconds)))
 
 
 def to_dates(times: Sequence[float] | np.ndarray) -> np.ndarray:

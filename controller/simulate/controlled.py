@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import ceil, inf
+from math import ceil, floor, inf
 
 from controller.config import ScalerSpec
 from controller.core.copies.packing import pack
@@ -57,6 +57,8 @@ class Controlled:
     """Is told every decision."""
     skips_quiet = True
     """Whether polls are left out that would come to the same hold as the one before."""
+    period_ends: float | None = None
+    """Until when it polls though nothing comes any more; None: until nothing does."""
 
     def __init__(
         self,
@@ -116,11 +118,14 @@ class Controlled:
             return following
         if not rests(policy, self._cycle.state, decision, decision.queue):
             return following
-        until = min(world.next_arrival, changes_at)
-        if until == inf:
+        until, interval = min(world.next_arrival, changes_at), policy.poll_interval
+        if until == inf and self.period_ends is None:
             return inf
-        interval = policy.poll_interval
-        quiet = max(0, ceil((until - following) / interval))
+        if self.period_ends is not None and self.period_ends < until:
+            # The period goes on, and nothing comes any more: the polls that are left of it.
+            quiet = max(0, floor((self.period_ends - following) / interval) + 1)
+        else:
+            quiet = max(0, ceil((until - following) / interval))
         self._account.count_rests(decision, quiet)
         return following + quiet * interval
 

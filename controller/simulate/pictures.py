@@ -23,6 +23,7 @@ from controller.core.words import DAY, format_span
 from controller.simulate.bounded import measure_bound
 from controller.simulate.canvas import COLOURS, Picture, to_dates, write_dates, write_spans
 from controller.simulate.comparison import BOUND, THIS
+from controller.simulate.labels import name_points
 from controller.simulate.measures import Row, Terms
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario
@@ -43,14 +44,8 @@ REASONS: Mapping[str, str] = {
 }
 OTHER_REASON = "#f0e442"
 
-SIDES = ((7, 4), (7, -11), (-7, 4), (-7, -11))
-"""Where the name of a point may go, in points of print from it."""
-LETTER, LINE, POINT = 0.0135, 0.045, 0.012
-"""The width of a letter, the height of a line and half of a point, as shares of the picture."""
-_Box = tuple[float, float, float, float]
-"""Left, bottom, width and height, in such shares."""
-CELLS = 40
-"""Points in the same of so many cells of a side lie on each other."""
+FAR = 20
+"""The longest wait is so many times the shortest, where one scale for both shows nothing of the short ones."""
 
 
 def paint(
@@ -140,49 +135,22 @@ def _draw_cost(
     if tried:
         waits, dollars = zip(*tried, strict=True)
         axes.scatter(waits, dollars, s=16, color=COLOURS[5], alpha=0.7, label="one key changed")
-    _name_points(axes, [(row.wait["p99"], row.dollars, row.name) for row in rows if row.wait["p99"] is not None])
+    points = [(row.wait["p99"], row.dollars, row.name) for row in rows if row.wait["p99"] is not None]
+    for wait, cost, name in points:
+        size, colour, marker = (90, COLOURS[4], "*") if name == THIS else (34, COLOURS[0], "o")
+        axes.scatter([wait], [cost], s=size, color=colour, marker=marker, zorder=3)
     axes.margins(x=0.12, y=0.12)
-    axes.set(xlabel="p99 of waits", ylabel="dollars", xlim=(0, axes.get_xlim()[1]), ylim=(0, axes.get_ylim()[1]))
+    shown = [wait for wait, _, _ in points] + [wait for wait, _ in (*tried, *curve)]
+    if min(shown, default=0.0) > 0 and max(shown) > FAR * min(shown):
+        # One policy that never catches up would press all others into the same corner.
+        axes.set(xscale="log", xlabel="p99 of waits, on a logarithmic scale")
+    else:
+        axes.set(xlabel="p99 of waits", xlim=(0, axes.get_xlim()[1]))
+    axes.set(ylabel="dollars", ylim=(0, axes.get_ylim()[1]))
     write_spans(axes)
+    name_points(axes, points)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right")
-
-
-def _name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Mark rows with their names; those of points that lie on each other stand together, and none on another."""
-    far, dear = max((wait for wait, _, _ in points), default=1.0), max((cost for _, cost, _ in points), default=1.0)
-    together: dict[tuple[int, int], list[tuple[float, float, str]]] = {}
-    for wait, cost, name in points:
-        is_this = name == THIS
-        axes.scatter([wait], [cost], s=90 if is_this else 34, color=COLOURS[4] if is_this else COLOURS[0], zorder=3,
-                     marker="*" if is_this else "o")  # fmt: skip
-        place = (round(wait / (far or 1.0) * CELLS), round(cost / (dear or 1.0) * CELLS))
-        together.setdefault(place, []).append((wait, cost, name))
-    # A point is as much in the way as a name.
-    taken = [(wait / (far or 1.0), cost / (dear or 1.0), POINT, POINT) for wait, cost, _ in points]
-    for group in together.values():
-        names = ", ".join(name for _, _, name in group)
-        x, y = group[0][0] / (far or 1.0), group[0][1] / (dear or 1.0)
-        side, box = _find_place(x, y, LETTER * len(names), taken)
-        taken.append(box)
-        axes.annotate(names, group[0][:2], xytext=SIDES[side], textcoords="offset points", zorder=4,
-                      ha="left" if SIDES[side][0] > 0 else "right",
-                      fontweight="bold" if THIS in (name for _, _, name in group) else "normal")  # fmt: skip
-
-
-def _find_place(x: float, y: float, width: float, taken: Sequence[_Box]) -> tuple[int, _Box]:
-    """Return on which side of a point a name goes, and its box: the first that is free, else the first of all."""
-    boxes = [
-        (x + POINT if right > 0 else x - POINT - width, y + (0 if above > 0 else -LINE), width, LINE)
-        for right, above in SIDES
-    ]
-    free = (side for side, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken))
-    side = next(free, 0)
-    return side, boxes[side]
-
-
-def _overlap(box: _Box, other: _Box) -> bool:
-    return all(box[axis] < other[axis] + other[axis + 2] and other[axis] < box[axis] + box[axis + 2] for axis in (0, 1))
 
 
 def _draw_course(figure: Figure, course: _Course, run: SimulatedRun, spec: ScalerSpec) -> None:
@@ -242,5 +210,7 @@ def _draw_worst(figure: Figure, run: SimulatedRun, hour: tuple[float, float], sp
         strip.broken_barh(spans, (0, 1), color=REASONS.get(reason, OTHER_REASON), label=reason)
     strip.set(yticks=[], ylabel="reason")
     strip.grid(visible=False)
-    strip.legend(loc="upper center", bbox_to_anchor=(0.5, -1.1), ncols=8, fontsize=8, frameon=False)
+    # One that hangs below the strip takes its room from all three.
+    handles, _ = strip.get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     write_dates(strip)

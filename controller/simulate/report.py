@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -12,6 +13,7 @@ from controller.simulate.canvas import INK, Picture, render
 from controller.simulate.measures import Row
 from controller.simulate.tables import COLUMNS
 
+_CODE = re.compile("`([^`]*)`")
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --ground: #ffffff; --line: #d8dee4; }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --ground: #0d1117; --line: #30363d; } }
@@ -22,6 +24,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .45rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 tbody tr:first-child { font-weight: 600; }
+pre { font-size: 12.5px; overflow-x: auto; white-space: pre-wrap; }
 figure { margin: 2rem 0; break-inside: avoid; }
 img { width: 100%; min-width: 44rem; height: auto; }
 @media print { body { max-width: none; margin: 0; } table { font-size: 7px; } th, td { padding: .2rem; }
@@ -30,9 +33,17 @@ img { width: 100%; min-width: 44rem; height: auto; }
 
 
 def write_report(
-    path: Path, scaler: str, rows: Sequence[Row], paragraphs: Sequence[str], pictures: Sequence[Picture]
+    path: Path,
+    scaler: str,
+    rows: Sequence[Row],
+    paragraphs: Sequence[str],
+    pictures: Sequence[Picture],
+    explored: Sequence[str] = (),
 ) -> None:
-    """Write the report, with paragraphs above the table. Raises OSError."""
+    """Write the report, with paragraphs above the table, and below the first picture what was explored, line by line.
+
+    Raises OSError.
+    """
     title = f"{escape(scaler)}: what this configuration would do"
     parts = [
         "<!doctype html>",
@@ -40,12 +51,23 @@ def write_report(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{title}</h1>",
-        *(f"<p>{escape(each)}</p>" for each in paragraphs),
+        *(f"<p>{_mark_keys(each)}</p>" for each in paragraphs),
         f'<div class="scrolls">{_draw_table(rows)}</div>',
-        *(_embed(picture) for picture in pictures),
+        *(_embed(picture) for picture in pictures[:1]),
+        _draw_explored(explored),
+        *(_embed(picture) for picture in pictures[1:]),
         "</body></html>",
     ]
     path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _mark_keys(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
+def _draw_explored(lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    return f"<h2>Which key to change</h2><pre>{escape(text)}</pre>" if lines else ""
 
 
 def write_pngs(folder: Path, pictures: Sequence[Picture]) -> None:

@@ -71,7 +71,7 @@ def simulate(
     if tells_deleted:
         decider.tell_deleted()
     decider.watch = watch
-    decider.skips_quiet = skips_quiet
+    decider.skips_quiet, decider.period_ends = skips_quiet, scenario.until
     if first_poll is not None:
         decider.first_look = first_poll
     return run(world, decider, account, scenario.until)

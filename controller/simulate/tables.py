@@ -93,11 +93,12 @@ def draw_polls(row: Row) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in shares)
 
 
-def say_assumptions(workers: Workers, tariff: Tariff, seed: int) -> str:
-    """Say in a sentence what no arrivals tell."""
+def say_assumptions(workers: Workers, tariff: Tariff, seed: int, *, is_work_told: bool) -> str:
+    """Say in a sentence what no arrivals tell. ``is_work_told``: but they do tell how long each message takes."""
+    work = "as the file has it" if is_work_told else str(workers.work)
     takes = "takes one" if workers.takes_one else "drains"
     return (
-        f"assumed: work {workers.work}, a worker {takes}, starts {workers.start}, last poll "
+        f"assumed: work {work}, a worker {takes}, starts {workers.start}, last poll "
         f"{format_span(workers.last_poll)}, counts up to {format_span(workers.stale)} old, prices {tariff.name}, "
         f"seed {seed}"
     )
@@ -131,7 +132,8 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
     said += "."
     if bound is not None and this.container_hours > 0:
         share = bound.container_hours / this.container_hours
-        said += f" Nobody can wait so little with less than {share * 100:.0f} % of its container-hours."
+        least = f"{share * 100:.0f} % of its container-hours"
+        said += f" To let no message wait longer than the longest here, nobody could do with less than {least}."
     if this.empty and this.containers:
         said += f" {say_share(this.empty / this.containers)} of its containers found nothing to do."
     return f"{said} {_warn(remedy.variant)}." if remedy is not None and remedy.variant.warnings else said
@@ -160,9 +162,10 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], w
         cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    marked = ["* nothing else is both cheaper and quicker"] if any(each.is_frontier for each in findings) else []
     warned = [f"! {_warn(each.variant)}" for each in findings if each.variant.warnings]
     unchanged = [f"change nothing here: {', '.join(idle)}"] if idle else []
-    notes = [[line for note in notes for line in wrap(note, width)] for notes in (warned, unchanged) if notes]
+    notes = [[line for note in notes for line in wrap(note, width)] for notes in (marked, warned, unchanged) if notes]
     return [*lines, *(line for note in notes for line in ("", *note))]
 
 

@@ -116,7 +116,8 @@ def _read_rows(path: Path, lines: TextIOWrapper) -> tuple[str, list[_Row]]:
     reader = csv.reader(told)
     header = tuple(cell.strip().lower() for cell in next(reader, []))
     if header not in HEADERS:
-        raise TraceError([f"{path}:1:1: the header must be time,count or time,seconds"])
+        found = f"this is {','.join(header)!r}" if header else "the file is empty"
+        raise TraceError([f"{path}:1:1: the header must be time,count or time,seconds; {found}"])
     rows: list[_Row] = []
     problems: list[str] = []
     for cells in reader:

@@ -85,7 +85,23 @@ def test_a_scaler_that_finds_none_is_no_unknown_scaler(ecsq: Callable[..., Resul
     assert "Scaler video has found 0 queues" in planned.stdout
     refused = ecsq({"prefix": "tenant-", "each": True}, "plan", "--scaler", "vidoe")
     assert 1 == refused.exit_code
-    assert "there is no scaler 'vidoe'; there are: orders" in refused.stderr
+    assert "there is no scaler 'vidoe'; there are: video, orders" in refused.stderr
+
+
+def test_a_search_that_finds_nothing_is_warned_of(aws: EmbeddedAws, ecsq: Callable[..., Result]) -> None:
+    """A misspelled prefix is valid, and the daemon would wait for such queues for ever."""
+    checked = ecsq({"prefix": "tenannt-", "each": True}, "check", "--online")
+    assert 0 == checked.exit_code, checked.output
+    assert 'scalers[0].queues: finds nothing now: queues named "tenannt-...", dead-letter' in checked.stderr
+    create_queue(aws, "tenannt-a")
+    assert "finds nothing now" not in ecsq({"prefix": "tenannt-"}, "check", "--online").stderr
+
+
+def test_a_queue_that_another_scaler_names_is_told_apart(aws: EmbeddedAws, ecsq: Callable[..., Result]) -> None:
+    """It was found, and yet there is no such scaler of the search."""
+    create_queue(aws, "orders-late")
+    planned = ecsq({"prefix": "orders", "each": True}, "plan")
+    assert 'has found 2 queues: queues named "orders..."; 1 of them another scaler has.' in planned.stdout
 
 
 def test_a_check_of_what_is_found(aws: EmbeddedAws, ecsq: Callable[..., Result]) -> None:

@@ -110,7 +110,7 @@ def test_each_step_is_explained_with_its_numbers(plan: Callable[..., Result], or
     numbers = {about: [int(number) for number in re.findall(r"\b\d+\b", line)] for about, line in said.items()}
     assert [25, 25, 0, 0] == numbers["queue"]
     assert [0, 0, 0, 0] == numbers["fleet"]
-    assert [25, 1, 25, 20] == numbers["demand"]
+    assert [25, 25, 20] == numbers["demand"]
     assert [20, 0, 20, 20, 0] == numbers["desired"]
     assert [20, 20, 0, 25, 25, 0] == numbers["limits"]
     assert re.fullmatch(r"\d+: its window is open until \d\d:\d\d:\d\dZ", said["slot"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
-from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from time import time
@@ -16,8 +15,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from controller.cli import daemon_status, main
+from controller.core.decision.budget import Place
 from controller.core.decision.state import ScalerState
 from controller.core.words import format_clock
+from controller.scaling.memory import Memory, to_plain
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, run_tasks, send_messages
 from tests.support.controller import NOBODY_LISTENS
 from tests.support.daemon import SOON, Daemon, Document, configuration, running, scaler
@@ -142,31 +143,11 @@ def test_a_definition_needs_no_memory(wanted: Document, tmp_path: Path) -> None:
 
 
 DEEP = "[" * 200_000
-MEMORY = {
-    "state": {
-        "level": None,
-        "launched_at": None,
-        "last_slot": None,
-        "doubts": [],
-        "history_read": True,
-        "breaker": {"bad_ends": 0, "row_born_at": None, "trips": 0, "open_until": None, "cause": None},
-        "scarcity": {"turned_away": 0, "until": None, "cause": None, "ran_born_at": None, "holds": 0},
-        "shortages": {},
-        "rollout": {"active": None, "proven": [], "setbacks": [], "assumed": None},
-        "contradiction": None,
-        "standstill": None,
-        "sightings": asdict(ScalerState().sightings) | {"seen": []},
-        "following": asdict(ScalerState().following),
-        "ended_empty": 0,
-        "lessons": asdict(ScalerState().lessons) | {"minutes": [], "pending": []},
-    },
-    "slot_length": 3.0,
-    "place": {"held_since": None, "reserved": 0, "wanted": 0},
-    "retry_at": None,
-    "cluster": "",
-    "start_delay": None,
-    "tasks": [],
-}
+MEMORY = json.loads(
+    json.dumps(
+        to_plain(Memory(ScalerState(history_read=True), 3.0, Place(), None, cluster="", start_delay=None, tasks=()))
+    )
+)
 
 
 def status_of(memory: object) -> str:

@@ -193,6 +193,22 @@ def test_pictures_need_no_network(directory: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (directory / "pictures").iterdir())
 
 
+def test_the_report_has_what_was_explored(directory: Path) -> None:
+    """Each point that one changed key gives stands there by its name, below what it costs."""
+    run(*BURST, "--explore", "--html", "report.html")
+    page = (directory / "report.html").read_text()
+    explored = page.partition("<h2>Which key to change</h2><pre>")[2].partition("</pre>")[0]
+    assert (True, True) == ("key " in explored, "change nothing here: " in explored)
+
+
+def test_a_trace_that_tells_the_work_needs_no_assumption_of_it(directory: Path) -> None:
+    """The answer says so, and whoever gives one is told that it would not count."""
+    (directory / "trace.csv").write_text("time,seconds\n2026-01-01T00:00:00Z,30\n")
+    assert "assumed: work as the file has it, a worker drains" in run("--file", "trace.csv", "--alone").stdout
+    refused = run("--file", "trace.csv", "--alone", "--work", "3s")
+    assert (2, True) == (refused.exit_code, "tells how long each message takes: leave out --work" in refused.stderr)
+
+
 def test_a_bad_trace_is_named_with_its_place(directory: Path) -> None:
     """File, line and column, each problem on a line of its own."""
     (directory / "trace.csv").write_text("time,count\n1,x\n2,y\n")

@@ -82,6 +82,19 @@ def test_the_commands_that_use_it_stand_above_it(directory: Path, scalers: int, 
     assert any(line.endswith("Subnets=subnet-...,subnet-... WorkerRoles=ARN,...") for line in head)
 
 
+def test_the_secrets_of_webhooks_stand_in_the_command(directory: Path) -> None:
+    """There is one parameter without a default for each variable, whatever number of events is sent there."""
+    slack = {"webhook_env": "SLACK_URL", "format": "slack"}
+    write(directory, events=[slack, {"webhook_env": "HOOK"}, {"webhook_env": "SLACK_URL"}])
+    text = run("stack", "--offline").stdout
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    assert 1 == head.index("#       WebhookSlackUrl=ARN WebhookHook=ARN") - head.index(
+        "#     --parameter-overrides Image=REGISTRY/REPOSITORY:TAG Vpc=vpc-... Subnets=subnet-...,subnet-... "
+        "WorkerRoles=ARN,... \\"
+    )
+    assert "            - Name: SLACK_URL\n              ValueFrom: !Ref 'WebhookSlackUrl'\n" in text
+
+
 def test_a_configuration_that_no_parameter_holds_belongs_in_s3(directory: Path) -> None:
     """Above 8,192 bytes a parameter is refused, and a bucket is not."""
     write(directory, 60)
@@ -127,12 +140,22 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
         (
             {"server": {"port": 0}},
             "config.yaml: server.port is 0, which means any free port: a service needs one that is known",
-        )
+        ),
+        (
+            {"events": [{"webhook_env": "ECSQ_CONFIG"}]},
+            "config.yaml: events: webhook_env is ECSQ_CONFIG, which the template sets to something else: name another "
+            "variable",
+        ),
+        (
+            {"events": [{"webhook_env": "U" * 300}]},
+            "config.yaml: events: webhook_env names a variable of 300 characters, which makes too long a name in a "
+            f"template: give it a shorter one, in capital letters ({'U' * 300})",
+        ),
     ],
-    ids=["any port"],
+    ids=["any port", "a variable of the template's own", "a long variable"],
 )
 def test_what_no_service_can_be_is_refused(directory: Path, members: dict[str, Any], complaint: str) -> None:
-    """A port that nobody knows can be neither scraped nor asked for health."""
+    """A port that nobody knows can be neither scraped nor asked for health; a variable has one value."""
     write(directory, **members)
     assert complaint == refusal("stack", "--offline")
 
@@ -207,7 +230,7 @@ def test_a_queue_that_cannot_be_read_costs_no_more_than_its_dead_letters(aws: Em
         result = run(command)
         assert (0, True) == (result.exit_code, "absent" in result.stdout)
         assert result.stderr.startswith(
-            'warning: the policy leaves out its dead-letter queue, if it has one: queue "absent" does not exist'
+            'warning: the policy leaves out a dead-letter queue, if there is one: queue "absent" does not exist'
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.cli.status import hint
 from controller.config import ServerSpec
 from controller.core.words import format_clock
 from controller.daemon.web import bind
@@ -155,6 +156,13 @@ def test_a_scaler_with_a_problem(daemon: Daemon) -> None:
     """A scaler that cannot be observed says why, with the key to check."""
     expected = '  problem   queue "absent" does not exist in us-east-1; check scalers[2].queue'
     assert expected == lines_of(daemon, "absent")[1]
+
+
+def test_a_search_is_no_scaler_and_names_those_it_has() -> None:
+    """Its name stands in the file, so a user tries it."""
+    names = {f"video.{name}": {"found_by": "video"} for name in "abcdefghijkl"}
+    assert "for each queue that video has found: video.a, " in hint("video", names)
+    assert hint("video", names).endswith("video.j and 2 more")
 
 
 def test_a_scaler_that_is_not_there(daemon: Daemon) -> None:

@@ -86,6 +86,15 @@ def is_cut_off(connection: socket.socket) -> bool:
     return False
 
 
+def test_a_server_that_nobody_asks_ends_when_it_is_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is woken for that, however seldom it wakes by itself."""
+    monkeypatch.setattr("controller.daemon.connections.HEADERS_EVERY", PATIENT)
+    with serving(Limits(4)) as port, connect(port) as connection:
+        assert b"HTTP/1.1 200 OK" == ask(connection)
+    with pytest.raises(ConnectionRefusedError):
+        connect(port)
+
+
 def test_one_connection_too_many_closes_the_oldest_idle_one() -> None:
     """Idle connections never keep a new one out: whoever has waited the longest goes, and only they."""
     with serving(Limits(4, PATIENT)) as port, ExitStack() as stack:

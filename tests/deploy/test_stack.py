@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -16,13 +14,13 @@ from moto import mock_aws
 
 from controller.cli.stack import command as stack
 from controller.config import load_content
-from controller.config.stack import WorkerRoles, build_template, write_template
+from controller.config.stack import WorkerRoles, build_template
 from controller.config.stack.document import choose
-from controller.core.address import Parameter, Remote, StoredObject
+from controller.core.address import StoredObject
 from tests.config.files import LEAST
 from tests.deploy.documents import DEPLOY, ROOT
-from tests.deploy.policy import Policy, allowed, join
-from tests.deploy.stacks import plan_stack
+from tests.deploy.policy import allowed
+from tests.deploy.stacks import PARAMETER, REGION, ROLES, create, plan_stack, print_stack
 from tests.support.aws import create_cluster, create_queue, eventually, register_template, send_messages
 from tests.support.daemon import CREDENTIALS, SOON, configuration, running, scaler
 
@@ -32,17 +30,9 @@ if TYPE_CHECKING:
     from controller.sandbox.aws import EmbeddedAws
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
-REGION = "us-east-1"
-PARAMETER = Parameter("/ecsq/config")
 OBJECT = StoredObject("configurations", "ecsq/config.yaml")
-ROLES = WorkerRoles(("arn:aws:iam::123456789012:role/worker-task", "arn:aws:iam::123456789012:role/worker-execution"))
 WITHOUT_ALARMS = f"{LEAST}log: {{level: warning}}\n"
-
-
-def print_stack(text: str, address: Remote = PARAMETER, roles: WorkerRoles = ROLES) -> str:
-    """Return the template for a configuration."""
-    spec = load_content(text.encode(), Path("c.yaml")).spec
-    return write_template(build_template(plan_stack(spec, address, roles)), [])
+WITH_SECRETS = f"{LEAST}events: [{{webhook_env: SLACK_URL, format: slack}}, {{webhook_env: hook}}]\n"
 
 
 def test_the_template_in_deploy_is_what_is_printed_for_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +47,7 @@ TEMPLATES = {
     "roles-looked-up": print_stack(LEAST),
     "in-a-bucket": print_stack(LEAST, OBJECT),
     "without-alarms": print_stack(WITHOUT_ALARMS),
+    "with-secrets": print_stack(WITH_SECRETS),
 }
 
 
@@ -72,70 +63,6 @@ def test_alarms_are_left_out_where_the_log_does_not_hold_what_they_stand_on() ->
     """A log without the line that they count would let one of them go off for ever."""
     assert [True, False] == ["AlarmTopic" in print_stack(text) for text in (LEAST, WITHOUT_ALARMS)]
     assert [True, False] == ["--alive" in print_stack(text) for text in (LEAST, WITHOUT_ALARMS)]
-
-
-@dataclass(frozen=True)
-class Created:
-    """What came of a stack that moto has created."""
-
-    definition: dict[str, Any]
-    """The controller's own task definition, as ECS describes it."""
-    service: dict[str, Any]
-    policy: Policy
-    """All that the task role may do."""
-    trust: Policy
-    """Who may take it."""
-
-
-def read_policies() -> Policy:
-    """Return all that the policies of the account allow. moto attaches none to a role that names them."""
-    client = boto3.client("iam", region_name=REGION)
-    documents = [
-        client.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])["PolicyVersion"]
-        for policy in client.list_policies(Scope="Local")["Policies"]
-    ]
-    return join([document["Document"] for document in documents])
-
-
-def read_own_policies(role: str) -> Policy:
-    """Return all that a role's own policies allow."""
-    client = boto3.client("iam", region_name=REGION)
-    names = client.list_role_policies(RoleName=role)["PolicyNames"]
-    return join([client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names])
-
-
-def read_trust(role: str) -> Policy:
-    """Return who may take a role."""
-    return boto3.client("iam", region_name=REGION).get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-
-
-def create(template: str, **more: str) -> Created:
-    """Create a stack in moto, in the VPC that is there, with ``more`` parameters than it needs."""
-    client = boto3.client("ec2", region_name=REGION)
-    vpc = client.describe_vpcs()["Vpcs"][0]["VpcId"]
-    subnets = [subnet["SubnetId"] for subnet in client.describe_subnets()["Subnets"][:2]]
-    ecs = boto3.client("ecs", region_name=REGION)
-    ecs.create_cluster(clusterName="main")
-    given = {
-        "Image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/ecs-queue-controller:1",
-        "Vpc": vpc,
-        "Subnets": ",".join(subnets),
-        "Cluster": "main",
-        **more,
-    }
-    formation = boto3.client("cloudformation", region_name=REGION)
-    formation.create_stack(
-        StackName="ecsq",
-        TemplateBody=template,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    (described,) = formation.describe_stacks(StackName="ecsq")["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    definition = ecs.describe_task_definition(taskDefinition="ecsq")["taskDefinition"]
-    (service,) = ecs.describe_services(cluster="main", services=["ecsq"])["services"]
-    role = outputs["TaskRole"].rpartition("/")[2]
-    return Created(definition, service, join([read_policies(), read_own_policies(role)]), read_trust(role))
 
 
 @pytest.fixture

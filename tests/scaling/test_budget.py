@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -115,6 +116,25 @@ def test_of_many_holders_the_largest_are_named() -> None:
         use.others,
         use.taken_by_others,
     )
+
+
+def count_calls_of_a_grant(scalers: int) -> int:
+    """Return how many functions a grant calls while all others have been granted what they want."""
+    budget = budget_of(*(scaler(f"s{number}") for number in range(scalers)), limit=scalers + 1)
+    for number in range(scalers):
+        budget.grant(f"s{number}", 1, NOW)
+    calls: list[str] = []
+    sys.setprofile(lambda _frame, event, _argument: calls.append(event))
+    try:
+        budget.grant(f"s{scalers - 1}", 1, NOW + 1)
+    finally:
+        sys.setprofile(None)
+    return len(calls)
+
+
+def test_those_that_have_all_they_want_make_no_grant_dearer() -> None:
+    """They wait for their slots, ten thousand of them where there is room for all, and each asks at every poll."""
+    assert count_calls_of_a_grant(5) == count_calls_of_a_grant(50)
 
 
 def test_a_scaler_that_holds_for_its_slot_keeps_its_place() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -439,17 +439,20 @@ def test_a_cluster_that_nobody_uses_is_forgotten(watch: Watch, clock: ManualCloc
 
 
 def test_what_other_scalers_have_is_counted(watch: Watch, clock: ManualClock) -> None:
-    """Those of other controllers as well, which are listed like our own; anew after each listing, and each launch."""
+    """Those of other controllers as well, which are listed like our own; anew after each listing and each launch."""
     clusters = Clusters(lambda name: Cluster(Tasks(clients_of(watch.aws), name, CONTROLLER), on(clock)), clock)
     cluster, own = clusters.of(watch.name), (SCALER,)
     watch.run(2)
     watch.run(3, "elsewhere")
     cluster.list_anew(START)
     assert [5, 3, 3, 0] == [clusters.count_beside(names) for names in ((), own, own, (SCALER, "elsewhere"))]
+    assert 3 == clusters.count_beside(own)
     watch.run(1, "elsewhere")
     clock.now += 1
     cluster.list_anew(clock.now)
     assert 4 == clusters.count_beside(own)
+    cluster.enter([replace(launched("late", 2), scaler="elsewhere")])
+    assert 6 == clusters.count_beside(own)
 
 
 def test_what_others_have_is_counted_once(watch: Watch, clock: ManualClock) -> None:

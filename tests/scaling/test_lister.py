@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -269,6 +269,73 @@ def test_nobody_waits_longer_than_a_while(waiting: Waiting) -> None:
     eventually(lambda: waiting.cluster.is_listed, within=WITHIN)
     waiting.cluster.refresh(NOW)
     assert Counter(["first", "second"]) == waiting.went_on
+
+
+@pytest.fixture
+def behind(monkeypatch: pytest.MonkeyPatch, waiting: Waiting) -> Waiting:
+    """Give a cluster whose turn comes after that of ``waiting``."""
+    monkeypatch.setattr("controller.scaling.lister.MOST_THREADS", 1)
+    slow = Slow(clock=waiting.slow.clock)
+    slow.lets_go.set()
+    return Waiting(slow, Cluster(slow, slow.clock.handed_in()), waiting.listers)
+
+
+def test_nobody_waits_longer_for_a_turn_either(waiting: Waiting, behind: Waiting) -> None:
+    """When no look comes on, those are told as well whose turn it is not yet; once it is, whoever asks waits again."""
+    waiting.slow.stands = True
+    waiting.ask("first")
+    waiting.begin()
+    behind.ask("second")
+    waiting.slow.clock.now += LATE_AFTER + 1
+    waiting.listers.find_late()
+    assert (Counter(["first"]), Counter(["second"])) == (waiting.went_on, behind.went_on)
+    with pytest.raises(AwsError, match="AWS answers too slowly"):
+        behind.cluster.refresh(waiting.slow.clock.now)
+    waiting.slow.lets_go.set()
+    eventually(lambda: not waiting.listers._at_work, within=WITHIN)
+    with pytest.raises(LookWanted):
+        behind.cluster.refresh(waiting.slow.clock.now)
+    assert [] == behind.slow.began
+    behind.ask("third")
+    assert behind.all_went_on("second", "third")
+
+
+def test_whoever_waits_for_a_turn_does_so_while_answers_come(waiting: Waiting, behind: Waiting) -> None:
+    """A thousand clusters take their time at the account's rate."""
+    waiting.ask("first")
+    waiting.begin()
+    behind.ask("second")
+    for _ in range(3):
+        waiting.slow.clock.now += LATE_AFTER
+        before = waiting.slow.answers
+        eventually(lambda before=before: waiting.slow.answers > before + 1, within=WITHIN)
+        waiting.listers.find_late()
+    assert Counter() == behind.went_on
+    waiting.slow.lets_go.set()
+    assert behind.all_went_on("second")
+
+
+def test_a_lister_that_comes_too_late_for_all_ends(
+    waiting: Waiting, behind: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a pause of the whole process: nobody is left to look for, and the next turn comes."""
+    begins = Event()
+
+    class Held(Thread):
+        def run(self) -> None:
+            begins.wait(WITHIN)
+            super().run()
+
+    monkeypatch.setattr("controller.scaling.lister.Thread", Held)
+    waiting.ask("first")
+    behind.ask("second")
+    waiting.slow.clock.now += LATE_AFTER + 1
+    waiting.listers.find_late()
+    begins.set()
+    eventually(lambda: not waiting.listers._at_work, within=WITHIN)
+    behind.ask("third")
+    assert behind.all_went_on("second", "third")
+    assert waiting.all_went_on("first")
 
 
 def test_a_look_that_ends_as_it_is_found_late_is_not_waited_out(

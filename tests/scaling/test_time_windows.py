@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from controller.config import ScalerSpec
+from controller.config import OWN, ScalerSpec
 from controller.core.decision.model import Outcome, QueueCounts, Reason
 from controller.core.decision.policy import CooldownPolicy
 from controller.core.decision.rate import Rate
@@ -161,8 +161,8 @@ def test_a_cooldown_goes_on_over_an_edge(scene: Scene) -> None:
 def test_a_launch_that_was_put_back_over_an_edge_is_dropped(scene: Scene, changes: dict[str, Any], says: str) -> None:
     """It waits for its turn in the rate; when that comes, a window has opened that would not have launched it."""
     rate = Rate(2.0, 10)
-    scene.services.line.configure(rate)
-    assert 0 == scene.services.line.ask(Place(0, rate.burst))
+    scene.services.lines.configure(rate)
+    assert 0 == scene.services.lines.of(OWN).ask(Place(0, rate.burst))
     scaler = Reconciler(spec(scene, window(NOW + 1, lasts=HOUR, **changes), max_containers_per_task=1), scene.services)
     steps = scaler.reconcile(QueueCounts(8, 0, 0))
     pause = next(step for step in steps if isinstance(step, Pause) or step.take())

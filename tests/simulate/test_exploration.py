@@ -137,7 +137,8 @@ def test_the_verdict_says_what_would_do_better(loaded: Loaded) -> None:
     bound = Row("bound", {}, None, 0, 8.0, 1.0, 1.0, 7.0)
     assert (
         "The goal of 5m is kept for 99.60 % of messages; `max_containers: 180` would keep it for all, for 3 % more. "
-        "Nobody can wait so little with less than 80 % of its container-hours."
+        "To let no message wait longer than the longest here, nobody could do with less than 80 % of its "
+        "container-hours."
     ) == give_verdict(this, 300, bound, findings[0])
     assert "The goal of 5m is kept for all messages." == give_verdict(row("this", 1, 1), 300, None, None)
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 
 from controller.core.decision.policy import PerContainer
 from controller.simulate.draws import always
-from controller.simulate.measures import Terms
+from controller.simulate.measures import Row, Terms
 from controller.simulate.pictures import paint
 from controller.simulate.prices import TARIFFS
+from controller.simulate.report import write_report
 from controller.simulate.run import Scenario, simulate
 from controller.simulate.tasks import Workers
 from controller.simulate.world import Arrival
 from tests.support.controller import scaler_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = 1_700_000_000.0
 DAY = 86_400.0
@@ -28,6 +35,35 @@ def draw_course(arrivals: list[Arrival]) -> Figure:
     figure = Figure()
     pictures["Backlog and containers"].draw(figure)
     return figure
+
+
+def test_a_report_sets_off_keys_and_escapes_the_rest(tmp_path: Path) -> None:
+    """A verdict names its edit as it stands in a file."""
+    write_report(tmp_path / "report.html", "one", [], ["`max_containers: 8` would <keep> it"], [])
+    assert "<p><code>max_containers: 8</code> would &lt;keep&gt; it</p>" in (tmp_path / "report.html").read_text()
+
+
+def cost(*waits: float) -> Figure:
+    """Return the picture of cost against rows with such p99 waits; the first is this configuration's."""
+    scenario = Scenario([Arrival(START)], Workers(work=always(1), start=always(1), last_poll=1, stale=0))
+    terms = Terms(300, scenario.shape, TARIFFS["x86"])
+    rows = [
+        Row("other" if index else "this", {"p99": wait}, 0.0, 1, 1.0, 1.0, 1.0, 1.0) for index, wait in enumerate(waits)
+    ]
+    picture = paint(rows, [], simulate(SPEC, scenario), SPEC, scenario, terms)[0]
+    figure = Figure(figsize=picture.size)
+    picture.draw(figure)
+    return figure
+
+
+@pytest.mark.parametrize(("waits", "scale"), [((60, 90), "linear"), ((60, 70_000), "log"), ((0, 70_000), "linear")])
+def test_one_that_waits_for_ever_does_not_hide_the_others(waits: tuple[float, ...], scale: str) -> None:
+    """They are told apart on a logarithmic scale, and every name stands within the axes."""
+    figure = cost(*waits)
+    axes = figure.axes[0]
+    assert scale == axes.get_xscale()
+    figure.canvas.draw()
+    assert all(name.get_window_extent().x0 >= axes.bbox.x0 for name in axes.texts)
 
 
 def test_a_burst_is_as_high_as_it_was() -> None:

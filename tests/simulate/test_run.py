@@ -95,6 +95,15 @@ def test_leaving_quiet_polls_out_changes_nothing() -> None:
     assert list(quick.taken) == list(restless.taken)
 
 
+def test_the_quiet_end_of_a_period_has_its_polls() -> None:
+    """Whether they are left out or decided one by one."""
+    exact = replace(WORKERS, stale=0)
+    scenario = Scenario(bursts(60, HOUR, 1), exact, since=START, until=START + 6 * HOUR)
+    quick, restless = simulate(SPEC, scenario), simulate(SPEC, scenario, skips_quiet=False)
+    assert restless.reasons == quick.reasons
+    assert len(quick.polls) < len(restless.polls)
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     """Another seed gives another one."""
     first, again, other = (simulate(SPEC, Scenario(bursts(60, HOUR, 2), WORKERS, seed)) for seed in (1, 1, 2))

@@ -58,8 +58,8 @@ def test_sums_are_spread_until_the_next_row(trace: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("", ["1:1: the header must be time,count or time,seconds"]),
-        ("when,count\n1,1\n", ["1:1: the header must be time,count or time,seconds"]),
+        ("", ["1:1: the header must be time,count or time,seconds; the file is empty"]),
+        ("when;count\n1;1\n", ["1:1: the header must be time,count or time,seconds; this is 'when;count'"]),
         ("time,count\n", ["2:1: there are no arrivals"]),
         ("time,count\n1,2,3\n", ["2:1: must have two cells, time and count, not 3"]),
         ("time,count\nsoon,1\n", ["2:1: 'soon' is no time: write ISO 8601, or seconds since the epoch"]),

@@ -9,6 +9,7 @@ from controller.config.stack.rights import list_assumed_roles, list_rights, list
 from controller.config.stack.statement import Rights, WorkerRoles
 from controller.config.stack.template import Plan, build_template
 from controller.config.stack.trust import build_trust
+from controller.config.stack.webhooks import name_secrets
 
 __all__ = [
     "LONGEST",
@@ -22,6 +23,7 @@ __all__ = [
     "list_assumed_roles",
     "list_rights",
     "list_rights_of_role",
+    "name_secrets",
     "pack",
     "render_policy",
     "write_template",

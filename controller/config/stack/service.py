@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from controller.config.pins import NAME_VARIABLE, WINDOW_VARIABLE
 from controller.config.stack.alarms import ALARMS, has_alarms
 from controller.config.stack.document import Call, choose, ref
+from controller.config.stack.policies import StackError
+from controller.config.stack.webhooks import build_secrets
 from controller.core.sharding import AUTO
 from controller.core.words import format_duration
 
@@ -36,7 +38,10 @@ BAKE_MINUTES = 10
 
 
 def build_task_definition(spec: ControllerSpec, address: Remote) -> Resources:
-    """Return the task: the smallest that Fargate sells, without any right on its host."""
+    """Return the task: the smallest that Fargate sells, without any right on its host.
+
+    Raises StackError where a webhook's variable is one that the task sets itself.
+    """
     return {
         "Type": "AWS::ECS::TaskDefinition",
         "Properties": {
@@ -60,7 +65,7 @@ def _build_container(spec: ControllerSpec, address: Remote) -> Resources:
         "Image": ref("Image"),
         "Essential": True,
         "Command": ["run", "--watch", "--listen", f"127.0.0.1:{port}", *(["--alive"] if has_alarms(spec) else [])],
-        "Environment": [{"Name": name, "Value": value} for name, value in _list_variables(spec, address).items()],
+        **_build_variables(spec, address),
         "PortMappings": [{"Name": "http", "ContainerPort": port, "Protocol": "tcp"}],
         "HealthCheck": {
             "Command": ["CMD", "python", "-I", "-c", PROBE.format(port=port)],
@@ -84,6 +89,19 @@ def _build_container(spec: ControllerSpec, address: Remote) -> Resources:
             },
         },
     }
+
+
+def _build_variables(spec: ControllerSpec, address: Remote) -> Resources:
+    """Return the variables that are set, and those that ECS fills from secrets; ECS takes none as both."""
+    known, secrets = _list_variables(spec, address), build_secrets(spec)
+    for secret in secrets:
+        if secret["Name"] in known:
+            raise StackError(
+                f"events: webhook_env is {secret['Name']}, which the template sets to something else: name another "
+                "variable"
+            )
+    variables: Resources = {"Environment": [{"Name": name, "Value": value} for name, value in known.items()]}
+    return variables | ({"Secrets": secrets} if secrets else {})
 
 
 def _list_variables(spec: ControllerSpec, address: Remote) -> dict[str, Any]:

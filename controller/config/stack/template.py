@@ -13,6 +13,7 @@ from controller.config.stack.policies import render_policy
 from controller.config.stack.rights import read_tasks
 from controller.config.stack.service import CONTROLLERS, SHARED, build_service, build_task_definition
 from controller.config.stack.statement import TASKS_SERVICE
+from controller.config.stack.webhooks import build_secret_parameters, build_secret_policies, list_secret_policies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,10 @@ class Plan:
 
 
 def build_template(plan: Plan) -> dict[str, Any]:
-    """Return the template, as it is written by ``write_template``."""
+    """Return the template, as it is written by ``write_template``.
+
+    Raises StackError for a webhook's variable that neither template nor task can have.
+    """
     spec = plan.spec
     conditions = {
         SHARED: Call("Not", [Call("Equals", [ref(CONTROLLERS), 1])]),
@@ -57,7 +61,8 @@ def build_template(plan: Plan) -> dict[str, Any]:
         "Conditions": conditions,
         "Resources": {
             "LogGroup": _build_log_group(spec),
-            "ExecutionRole": _build_execution_role(),
+            **build_secret_policies(spec),
+            "ExecutionRole": _build_execution_role(spec),
             "TaskRole": _build_task_role(len(plan.policies)),
             **{_name_policy(number): _build_policy(each) for number, each in enumerate(plan.policies, 1)},
             "PeersPolicy": _build_peers_policy(spec),
@@ -105,7 +110,7 @@ def _build_parameters(plan: Plan) -> Resources:
         parameters[plan.roles.parameter] = _parameter(
             "The ARNs of the task roles and execution roles of the workers' task definitions", Type="CommaDelimitedList"
         )
-    return parameters
+    return parameters | build_secret_parameters(spec)
 
 
 def _parameter(description: str, **more: Any) -> Resources:
@@ -142,8 +147,8 @@ def _build_role(policies: list[Resources] | None = None, managed: list[Any] | No
     return {"Type": "AWS::IAM::Role", "Properties": properties}
 
 
-def _build_execution_role() -> Resources:
-    """Return the role with which ECS itself pulls the image and writes the log."""
+def _build_execution_role(spec: ControllerSpec) -> Resources:
+    """Return the role with which ECS itself pulls the image, writes the log, and reads what is secret."""
     # "REGISTRY/REPOSITORY:TAG" and "REGISTRY/REPOSITORY@sha256:DIGEST" without what follows the repository.
     after_registry = Call("Select", [1, Call("Split", ["/", ref("Image")])])
     repository = after_registry
@@ -175,7 +180,8 @@ def _build_execution_role() -> Resources:
         },
     ]
     document = {"Version": "2012-10-17", "Statement": statements}
-    return _build_role(policies=[{"PolicyName": "execution", "PolicyDocument": document}])
+    own = {"PolicyName": "execution", "PolicyDocument": document}
+    return _build_role(policies=[own], managed=list_secret_policies(spec))
 
 
 def _build_task_role(policies: int) -> Resources:

@@ -82,7 +82,10 @@ def explain_contradiction(queue: QueueCounts, fleet: Fleet, contradicted_since: 
     """Say in a sentence what contradicts what, and what to do. Without ``contradicted_since`` it has not lasted yet."""
     seen = f"{format_count(fleet.running, 'container')} running, none with a message in flight"
     waits = f"{format_count(queue.visible, 'message')} visible"
-    advice = "workers that delete a message as they take it need busy: running, or they look free while they work"
+    advice = (
+        "workers that delete a message as they take it need busy: running, or they look free while they work; "
+        "any others take nothing, and their log tells why"
+    )
     if contradicted_since is None:
         return f"{seen}, and {waits}: if that stays so, {advice}"
     return f"since {format_clock(contradicted_since, now)} {seen}, and {waits} that do not get fewer: {advice}"

@@ -16,7 +16,8 @@ def explain_demand(policy: Policy, decision: Decision, numbers: Numbers) -> str:
             reached = [step.backlog for step in steps if step.backlog <= backlog]
             why = f"the step at {format_count(max(reached), 'message')}" if reached else "no step is reached"
         case PerContainer(messages_per_container):
-            why = f"one for every {format_count(messages_per_container, 'message')} of {backlog}"
+            share = "message" if messages_per_container == 1 else format_count(messages_per_container, "message")
+            why = f"one for every {share} of {backlog}"
         case StartWithin() as goal:
             why = explain_asked(goal, numbers.need, numbers, decision.at) if numbers.need else "unknown"
     return f"{asked}: {why}{_explain_gate(policy, numbers, decision.at)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from controller.core.decision.model import Reason
 from controller.core.words import format_clock
 from controller.daemon.pages.figures import draw_area, draw_steps, find_most
 from controller.telemetry.marks import Happening, Mark
@@ -16,6 +17,8 @@ WIDTH, HEIGHT = 1080, 120
 TICKS = 5
 SECONDS_TOLD = 1200.0
 """Seconds up to which the marks of the axis tell the second."""
+LAUNCH_FAILED = "launch_failed"
+"""What a launch that started nothing is called among the reasons: its own would look as if work went on."""
 _EVENTS = {Happening.START: "the process began", Happening.RELOAD: "reload", Happening.REFUSED: "reload refused"}
 
 
@@ -127,7 +130,12 @@ def _stand(last: _Column) -> _Column:
 
 def _leave(point: Point) -> _Column:
     live = _sum(point.running.last, point.starting.last)
-    return _Column(point.backlog.last, point.desired.last, point.running.last, live, point.reason)
+    return _Column(point.backlog.last, point.desired.last, point.running.last, live, _name_reason(point))
+
+
+def _name_reason(point: Point) -> str:
+    started_nothing = Mark.FAILED in point.marks and Mark.LAUNCHED not in point.marks
+    return LAUNCH_FAILED if started_nothing and point.reason == Reason.LAUNCH else point.reason
 
 
 def _add(column: _Column, point: Point) -> None:
@@ -135,7 +143,7 @@ def _add(column: _Column, point: Point) -> None:
     column.desired = _most(column.desired, point.desired)
     column.running = _most(column.running, point.running)
     column.live = point.live if column.live is None or point.live is None else max(column.live, point.live)
-    column.reason = point.reason
+    column.reason = _name_reason(point)
 
 
 def _most(before: int | None, count: Count) -> int | None:

@@ -67,6 +67,7 @@ def read_scaler(sight: Sight, scaler: Reconciler, span: str, now: float) -> dict
         "no_level": PROMISES if isinstance(scaler.spec.policy.demand, StartWithin) else NO_LEVEL,
         **_draw_past(sight, scaler, span, now),
         "tasks": [describe_task(task, seen["deadline"], now) for task in seen["tasks"][:TASKS_SHOWN]],
+        "tasks_known": last is not None and last.decision.fleet is not None,
         "decisions": [_unfold(scaler, done, now) for done in reversed(list(scaler.decisions))],
         "learned": _list_learned(last),
         "lines": _write_lines(sight, seen, now),

@@ -103,12 +103,24 @@ def _find_end_of_trouble(done: Reconciled, trouble: str, now: float, retry_at: f
 
 def _find_by_reason(decision: Decision, numbers: Numbers, policy: Policy, find_key: FindKey) -> Iterator[Way]:
     reason = decision.reason
+    if numbers.contradicted_since is not None:
+        since = format_clock(numbers.contradicted_since, decision.at)
+        told = (
+            f"Since {since} workers run, messages wait, and none is in flight: the log of the worker tells why it takes"
+        )
+        yield Way(
+            By.PERSON, f"{told} none; if it deletes them as it takes them, set the key to running", find_key("busy")
+        )
+    if reason is not Reason.BACKING_OFF:
+        # Whatever holds for the moment: what is launched after it fails as well.
+        yield from _find_failing(numbers, find_key)
     if (soon := _find_time(decision, numbers, policy)) is not None:
         yield soon
     if reason in _BY_ITSELF:
         yield Way(By.TIME, _BY_ITSELF[reason])
     yield from (Way(By.KEY, text, find_key(key)) for text, key in _KEYS.get(reason, ()))
-    yield from _find_failing(numbers, policy, decision, find_key)
+    if reason is Reason.BACKING_OFF:
+        yield from _find_end_of_back_off(numbers, policy, decision, find_key)
     if numbers.stage is not None and numbers.stage.standing in LEFT_OUT:
         yield Way(By.PERSON, f"Register a revision that works: {explain_stage(numbers.stage, decision.at)}")
     if reason is Reason.IDLE and decision.backlog:
@@ -150,21 +162,27 @@ def _find_time(decision: Decision, numbers: Numbers, policy: Policy) -> Way | No
     return None
 
 
-def _find_failing(numbers: Numbers, policy: Policy, decision: Decision, find_key: FindKey) -> Iterator[Way]:
-    """Yield what ends a row of failing tasks, though something else holds now, and a lack of capacity that holds."""
+def _find_end_of_back_off(numbers: Numbers, policy: Policy, decision: Decision, find_key: FindKey) -> Iterator[Way]:
+    """Yield what ends a wait because tasks fail, or because there is no capacity for them."""
     breaker, scarcity, now = numbers.breaker, numbers.scarcity, decision.at
-    holds = decision.reason is Reason.BACKING_OFF
     if breaker.open_until is not None:
-        if holds:
-            yield _wait(breaker.open_until, now, "a single task probes whether they still fail")
-        cause = f": {as_clause(breaker.cause)}" if breaker.cause else ""
-        yield Way(By.PERSON, f"Mend why its tasks fail{cause}. The log of the worker has more")
-        yield Way(By.KEY, "When tasks that fail hold launches back", find_key("breaker.after"))
-    if scarcity.until is not None and holds:
+        yield _wait(breaker.open_until, now, "a single task probes whether they still fail")
+        yield from _find_failing(numbers, find_key)
+    if scarcity.until is not None:
         yield _wait(scarcity.until, now, "a single task tries whether there is capacity")
         cause = f": {as_clause(scarcity.cause)}" if scarcity.cause else ""
         key = "task.capacity" if policy.providers else "task.subnets"
         yield Way(By.PERSON, f"If it lasts, ask for more room{cause}", find_key(key))
+
+
+def _find_failing(numbers: Numbers, find_key: FindKey) -> Iterator[Way]:
+    """Yield what ends a row of failing tasks."""
+    breaker = numbers.breaker
+    if breaker.open_until is None:
+        return
+    cause = f": {as_clause(breaker.cause)}" if breaker.cause else ""
+    yield Way(By.PERSON, f"Mend why its tasks fail{cause}. The log of the worker has more")
+    yield Way(By.KEY, "More failures in a row before launches are held back", find_key("breaker.after"))
 
 
 def _wait(until: float | None, now: float, what: str) -> Way:

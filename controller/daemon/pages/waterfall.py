@@ -30,6 +30,8 @@ class Step:
     title: str
     number: int
     unit: str
+    noun: str
+    """What stands behind the number: what is counted, or what it says of that."""
     bar: int
     """How far its bar reaches, in hundredths."""
     before: int
@@ -66,6 +68,8 @@ class _Part:
     unit: str = CONTAINERS
     starts: bool = False
     """Whether what is left has nothing to do with the step before it."""
+    noun: str | None = None
+    """What the number counts, where that is not what is left; None: it is."""
 
 
 def draw_waterfall(done: Record, lines: Mapping[str, str], find_key: FindKey) -> Waterfall:
@@ -80,7 +84,8 @@ def draw_waterfall(done: Record, lines: Mapping[str, str], find_key: FindKey) ->
         bar = _share(part.left, most[part.unit])
         cut = 0 if part.starts else before
         key = None if part.key is None else find_key(part.key)
-        steps.append(Step(part.title, part.number, part.unit, bar, max(bar, cut), part.text, key))
+        noun = part.noun or (part.unit[:-1] if part.number == 1 else part.unit)
+        steps.append(Step(part.title, part.number, part.unit, noun, bar, max(bar, cut), part.text, key))
         before = bar
     told = {part.text for part in parts}
     used = _DRAWN if parts else {"decision"}
@@ -93,13 +98,13 @@ def _list_parts(done: Record, lines: dict[str, str]) -> Iterator[_Part]:
     asked, _, gate = lines.get("demand", "").partition("; but ")
     yield _Part("asked", done["asked"], done["asked"], asked, "demand", starts=True)
     yield _Part("demand", done["demand"], done["demand"], gate or "all of it counts", _find_gate(done))
-    yield _Part("level", done["level"], done["level"], lines.get("level", ""), _find_mover(done), starts=True)
+    yield _Part("level", done["level"], done["level"], lines.get("level", ""), _find_mover(done))
     key = "min_containers" if done["desired"] > done["level"] else "max_containers"
     yield _Part("desired", done["desired"], done["desired"], lines.get("desired", ""), key)
     short = max(0, done["shortfall"])
     told = f"{short} short of desired" if short else "enough: nothing is short"
     fleet = lines.get("fleet", "")
-    yield _Part("live", done["live"], short, f"{fleet}; {told}" if fleet else told, None)
+    yield _Part("live", done["live"], short, f"{fleet}; {told}" if fleet else told, None, noun="live")
     if short:
         yield from _list_limits(done, lines, short)
 
@@ -108,9 +113,10 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
     """Yield what limits a launch of what is short, in the order in which it is asked."""
     room, _, unclaimed = lines.get("limits", "").partition("; ")
     left = min(short, max(0, done["room"]))
-    yield _Part("room", max(0, done["room"]), left, room, "max_containers")
+    yield _Part("room", max(0, done["room"]), left, room, "max_containers", noun="more at most")
     left = min(left, max(0, done["useful"]))
-    yield _Part("unclaimed", done["unclaimed"], left, unclaimed, None)
+    noun = "message" if done["unclaimed"] == 1 else "messages"
+    yield _Part("unclaimed", done["unclaimed"], left, unclaimed, None, noun=noun)
     if done["followed"] is not None:
         more = max(0, done["followed"] - done["in_doubt"] - done["live"])
         left = min(left, more)
@@ -140,7 +146,8 @@ def _list_limits(done: Record, lines: dict[str, str], short: int) -> Iterator[_P
         started = done["launched_containers"] if done["outcome"] != "dry_run" else 0
         why = (done["error"] or "").removeprefix(f"scaler {done['scaler']}: ")
         told = f"{done['outcome']}: {why or done['plan_cut'] or done['text']}"
-        yield _Part("launched", started, min(left, started), told, "task.max_tasks_per_launch")
+        key = "task.max_tasks_per_launch" if done["plan_cut"] else None
+        yield _Part("launched", started, min(left, started), told, key)
 
 
 def _find_gate(done: Record) -> str | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
@@ -13,10 +13,13 @@ from tests.support.loopback import Last, LoopbackServer, Received, make_answer
 from tests.support.polls import clients_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
+T = TypeVar("T")
 REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ANSWER = make_answer({"Attributes": {}})
+SOON = 20.0
+"""Seconds within which what is to happen happens."""
 
 
 @pytest.fixture
@@ -30,6 +33,21 @@ def server() -> Iterator[LoopbackServer]:
 def endpoint(server: LoopbackServer) -> Endpoint:
     """Give the endpoint that it is."""
     return resolve(clients_to(server))
+
+
+class Movable(asyncio.SelectorEventLoop):
+    """A loop whose clock a test moves on."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def run_movable(run: Callable[[Movable], Coroutine[Any, Any, T]]) -> T:
+    """Run something on a loop whose clock it moves."""
+    with asyncio.Runner(loop_factory=Movable) as runner:
+        return runner.run(run(cast("Movable", runner.get_loop())))
 
 
 async def send(pool: Pool, *, fresh: bool = False) -> int:
@@ -141,6 +159,62 @@ def test_who_is_called_off_in_the_line_takes_no_turn_along(endpoint: Endpoint) -
         return waiting.cancelled()
 
     assert asyncio.run(call_off())
+
+
+def test_a_turn_that_comes_as_its_waiter_is_called_off_is_free(endpoint: Endpoint) -> None:
+    """Or with each such moment there would be one less."""
+
+    async def call_off() -> bool:
+        pool = Pool(endpoint, 0.05, most=1)
+        await pool.wait_for_turn(b"one")
+        waiting = asyncio.create_task(pool.wait_for_turn(b"one"))
+        await asyncio.sleep(0)
+        pool.end_turn()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await pool.wait_for_turn(b"one")
+        return waiting.cancelled()
+
+    assert asyncio.run(call_off())
+
+
+def test_each_who_waits_is_told_when_it_has_waited_too_long(endpoint: Endpoint) -> None:
+    """One after the other, though one timer watches all of them."""
+
+    async def wait_in_line(loop: Movable) -> list[bool]:
+        pool = Pool(endpoint, 50.0, most=1)
+        await pool.wait_for_turn(b"one")
+        first = asyncio.create_task(pool.wait_for_turn(b"first"))
+        await asyncio.sleep(0)
+        loop.ahead += 30.0
+        second = asyncio.create_task(pool.wait_for_turn(b"second"))
+        await asyncio.sleep(0)
+        told = []
+        for each in (first, second):
+            loop.ahead += 30.0
+            await asyncio.wait([each], timeout=SOON)
+            told += [first.done(), second.done()]
+        return told
+
+    assert [True, False, True, True] == run_movable(wait_in_line)
+
+
+def test_a_connection_that_waits_for_no_answer_is_not_too_late_for_one(
+    server: LoopbackServer, endpoint: Endpoint
+) -> None:
+    """It is kept for longer than an answer may take."""
+
+    async def send_twice(loop: Movable) -> None:
+        pool = Pool(endpoint, 5.0, idle_for=60.0)
+        await send(pool)
+        loop.ahead += 10.0
+        for _ in range(2):  # once to begin what is due, once for what follows
+            await asyncio.sleep(0)
+        await send(pool)
+        await pool.close()
+
+    run_movable(send_twice)
+    assert (1, 2) == (server.connections, len(server.received))
 
 
 def test_a_connection_that_idled_for_long_is_not_used(server: LoopbackServer, endpoint: Endpoint) -> None:

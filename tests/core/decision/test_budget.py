@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.decision.budget import AGING, Division, grant_share, rank_claim, share_of
+from controller.core.decision.budget import AGING, Division, Place, grant_share, rank_claim, share_of
 from tests.core.decision.builders import NOW
 
 
@@ -65,6 +65,16 @@ def test_no_more_of_the_line_is_looked_at_than_there_is_room_for() -> None:
     """Ten thousand may wait, and each of them asks at every poll."""
     line = iter([3, 4, 5, 6])
     assert (0, [6]) == (grant_share(10, 1, line), list(line))
+
+
+@pytest.mark.parametrize(
+    ("held_since", "expected"),
+    [(None, NOW), (NOW - 50, NOW - 50), (NOW + 50, NOW)],
+    ids=["wants something now", "has waited", "the clock stepped back"],
+)
+def test_since_when_a_claim_waits(held_since: float | None, expected: float) -> None:
+    """What began in the future begins now: it would come after all others until then."""
+    assert expected == Place(held_since).began_by(NOW)
 
 
 CLAIMS = st.dictionaries(

@@ -202,7 +202,8 @@ def test_a_single_look_says_what_it_may_mean() -> None:
     decision, _ = decide(BY_FLIGHT, *STUCK, ScalerState(), NOW)
     assert (
         "10 containers running, none with a message in flight, and 5 messages visible: if that stays so, workers that "
-        "delete a message as they take it need busy: running, or they look free while they work"
+        "delete a message as they take it need busy: running, or they look free while they work; any others take "
+        "nothing, and their log tells why"
     ) == dict(explain(BY_FLIGHT, decision))["busy"]
 
 

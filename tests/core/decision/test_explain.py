@@ -242,7 +242,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
     [
         pytest.param(
             "demand",
-            f"3 containers: one for every 1 message of 3; but it sleeps until there are 10 messages or at "
+            f"3 containers: one for every message of 3; but it sleeps until there are 10 messages or at "
             f"{format_clock(NOW + 290)}",
             policy(hysteresis=hysteresis(activate_at=10)),
             replace(settled(), level=replace(settled().level, waiting_since=NOW - 10)),
@@ -259,7 +259,7 @@ def test_a_launch_is_explained_step_by_step() -> None:
         ),
         pytest.param(
             "demand",
-            "20 containers: one for every 1 message of 20; but at most 10 (max_containers)",
+            "20 containers: one for every message of 20; but at most 10 (max_containers)",
             policy(),
             settled(),
             (queue(20), fleet()),

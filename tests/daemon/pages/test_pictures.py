@@ -61,6 +61,13 @@ def test_what_happened_over_time() -> None:
     assert sum(stretch.width for stretch in chart.reasons) == WIDTH
 
 
+def test_a_failed_launch_does_not_look_like_work() -> None:
+    """It has a colour and a name of its own in the strip of reasons, until another poll tells something new."""
+    points = [point(0, 4, "launch", Mark.FAILED), point(3600, 4, "launch", Mark.LAUNCHED | Mark.FAILED)]
+    chart = draw_chart(Past(points, SINCE, SINCE, SINCE, cut=False, events=[]), SINCE, SINCE + 7200)
+    assert ["launch_failed", "launch"] == [stretch.reason for stretch in chart.reasons]
+
+
 def test_peaks_are_drawn_however_short() -> None:
     """Several polls in a part of the picture show as their most."""
     part = 7200 / COLUMNS

@@ -115,7 +115,7 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
             (queue(visible=4), fleet()),
             replace(FAILING, launched_at=NOW - 1, breaker=replace(FAILING.breaker, open_until=NOW - 1)),
             Reason.COOLDOWN,
-            [("time", None), ("key", "cooldown.launch"), ("person", None), ("key", "breaker.after")],
+            [("person", None), ("key", "breaker.after"), ("time", None), ("key", "cooldown.launch")],
         ),
         (
             EASY,
@@ -168,7 +168,7 @@ FAILING = replace(settled(4), breaker=Breaker(bad_ends=5, open_until=NOW + 60, c
 def test_what_unblocks(
     rules: Any, seen: Any, state: ScalerState | None, reason: Reason, expected: list[tuple[str, str | None]]
 ) -> None:
-    """The time comes first, if there is one, then what somebody can do."""
+    """The time comes first, if there is one, then what somebody can do; before all of it the mending of what fails."""
     decision = decided(rules, *seen, state=state)
     assert (reason, expected) == (decision.reason, ways(Reconciled("one", decision), rules))
 
@@ -177,6 +177,14 @@ def test_the_budget() -> None:
     """Others hold it: it passes, or the budget grows, or the scaler goes first."""
     held = Reconciled("one", decided(EASY, queue(visible=4), fleet(), granted=0))
     assert [("time", None), ("key", "budget.max_containers"), ("key", "priority")] == ways(held)
+
+
+def test_workers_that_seem_to_take_nothing_are_for_a_person() -> None:
+    """Before a higher maximum, which would only launch more of them."""
+    decision = decided(EASY, queue(visible=40), fleet(running=10), state=settled(10))
+    assert decision.numbers is not None
+    stuck = replace(decision, numbers=replace(decision.numbers, contradicted_since=NOW - 60))
+    assert [("person", "busy"), ("time", None), ("key", "max_containers")] == ways(Reconciled("one", stuck))
 
 
 def test_a_failure_is_for_a_person() -> None:

@@ -120,6 +120,20 @@ def test_where_it_ends(rules: Policy, seen: Any, state: Any, where: str, key: st
     assert key == (step.key.key if step.key else None)
 
 
+def test_polls_in_a_row_keep_the_level_down() -> None:
+    """What waits for more polls is what cuts, not what comes after it."""
+    rules = replace(EASY, hysteresis=hysteresis(rise_after=3))
+    cutting = [step for step in draw(rules, queue(visible=4), fleet()).steps if step.cuts]
+    assert [("level", Place("hysteresis.rise_after", 7, is_set=True))] == [(step.title, step.key) for step in cutting]
+
+
+def test_what_a_number_counts() -> None:
+    """Where it is not what the bar shows, its noun says so."""
+    nouns = {step.title: f"{step.number} {step.noun}" for step in draw(EASY, queue(visible=1), fleet()).steps}
+    expected = ("0 live", "10 more at most", "1 message", "1 container")
+    assert expected == (nouns["live"], nouns["room"], nouns["unclaimed"], nouns["slot"])
+
+
 @pytest.mark.parametrize(("rose_at", "key"), [(NOW - 1, "cooldown.fall"), (NOW - 9999, "hysteresis.fall_after")])
 def test_what_keeps_the_level_up(rose_at: float, key: str) -> None:
     """After a rise it is the cooldown, and later the polls in a row."""
@@ -148,6 +162,7 @@ def test_a_failed_launch_starts_nothing() -> None:
     failed = LaunchResult(Outcome.FAILED, None, fault="invalid", error="scaler one: no such thing")
     last = draw(EASY, queue(visible=4), fleet(), launch=failed).steps[-1]
     assert ("launched", 0, True, "failed: no such thing") == (last.title, last.number, last.cuts, last.text)
+    assert last.key is None
 
 
 def test_a_demand_far_beyond_the_maximum() -> None:
