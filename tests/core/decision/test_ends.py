@@ -41,6 +41,7 @@ STOPPED = StoppedTask("a", "main", StopOutcome.SUCCEEDED, NOW - 100, Start(NOW -
         ),
         pytest.param(replace(RUNNING, draining=True), STOPPED, [], id="was-told-before"),
         pytest.param(RUNNING, None, [Left(NOW, 3, None)], id="given-up"),
+        pytest.param(STARTING, replace(STARTING, starting=1), [], id="fewer-than-were-thought"),
     ],
 )
 def test_containers_that_have_left(before: LiveTask, seen: LiveTask | StoppedTask | None, left: list[Left]) -> None:
