@@ -178,3 +178,8 @@ def _read_refusal(error: Exception) -> str | None:
     with error, suppress(OSError, HTTPException, ValueError, TypeError, KeyError):
         return str(json.load(error)["error"])
     return None
+
+
+def is_work_told(arrivals: Sequence[Arrival]) -> bool:
+    """Say whether each arrival tells how long its messages take, so that nothing is drawn."""
+    return bool(arrivals) and all(arrival.seconds is not None for arrival in arrivals)

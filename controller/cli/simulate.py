@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from controller.cli.arrivals import Source, read_arrivals
+from controller.cli.arrivals import Source, is_work_told, read_arrivals
 from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import is_terminal, say, say_json
@@ -37,7 +37,6 @@ from controller.simulate.tables import (
     wrap,
 )
 from controller.simulate.tasks import Workers
-from controller.simulate.world import is_work_told
 
 OPTIONAL = frozenset({"numpy", "scipy", "matplotlib"})
 """The packages that the simulation needs and the daemon does not."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from controller.cli.arrivals import is_work_told
 from controller.cli.progress import follow
 from controller.config import ConfigError, Loaded, ScalerSpec
 from controller.simulate.comparison import NEIGHBOURS, THIS, Candidate, compare
@@ -19,7 +20,6 @@ from controller.simulate.measures import Row, Terms
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario
 from controller.simulate.tables import draw_findings, give_verdict, say_assumptions
-from controller.simulate.world import is_work_told
 
 SMALL = 20_000
 """Messages times candidates below which starting processes takes longer than they save."""

@@ -30,7 +30,7 @@ from controller.core.copies.placement import name_providers
 from controller.core.decision.model import Outcome
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.slots import launch_token
-from controller.core.decision.task import LiveTask
+from controller.core.decision.task import LiveTask, Part
 from controller.core.record import LaunchResult
 from controller.core.words import as_clause
 from controller.scaling.line import Line, Pause
@@ -229,7 +229,8 @@ def _read_tasks(order: Order, sent: _Sent, call: Call, now: float) -> Iterator[L
     workers = call.containers if is_ours else spec.packing.max_containers_per_task
     family, revision = split_revision(order.runs[call.kind].definition) if is_ours else (None, None)
     made = LiveTask("", spec.name, 0, workers, now, family=family, revision=revision, provider=call.provider)
-    return (replace(made, arn=arn) for arn in sent.arns)
+    guessed = frozenset[Part]() if is_ours else frozenset({Part.CREW})
+    return (replace(made, arn=arn, guessed=guessed) for arn in sent.arns)
 
 
 def _conclude(plan: Plan, arns: list[str], containers: int, last: _Sent, doubtful: int = 0) -> LaunchResult:

@@ -144,7 +144,8 @@ def _say_remedy(this: Row, remedy: Finding) -> str:
     share = "all" if not row.late_share else say_share(1 - row.late_share)
     more = row.dollars / this.dollars - 1 if this.dollars else 0.0
     price = f"for {abs(more) * 100:.0f} % {'more' if more >= 0 else 'less'}"
-    return f"`{remedy.variant.name}` would keep it for {share}, {price}"
+    none = "none of what was tried keeps it for all; " if row.late_share else ""
+    return f"{none}`{remedy.variant.name}` would keep it for {share}, {price}"
 
 
 def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], width: int | None = None) -> list[str]:

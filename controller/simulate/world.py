@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 from math import inf, isnan, nan
@@ -34,11 +34,6 @@ class Arrival(NamedTuple):
     messages: int = 1
     seconds: float | None = None
     """How long the work of each takes; None: as the workers' work is drawn."""
-
-
-def is_work_told(arrivals: Sequence[Arrival]) -> bool:
-    """Say whether each arrival tells how long its messages take, so that nothing is drawn."""
-    return bool(arrivals) and all(arrival.seconds is not None for arrival in arrivals)
 
 
 class World:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from controller.core.decision.ledger import Ledger
 from controller.core.decision.lessons import Left
 from controller.core.decision.stopped import StopOutcome, StoppedTask
-from controller.core.decision.task import LiveTask, TaskState
+from controller.core.decision.task import LiveTask, Part, TaskState
 
 _AT_WORK = frozenset({TaskState.STARTING, TaskState.RUNNING})
 _ENDED = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED})
@@ -22,19 +22,11 @@ def find_left(before: Ledger, after: Ledger, stopped: Iterable[StoppedTask], now
     gone = {task.arn: task for task in stopped}
     for arn, task in before.items():
         seen = after.get(arn) or gone.get(arn)
-        if seen is task or not (containers := _count_left(task, seen)) > 0:
+        if Part.CREW in task.guessed:
+            continue  # the most that there may be: whoever was never there has not left
+        if seen is task or not (containers := _count_at_work(task) - _count_at_work(seen)) > 0:
             continue
         yield task.scaler, Left(now, containers, _measure_run(task, seen, now))
-
-
-def _count_left(task: LiveTask, seen: LiveTask | StoppedTask | None) -> int:
-    """Return how many containers of a task have left.
-
-    Those of another controller's task, known by a conflict, were taken to be as many as there can be: what of them a
-    look does not find was never there.
-    """
-    never_there = max(0, task.workers - seen.workers) if isinstance(seen, LiveTask) else 0
-    return _count_at_work(task) - _count_at_work(seen) - never_there
 
 
 def _count_at_work(task: LiveTask | StoppedTask | None) -> int:
