@@ -44,9 +44,17 @@ def _check_search(scaler: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
     by = [key for key in ("prefix", "tags") if search.get(key) is not None]
     if len(by) != 1:
         yield Finding(path, f"must have prefix or tags, {'not both' if by else 'by which queues are looked for'}")
-    if search.get("each") is True and (get(scaler, int, "min_containers") or 0) > 0:
-        message = "must be 0 with queues.each: as many would live for every queue that is found, with or without work"
-        yield Finding((*path[:-1], "min_containers"), message)
+    if search.get("each") is True:
+        yield from _check_minimums(scaler, path[:-1])
+
+
+def _check_minimums(scaler: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
+    """Find a minimum of a scaler for each queue that is found, its own or that of a time window."""
+    windows = get(scaler, list, "schedule") or []
+    for keys, section in [((), scaler), *((("schedule", index), each) for index, each in enumerate(windows))]:
+        if (get(section, int, "min_containers") or 0) > 0:
+            message = "must be 0 with queues.each: as many would live for every queue that is found, with or without"
+            yield Finding((*path, *keys, "min_containers"), f"{message} work")
 
 
 def _check_variable(scaler: dict[str, Any], path: KeyPath) -> Iterator[Finding]:

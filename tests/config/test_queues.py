@@ -132,6 +132,16 @@ BUDGET = "budget: {max_containers: 9}\n"
             id="each-with-a-minimum",
         ),
         pytest.param(
+            f"{EACH}schedule: [{{cron: 0 8 * * *, for: 1h, min_containers: 2}}]",
+            [
+                "3:37: scalers[0].queues.each: needs a budget, since each queue found may have max_containers: set "
+                "budget.max_containers",
+                "4:59: scalers[0].schedule[0].min_containers: must be 0 with queues.each: as many would live for "
+                "every queue that is found, with or without work",
+            ],
+            id="each-with-a-minimum-in-a-window",
+        ),
+        pytest.param(
             "queues: [a, b]\nqueue_env: QUEUE_URL",
             [
                 "4:16: scalers[0].queue_env: tells a worker its one queue, and here several are added up: set "
