@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from controller.aws.answers import read_texts
 from controller.aws.errors import AwsError, Fault
 from controller.aws.session import Clients
@@ -9,6 +11,9 @@ from controller.core.copies.copies import OUR_TAGS, family_of, split_revision
 
 LOOK_BACK = 100
 """Revisions of a family that are looked at, the newest ones: a page of ListTaskDefinitions."""
+SERVES = 2.0
+"""Seconds for which a listing serves all scalers of a family: a thousand of one template would else ask a hundred times
+a second, of the 20 that an account may, and hold up whoever looks a template up (ECS API throttling)."""
 
 
 class Revisions:
@@ -18,10 +23,22 @@ class Revisions:
         self._clients = clients
         self._templates: dict[str, int] = {}
         """By derived revision, as ``family:revision``: the template's. It never changes, so each is described once."""
+        self._listed: dict[str, tuple[float, tuple[int, ...]]] = {}
+        """By family: when it was listed, seconds on the clock that never steps, and what was found."""
 
     def list_active(self, definition: str) -> tuple[int, ...]:
-        """Return the ACTIVE revisions of a definition's family, the newest first. Raises AwsError if there are none."""
-        family = family_of(definition)
+        """Return the ACTIVE revisions of a definition's family, the newest first, as of a moment ago.
+
+        Raises AwsError if there are none.
+        """
+        family, now = family_of(definition), self._clients.clock.elapsed()
+        listed_at, found = self._listed.get(family, (-inf, ()))
+        if now - listed_at >= SERVES:
+            found = self._list(family)
+            self._listed[family] = now, found
+        return found
+
+    def _list(self, family: str) -> tuple[int, ...]:
         subject = f'task definition family "{family}"'
         with self._clients.asking(subject, "task.definition"):
             listed = self._clients.ecs().list_task_definitions(

@@ -77,9 +77,10 @@ def make_scaler(block: ScalerSpec, queue: str) -> ScalerSpec:
 def make_departing(scaler: ScalerSpec) -> ScalerSpec:
     """Return the scaler of a queue that is gone, or no longer looked for, as long as something of it lives.
 
-    It has no queue any more, so that nothing waits in it, and launches nothing; what lives is seen to its end.
+    It has no queue any more, so that nothing waits in it, and launches nothing, at no time; what lives is seen to its
+    end.
     """
-    return replace(scaler, queues=(), policy=replace(scaler.policy, min_containers=0))
+    return replace(scaler, queues=(), schedule=(), policy=replace(scaler.policy, min_containers=0))
 
 
 def _add_up(scaler: ScalerSpec, queues: tuple[str, ...] | None, problem: str | None) -> ScalerSpec:

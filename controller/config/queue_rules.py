@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from controller.config.document import get
 from controller.config.problems import Finding, KeyPath
-from controller.config.schedule_rules import list_windows
 from controller.config.wording import MISSING, quote
 from controller.core.queue_names import may_be_same
 
@@ -39,21 +38,23 @@ def check_budget(data: Any, scalers: list[Any]) -> Iterator[Finding]:
 
 
 def _check_search(scaler: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
-    """Find a search by nothing or by two things, and workers that every queue would have, at whatever time."""
     search = get(scaler, dict, "queues")
     if search is None:
         return
     by = [key for key in ("prefix", "tags") if search.get(key) is not None]
     if len(by) != 1:
         yield Finding(path, f"must have prefix or tags, {'not both' if by else 'by which queues are looked for'}")
-    if search.get("each") is not True:
-        return
-    settings = {path[:-1]: scaler}
-    settings |= {(*path[:-1], "schedule", index): window for index, window in enumerate(list_windows(scaler))}
-    for place, setting in settings.items():
-        if (get(setting, int, "min_containers") or 0) > 0:
-            message = "must be 0 with queues.each: as many would live for every queue found, with or without work"
-            yield Finding((*place, "min_containers"), message)
+    if search.get("each") is True:
+        yield from _check_minimums(scaler, path[:-1])
+
+
+def _check_minimums(scaler: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
+    """Find a minimum of a scaler for each queue that is found, its own or that of a time window."""
+    windows = get(scaler, list, "schedule") or []
+    for keys, section in [((), scaler), *((("schedule", index), each) for index, each in enumerate(windows))]:
+        if (get(section, int, "min_containers") or 0) > 0:
+            message = "must be 0 with queues.each: as many would live for every queue that is found, with or without"
+            yield Finding((*path, *keys, "min_containers"), f"{message} work")
 
 
 def _check_variable(scaler: dict[str, Any], path: KeyPath) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ import structlog
 from controller.aws.session import StoppingError
 from controller.clock import Clock
 from controller.config import ScalerSpec
-from controller.config.expansion import NEVER_FOUND, FoundQueues, expand, make_departing
+from controller.config.expansion import NEVER_FOUND, FoundQueues, expand, make_departing, make_scaler
 from controller.core.printable import show
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import Services
@@ -74,9 +74,18 @@ class Finder:
             if known is None or name in running:
                 continue
             if known.queues is None:
-                yield reconciler.spec  # nobody knows yet whether it is gone: a reload looks for other queues
+                yield self._keep(reconciler.spec)
             elif name not in self._departing or not self._has_ended(reconciler):
                 yield make_departing(reconciler.spec)
+
+    def _keep(self, scaler: ScalerSpec) -> ScalerSpec:
+        """Return a scaler of which nobody knows yet whether its queue is gone, since a reload looks for other queues.
+
+        What else the reload says holds for it at once: who pauses it, or lowers its maximum, does not mean later.
+        """
+        (block,) = [each for each in self._blocks if each.name == scaler.found_by]
+        kept = [make_scaler(block, queue) for queue in scaler.queues]
+        return kept[0] if kept else make_departing(scaler)
 
     def _has_ended(self, reconciler: Reconciler) -> bool:
         """Say whether nothing of a scaler lives, is in doubt or is being launched; then it has retired.

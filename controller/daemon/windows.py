@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from controller.core.decision.timetable import find_stretch
+from controller.core.decision.timetable import find_edge
 from controller.scaling.reconcile import Reconciler
 
 LOOK_EVERY = 60.0
@@ -24,9 +24,12 @@ class Windows:
         self._wake = wake
 
     def find_next(self, now: float) -> float:
-        """Return when to look next, seconds since the epoch: as soon as a window opens or closes."""
+        """Return when to look next, seconds since the epoch: as soon as a window opens or closes.
+
+        Whether that changes anything is seen then: to find the next time at which something does can take long.
+        """
         scheduled = (each.spec.schedule for each in self._reconcilers().values() if each.spec.schedule)
-        edges = (find_stretch(schedule, now).until for schedule in scheduled)
+        edges = (find_edge(schedule, now) for schedule in scheduled)
         return min([now + LOOK_EVERY, *(edge for edge in edges if edge is not None)])
 
     def look(self) -> None:

@@ -206,7 +206,7 @@ class Cycle:
     def _notice_move(self, spec: ScalerSpec, cluster: ClusterReader) -> None:
         """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
 
-        A row of bad ends is one of tasks of the same family: those of the one before tell nothing of another.
+        How tasks of another family ended tells nothing, nor of one so called in another account or region.
         """
         if spec is self._spec and cluster is self._cluster:
             return
@@ -216,7 +216,7 @@ class Cycle:
                 self.state = replace(self.state, rollout=forget_refusals(self.state.rollout))
             if cluster is not self._cluster or not set(families) <= set(self._families):
                 self.state = replace(self.state, history_read=False)
-            if families[0] != self._families[0]:
+            if families[0] != self._families[0] or spec.task_access.where != self._spec.task_access.where:
                 self.state = replace(self.state, breaker=CLOSED, rollout=NOTHING_KNOWN)
         self._spec, self._cluster, self._families = spec, cluster, families
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from controller.config import QueueSearch
 from controller.config.expansion import FoundQueues, expand, make_departing, name_scaler
 from controller.config.formats import NAME
+from tests.core.decision.builders import NOW
+from tests.core.decision.windows import window
 from tests.support.controller import scaler_spec
 
 if TYPE_CHECKING:
@@ -104,8 +106,9 @@ def test_names_are_never_shared(block: str, queue: str, other_block: str, other_
 
 
 def test_a_scaler_without_its_queue_launches_nothing() -> None:
-    """It holds nothing to wait for, and no minimum."""
-    spec = replace(scaler_spec("main", "worker", min_containers=3), found_by="video")
+    """It holds nothing to wait for, and no minimum, not in a window of its schedule either."""
+    spec = scaler_spec("main", "worker", min_containers=3)
+    spec = replace(spec, found_by="video", schedule=(window(NOW, min_containers=2),))
     departing = make_departing(spec)
-    assert ((), 0, spec.name) == (departing.queues, departing.policy.min_containers, departing.name)
+    assert ((), 0, spec.name) == (departing.queues, departing.at(NOW).policy.min_containers, departing.name)
     assert departing == make_departing(departing)

@@ -126,18 +126,18 @@ BUDGET = "budget: {max_containers: 9}\n"
             [
                 "3:37: scalers[0].queues.each: needs a budget, since each queue found may have max_containers: set "
                 "budget.max_containers",
-                "4:21: scalers[0].min_containers: must be 0 with queues.each: as many would live for every queue "
-                "found, with or without work",
+                "4:21: scalers[0].min_containers: must be 0 with queues.each: as many would live for every queue that "
+                "is found, with or without work",
             ],
             id="each-with-a-minimum",
         ),
         pytest.param(
-            EACH + 'schedule: [{cron: "0 8 * * *", for: 1h, min_containers: 1}]',
+            f"{EACH}schedule: [{{cron: 0 8 * * *, for: 1h, min_containers: 2}}]",
             [
                 "3:37: scalers[0].queues.each: needs a budget, since each queue found may have max_containers: set "
                 "budget.max_containers",
-                "4:61: scalers[0].schedule[0].min_containers: must be 0 with queues.each: as many would live for every "
-                "queue found, with or without work",
+                "4:59: scalers[0].schedule[0].min_containers: must be 0 with queues.each: as many would live for "
+                "every queue that is found, with or without work",
             ],
             id="each-with-a-minimum-in-a-window",
         ),

@@ -210,3 +210,14 @@ def test_a_reload_that_looks_for_other_queues_keeps_those_it_has_until_it_knows(
     held.blocks = ()
     held.share()
     assert {} == held.scalers
+
+
+def test_a_reload_that_looks_for_other_queues_holds_for_those_that_are_kept(scene: Scene) -> None:
+    """A pause and a lower maximum count at once, though nobody can tell which queues there are now."""
+    queue = create_queue(scene.aws, "tenant-a")
+    held = Held(scene, block_of(scene))
+    held.look()
+    held.blocks = (block_of(scene, replace(EACH, prefix="ten"), max_containers=2),)
+    held.share()
+    kept = held.scalers["video.tenant-a"]
+    assert ((queue.url,), 2) == (kept.spec.queues, kept.policy.max_containers)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.core.decision.model import Reason
-from controller.core.decision.timetable import TimeWindow
+from controller.core.decision.timetable import Changes, TimeWindow
 from controller.daemon.chores import SHORTEST, Chores
 from controller.daemon.windows import LOOK_EVERY, Windows
 from controller.scaling.reconcile import Reconciler
 from controller.scaling.services import connect
-from tests.core.decision.windows import window
+from tests.core.decision.windows import Every, window
 from tests.daemon.test_clock_steps import Stepped
 from tests.daemon.test_schedule import polls, schedule_on
 from tests.support.aws import create_queue, eventually, unique
@@ -53,6 +53,12 @@ def test_when_it_looks_next(scene: Scene, edges: list[float], expected: float) -
     """At the first edge of any scaler, and after a minute in any case."""
     scalers = [scene.scaler(name="plain"), *(scheduled(scene, f"s{at}", window(NOW + at)) for at in edges)]
     assert NOW + expected == Windows(lambda: {each.spec.name: each for each in scalers}, print).find_next(NOW)
+
+
+def test_to_look_again_no_far_edge_is_found(scene: Scene) -> None:
+    """It comes for all scalers every minute: of an entry that begins again as it ends the next edge will do."""
+    always = scheduled(scene, "always", TimeWindow(Every(30.0), 30.0, Changes(paused=True)))
+    assert NOW // 30.0 * 30.0 + 30.0 == Windows(lambda: {"always": always}, print).find_next(NOW)
 
 
 def test_who_is_woken(scene: Scene) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from controller.config import OWN, AccessSpec, ControllerSpec, ScalerSpec
 from controller.core.decision.model import Reason
-from controller.core.decision.policy import StartWithin
+from controller.core.decision.policy import RolloutPolicy, StartWithin
 from controller.sandbox.aws import Disturbance
 from controller.scaling.account import judge_accounts
 from controller.scaling.line import Place as InLine
@@ -194,6 +194,19 @@ def test_a_scaler_that_moves_works_in_its_new_account(scene: Scene, there: Place
     mover.configure(replace(mover.spec, queue_access=THERE, task_access=THERE))
     scene.let_pass(90, mover)
     assert (2, 3) == count_tasks(scene, there)
+
+
+def test_what_has_proven_itself_in_one_account_has_not_in_another(scene: Scene, there: Place) -> None:
+    """The revisions of a family of the same name have the same numbers there, and are others."""
+    rollout = RolloutPolicy(canary=1, prove=10.0)
+    send(scene.aws, 2)
+    mover = scaler(scene, "mover", OWN, rollout=rollout)
+    scene.let_pass(90, mover)
+    assert (1,) == mover.state.rollout.proven
+    send(there, 3)
+    mover.configure(replace(mover.spec, queue_access=THERE, task_access=THERE))
+    scene.let_pass(20, mover)
+    assert 1 == count_tasks(scene, there)[1], "its first revision has to prove itself there"
 
 
 def test_a_scaler_without_another_account_asks_as_before(scene: Scene) -> None:

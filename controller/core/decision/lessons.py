@@ -16,7 +16,7 @@ working, while messages wait, for longer than a message takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import sqrt
 
 from controller.core.decision.sightings import OLDEST
 
@@ -127,14 +127,15 @@ class Lessons:
         More than the mean, by its standard error: from few messages a mean is easily half of the truth, and the promise
         goes before the cost.
         """
-        if self.mean is None or self.deleted < ENOUGH_MESSAGES or self.looks < ENOUGH_LOOKS:
+        mean = self.mean
+        if mean is None or self.deleted < ENOUGH_MESSAGES or self.looks < ENOUGH_LOOKS:
             return None
-        return self.mean * (1 + self.error)
+        return mean * (1 + self.error)
 
     @property
     def error(self) -> float:
-        """The standard error of the seconds a message, as a share of them."""
-        return hypot(measure_error(self.deleted), measure_error(self.looks)) if self.deleted and self.looks else 1.0
+        """The standard error of the seconds a message, as a share of them: those of messages and of looks together."""
+        return sqrt(1 / self.deleted + 1 / self.looks) if self.deleted and self.looks else 1.0
 
     def take_longer_than(self, seconds: float) -> bool:
         """Say whether messages take longer than that by more than chance: their mean does less its standard error."""

@@ -18,11 +18,10 @@ def tell_pace(goal: StartWithin, lessons: Lessons) -> Pace:
     is_longer = given is not None and lessons.take_longer_than(given)
     if goal.seconds_per_message is not None and not is_longer:
         return _of(goal.seconds_per_message, Source.GIVEN, lessons, 0.0)
-    if lessons.mean is not None and (is_longer or lessons.seconds is not None):
-        seconds, error = lessons.mean * (1 + lessons.error), lessons.error / (1 + lessons.error)
-        return Pace(
-            seconds, Source.LEARNED, lessons.deleted, lessons.takes_one, error=error, given=goal.seconds_per_message
-        )
+    mean, error = lessons.mean, lessons.error
+    if mean is not None and (is_longer or lessons.seconds is not None):
+        share, given = error / (1 + error), goal.seconds_per_message
+        return Pace(mean * (1 + error), Source.LEARNED, lessons.deleted, lessons.takes_one, error=share, given=given)
     if lessons.seconds_a_run is not None:
         return _of(lessons.seconds_a_run, Source.RUNS, lessons, lessons.ends)
     if goal.at_first is not None:

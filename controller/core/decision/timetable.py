@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Protocol
 
 from controller.core.decision.policy import Policy, StartWithin
@@ -97,19 +98,35 @@ def find_entry(schedule: tuple[TimeWindow, ...], now: float) -> int | None:
     return next((index for index, window in enumerate(schedule) if window.is_in_force(now)), None)
 
 
+def find_edge(schedule: tuple[TimeWindow, ...], now: float) -> float | None:
+    """Return a moment later than now, at or before the next at which another entry is in force; None: there is none."""
+    return min((edge for window in schedule if (edge := window.find_edge(now)) is not None), default=None)
+
+
 def find_stretch(schedule: tuple[TimeWindow, ...], now: float) -> Stretch:
     """Return which entry is in force, and until when."""
-    entry, at = find_entry(schedule, now), now
+    entry = find_entry(schedule, now)
     # While one is in force, only those before it can take its place.
+    edge = find_edge(schedule if entry is None else schedule[: entry + 1], now)
+    return Stretch(entry, None if edge is None else _find_change(schedule, entry, edge))
+
+
+@lru_cache(maxsize=4096)
+def _find_change(schedule: tuple[TimeWindow, ...], entry: int | None, edge: float) -> float | None:
+    """Return the first moment from an edge on at which another entry than this is in force.
+
+    It is remembered: of an entry that begins again whenever it is over, to find none takes tens of milliseconds, and
+    pages and ``/status`` ask for every scaler each time.
+    """
     rivals = schedule if entry is None else schedule[: entry + 1]
     for _ in range(EDGES_LOOKED_AT):
-        edges = [edge for window in rivals if (edge := window.find_edge(at)) is not None]
-        if not edges:
+        if find_entry(schedule, edge) != entry:
+            return edge
+        following = find_edge(rivals, edge)
+        if following is None:
             break
-        at = min(edges)
-        if find_entry(schedule, at) != entry:
-            return Stretch(entry, at)
-    return Stretch(entry, None)
+        edge = following
+    return None
 
 
 def find_next_window(schedule: tuple[TimeWindow, ...], now: float) -> tuple[int, float] | None:

@@ -7,7 +7,7 @@ import pytest
 from controller.core.decision.ends import find_left
 from controller.core.decision.lessons import Left
 from controller.core.decision.stopped import StopOutcome, StoppedTask
-from controller.core.decision.task import LiveTask, Start
+from controller.core.decision.task import LiveTask, Part, Start
 from tests.core.decision.builders import NOW
 
 RUNNING = LiveTask("a", "main", running=3, starting=0, created_at=NOW - 100, start=Start(NOW - 50))
@@ -41,6 +41,12 @@ STOPPED = StoppedTask("a", "main", StopOutcome.SUCCEEDED, NOW - 100, Start(NOW -
         ),
         pytest.param(replace(RUNNING, draining=True), STOPPED, [], id="was-told-before"),
         pytest.param(RUNNING, None, [Left(NOW, 3, None)], id="given-up"),
+        pytest.param(
+            replace(STARTING, guessed=frozenset({Part.CREW})),
+            replace(STARTING, starting=1),
+            [],
+            id="fewer-than-were-thought",
+        ),
     ],
 )
 def test_containers_that_have_left(before: LiveTask, seen: LiveTask | StoppedTask | None, left: list[Left]) -> None:

@@ -90,6 +90,29 @@ def test_the_next_change_is_the_next_change(schedule: tuple[TimeWindow, ...], no
         assert stretch.entry != find_entry(schedule, stretch.until)
 
 
+class Counted:
+    """Starts at a beat, which count how often they are asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def next_after(self, moment: float) -> float | None:
+        """Return the first that is later."""
+        self.asked += 1
+        return Every(10.0).next_after(moment)
+
+
+def test_an_end_that_never_comes_is_looked_for_once() -> None:
+    """Of an entry that begins again as it ends: pages ask for every scaler, each time."""
+    starts = Counted()
+    schedule = (TimeWindow(starts, 10.0, Changes(paused=True)),)
+    assert Stretch(0, None) == find_stretch(schedule, 1.0)
+    before = starts.asked
+    assert before > EDGES_LOOKED_AT
+    assert Stretch(0, None) == find_stretch(schedule, 2.0)
+    assert starts.asked - before < 10
+
+
 @given(schedule=st.lists(changes(), min_size=1, max_size=3).map(tuple), now=st.integers(0, 250))
 def test_the_next_window_is_the_next_window(schedule: tuple[TimeWindow, ...], now: int) -> None:
     """Until then only what is in force now is, and nothing after it."""
