@@ -66,8 +66,8 @@ def check_access(data: Any, scaler: Any, path: KeyPath) -> Iterator[Finding]:
     listed: dict[KeyPath, Any] = {("queue",): get(scaler, str, "queue")}
     listed |= {("queues", index): each for index, each in enumerate(get(scaler, list, "queues") or [])}
     is_apart = get(scaler, str, "aws", "queue_role_arn") is not None
-    if is_apart and (regions := list(filter(None, map(_region_of, listed.values())))):
-        queue = replace(queue, region=regions[0], region_key="that of the first one")
+    if (is_apart or queue.region is None) and (regions := list(filter(None, map(_region_of, listed.values())))):
+        queue = replace(queue, region=regions[0], region_key="that of the first one", other_region="")
     named: dict[KeyPath, tuple[Any, _Side]] = {keys: (name, queue) for keys, name in listed.items()}
     named |= {keys: (get(scaler, str, *keys), tasks) for keys in _OF_CLUSTER}
     for keys, (name, side) in named.items():

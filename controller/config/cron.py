@@ -114,6 +114,8 @@ def _read_part(field: _Field, part: str) -> range:
         raise ValueError(f"has a step without a range in {field.name}: write {first}-{field.highest}/{step} for {part}")
     if int(step) == 0:
         raise ValueError(f"has a step of 0 in {field.name}: {quote(part)}")
+    if int(step) > highest - lowest:
+        raise ValueError(f"has a step in {field.name} that is never taken: write {lowest} for {part}")
     return range(lowest, highest + 1, int(step))
 
 
@@ -124,7 +126,7 @@ def _read_number(field: _Field, text: str) -> int:
         raise ValueError(f"cannot read {quote(text)} as {field.name}: {_say_forms(field)}")
     number = int(text)
     if not field.lowest <= number <= field.highest:
-        raise ValueError(f"must have a {field.name} from {field.lowest} to {field.highest}, not {number}")
+        raise ValueError(f"must have a number from {field.lowest} to {field.highest} as {field.name}, not {number}")
     return number
 
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from controller.config import formats
 from controller.config.durations import PATTERN, parse_duration, parse_seconds, require_between
-from controller.config.wording import quote
+from controller.config.wording import find_nearest, quote, suggest
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -28,6 +28,8 @@ MAX_PROVIDERS = 20
 BY_CLUSTER = "default"
 """For ``capacity``: the cluster's own default strategy."""
 CAPACITY_WORDS = (BY_CLUSTER, "EXTERNAL")
+FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
+_LAUNCH_TYPES = {"EC2": "launch_type: EC2", "EXTERNAL": "capacity: EXTERNAL"}
 
 
 class Section(BaseModel):
@@ -94,21 +96,43 @@ TagValue = Annotated[str, Field(max_length=256), AfterValidator(formats.check_ta
 VariableName = Annotated[str, Field(pattern=formats.VARIABLE)]
 
 
+def check_provider(name: str) -> str:
+    """Pass the name of a capacity provider on. Raises ValueError for one that there cannot be, or that is none.
+
+    AWS keeps names that begin with fargate, in any case, for its own two (ECS API reference, CreateCapacityProvider).
+    """
+    if name.lower().startswith("fargate") and name not in FARGATE_PROVIDERS:
+        raise ValueError(f"names {quote(name)}, which AWS does not have: {suggest(name, FARGATE_PROVIDERS)}")
+    if name in _LAUNCH_TYPES:
+        raise ValueError(f"names {name}, which is no capacity provider: it stands alone, as {_LAUNCH_TYPES[name]}")
+    return name
+
+
 def parse_capacity(value: object) -> str | tuple[str, ...]:
     """Return the capacity providers in order, or one of the words. Raises ValueError, which says what it may be."""
     if isinstance(value, str) and value in CAPACITY_WORDS:
         return value
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         words = " or ".join(CAPACITY_WORDS)
-        raise ValueError(f"must be a list of capacity providers, the first choice first, or {words}")
+        hint = _guess_capacity(value) if isinstance(value, str) else ""
+        raise ValueError(f"must be a list of capacity providers, the first choice first, or {words}{hint}")
     if not 1 <= len(value) <= MAX_PROVIDERS:
         raise ValueError(f"must name 1 to {MAX_PROVIDERS} capacity providers, not {len(value)}")
     for each in value:
         if not re.fullmatch(formats.PROVIDER, each):
             raise ValueError(f"{formats.WORDS[formats.PROVIDER]}; this is {quote(each)}")
+        check_provider(each)
         if value.count(each) > 1:
             raise ValueError(f"must name each capacity provider once: {quote(each)} is there {value.count(each)} times")
     return tuple(value)
+
+
+def _guess_capacity(text: str) -> str:
+    """Say what somebody may have meant who wrote neither a list nor one of the words."""
+    if text in FARGATE_PROVIDERS:
+        return f": write [{text}]"
+    meant = find_nearest(text, frozenset(CAPACITY_WORDS))
+    return "" if meant is None else f": did you mean {meant}?"
 
 
 _PROVIDER_NAMES = {"type": "array", "items": {"type": "string", "pattern": formats.PROVIDER}}

@@ -25,7 +25,7 @@ ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=
 QUEUE_ROLE = r"^(own|arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64})$"
 EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 ENDPOINT = r"^https?://[^\s/]+(/[^\s]*)?$"
-HOST = r"^[^\s]+$"
+HOST = r"^[^\s/]+$"
 PROVIDER = r"^[A-Za-z0-9_-]{1,255}$"
 SUBNET = r"^subnet-[0-9a-f]{8,17}$"
 SECURITY_GROUP = r"^sg-[0-9a-f]{8,17}$"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from controller.config import formats
 from controller.config.fields import (
@@ -21,6 +21,7 @@ from controller.config.fields import (
     TagValue,
     TaskDeadline,
     VariableName,
+    check_provider,
     default_to,
 )
 from controller.core.copies.copies import MAX_COPIES, MAX_TAGS
@@ -32,7 +33,7 @@ MAX_SECURITY_GROUPS = 5
 class CapacityProvider(Section):
     """One capacity provider of a strategy; the figures mean what they mean to ECS."""
 
-    provider: Annotated[str, Field(pattern=formats.PROVIDER)]
+    provider: Annotated[str, Field(pattern=formats.PROVIDER), AfterValidator(check_provider)]
     """FARGATE, FARGATE_SPOT, or the name of one of the cluster's own."""
     weight: Annotated[int, Field(ge=0, le=1000)] = 0
     """Its share of the tasks above the base."""

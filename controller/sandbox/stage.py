@@ -28,7 +28,7 @@ COUNTS: tuple[QueueAttributeNameType, ...] = (VISIBLE, IN_FLIGHT, DELAYED)
 def set_stage(aws: EmbeddedAws, scenario: Scenario) -> dict[str, str]:
     """Create the cluster, and every queue with its template. Return the URLs of the queues by name."""
     ecs, sqs = aws.client("ecs"), aws.client("sqs")
-    ecs.create_cluster(clusterName=CLUSTER)
+    ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
     urls = {}
     for queue in scenario.queues:
         attributes = {"VisibilityTimeout": str(scenario.visibility_timeout)}

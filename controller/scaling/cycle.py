@@ -26,7 +26,7 @@ from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
 from controller.core.decision.providers import note_providers
 from controller.core.decision.providers import note_refusal as note_shortage
-from controller.core.decision.rollout import NOTHING_KNOWN, note_active
+from controller.core.decision.rollout import NOTHING_KNOWN, forget_refusals, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.decision.state import Doubt, ScalerState
@@ -206,13 +206,14 @@ class Cycle:
     def _notice_move(self, spec: ScalerSpec, cluster: ClusterReader) -> None:
         """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
 
-        A row of bad ends is one of tasks of the same family: those of the one before tell nothing of another. A family
-        of the same name in another account or region is another one, whose revisions have the same numbers.
+        How tasks of another family ended tells nothing, nor of one so called in another account or region.
         """
         if spec is self._spec and cluster is self._cluster:
             return
         families = families_of(spec)
         if self._spec is not None:
+            if spec.task != self._spec.task:
+                self.state = replace(self.state, rollout=forget_refusals(self.state.rollout))
             if cluster is not self._cluster or not set(families) <= set(self._families):
                 self.state = replace(self.state, history_read=False)
             if families[0] != self._families[0] or spec.task_access.where != self._spec.task_access.where:

@@ -213,6 +213,15 @@ def test_what_contradicts_itself_is_refused(tmp_path: Path, text: str, expected:
     assert expected == problems(tmp_path, f"{HERE}{text}")
 
 
+def test_queues_of_two_regions_contradict_each_other_where_no_region_is_said(tmp_path: Path) -> None:
+    """One scaler's queues are in one region, whichever that is."""
+    queues = "queues: ['arn:aws:sqs:eu-west-1:222222222222:a', 'arn:aws:sqs:us-west-2:222222222222:b']"
+    (problem,) = problems(tmp_path, scaler("").replace(QUEUE, queues))
+    assert problem.endswith(
+        "scalers[0].queues[1]: is in us-west-2, but that of the first one is eu-west-1: change one of the two"
+    )
+
+
 def test_a_region_is_held_against_names_beside_an_endpoint_as_well(tmp_path: Path) -> None:
     """An endpoint may be of any region; what the scaler itself says of its region counts all the same."""
     text = scaler("aws: {region: eu-west-1}").replace(QUEUE, "queue: arn:aws:sqs:us-east-1:222222222222:work")

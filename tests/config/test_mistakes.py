@@ -274,12 +274,48 @@ DURATIONS = [
         id="a deadline that leaves no time",
     ),
     pytest.param(
+        task("keeper_image: busy box"),
+        ['9:21: scalers[0].task.keeper_image: must be the name of a container image; this is "busy box"'],
+        id="an image with a space",
+    ),
+    pytest.param(
         task("capacity: SPOT"),
         [
             "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
             "or default or EXTERNAL"
         ],
         id="a capacity that is no list",
+    ),
+    pytest.param(
+        task("capacity: FARGATE"),
+        [
+            "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
+            "or default or EXTERNAL: write [FARGATE]"
+        ],
+        id="a provider by itself",
+    ),
+    pytest.param(
+        task("capacity: external"),
+        [
+            "9:17: scalers[0].task.capacity: must be a list of capacity providers, the first choice first, "
+            "or default or EXTERNAL: did you mean EXTERNAL?"
+        ],
+        id="a word of capacity in small letters",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE_SPT, FARGATE]"),
+        [
+            '9:7: scalers[0].task.capacity: names "FARGATE_SPT", which AWS does not have: did you mean FARGATE_SPOT?',
+        ],
+        id="a misspelt provider of Fargate",
+    ),
+    pytest.param(
+        task("capacity: [FARGATE_SPOT, EXTERNAL]"),
+        [
+            "9:7: scalers[0].task.capacity: names EXTERNAL, which is no capacity provider: it stands alone, "
+            "as capacity: EXTERNAL"
+        ],
+        id="a launch type among providers",
     ),
     pytest.param(
         task("capacity: []"),

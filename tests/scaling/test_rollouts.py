@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -381,6 +382,22 @@ def test_a_revision_that_runtask_refuses_is_left_out_and_tried_again(scene: Scen
     scene.send(2)
     scene.let_pass(SLOT, scaler)
     assert {1: 1 + 3 + 1, 2: 1} == launched(scene)
+
+
+def test_a_refused_revision_is_tried_at_once_when_the_task_is_configured_otherwise(scene: Scene) -> None:
+    """The refusal may have been of a subnet or a provider that a person has corrected; any other reload keeps it."""
+    scaler = trusting(scene)
+    register_template(scene.aws, family(scene), containerDefinitions=[container("worker"), container("two")])
+    scene.send(3)
+    scene.let_pass(SLOT, scaler)
+    assert (Standing.REFUSED, 0) == (stage(scaler).standing, stage(scaler).canaries)
+    scaler.configure(replace(scaler.spec))
+    scene.let_pass(POLL, scaler)
+    assert Standing.REFUSED is stage(scaler).standing
+    scaler.configure(replace(scaler.spec, task=replace(scaler.spec.task, container="worker")))
+    scene.send(2)
+    scene.let_pass(SLOT, scaler)
+    assert 1 == launched(scene)[3]
 
 
 def test_a_revision_that_cannot_run_as_configured_is_never_sent(scene: Scene) -> None:

@@ -106,7 +106,8 @@ def _check_launch_type(template: Template, request: Mapping[str, Any]) -> Iterat
             yield Misfit(f"cannot run on FARGATE: {why}; {elsewhere}, or name a definition for Fargate", key)
     elif fits and not (fits - {"FARGATE"} if providers else launch_type in fits):
         where = "outside Fargate, as with these capacity providers" if providers else f"on {launch_type}"
-        yield Misfit(f"cannot run {where}: ECS found it fit for {_join(fits)} only; {_advise(fits)}", key)
+        instead_of = "capacity providers" if providers else key
+        yield Misfit(f"cannot run {where}: ECS found it fit for {_join(fits)} only; {_advise(fits, instead_of)}", key)
 
 
 def _find_fargate_obstacles(template: Template) -> Iterator[str]:
@@ -167,9 +168,11 @@ def _check_volumes(template: Template, request: Mapping[str, Any]) -> Iterator[M
         )
 
 
-def _advise(fits: frozenset[str]) -> str:
+def _advise(fits: frozenset[str], instead_of: str) -> str:
+    """Say what else to do; ``instead_of`` is what chose the launch type, which has to go for another one."""
     if "FARGATE" in fits:
-        return "set task.launch_type to FARGATE, or name another definition"
+        instead = "" if instead_of == "task.launch_type" else f" instead of {instead_of}"
+        return f"set task.launch_type to FARGATE{instead}, or name another definition"
     if "MANAGED_INSTANCES" in fits:
         return "name a capacity provider of managed instances in task.capacity_providers, or another definition"
     return "name another definition"

@@ -177,6 +177,11 @@ def note_refusal(rollout: Rollout, revision: int, cause: str | None, now: float)
     return _set_back(rollout, try_later(before, revision, trouble, now, cause))
 
 
+def forget_refusals(rollout: Rollout) -> Rollout:
+    """Return what is known once launches are configured otherwise: what was refused before says nothing of them."""
+    return replace(rollout, setbacks=tuple(each for each in rollout.setbacks if each.trouble is not Trouble.REFUSED))
+
+
 def note_shortages(rollout: Rollout, shortages: Mapping[int, Iterable[CapacitySign]]) -> Rollout:
     """Return what is known after a look at the tasks, by revision, that have found no place; each counts once."""
     for revision in sorted(set(shortages) & set(rollout.active or ())):

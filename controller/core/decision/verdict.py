@@ -174,4 +174,7 @@ def _say_left_out(reason: Reason, stage: Stage | None) -> str:
     """Say that the newest revision of the template is left out: whatever the scaler does meanwhile, somebody waits."""
     if stage is None or stage.standing not in LEFT_OUT or reason is Reason.PROVING:
         return ""
+    if stage.trusted is None:
+        # There is no other: what is launched is this one's canary.
+        return ""
     return f"; revision {stage.newest} is left out"

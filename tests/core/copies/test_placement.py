@@ -43,7 +43,7 @@ EBS = [{"name": "data", "configuredAtLaunch": True}]
             {"launchType": "EXTERNAL"},
             "task.capacity",
             "cannot run on EXTERNAL: ECS found it fit for EC2 and FARGATE only; "
-            "set task.launch_type to FARGATE, or name another definition",
+            "set task.launch_type to FARGATE instead of task.capacity, or name another definition",
             id="awsvpc on external instances",
         ),
         pytest.param(
@@ -91,7 +91,7 @@ EBS = [{"name": "data", "configuredAtLaunch": True}]
             {**ON_PROVIDER, **SUBNETS},
             "task.capacity_providers",
             "cannot run outside Fargate, as with these capacity providers: ECS found it fit for FARGATE only; "
-            "set task.launch_type to FARGATE, or name another definition",
+            "set task.launch_type to FARGATE instead of capacity providers, or name another definition",
             id="Fargate's on a capacity provider of EC2",
         ),
         pytest.param(

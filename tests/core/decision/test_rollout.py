@@ -19,6 +19,7 @@ from controller.core.decision.rollout import (
     Standing,
     concerns_breaker,
     find_stage,
+    forget_refusals,
     note_active,
     note_refusal,
     note_shortages,
@@ -272,3 +273,17 @@ def test_the_line_says_where_it_stands(rollout: Rollout, uses: list[RevisionUse]
     assert lines["rollout"].startswith(said)
     is_told = decision.reason is not Reason.PROVING and rollout in (FAILED, REFUSED)
     assert is_told == lines["decision"].endswith("desired; revision 8 is left out)")
+
+
+def test_what_is_tried_again_alone_is_not_called_left_out() -> None:
+    """Where there is no other revision, the launch that tries the refused one again is its own."""
+    alone = note_refusal(known(8), 8, "AccessDenied", NOW)
+    later = NOW + FIRST_PAUSE
+    decision, _ = decide(RULES, queue(8), fleet(listed_at=later), settled(rollout=alone), later)
+    assert dict(explain(RULES, decision))["decision"] == "launch 1 container (8 messages, 0 live of 8 desired)"
+
+
+def test_what_was_refused_is_forgotten_and_what_failed_is_not() -> None:
+    """A launch that is configured otherwise may be taken; a revision that runs badly does so in any case."""
+    assert forget_refusals(REFUSED).find_setback(8) is None
+    assert FAILED == forget_refusals(FAILED)
