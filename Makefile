@@ -36,7 +36,7 @@ run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daem
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the test suite, less than five minutes on two quiet cores (ARGS="tests/core -x -n 0")
+test: setup ## Run the test suite, about five minutes on two quiet cores (ARGS="tests/core -x -n 0")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
