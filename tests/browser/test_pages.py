@@ -69,13 +69,12 @@ WIDEST = """[...document.querySelectorAll('body *')].filter(
 @pytest.mark.parametrize("width", [360, 1280, 3840])
 def test_no_page_is_wider_than_the_window(browser: Chrome, daemon: Daemon, path: str, width: int) -> None:
     """From a telephone to a wall, nobody has to scroll sideways."""
-
-    def fits() -> bool:
+    # Once, on a busy machine, one was wider, and no cause was found: what is well at the next look is let pass.
+    for _ in range(2):
         look(browser, daemon.url + path, width=width)
-        return bool(width == ask(browser, "document.documentElement.scrollWidth"))
-
-    # Once, on a busy machine, one did not, and no cause was found: whatever passes with the next look is let pass.
-    assert eventually(fits, within=SOON), ask(browser, WIDEST)
+        if width == ask(browser, "document.documentElement.scrollWidth"):
+            return
+    pytest.fail(f"these stick out: {ask(browser, WIDEST)}")
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm ci --prefix tests/browser)")
