@@ -7,7 +7,7 @@ the configuration, so it is boto3's own chain and variables such as AWS_ENDPOINT
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from controller.config.source import MAX_BYTES
 from controller.core.address import Parameter, Remote, StoredObject
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
@@ -140,9 +141,8 @@ class KeptObject(_Kept):
             Key=self._object.key,
             **how,  # type: ignore[arg-type]  # texts under the names of texts
         )
-        with answer["Body"] as body:
-            # One more than a configuration may have, so that it is refused for its size and not cut.
-            return answer["ETag"], body.read(MAX_BYTES + 1)
+        with closing(answer["Body"]) as body:
+            return answer["ETag"], _read_whole(body)
 
     def _s3(self) -> S3Client:
         return self._clients.other("s3")  # type: ignore[no-any-return]
@@ -151,8 +151,22 @@ class KeptObject(_Kept):
         pages = self._s3().get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._object.bucket, Prefix=self._object.key):
             for version in page.get("Versions", ()):
-                if version["Key"] == self._object.key and not version["IsLatest"]:
+                if version["Key"] != self._object.key:
+                    return  # Keys come in order, and all that begin alike, of which there may be millions, come later.
+                if not version["IsLatest"]:
                     yield version["VersionId"]
+
+
+def _read_whole(body: StreamingBody) -> bytes:
+    """Return a content, or one byte more of it than a configuration may have, so that it is refused and not cut.
+
+    botocore compares what has arrived with the length that was announced only once a read gives nothing more, and not
+    at all where its body is taken as a context manager. Half a configuration may be a good one with fewer scalers.
+    """
+    content = b""
+    while arrived := body.read(MAX_BYTES + 1 - len(content)):
+        content += arrived
+    return content
 
 
 def _name(address: Remote) -> str:

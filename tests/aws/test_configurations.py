@@ -140,3 +140,34 @@ def test_a_denial_names_the_action_and_what_else_it_may_mean(reachable: Embedded
         CannotReadError, match=r"not allowed to s3:GetObject for object .*; S3 says the same of an object"
     ):
         kept(address).read()
+
+
+@pytest.mark.parametrize("place", ["parameter", "object"])
+def test_half_a_configuration_is_none(reachable: EmbeddedAws, place: str) -> None:
+    """Where the connection breaks in the middle, what has arrived may be a good one with fewer scalers."""
+    text = "".join(f"- scaler {number}\n" for number in range(100))
+    address: Remote = put_parameter(reachable, text) if place == "parameter" else put_object(reachable, text.encode())
+    reachable.disturbances.add(Disturbance("*", "*", "cut"))
+    reader = kept(address)
+    with pytest.raises(CannotReadError):
+        reader.read()
+    assert text.encode() == reader.read()
+
+
+def test_objects_whose_keys_begin_alike_are_not_gone_through(reachable: EmbeddedAws) -> None:
+    """A bucket may hold any number of them behind the configuration, which are none of its versions."""
+    address = put_object(reachable, b"one", b"two")
+    listed = reachable.client("s3").list_object_versions(Bucket=BUCKET, Prefix=address.key)["Versions"]
+    versions = [(each["Key"], each["VersionId"], each["IsLatest"]) for each in listed]
+    page = "".join(
+        f"<Version><Key>{key}</Key><VersionId>{version}</VersionId><IsLatest>{str(latest).lower()}</IsLatest></Version>"
+        for key, version, latest in [*versions, (f"{address.key}/backup", "1", False)]
+    )
+    more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>1</NextVersionIdMarker>"
+    content = f"<ListVersionsResult>{more}{page}</ListVersionsResult>".encode()
+    reachable.disturbances.add(Disturbance("s3", "ListObjectVersions", "raw", status=200, content=content))
+    told: list[str] = []
+    place = kept(address)
+    place.report_to(lambda _service, operation, _outcome, _seconds: told.append(operation))
+    assert [b"one"] == [each.content for each in place.read_earlier()]
+    assert ["ListObjectVersions", "GetObject"] == told
