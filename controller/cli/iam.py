@@ -7,6 +7,7 @@ import click
 from controller.cli.needs import (
     at_option,
     find_dead_letter_queues,
+    find_home,
     list_roles,
     policies_option,
     read_needs,
@@ -115,12 +116,13 @@ def _find_place(
             "--account, --region, --role and --dead-letter-queue need --offline: without it they are looked up"
         )
     templates = read_templates(spec)
-    if not templates:
+    home = find_home(spec, templates)
+    if home is None:
         raise click.ClickException(
             f"{config}: every task definition is in another account, so that of the controller is not known: name it "
             "with --offline, --account and --region"
         )
-    return Account.of_arn(templates[0].arn), list_roles(templates), find_dead_letter_queues(spec)
+    return home, list_roles(templates), find_dead_letter_queues(spec)
 
 
 def _name_account(spec: ControllerSpec, account: str | None, region: str | None) -> Account:

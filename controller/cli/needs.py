@@ -22,6 +22,7 @@ from controller.cli.output import say
 from controller.clock import machine_clock
 from controller.config import OWN, AccessSpec, ControllerSpec
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
+from controller.config.stack import Account
 from controller.core.address import Address, Parameter, Remote, StoredObject
 from controller.core.copies.template import Template
 from controller.scaling.search import search_with
@@ -89,6 +90,16 @@ def read_templates(spec: ControllerSpec) -> list[Template]:
         raise click.ClickException(
             f"the roles of the task definitions could not be looked up: {error}; with --offline you name them yourself"
         ) from error
+
+
+def find_home(spec: ControllerSpec, templates: list[Template]) -> Account | None:
+    """Return the controller's own account and region; None: there is no template of this account to tell it.
+
+    A template's own region may be that of a scaler which works in another one.
+    """
+    if not templates:
+        return None
+    return Account.of_arn(templates[0].arn).in_region(_connect(spec).own.region)
 
 
 def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from controller.cli.needs import (
     Needs,
     at_option,
     find_dead_letter_queues,
+    find_home,
     list_roles,
     policies_option,
     read_needs,
@@ -64,18 +65,26 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
     account, place = Account.of_deployment(needs.spec.aws.region), LONGEST
     dead_letter_queues: tuple[str, ...] = ()
     if offline:
-        roles = WorkerRoles(parameter=ROLES_PARAMETER)
+        runs_own = any(scaler.task_access.role_arn is None for scaler in needs.spec.scalers)
+        roles = WorkerRoles(parameter=ROLES_PARAMETER if runs_own else None)
     else:
         templates = read_templates(needs.spec)
-        place = Account.of_arn(templates[0].arn) if templates else LONGEST
+        place = find_home(needs.spec, templates) or LONGEST
         roles = WorkerRoles(tuple(map(account.role, list_roles(templates))))
         dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
-        rights = list_rights(needs.spec, account, roles, needs.address, dead_letter_queues=dead_letter_queues)
+        rights = list_rights(
+            needs.spec,
+            account,
+            roles,
+            needs.address,
+            dead_letter_queues=dead_letter_queues,
+            runs_in=Account.of_deployment(None),
+        )
         template = build_template(Plan(needs.spec, needs.address, pack(rights, policies, place), roles))
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error
-    text = write_template(template, _explain(needs, offline=offline))
+    text = write_template(template, _explain(needs, roles))
     _judge_size(len(text.encode()))
     say_safe(text.splitlines())
 
@@ -96,10 +105,10 @@ def _judge_size(size: int) -> None:
         )
 
 
-def _explain(needs: Needs, *, offline: bool) -> list[str]:
+def _explain(needs: Needs, roles: WorkerRoles) -> list[str]:
     """Return what stands above the template: what it is for, and the commands that use it."""
     name, count = needs.spec.name, format_count(len(needs.spec.scalers), "scaler")
-    more = " WorkerRoles=ARN,..." if offline else ""
+    more = f" {roles.parameter}=ARN,..." if roles.parameter else ""
     secrets = " ".join(f"{parameter}=ARN" for parameter in name_secrets(needs.spec).values())
     return [
         f"The controller {name} with {count}, by ecsq stack. Print it again for a new queue, family or cluster.",

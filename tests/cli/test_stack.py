@@ -63,6 +63,15 @@ def test_the_service_finds_the_configuration_under_its_name(directory: Path) -> 
     assert "- Name: ECSQ_CONSISTENCY_WINDOW\n              Value: 5s\n" in text
 
 
+def test_the_configuration_is_read_in_the_region_of_the_stack(directory: Path) -> None:
+    """Where it is has to be known before it says in which region the queues are."""
+    write(directory, aws={"region": "eu-west-3"})
+    text = run("stack", "--offline").stdout
+    assert "'arn:${AWS::Partition}:sqs:eu-west-3:${AWS::AccountId}:queue-0'" in text
+    assert "'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/ecsq/config'" in text
+    assert "kms:ViaService: !Sub 'ssm.${AWS::Region}.amazonaws.com'" in text
+
+
 def test_the_template_never_holds_the_configuration(directory: Path) -> None:
     """A later deployment would undo what was edited since."""
     write(directory)

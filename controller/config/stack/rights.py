@@ -31,9 +31,12 @@ def list_rights(
     address: Remote | None,
     shared_in: str | None = None,
     dead_letter_queues: Iterable[str] = (),
+    runs_in: Account | None = None,
 ) -> list[Rights]:
     """Return what the controller may do; ``address`` is where it reads its configuration, None: not from AWS.
 
+    ``account`` has the region that ``aws.region`` says. The configuration, which says so, is read in the region that
+    the controller runs in, ``runs_in``; None: the same.
     ``shared_in`` is the cluster in which it looks for the controllers that share its work; None: it does not look.
     ``dead_letter_queues`` are those of the scalers' queues, by ARN, which the queue doctor reads as well.
     """
@@ -42,7 +45,7 @@ def list_rights(
         *_assume_roles(spec),
         *_put_events(spec, account),
     ]
-    return rights if address is None else [*rights, *read_configuration(address, account)]
+    return rights if address is None else [*rights, *read_configuration(address, runs_in or account)]
 
 
 def list_rights_of_role(
