@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from controller.config.spec import ControllerSpec, ScalerSpec
     from controller.core.address import Remote
 
+CLUSTERS_AT_ONCE = 8
+"""In one statement: a cluster's name has 255 characters at most, and stands twice in what lets its tasks be seen."""
+
 _Cluster = tuple[Account, str]
 """A cluster by its name, and the account and region that it is in."""
 
@@ -105,13 +108,17 @@ def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:
 def _read_tasks(clusters: Iterable[_Cluster]) -> Iterator[Rights]:
     """Allow the tasks in clusters to be seen.
 
-    ListTasks without a container instance has no resource, only the cluster as a condition.
+    ListTasks without a container instance has no resource, only the cluster as a condition, and a condition cannot be
+    divided among policies: so many clusters fit into one, however long their names are.
     """
     clusters = list(clusters)
-    in_clusters = _in_clusters(place.cluster(name) for place, name in clusters)
-    yield Rights("ListTasks", ("ecs:ListTasks",), (ANYTHING,), in_clusters)
-    tasks = tuple(place.tasks(name) for place, name in clusters)
-    yield Rights("DescribeTasks", ("ecs:DescribeTasks",), tasks, in_clusters)
+    parts = [clusters[first : first + CLUSTERS_AT_ONCE] for first in range(0, len(clusters), CLUSTERS_AT_ONCE)]
+    for number, part in enumerate(parts, 1):
+        suffix = "" if len(parts) == 1 else str(number)
+        in_clusters = _in_clusters(place.cluster(name) for place, name in part)
+        yield Rights(f"ListTasks{suffix}", ("ecs:ListTasks",), (ANYTHING,), in_clusters)
+        tasks = tuple(place.tasks(name) for place, name in part)
+        yield Rights(f"DescribeTasks{suffix}", ("ecs:DescribeTasks",), tasks, in_clusters)
 
 
 def _read_definitions(scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
