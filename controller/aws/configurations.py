@@ -11,8 +11,9 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoRegionError
 
+from controller.aws.denials import DENIED
 from controller.aws.errors import AwsError, Fault, error_code
 from controller.aws.reach import OwnChain
 from controller.aws.session import Clients, RequestObserver, StoppingError
@@ -172,19 +173,30 @@ def _read_whole(body: StreamingBody) -> bytes:
 def _name(address: Remote) -> str:
     if isinstance(address, Parameter):
         return f'parameter "{address.name}"'
-    return f'object "{address.key}" in bucket "{address.bucket}"'
+    version = "" if address.version is None else f"version {address.version} of "
+    return f'{version}object "{address.key}" in bucket "{address.bucket}"'
 
 
 def _explain(address: Remote, error: AwsError) -> str:
-    is_object = isinstance(address, StoredObject)
+    cause = error.__cause__
+    if isinstance(cause, NoRegionError):
+        return "no AWS region: set AWS_DEFAULT_REGION; aws.region is known only once the configuration has been read"
+    code = error_code(cause) if isinstance(cause, ClientError) else ""
     if error.fault is Fault.MISSING:
-        command = "aws s3 cp" if is_object else "aws ssm put-parameter"
-        return (
-            f"{_name(address)} does not exist: put it there ({command}), or name another with --config or ECSQ_CONFIG"
-        )
-    if error.fault is Fault.ACCESS_DENIED and is_object:
+        return _explain_missing(address, code)
+    if isinstance(address, StoredObject) and code in DENIED:
         return f"{error}; S3 says the same of an object that does not exist, to whoever may not list the bucket"
     return str(error)
+
+
+def _explain_missing(address: Remote, code: str) -> str:
+    another = "name another with --config or ECSQ_CONFIG"
+    if isinstance(address, StoredObject) and code == "NoSuchBucket":
+        return f'bucket "{address.bucket}" does not exist: {another}'
+    if isinstance(address, StoredObject) and address.version is not None:
+        return f"{_name(address)} does not exist: {another}"
+    command = "aws s3 cp" if isinstance(address, StoredObject) else "aws ssm put-parameter"
+    return f"{_name(address)} does not exist: put it there ({command}), or {another}"
 
 
 def _ignore(*_: object) -> None:

@@ -44,8 +44,8 @@ policies_option = click.option(
     help="How many managed policies a role may have, which is a quota of your account.",
 )
 
-_UNFIT = "*?$"
-"""Signs that mean something else in a policy."""
+_UNFIT = ("*", "?", "$", "{{")
+"""Signs that mean something else in a policy, or in a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _choose_address(config: Address, at: Address | None, name: str) -> Remote:
         raise click.UsageError(
             f"--at names a file, {chosen}, which a service cannot reach: ssm:/NAME or s3://BUCKET/KEY"
         )
-    if isinstance(chosen, StoredObject) and set(_UNFIT) & set(chosen.key):
+    if isinstance(chosen, StoredObject) and any(sign in chosen.key for sign in _UNFIT):
         raise click.ClickException(f"{chosen}: no policy can name a key with one of {' '.join(_UNFIT)}: rename it")
     return chosen
 
