@@ -44,6 +44,8 @@ DEAD = "given-up"
 """The dead-letter queue of one of the queues."""
 BAD = "scalers: []"
 TASK_ROLE = "arn:aws:iam::123456789012:role/ecsq-task"
+VOLUMES = "arn:aws:iam::123456789012:role/volumes"
+"""With which ECS makes the volumes of tasks."""
 LAUNCHED = {"alone:1", "both:1", "both-x2:1", "spot:1", "spot-x2:1", "far:1", "far-x2:1"}
 """Every definition that has to have been run before the journal is read."""
 
@@ -80,21 +82,22 @@ def denied(policy: Policy, questions: set[Question]) -> set[Question]:
     return {each for each in questions if not allowed(policy, each[0], each[1], dict(each[2]))}
 
 
-def register(aws: EmbeddedAws | Place, family: str, account: str = "123456789012") -> None:
+def register(aws: EmbeddedAws | Place, family: str, account: str = "123456789012", **members: Any) -> None:
     """Register a template with both its roles."""
     role = f"arn:aws:iam::{account}:role/{family}"
-    register_template(aws, family, taskRoleArn=f"{role}-task", executionRoleArn=f"{role}-execution")
+    register_template(aws, family, taskRoleArn=f"{role}-task", executionRoleArn=f"{role}-execution", **members)
 
 
 def build(aws: EmbeddedAws) -> dict[str, Any]:
     """Return a configuration with all that asks for rights.
 
-    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, Spot, a bus, and another
-    account and region.
+    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, a volume, Spot, a bus, and
+    another account and region.
     """
     one, two = create_cluster(aws, "one"), create_cluster(aws, "two")
-    for family in ("both", "alone", "spot"):
+    for family in ("both", "spot"):
         register(aws, family)
+    register(aws, "alone", volumes=[{"name": "scratch", "configuredAtLaunch": True}])
     queues = [create_queue(aws, name) for name in ("by-name", "by-arn", "by-url")]
     redrive = json.dumps({"deadLetterTargetArn": create_queue(aws, DEAD).arn, "maxReceiveCount": "3"})
     aws.client("sqs").set_queue_attributes(QueueUrl=queues[2].url, Attributes={"RedrivePolicy": redrive})
@@ -118,7 +121,10 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
             cluster=two,
             queue=queues[1].arn,
             task_max_containers_per_task=1,
-            task_run_task={"propagateTags": "TASK_DEFINITION"},
+            task_run_task={
+                "propagateTags": "TASK_DEFINITION",
+                "volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {"roleArn": VOLUMES, "sizeInGiB": 1}}],
+            },
         ),
         scaler(
             "url",
@@ -360,6 +366,11 @@ NEARLY = {
         "iam:PassRole",
         "arn:aws:iam::123456789012:role/both-task",
         {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    "pass the role of volumes to a task": (
+        "iam:PassRole",
+        VOLUMES,
+        {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
     ),
     "write the configuration": ("ssm:PutParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/ecsq/config", {}),
     "read another parameter": ("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/ecsq/config2", {}),

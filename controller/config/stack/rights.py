@@ -5,12 +5,12 @@ What an action can be confined to is said by the Service Authorization Reference
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller.config.stack.arns import Account, cluster_name
 from controller.config.stack.kept_rights import read_configuration
 from controller.config.stack.queue_rights import read_queues
-from controller.config.stack.statement import ANYTHING, TASKS_SERVICE, Rights, WorkerRoles
+from controller.config.stack.statement import ANYTHING, TASKS_SERVICE, VOLUMES_SERVICE, Rights, WorkerRoles
 from controller.core.copies.copies import family_of
 from controller.core.decision.policy import StartWithin
 
@@ -91,6 +91,7 @@ def _work(
         yield from _register_copies(workers, account)
         yield from _run_workers(workers, account)
         yield from _pass_roles(roles)
+        yield from _pass_roles_of_volumes(workers)
 
 
 def _read_metrics(spec: ControllerSpec, scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
@@ -153,6 +154,19 @@ def _pass_roles(roles: WorkerRoles) -> Iterator[Rights]:
     if roles.arns or roles.parameter:
         to_tasks = {"StringEquals": {"iam:PassedToService": (TASKS_SERVICE,)}}
         yield Rights("PassWorkerRoles", ("iam:PassRole",), roles.arns, to_tasks, roles.parameter)
+
+
+def _pass_roles_of_volumes(scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
+    """Allow the roles of EBS volumes that RunTask has made for each task, which the configuration names."""
+    roles = _list(scalers, lambda scaler: map(_role_of, scaler.task.run_task.get("volumeConfigurations", ())))
+    if named := tuple(filter(None, roles)):
+        to_volumes = {"StringEquals": {"iam:PassedToService": (VOLUMES_SERVICE,)}}
+        yield Rights("PassVolumeRoles", ("iam:PassRole",), named, to_volumes)
+
+
+def _role_of(volume: Mapping[str, Any]) -> str:
+    """Return the role of a volume; empty: it names none."""
+    return str(volume.get("managedEBSVolume", {}).get("roleArn", ""))
 
 
 def _assume_roles(spec: ControllerSpec) -> Iterator[Rights]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ANYTHING = "*"
 """The resource of an action that has none."""
 _TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+_VOLUMES_SERVICE = "ecs.amazonaws.com"
 _ROLES = ("taskRoleArn", "executionRoleArn")
 
 
@@ -123,6 +124,9 @@ class Authorizations:
             tasks = self._arns.task(self._name_cluster(asked), "*")
             yield Asked("ecs:TagResource", tasks, {"ecs:CreateAction": "RunTask"})
         yield from self._pass_roles(definition.document)
+        for volume in asked.get("volumeConfigurations", ()):
+            role = volume.get("managedEBSVolume", {}).get("roleArn")
+            yield Asked("iam:PassRole", str(role), {"iam:PassedToService": _VOLUMES_SERVICE})
 
     def _of_events(self, entry: JournalEntry) -> Iterator[Asked]:
         for event in entry.parameters.get("Entries", ()):
