@@ -18,6 +18,7 @@ from controller.cli.needs import (
 )
 from controller.cli.options import config_option
 from controller.cli.output import say, say_safe
+from controller.config import ServerSpec
 from controller.config.parameter import choose_tier
 from controller.config.stack import (
     LONGEST,
@@ -35,6 +36,8 @@ from controller.core.address import Address, Parameter
 from controller.core.words import format_count
 
 ROLES_PARAMETER = "WorkerRoles"
+_ASKED_FOR_HEALTH = frozenset({"0.0.0.0", "::", "127.0.0.1", "localhost"})  # noqa: S104 - compared, not listened on
+"""The hosts that answer at 127.0.0.1."""
 BODY_BYTES = 51_200
 """Of a template that is passed as it is; what is longer goes through a bucket (CloudFormation quotas)."""
 OBJECT_BYTES = 1 << 20
@@ -58,10 +61,7 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
     written.
     """
     needs = read_needs(config, at)
-    if needs.spec.server.port == 0:
-        raise click.ClickException(
-            f"{config}: server.port is 0, which means any free port: a service needs one that is known"
-        )
+    _check_server(config, needs.spec.server)
     account, place = Account.of_deployment(needs.spec.aws.region), LONGEST
     dead_letter_queues: tuple[str, ...] = ()
     if offline:
@@ -87,6 +87,18 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
     text = write_template(template, _explain(needs, roles))
     _judge_size(len(text.encode()))
     say_safe(text.splitlines())
+
+
+def _check_server(config: Address, server: ServerSpec) -> None:
+    if server.port == 0:
+        raise click.ClickException(
+            f"{config}: server.port is 0, which means any free port: a service needs one that is known"
+        )
+    if server.host not in _ASKED_FOR_HEALTH:
+        raise click.ClickException(
+            f"{config}: server.host is {server.host}, where the task's health check, which asks 127.0.0.1, finds "
+            "nobody: let it be 0.0.0.0 or ::"
+        )
 
 
 def _judge_size(size: int) -> None:

@@ -151,6 +151,11 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
             "config.yaml: server.port is 0, which means any free port: a service needs one that is known",
         ),
         (
+            {"server": {"host": "::1"}},
+            "config.yaml: server.host is ::1, where the task's health check, which asks 127.0.0.1, finds nobody: let "
+            "it be 0.0.0.0 or ::",
+        ),
+        (
             {"events": [{"webhook_env": "ECSQ_CONFIG"}]},
             "config.yaml: events: webhook_env is ECSQ_CONFIG, which the template sets to something else: name another "
             "variable",
@@ -161,10 +166,10 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
             f"template: give it a shorter one, in capital letters ({'U' * 300})",
         ),
     ],
-    ids=["any port", "a variable of the template's own", "a long variable"],
+    ids=["any port", "a host of its own", "a variable of the template's own", "a long variable"],
 )
 def test_what_no_service_can_be_is_refused(directory: Path, members: dict[str, Any], complaint: str) -> None:
-    """A port that nobody knows can be neither scraped nor asked for health; a variable has one value."""
+    """What nobody knows, or reaches, can be neither scraped nor asked for health; a variable has one value."""
     write(directory, **members)
     assert complaint == refusal("stack", "--offline")
 
