@@ -12,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from controller.aws.cloudwatch import QueueMetrics
 from controller.aws.configurations import CLIENT as READER
 from controller.aws.configurations import open_kept
 from controller.aws.peers import PeerLook
@@ -112,7 +113,7 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
     aws.client("sqs").tag_queue(QueueUrl=create_queue(aws, "by-tags").url, Tags={"team": "video", "stage": "prod"})
     # Three containers, two of them in one task: both the copies and the template itself are run.
     dense = {"max_containers": 3, "task_packing": "dense", "task_max_containers_per_task": 2}
-    return configuration(
+    document = configuration(
         aws,
         scaler("name", "both", cluster=one, queue=queues[0].name, **dense),
         scaler(
@@ -147,6 +148,8 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
         budget={"max_containers": 1000},
         events=[{"eventbridge": BUS}],
     )
+    document["aws"]["message_age"] = True
+    return document
 
 
 def run_daemon(aws: EmbeddedAws, directory: Path) -> None:
@@ -178,6 +181,13 @@ def read_object(aws: EmbeddedAws) -> set[Question]:
     kept = open_kept(StoredObject(BUCKET, KEY), machine_clock(Event()))
     assert KeptConfiguration(kept, time).earlier is not None
     return {freeze(each) for call in aws.journal.calls(client=f"ecsq-{READER}") for each in aws.list_asked(call)}
+
+
+def ask_cloudwatch(aws: EmbeddedAws) -> set[Question]:
+    """Ask for metrics as the daemon does within its first minute, and return what that asked of IAM."""
+    aws.journal.clear()
+    QueueMetrics(clients_of(aws)).ask_oldest(["by-name"], time() - 300, time())
+    return {freeze(each) for call in aws.journal.calls("monitoring") for each in aws.list_asked(call)}
 
 
 def look_for_peers(aws: EmbeddedAws) -> set[Question]:
@@ -232,14 +242,15 @@ def proof(embedded_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -
             patched.setenv(name, "embedded")
         policy_of_role, trust = print_role(path)
         of_role = [call for call in calls if call.account == OTHER_ACCOUNT]
+        metrics = ask_cloudwatch(aws)
         yield Proof(
-            asked={freeze(each) for call in calls if call not in of_role for each in aws.list_asked(call)},
+            asked=metrics | {freeze(each) for call in calls if call not in of_role for each in aws.list_asked(call)},
             policy=print_policy(path, f"ssm:{PARAMETER}"),
             asked_of_object=read_object(aws),
             policy_for_object=print_policy(path, f"s3://{BUCKET}/{KEY}"),
             asked_of_peers=look_for_peers(aws),
             policy_for_peers=print_policy(path, f"ssm:{PARAMETER}", "--shared-in", SHARED_IN),
-            asked_of_role={freeze(each) for call in of_role for each in aws.list_asked(call)},
+            asked_of_role=metrics | {freeze(each) for call in of_role for each in aws.list_asked(call)},
             policy_of_role=policy_of_role,
             trust=trust,
         )
@@ -293,13 +304,19 @@ def test_it_trusts_the_controller_that_says_the_external_id(proof: Proof) -> Non
 
 
 def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:
-    """Four actions have neither a resource type nor a condition key, and wildcards stand where names are made later.
+    """Five actions have neither a resource type nor a condition key, and wildcards stand where names are made later.
 
     Those are queues that are found by their names or their tags, revisions of a family and the digit of a number of
     copies, a cluster's tasks, and the key that encrypts the configuration, which its condition binds to the
     configuration itself.
     """
-    opened = ["sqs:ListQueues", "tag:GetResources", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]
+    opened = [
+        "sqs:ListQueues",
+        "tag:GetResources",
+        "cloudwatch:GetMetricData",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTaskDefinitions",
+    ]
     assert opened == list(unconfined(proof.policy))
     account = "us-east-1:123456789012"
     wildcards = {

@@ -76,6 +76,7 @@ class Authorizations:
             ("events", "PutEvents"): self._of_events,
             ("sts", "AssumeRole"): self._of_role,
             (TAGGING, "GetResources"): self._of_tagged,
+            ("monitoring", "GetMetricData"): self._of_metrics,
             ("s3", "GetObject"): self._of_object,
             ("s3", "ListObjectVersions"): self._of_versions,
         }
@@ -96,6 +97,9 @@ class Authorizations:
 
     def _of_tagged(self, entry: JournalEntry) -> Iterator[Asked]:
         yield Asked(f"tag:{entry.operation}", ANYTHING)
+
+    def _of_metrics(self, entry: JournalEntry) -> Iterator[Asked]:
+        yield Asked(f"cloudwatch:{entry.operation}", ANYTHING)
 
     def _of_listing(self, entry: JournalEntry) -> Iterator[Asked]:
         yield Asked("ecs:ListTasks", ANYTHING, self._in_cluster(entry.parameters))
