@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from shlex import quote
 
 import click
@@ -143,4 +144,7 @@ def _say_upload(needs: Needs) -> str:
             f"aws ssm put-parameter --name {needs.address.name} --type String --tier {tier} --overwrite "
             f"--value file://{source}"
         )
-    return f"aws s3 cp {source} {needs.address}"
+    command = f"aws s3 cp {source} {quote(str(replace(needs.address, version=None)))}"
+    if needs.address.version is None:
+        return command
+    return f"{command}   # makes another version: print the stack for that one"

@@ -91,6 +91,23 @@ def test_the_commands_that_use_it_stand_above_it(directory: Path, scalers: int, 
     assert any(line.endswith("Subnets=subnet-...,subnet-... WorkerRoles=ARN,...") for line in head)
 
 
+@pytest.mark.parametrize(
+    ("at", "command"),
+    [
+        ("s3://bucket/a b.yaml", "aws s3 cp config.yaml 's3://bucket/a b.yaml'"),
+        (
+            "s3://bucket/k?versionId=7",
+            "aws s3 cp config.yaml s3://bucket/k   # makes another version: print the stack for that one",
+        ),
+    ],
+    ids=["object", "version"],
+)
+def test_an_object_is_put_there_and_a_version_cannot_be(directory: Path, at: str, command: str) -> None:
+    """What stands above the template can be typed as it is."""
+    write(directory)
+    assert f"#   {command}" in run("stack", "--offline", "--at", at).stdout.splitlines()
+
+
 def test_the_secrets_of_webhooks_stand_in_the_command(directory: Path) -> None:
     """There is one parameter without a default for each variable, whatever number of events is sent there."""
     slack = {"webhook_env": "SLACK_URL", "format": "slack"}
