@@ -97,7 +97,9 @@ def test_whoever_tries_a_queue_of_their_own_need_not_do_the_sandboxs_messages(la
     summary = Summary(seconds=60.0, seed=1, queues=(sandboxs,), calls={}, revisions=0, own=own)
 
     assert code == summary.exit_code
-    assert ("are left, 5 in all: none lost, no worker killed." in render(summary)) == (code == 0)
+    text = render(summary)
+    assert ("messages are left, 5 in all: none lost, no worker killed." in text) == (code == 0)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_summary_has_every_number_and_fits_80_columns():
