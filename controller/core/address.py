@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from controller.core.frozen import frozen
 
 PARAMETER_SCHEME = "ssm:"
 OBJECT_SCHEME = "s3://"
@@ -18,7 +19,7 @@ _MAX_KEY = 1024
 _VERSION = "versionId"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A parameter; written ``ssm:NAME``."""
 
@@ -29,7 +30,7 @@ class Parameter:
         return f"{PARAMETER_SCHEME}{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredObject:
     """An object in S3; written ``s3://BUCKET/KEY``, with ``?versionId=ID`` for one of its versions."""
 
