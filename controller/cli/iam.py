@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from controller.cli.needs import (
+    Matching,
     at_option,
     find_dead_letter_queues,
     find_home,
@@ -16,7 +17,7 @@ from controller.cli.needs import (
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json
 from controller.cli.role import Given, describe_role
-from controller.config import ControllerSpec
+from controller.config import ControllerSpec, formats
 from controller.config.regions import partition_of
 from controller.config.stack import (
     Account,
@@ -36,20 +37,34 @@ from controller.core.address import Address
 @click.option(
     "--offline", is_flag=True, help="Do not ask AWS: use the account, the region and the roles that you name."
 )
-@click.option("--account", metavar="ID", help="With --offline: the account's id, twelve digits.")
-@click.option("--region", help="With --offline: the region.  [default: aws.region of the configuration]")
 @click.option(
-    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers; may be repeated."
+    "--account", type=Matching(formats.ACCOUNT), metavar="ID", help="With --offline: the account's id, twelve digits."
+)
+@click.option(
+    "--region",
+    type=Matching(formats.REGION),
+    metavar="REGION",
+    help="With --offline: the region.  [default: aws.region of the configuration]",
+)
+@click.option(
+    "--role",
+    "roles",
+    type=Matching(formats.ROLE),
+    multiple=True,
+    metavar="ARN",
+    help="With --offline: a role of the workers; may be repeated.",
 )
 @click.option(
     "--dead-letter-queue",
     "dead_letter_queues",
+    type=Matching(formats.QUEUE),
     multiple=True,
     metavar="ARN",
     help="With --offline: a dead-letter queue; may be repeated.",
 )
 @click.option(
     "--shared-in",
+    type=Matching(formats.CLUSTER),
     metavar="CLUSTER",
     help="For controllers that share the scalers: the cluster of their service, where they look for each other.",
 )
@@ -62,6 +77,7 @@ from controller.core.address import Address
 )
 @click.option(
     "--task-role",
+    type=Matching(formats.ROLE),
     metavar="ARN",
     help="With --assumed: who may assume it, the controller's task role.  [default: anybody in --account]",
 )

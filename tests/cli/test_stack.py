@@ -221,12 +221,31 @@ def test_one_policy_is_a_document_and_several_are_a_list(directory: Path) -> Non
 def test_an_account_is_named_offline_and_only_there(directory: Path) -> None:
     """Offline nobody can look it up, and online it is looked up."""
     write(directory)
-    missing, needless = run("iam", "--offline"), run("iam", "--account", "1")
+    missing, needless = run("iam", "--offline"), run("iam", "--account", "111122223333")
     assert ([2, 2], True, True) == (
         [missing.exit_code, needless.exit_code],
         "--offline needs --account" in missing.stderr,
         "need --offline" in needless.stderr,
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--account", "1111222233", "must be the id of an AWS account: 12 digits"),
+        ("--region", "frankfurt", "must be an AWS region, such as eu-west-1"),
+        ("--role", "arn:aws:iam::111122223333:role/worker-*", "must be the ARN of an IAM role"),
+        ("--dead-letter-queue", "arn:aws:sqs:*:*:*", "must be the name, the URL or the ARN of an SQS queue"),
+        ("--shared-in", "*", "must be the name or the ARN of an ECS cluster"),
+        ("--task-role", "ecsq", "must be the ARN of an IAM role"),
+    ],
+)
+def test_what_has_another_form_comes_into_no_policy(directory: Path, option: str, value: str, complaint: str) -> None:
+    """It would allow nothing, or far more than was meant."""
+    write(directory)
+    result = run("iam", *PLACE, option, value)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"{value!r} {complaint}" in " ".join(result.stderr.split())
 
 
 def test_roles_and_account_are_looked_up(aws: EmbeddedAws, directory: Path) -> None:
