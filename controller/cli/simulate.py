@@ -68,7 +68,8 @@ def command(**options: Any) -> None:
             raise
         raise click.ClickException(
             f"the simulation needs {missing}, which is not installed: "
-            "python -m pip install 'ecs-queue-controller[simulate]'; --alone without pictures does without"
+            "it comes with the wheel's extra (pipx install --force 'WHEEL[simulate]'), and a checkout has it after "
+            "make setup; --alone without pictures does without"
         ) from error
     _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
     _judge(found, options["expect"])
