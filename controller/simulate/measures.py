@@ -55,7 +55,7 @@ class Row:
     revisions: int | None = None
     """Derived revisions that were registered."""
     peak: int | None = None
-    """The most containers at one time."""
+    """The most containers that started or ran at one time."""
     minutes_at_max: float | None = None
     polls: dict[str, int] = field(default_factory=dict)
     """By reason."""
@@ -90,7 +90,7 @@ def measure(name: str, run: SimulatedRun, terms: Terms, most: int | None = None)
         run_task_calls=len(calls),
         revisions=len({call.containers for call in calls if call.containers > 1}),
         peak=run.peak,
-        minutes_at_max=None if most is None else _add_up_time(run.live, most) / 60,
+        minutes_at_max=None if most is None else _add_up_time(run.held, most, run.ended_at) / 60,
         polls=dict(Counter(run.reasons)),
     )
 
@@ -108,6 +108,7 @@ def describe_waits(waits: Sequence[float]) -> dict[str, float | None]:
     return {**told, "max": waits[-1]}
 
 
-def _add_up_time(live: Sequence[tuple[float, int]], most: int) -> float:
-    """Return for how long at least ``most`` have lived, seconds."""
-    return sum(after - at for (at, count), (after, _) in pairwise(live) if count >= most)
+def _add_up_time(held: Sequence[tuple[float, int]], most: int, until: float) -> float:
+    """Return for how long at least ``most`` counted, seconds; who never ends counts ``until`` then."""
+    course = [*held, (max(until, held[-1][0]), 0)] if held else []
+    return sum(after - at for (at, count), (after, _) in pairwise(course) if count >= most)
