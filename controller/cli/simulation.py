@@ -72,7 +72,7 @@ def answer(asked: Asked) -> Answer:
     this = rows[THIS]
     if run is None:
         raise ValueError("this configuration could not be simulated")
-    bound = None if asked.is_alone else measure_bound(run, this, asked.scenario.workers, asked.terms)
+    bound = None if asked.is_alone else measure_bound(run, asked.scenario.workers, asked.terms)
     findings, idle, remedy = _explore(asked, this)
     shown = [*rows.values(), *([bound] if bound else [])]
     verdict = give_verdict(this, asked.terms.goal, bound, remedy)

@@ -21,7 +21,7 @@ Cell = Callable[[Row], str]
 
 
 def _wait(name: str) -> Cell:
-    return lambda row: _or_dash(row.wait.get(name), format_span)
+    return lambda row: "never" if row.wait[name] is None and row.left else _or_dash(row.wait[name], format_span)
 
 
 def _or_dash(value: Any, write: Callable[[Any], str] = str) -> str:
@@ -158,7 +158,7 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], w
         row = each.row
         more = (row.dollars / this.dollars - 1) * 100 if this.dollars else 0.0
         late = _or_dash(row.late_share, say_share)
-        wait = _or_dash(row.wait["p99"], format_span)
+        wait = _wait("p99")(row)
         mark = ("*" if each.is_frontier else " ") + ("!" if each.variant.warnings else "")
         cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
