@@ -22,8 +22,9 @@ BURST = ("--arrivals", "burst 40 every 30m", "--for", "1h")
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a directory with the least configuration that there is."""
+    """Work in a directory with the least configuration that there is, on a terminal that wraps nothing."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.delenv("ECSQ_CONFIG", raising=False)
     (tmp_path / "config.yaml").write_text(LEAST)
     return tmp_path
@@ -68,6 +69,14 @@ def test_text_and_markdown(directory: Path) -> None:
     assert all(
         line.count("|") == markdown.count("\n| this") * 19 for line in markdown.splitlines() if line.startswith("|")
     )
+
+
+def test_without_a_terminal_the_answer_has_80_columns(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pages it or reads the log of a CI run sees the columns below each other, and none of them torn."""
+    monkeypatch.delenv("COLUMNS")
+    lines = run(*BURST, "--alone").stdout.splitlines()
+    assert 60 < max(map(len, lines)) <= 80
+    assert 2 == sum(line.startswith("this ") for line in lines)
 
 
 def test_alone_there_is_nothing_beside(directory: Path) -> None:
