@@ -17,7 +17,7 @@ from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
-from controller.cli.simulation import Answer, Asked, answer, configured, describe_assumptions
+from controller.cli.simulation import Answer, Asked, answer, configured, describe_assumptions, paint
 from controller.config import Loaded, ScalerSpec
 from controller.core.address import Address
 from controller.core.decision.policy import Busy, StartWithin
@@ -72,6 +72,8 @@ def command(**options: Any) -> None:
             "python -m pip install 'ecs-queue-controller[simulate]'; --alone without pictures does without"
         ) from error
     _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
+    # Once the answer is shown: what took minutes is not lost to a full disk.
+    paint(asked, found)
     _judge(found, options["expect"])
 
 

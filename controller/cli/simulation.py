@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario
 from controller.simulate.tables import draw_findings, give_verdict, say_assumptions
 
+PAPER = 100
+"""Columns of what was explored in the report."""
 SMALL = 20_000
 """Messages times candidates below which starting processes takes longer than they save."""
 REMEDIES = ("max_containers", "demand.")
@@ -48,18 +51,23 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came out."""
+    """What came out, of which pictures can be drawn."""
 
     rows: Sequence[Row]
     """This configuration's first; the bound's last."""
     verdict: str
-    lasted: float
-    """Seconds from the beginning of the period to its end, or to that of the work."""
+    run: SimulatedRun
+    """That of this configuration."""
     findings: Sequence[Finding] = ()
     idle: Sequence[str] = ()
     """Keys that change nothing."""
     diff: Sequence[str] = ()
     """The edit that keeps the goal, else that of the best finding, as a diff of the file."""
+
+    @property
+    def lasted(self) -> float:
+        """Seconds from the beginning of the period to its end, or to that of the work."""
+        return self.run.ended_at - self.run.began_at
 
 
 def answer(asked: Asked) -> Answer:
@@ -76,15 +84,10 @@ def answer(asked: Asked) -> Answer:
     findings, idle, remedy = _explore(asked, this)
     shown = [*rows.values(), *([bound] if bound else [])]
     verdict = give_verdict(this, asked.terms.goal, bound, remedy)
-    lasted = run.ended_at - run.began_at
     if asked.explores or asked.varied:
         best = next((each for each in findings if each.is_better), None)
-        found = Answer(shown, verdict, lasted, findings, idle, _draw_edit(asked, remedy or best))
-    else:
-        found = Answer(shown, verdict, lasted, diff=_draw_edit(asked, remedy))
-    if asked.html or asked.png:
-        _paint(asked, found, run)
-    return found
+        return Answer(shown, verdict, run, findings, idle, _draw_edit(asked, remedy or best))
+    return Answer(shown, verdict, run, diff=_draw_edit(asked, remedy))
 
 
 def _list_candidates(asked: Asked) -> list[Candidate]:
@@ -160,20 +163,31 @@ def describe_assumptions(asked: Asked) -> str:
     )
 
 
-def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:
-    from controller.simulate.pictures import paint  # noqa: PLC0415 - optional, and slow to import
+def paint(asked: Asked, found: Answer) -> None:
+    """Write the report and the pictures that are asked for. Raises click.ClickException when they cannot be written."""
+    if not (asked.html or asked.png):
+        return
+    from controller.simulate.pictures import paint as draw  # noqa: PLC0415 - optional, and slow to import
     from controller.simulate.report import write_pngs, write_report  # noqa: PLC0415
 
-    subject: Any = paint(
-        found.rows, [each.row for each in found.findings], run, asked.scaler, asked.scenario, asked.terms
-    )
+    explored_rows = [each.row for each in found.findings]
+    pictures: Any = draw(found.rows, explored_rows, found.run, asked.scaler, asked.scenario, asked.terms)
+    if asked.png:
+        with _writing(asked.png):
+            write_pngs(asked.png, pictures)
+    if asked.html:
+        assumptions = describe_assumptions(asked)
+        explored = (
+            draw_findings(found.rows[0], found.findings, found.idle, PAPER) if found.findings or found.idle else []
+        )
+        explored += ["", *found.diff] if explored and found.diff else []
+        with _writing(asked.html):
+            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], pictures, explored)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        if asked.png:
-            write_pngs(asked.png, subject)
-        if asked.html:
-            assumptions = describe_assumptions(asked)
-            explored = draw_findings(found.rows[0], found.findings, found.idle) if found.findings or found.idle else []
-            explored += ["", *found.diff] if explored and found.diff else []
-            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], subject, explored)
+        yield
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error
+        raise click.ClickException(f"{error.filename or path}: cannot be written: {error.strerror or error}") from error

@@ -202,6 +202,13 @@ def test_pictures_need_no_network(directory: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (directory / "pictures").iterdir())
 
 
+def test_a_full_disk_does_not_take_the_answer_along(directory: Path) -> None:
+    """It was shown before the report is written, and the error names the report."""
+    result = run(*BURST, "--alone", "--html", "/dev/full")
+    assert (1, True) == (result.exit_code, "this " in result.stdout), result.output
+    assert "/dev/full: cannot be written: No space left on device" in result.stderr
+
+
 def test_the_report_has_what_was_explored(directory: Path) -> None:
     """Each point that one changed key gives stands there by its name, below what it costs."""
     run(*BURST, "--explore", "--html", "report.html")
