@@ -118,7 +118,7 @@ def _warn(variant: Variant) -> str:
 
 
 def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | None) -> str:
-    """Say in words what this configuration does, and what would do better."""
+    """Say in words what this configuration does, and what would do better; without a bound, nothing else was tried."""
     if this.late_share is None:
         return "No message has come."
     if not this.containers:
@@ -129,6 +129,8 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
         said += f", and {format_count(this.left, 'message')} would never be taken"
     if remedy is not None:
         said += f"; {_say_remedy(this, remedy)}"
+    elif this.late_share and bound is not None:
+        said += "; nothing that was tried would keep it for more"
     said += "."
     if bound is not None and this.container_hours > 0:
         share = bound.container_hours / this.container_hours
