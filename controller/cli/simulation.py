@@ -76,12 +76,14 @@ def answer(asked: Asked) -> Answer:
         from controller.simulate.bounded import measure_bound  # noqa: PLC0415 - optional, and slow to import
     if asked.html or asked.png:
         import controller.simulate.pictures  # noqa: F401, PLC0415 - so that what lacks is said at once
+    # What cannot be tried is said before anything is simulated.
+    variants = _list_variants(asked) if asked.explores or asked.varied else None
     rows, run = _simulate(asked, _list_candidates(asked), "simulating")
     this = rows[THIS]
     if run is None:
         raise ValueError("this configuration could not be simulated")
     bound = None if asked.is_alone else measure_bound(run, asked.scenario.workers, asked.terms)
-    findings, idle, remedy = _explore(asked, this)
+    findings, idle, remedy = _explore(asked, this, variants)
     shown = [*rows.values(), *([bound] if bound else [])]
     verdict = give_verdict(this, asked.terms.goal, bound, remedy)
     if asked.explores or asked.varied:
@@ -121,19 +123,25 @@ def _simulate(asked: Asked, candidates: Sequence[Candidate], label: str) -> tupl
     return {candidate.name: rows[candidate.name] for candidate in candidates}, this
 
 
-def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding | None]:
-    """Return what was tried, the keys that change nothing, and what keeps a goal that is missed."""
-    misses = not asked.is_alone and bool(this.late_share)
-    if not (asked.explores or asked.varied or misses):
-        return [], [], None
+def _list_variants(asked: Asked) -> list[Variant]:
     try:
-        variants = list_variants(asked.loaded, asked.scaler, asked.varied)
+        return list_variants(asked.loaded, asked.scaler, asked.varied)
     except ConfigError as error:
         # Their lines are those of the edited text, which nobody has.
         problems = "; ".join(f"{problem.key}: {problem.message}" for problem in error.problems)
         raise click.ClickException(f"--vary: {problems}") from error
     except ValueError as error:
         raise click.ClickException(f"--vary: {error}") from error
+
+
+def _explore(
+    asked: Asked, this: Row, variants: Sequence[Variant] | None
+) -> tuple[list[Finding], list[str], Finding | None]:
+    """Return what was tried, the keys that change nothing, and what keeps a goal that is missed."""
+    misses = not asked.is_alone and bool(this.late_share)
+    if variants is None and not misses:
+        return [], [], None
+    variants = _list_variants(asked) if variants is None else variants
     if not asked.explores:
         variants = [each for each in variants if each.key in asked.varied or (misses and each.key.startswith(REMEDIES))]
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}

@@ -169,7 +169,8 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], w
     warned = [f"! {_warn(each.variant)}" for each in findings if each.variant.warnings]
     unchanged = [f"change nothing here: {', '.join(idle)}"] if idle else []
     notes = [[line for note in notes for line in wrap(note, width)] for notes in (marked, warned, unchanged) if notes]
-    return [*lines, *(line for note in notes for line in ("", *note))]
+    shown = [lines, *notes] if findings else notes
+    return [line for part in shown for line in ("", *part)][1:]
 
 
 def wrap(text: str, width: int | None) -> list[str]:

@@ -308,6 +308,7 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
         ((*BURST, "--work", "soon"), "write it as 45s"),
         ((*BURST, "--size", "300/512"), "the next larger is 512/1024"),
         ((*BURST, "--vary", "max_containers"), "write it as KEY=VALUE"),
+        ((*BURST, "--vary", "max_containers=0"), "--vary: scalers[0].max_containers: must be at least 1, not 0"),
         ((*BURST, "--expect", "fast"), "write it as"),
         ((*BURST, "--expect", "wait_max <= 5x"), "5x is no duration, and there is no row 5x; there are: this, lambda"),
         ((*BURST, "--price", "-1", "0"), "-1 dollars: must be 0 or more"),
