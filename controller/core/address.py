@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
+
+from controller.core.frozen import frozen
 
 PARAMETER_SCHEME = "ssm:"
 OBJECT_SCHEME = "s3://"
@@ -19,7 +20,7 @@ _MAX_KEY = 1024
 _VERSION = "versionId"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A parameter; written ``ssm:NAME``."""
 
@@ -30,7 +31,7 @@ class Parameter:
         return f"{PARAMETER_SCHEME}{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredObject:
     """An object in S3; written ``s3://BUCKET/KEY``, with ``?versionId=ID`` for one of its versions."""
 
