@@ -24,8 +24,7 @@ from controller.core.decision.decide import heed_deleted, heed_left, heed_past, 
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
-from controller.core.decision.providers import note_providers
-from controller.core.decision.providers import note_refusal as note_shortage
+from controller.core.decision.providers import note_providers, note_refusal
 from controller.core.decision.rollout import NOTHING_KNOWN, forget_refusals, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
@@ -49,8 +48,7 @@ FRESH = 0.9
 polls, and one beside others does not list again what they have just seen."""
 LISTINGS_APART = 4.0
 """For how long a snapshot serves in any case, by what its listing costs: a large cluster takes a quarter of the time,
-and of the account's rate, to be listed, however often its scalers poll. A launch needs a listing of its window all the
-same."""
+and of the account's rate, to be listed, however often its scalers poll. A launch still needs one of its window."""
 _BY_REVISION = frozenset({Reason.LAUNCH, Reason.PROVING, Reason.UNKNOWN_TEMPLATE})
 """The decisions on which it depends which revisions there are, of a scaler with a rollout."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
@@ -229,7 +227,7 @@ class Cycle:
         doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
         self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
         if result.refused_by is not None:
-            shortages = note_shortage(self.state.shortages, result.refused_by, result.error, self._now())
+            shortages = note_refusal(self.state.shortages, result.refused_by, result.error, self._now())
             self.state = change(self.state, shortages=shortages)
         if decision.numbers is not None and decision.numbers.stage is not None:
             known = heed_launch(self.state.rollout, decision.numbers.stage.newest, result, self._now())
