@@ -7,13 +7,24 @@ import pytest
 from controller.core.decision.following import FREE
 from controller.core.decision.lessons import NOTHING_LEARNED
 from controller.core.decision.level_state import LevelState
-from controller.core.decision.model import Fleet
+from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import PerContainer
+from controller.core.decision.queue_sum import add_up
 from controller.core.decision.state import ScalerState
 from controller.core.frozen import change
 
+RECORDS = [
+    ScalerState(),
+    NOTHING_LEARNED,
+    FREE,
+    LevelState(),
+    Fleet(0.0),
+    pytest.param(PerContainer(5), id="of-one-member"),
+    pytest.param(add_up([("urgent", QueueCounts(1, 2, 3))]), id="with-a-parent"),
+]
 
-@pytest.mark.parametrize("record", [ScalerState(), NOTHING_LEARNED, FREE, LevelState(), Fleet(0.0), PerContainer(5)])
+
+@pytest.mark.parametrize("record", RECORDS)
 def test_a_changed_record_is_what_replace_gives(record: object) -> None:
     """Each member by itself, and the record that it comes from stays."""
     before = replace(record)  # type: ignore[type-var]
@@ -30,6 +41,13 @@ def test_a_member_that_there_is_not_is_refused() -> None:
 
 def test_records_of_the_same_members_are_the_same_to_a_set() -> None:
     assert {FREE, change(FREE, width=3), change(FREE, width=0)} == {FREE, change(FREE, width=3)}
+
+
+def test_the_type_checker_alone_refuses_a_write() -> None:
+    """An ignored error that is none is one to mypy, so the gate fails once it lets a record be written to."""
+    record = change(FREE, width=3)
+    record.width = 4  # type: ignore[misc]
+    assert 4 == record.width
 
 
 def test_a_record_has_no_room_for_other_members() -> None:
