@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 
+import mypy.api
 import pytest
 
 from controller.core.decision.following import FREE
@@ -43,11 +45,25 @@ def test_records_of_the_same_members_are_the_same_to_a_set() -> None:
     assert {FREE, change(FREE, width=3), change(FREE, width=0)} == {FREE, change(FREE, width=3)}
 
 
-def test_the_type_checker_alone_refuses_a_write() -> None:
-    """An ignored error that is none is one to mypy, so the gate fails once it lets a record be written to."""
-    record = change(FREE, width=3)
-    record.width = 4  # type: ignore[misc]
-    assert 4 == record.width
+WRITES = """
+from controller.core.frozen import change, frozen
+
+@frozen
+class Size:
+    width: int
+
+size = Size(1)
+change(size, width=2)
+size.width = 3
+change(size, depth=3)
+"""
+
+
+def test_the_type_checker_refuses_what_nothing_stops_at_run_time() -> None:
+    """To write to a record, and to change a member that it does not have."""
+    told, _, _ = mypy.api.run(["--config-file=", "--cache-dir=/dev/null", "--strict", "-c", WRITES])
+    found = re.findall(r":(\d+): error: .*\[(.+)\]$", told, re.MULTILINE)
+    assert [("10", "misc"), ("11", "call-arg")] == found, told
 
 
 def test_a_record_has_no_room_for_other_members() -> None:
