@@ -135,7 +135,7 @@ def _find_place(
     home = find_home(spec, templates)
     if home is None:
         raise click.ClickException(
-            f"{config}: every task definition is in another account, so that of the controller is not known: name it "
+            f"{config}: every task definition is in another account, so the controller's own is not known: name it "
             "with --offline, --account and --region"
         )
     return home, list_roles(templates), find_dead_letter_queues(spec)

@@ -157,7 +157,7 @@ def _choose_address(config: Address, at: Address | None, name: str) -> Remote:
     chosen = at or (Parameter(f"/{name}/config") if isinstance(config, Path) else config)
     if isinstance(chosen, Path):
         raise click.UsageError(
-            f"--at names a file, {chosen}, which a service cannot reach: ssm:/NAME or s3://BUCKET/KEY"
+            f"--at names a file, {chosen}, which a service cannot reach: write ssm:/NAME or s3://BUCKET/KEY"
         )
     if isinstance(chosen, StoredObject) and any(sign in chosen.key for sign in _UNFIT):
         raise click.ClickException(f"{chosen}: no policy can name a key with one of {' '.join(_UNFIT)}: rename it")

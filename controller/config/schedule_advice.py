@@ -49,7 +49,7 @@ def _advise(schedule: tuple[TimeWindow, ...], now: float) -> Iterator[_Advice]:
         if not _is_ever_in_force(schedule, index, now):
             yield (
                 (index,),
-                "is never in force: those before it are whenever it could be; put it before them, or remove it",
+                "is never in force: whenever it could be, one before it is; move it up, or remove it",
             )
 
 

@@ -59,7 +59,7 @@ def split_values(text: str) -> list[str]:
         root = yaml.compose(written, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         said = str(getattr(error, "problem", None) or "it is nested too deeply")
-        raise ValueError(f"{text!r} are no values with commas between: {said}") from error
+        raise ValueError(f"{text!r} cannot be read as values with commas between: {said}") from error
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise ValueError("there is no value")
     return [written[each.start_mark.index : each.end_mark.index] for each in root.value]
@@ -102,7 +102,7 @@ def _find(node: yaml.Node, part: str) -> tuple[yaml.Node, yaml.Node] | None:
 
 def _require_mapping(node: yaml.Node, key: str) -> yaml.MappingNode:
     if not isinstance(node, yaml.MappingNode):
-        raise ValueError(f"{key}: line {node.start_mark.line + 1} is no mapping")  # noqa: TRY004 - of a text
+        raise ValueError(f"{key}: line {node.start_mark.line + 1} is not a mapping")  # noqa: TRY004 - of a text
     return node
 
 

@@ -115,7 +115,7 @@ def _read_limit(expectation: Expectation, names: Collection[str]) -> float:
             return parse_argument(than)
     kind = "duration" if is_wait else "number"
     raise ValueError(
-        f"{expectation.line!r}: {than} is no {kind}, and there is no row {than}; there are: {', '.join(names)}"
+        f"{expectation.line!r}: {than} is not a {kind}, and there is no row {than}; there are: {', '.join(names)}"
     )
 
 

@@ -169,8 +169,8 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
         ),
         (
             {"server": {"host": "::1"}},
-            "config.yaml: server.host is ::1, where the task's health check, which asks 127.0.0.1, finds nobody: let "
-            "it be 0.0.0.0 or ::",
+            "config.yaml: server.host is ::1, where the task's health check, which asks 127.0.0.1, gets no answer: "
+            "set it to 0.0.0.0 or ::",
         ),
         (
             {"events": [{"webhook_env": "ECSQ_CONFIG"}]},

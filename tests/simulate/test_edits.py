@@ -116,7 +116,7 @@ def test_values_have_commas_between_and_may_have_some_inside(text: str, values: 
 @pytest.mark.parametrize("text", ["[1, 2", "{a: 1", "1,,2", " ", "[1], 2]", "[" * 500, "*a"])
 def test_what_are_no_values_is_refused(text: str) -> None:
     """With what is wrong."""
-    with pytest.raises(ValueError, match=r"are no values with commas between|there is no value"):
+    with pytest.raises(ValueError, match=r"cannot be read as values with commas between|there is no value"):
         split_values(text)
 
 
@@ -159,5 +159,5 @@ def test_the_changes_are_a_diff_of_the_file() -> None:
 @pytest.mark.parametrize(("text", "key"), [("scalers: 5", "queue"), ("name: a", "queue"), (TEXT, "queue.name")])
 def test_what_cannot_be_edited_is_refused(text: str, key: str) -> None:
     """No scalers, or something else than a mapping in the way."""
-    with pytest.raises(ValueError, match=r"no such scaler|is no mapping"):
+    with pytest.raises(ValueError, match=r"no such scaler|is not a mapping"):
         edit(text, 1, {key: "1"})
