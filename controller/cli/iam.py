@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from controller.cli.needs import (
-    Matching,
     at_option,
     find_dead_letter_queues,
     find_home,
@@ -29,6 +30,21 @@ from controller.config.stack import (
     render_policy,
 )
 from controller.core.address import Address
+
+
+class Matching(click.ParamType[str]):
+    """A text of one of the configuration's forms: what is none would make a policy that says nothing, or too much."""
+
+    name = "text"
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; a usage error says what it must be."""
+        if not re.fullmatch(self._form, str(value)):
+            self.fail(f"{value!r} {formats.WORDS[self._form]}", param, ctx)
+        return str(value)
 
 
 @click.command("iam")
