@@ -71,9 +71,8 @@ def _warn_of_overlap(window: TimeWindow, index: int, now: float) -> Iterator[_Ad
         again, lasts = format_duration(min(early)), format_duration(window.lasts)
         yield (
             (index, "cron"),
-            f"begins again {again} after it began, before its {lasts} are over, so that it lasts from the first "
-            f"such start "
-            "to the end of the last; if that is not meant, name one minute and one hour",
+            f"begins again {again} after it began, before its {lasts} are over, so it lasts from the first such "
+            "start to the end of the last; if that is not meant, name one minute and one hour",
         )
 
 

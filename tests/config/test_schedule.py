@@ -275,9 +275,8 @@ def warnings(directory: Path, text: str) -> list[str]:
         pytest.param(
             entry('cron: "* 8 * * *", for: 10h, paused: true'),
             [
-                "cron: begins again 1m after it began, before its 10h are over, so that it lasts from the first "
-                "such start "
-                "to the end of the last; if that is not meant, name one minute and one hour"
+                "cron: begins again 1m after it began, before its 10h are over, so it lasts from the first such "
+                "start to the end of the last; if that is not meant, name one minute and one hour"
             ],
             id="every minute",
         ),
