@@ -33,7 +33,7 @@ from controller.core.address import Address
 
 
 class Matching(click.ParamType[str]):
-    """A text of one of the configuration's forms: what is none would make a policy that says nothing, or too much."""
+    """A text in one of the configuration's forms; any other would make a policy that allows nothing, or too much."""
 
     name = "text"
 
