@@ -140,7 +140,7 @@ def test_what_a_parameter_may_not_hold_is_told_with_its_place(directory: Path) -
         file.write("# {{ x }}\n")
     line = len((directory / "config.yaml").read_text().splitlines())
     place = f"config.yaml:{line}:3: "
-    refused = "Parameter Store refuses a value that holds {{: write it otherwise, or keep the configuration in S3"
+    refused = "Parameter Store refuses a value with {{ in it: write it another way, or keep the configuration in S3"
     assert f"{place}{refused}" == refusal("stack", "--offline")
     assert f"{place}warning: {refused}\n" == run("check").stderr
 
