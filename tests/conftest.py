@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import EmbeddedAws
 
-# What is compiled is kept, whatever the machine's setting: otherwise every process of every run compiles all tests anew,
-# which takes it longer than everything else before its first test.
+# What is compiled is kept, whatever the machine's setting: otherwise every process of every run compiles all tests
+# anew, which takes it longer than everything else before its first test.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
