@@ -33,11 +33,11 @@ settings.register_profile(
 settings.load_profile("reproducible" if os.environ.get("CI") else "local")
 
 
-SLOW_ROOMS = ("proof", "browser", "sandbox", "daemon", "cli", "keeper", "deploy")
-"""A file of few tests may take half a minute there: a proof keeps to one core, the others wait for processes."""
+SLOW_ROOMS = ("proof", "browser", "sandbox", "daemon", "cli", "keeper", "deploy", "simulate", "scaling")
+"""A file may take half a minute there: a proof keeps to one core, most others wait for processes, or compute."""
 
 MOST_WORKERS = 12
-"""More would end no earlier than the slowest file, and each needs some seconds to collect, and memory."""
+"""More would hardly end sooner than the slowest file, and each takes seconds to collect, and half a GB of memory."""
 
 
 @pytest.hookimpl(optionalhook=True)
