@@ -7,12 +7,13 @@ the configuration, so it is boto3's own chain and variables such as AWS_ENDPOINT
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoRegionError
 
+from controller.aws.denials import DENIED
 from controller.aws.errors import AwsError, Fault, error_code
 from controller.aws.reach import OwnChain
 from controller.aws.session import Clients, RequestObserver, StoppingError
@@ -22,6 +23,7 @@ from controller.config.source import MAX_BYTES
 from controller.core.address import Parameter, Remote, StoredObject
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
@@ -140,9 +142,8 @@ class KeptObject(_Kept):
             Key=self._object.key,
             **how,  # type: ignore[arg-type]  # texts under the names of texts
         )
-        with answer["Body"] as body:
-            # One more than a configuration may have, so that it is refused for its size and not cut.
-            return answer["ETag"], body.read(MAX_BYTES + 1)
+        with closing(answer["Body"]) as body:
+            return answer["ETag"], _read_whole(body)
 
     def _s3(self) -> S3Client:
         return self._clients.other("s3")  # type: ignore[no-any-return]
@@ -151,26 +152,51 @@ class KeptObject(_Kept):
         pages = self._s3().get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._object.bucket, Prefix=self._object.key):
             for version in page.get("Versions", ()):
-                if version["Key"] == self._object.key and not version["IsLatest"]:
+                if version["Key"] != self._object.key:
+                    return  # Keys come in order, and all that begin alike, of which there may be millions, come later.
+                if not version["IsLatest"]:
                     yield version["VersionId"]
+
+
+def _read_whole(body: StreamingBody) -> bytes:
+    """Return a content, or one byte more of it than a configuration may have, so that it is refused and not cut.
+
+    botocore compares what has arrived with the length that was announced only once a read gives nothing more, and not
+    at all where its body is taken as a context manager. Half a configuration may be a good one with fewer scalers.
+    """
+    content = b""
+    while arrived := body.read(MAX_BYTES + 1 - len(content)):
+        content += arrived
+    return content
 
 
 def _name(address: Remote) -> str:
     if isinstance(address, Parameter):
         return f'parameter "{address.name}"'
-    return f'object "{address.key}" in bucket "{address.bucket}"'
+    version = "" if address.version is None else f"version {address.version} of "
+    return f'{version}object "{address.key}" in bucket "{address.bucket}"'
 
 
 def _explain(address: Remote, error: AwsError) -> str:
-    is_object = isinstance(address, StoredObject)
+    cause = error.__cause__
+    if isinstance(cause, NoRegionError):
+        return "no AWS region: set AWS_DEFAULT_REGION; aws.region is known only once the configuration has been read"
+    code = error_code(cause) if isinstance(cause, ClientError) else ""
     if error.fault is Fault.MISSING:
-        command = "aws s3 cp" if is_object else "aws ssm put-parameter"
-        return (
-            f"{_name(address)} does not exist: put it there ({command}), or name another with --config or ECSQ_CONFIG"
-        )
-    if error.fault is Fault.ACCESS_DENIED and is_object:
+        return _explain_missing(address, code)
+    if isinstance(address, StoredObject) and code in DENIED:
         return f"{error}; S3 says the same of an object that does not exist, to whoever may not list the bucket"
     return str(error)
+
+
+def _explain_missing(address: Remote, code: str) -> str:
+    another = "name another with --config or ECSQ_CONFIG"
+    if isinstance(address, StoredObject) and code == "NoSuchBucket":
+        return f'bucket "{address.bucket}" does not exist: {another}'
+    if isinstance(address, StoredObject) and address.version is not None:
+        return f"{_name(address)} does not exist: {another}"
+    command = "aws s3 cp" if isinstance(address, StoredObject) else "aws ssm put-parameter"
+    return f"{_name(address)} does not exist: put it there ({command}), or {another}"
 
 
 def _ignore(*_: object) -> None:

@@ -42,6 +42,9 @@ _EXPIRED = re.compile(r"\bsignature (expired|not yet current)\b", re.IGNORECASE)
 """A signature's time, in the words of any code: "Signature expired: OURS is now earlier than ... (THEIRS - 5 min.)",
 "Signature not yet current: OURS is still later than ... (THEIRS + 5 min.)" (aws/aws-sdk-js 401, aws/aws-sdk-go 487,
 aws-amplify/aws-sdk-android 88)."""
+_CIPHERTEXT = "ciphertext refers to"
+"""Systems Manager's words where it may not decrypt, which name neither action nor key: "The ciphertext refers to a
+customer master key that does not exist, does not exist in this region, or you are not allowed to access.\""""
 _TIMES = re.compile(r": *(?P<ours>\d{8}T\d{6}Z)\b.*\((?P<theirs>\d{8}T\d{6}Z) *[-+]")
 _ACTION = re.compile(
     r"(?P<who>arn:aws[\w-]*:(?:iam|sts)::\S+)? *is not authorized to perform: *(?P<action>[\w-]+:\w+)"
@@ -71,6 +74,10 @@ def explain_denial(subject: str, code: str, message: str, operation: str) -> str
     """
     if is_about_clock(code, message):
         return f"{subject}: {_explain_clock(message)}"
+    if _CIPHERTEXT in message:
+        return (
+            f"{subject} cannot be decrypted: {_add_to('the task role', 'kms:Decrypt', None)}, and see its key's policy"
+        )
     if code in CREDENTIALS or code in ACCOUNT or code.startswith("KMS."):
         return f"{subject}: {_explain_code(code)}"
     return _explain_policy(subject, " ".join(message.split()), operation)

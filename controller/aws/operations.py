@@ -21,13 +21,15 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("ssm", "GetParameterHistory"): ("Parameters",),
     ("s3", "GetObject"): (),
     ("s3", "ListObjectVersions"): (),
+    ("s3", "HeadBucket"): (),
     ("eventbridge", "PutEvents"): ("Entries",),
     ("sts", "AssumeRole"): ("Credentials",),
 }
 """By service and operation: the members of an answer, empty or not. A daemon asks for nothing else.
 
-Those of S3 are told by their status, and a content that has not changed is an answer without any. SQS leaves out the
-list of queues where it finds none."""
+Those of S3 are told by their status, and a content that has not changed is an answer without any. HeadBucket is
+botocore's own question after a redirection that does not say to which region. SQS leaves out the list of queues where
+it finds none."""
 BY_COMMANDS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("service-quotas", "GetServiceQuota"): ("Quota",),
     ("ec2", "DescribeSubnets"): ("Subnets",),

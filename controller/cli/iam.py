@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from controller.cli.needs import (
+    Matching,
     at_option,
     find_dead_letter_queues,
+    find_home,
     list_roles,
     policies_option,
     read_needs,
@@ -15,7 +17,7 @@ from controller.cli.needs import (
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json
 from controller.cli.role import Given, describe_role
-from controller.config import ControllerSpec
+from controller.config import ControllerSpec, formats
 from controller.config.regions import partition_of
 from controller.config.stack import (
     Account,
@@ -35,20 +37,34 @@ from controller.core.address import Address
 @click.option(
     "--offline", is_flag=True, help="Do not ask AWS: use the account, the region and the roles that you name."
 )
-@click.option("--account", metavar="ID", help="With --offline: the account's id, twelve digits.")
-@click.option("--region", help="With --offline: the region.  [default: aws.region of the configuration]")
 @click.option(
-    "--role", "roles", multiple=True, metavar="ARN", help="With --offline: a role of the workers; may be repeated."
+    "--account", type=Matching(formats.ACCOUNT), metavar="ID", help="With --offline: the account's id, twelve digits."
+)
+@click.option(
+    "--region",
+    type=Matching(formats.REGION),
+    metavar="REGION",
+    help="With --offline: the region.  [default: aws.region of the configuration]",
+)
+@click.option(
+    "--role",
+    "roles",
+    type=Matching(formats.ROLE),
+    multiple=True,
+    metavar="ARN",
+    help="With --offline: a role of the workers; may be repeated.",
 )
 @click.option(
     "--dead-letter-queue",
     "dead_letter_queues",
+    type=Matching(formats.QUEUE),
     multiple=True,
     metavar="ARN",
     help="With --offline: a dead-letter queue; may be repeated.",
 )
 @click.option(
     "--shared-in",
+    type=Matching(formats.CLUSTER),
     metavar="CLUSTER",
     help="For controllers that share the scalers: the cluster of their service, where they look for each other.",
 )
@@ -61,6 +77,7 @@ from controller.core.address import Address
 )
 @click.option(
     "--task-role",
+    type=Matching(formats.ROLE),
     metavar="ARN",
     help="With --assumed: who may assume it, the controller's task role.  [default: anybody in --account]",
 )
@@ -115,12 +132,13 @@ def _find_place(
             "--account, --region, --role and --dead-letter-queue need --offline: without it they are looked up"
         )
     templates = read_templates(spec)
-    if not templates:
+    home = find_home(spec, templates)
+    if home is None:
         raise click.ClickException(
             f"{config}: every task definition is in another account, so that of the controller is not known: name it "
             "with --offline, --account and --region"
         )
-    return Account.of_arn(templates[0].arn), list_roles(templates), find_dead_letter_queues(spec)
+    return home, list_roles(templates), find_dead_letter_queues(spec)
 
 
 def _name_account(spec: ControllerSpec, account: str | None, region: str | None) -> Account:

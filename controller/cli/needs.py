@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ from controller.cli.configuration import load_content_or_exit, read_or_exit
 from controller.cli.options import AddressType
 from controller.cli.output import say
 from controller.clock import machine_clock
-from controller.config import OWN, AccessSpec, ControllerSpec
+from controller.config import OWN, AccessSpec, ControllerSpec, formats
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
+from controller.config.stack import Account
 from controller.core.address import Address, Parameter, Remote, StoredObject
 from controller.core.copies.template import Template
 from controller.scaling.search import search_with
@@ -43,8 +45,24 @@ policies_option = click.option(
     help="How many managed policies a role may have, which is a quota of your account.",
 )
 
-_UNFIT = "*?$"
-"""Signs that mean something else in a policy."""
+
+class Matching(click.ParamType[str]):
+    """A text of one of the configuration's forms: what is none would make a policy that says nothing, or too much."""
+
+    name = "text"
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; a usage error says what it must be."""
+        if not re.fullmatch(self._form, str(value)):
+            self.fail(f"{value!r} {formats.WORDS[self._form]}", param, ctx)
+        return str(value)
+
+
+_UNFIT = ("*", "?", "$", "{{")
+"""Signs that mean something else in a policy, or in a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +109,16 @@ def read_templates(spec: ControllerSpec) -> list[Template]:
         ) from error
 
 
+def find_home(spec: ControllerSpec, templates: list[Template]) -> Account | None:
+    """Return the controller's own account and region; None: there is no template of this account to tell it.
+
+    A template's own region may be that of a scaler which works in another one.
+    """
+    if not templates:
+        return None
+    return Account.of_arn(templates[0].arn).in_region(_connect(spec).own.region)
+
+
 def find_dead_letter_queues(spec: ControllerSpec) -> tuple[str, ...]:
     """Look up the ARNs of the dead-letter queues of the account's own queues, each once, with the user's own rights.
 
@@ -131,7 +159,7 @@ def _choose_address(config: Address, at: Address | None, name: str) -> Remote:
         raise click.UsageError(
             f"--at names a file, {chosen}, which a service cannot reach: ssm:/NAME or s3://BUCKET/KEY"
         )
-    if isinstance(chosen, StoredObject) and set(_UNFIT) & set(chosen.key):
+    if isinstance(chosen, StoredObject) and any(sign in chosen.key for sign in _UNFIT):
         raise click.ClickException(f"{chosen}: no policy can name a key with one of {' '.join(_UNFIT)}: rename it")
     return chosen
 

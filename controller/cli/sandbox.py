@@ -102,7 +102,8 @@ def command(
             raise
         raise click.ClickException(
             f"the sandbox needs {missing}, which is not installed: "
-            "python -m pip install 'ecs-queue-controller[sandbox]'"
+            "it comes with the wheel's extra (pipx install --force 'WHEEL[sandbox]'), and a checkout has it after "
+            "make setup"
         ) from error
     try:
         options = Options(duration, aws_only=aws_only, chaos=chaos, soak=soak, linger=linger or 0.0, **others)

@@ -15,12 +15,13 @@ import click
 from controller.cli.arrivals import Source, is_work_told, read_arrivals
 from controller.cli.configuration import load_or_exit
 from controller.cli.options import config_option
-from controller.cli.output import is_terminal, say, say_json
+from controller.cli.output import say, say_json, say_safe
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
-from controller.cli.simulation import Answer, Asked, answer, configured, describe_assumptions
+from controller.cli.simulation import Answer, Asked, answer, configured, describe_assumptions, paint
 from controller.config import Loaded, ScalerSpec
 from controller.core.address import Address
 from controller.core.decision.policy import Busy, StartWithin
+from controller.core.printable import show_source
 from controller.core.words import format_count, format_span
 from controller.simulate.comparison import BOUND, NEIGHBOURS, THIS, Candidate
 from controller.simulate.draws import Draw, parse_draw
@@ -68,9 +69,12 @@ def command(**options: Any) -> None:
             raise
         raise click.ClickException(
             f"the simulation needs {missing}, which is not installed: "
-            "python -m pip install 'ecs-queue-controller[simulate]'; --alone without pictures does without"
+            "it comes with the wheel's extra (pipx install --force 'WHEEL[simulate]'), and a checkout has it after "
+            "make setup; --alone without pictures does without"
         ) from error
     _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
+    # Once the answer is shown: what took minutes is not lost to a full disk.
+    paint(asked, found)
     _judge(found, options["expect"])
 
 
@@ -199,7 +203,7 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
         explored = {"explored": plain} if plain else {}
         say_json({**to_plain(found.rows, found.verdict), **explored})
         return
-    width = None if markdown else _find_width()
+    width = None if markdown else shutil.get_terminal_size().columns
     lines: Sequence[str] = draw_markdown(found.rows) if markdown else draw_table(found.rows, width)
     messages = sum(arrival.messages for arrival in asked.scenario.arrivals)
     say(
@@ -217,7 +221,7 @@ def _show(asked: Asked, found: Answer, *, as_json: bool, markdown: bool) -> None
     if found.findings or found.idle:
         say(["", *_fence(draw_findings(found.rows[0], found.findings, found.idle, width), "text", is_fenced=markdown)])
     if found.diff:
-        say(["", *_fence(found.diff, "diff", is_fenced=markdown)])
+        say_safe(["", *_fence([*map(show_source, found.diff)], "diff", is_fenced=markdown)])
 
 
 def _fence(lines: Sequence[str], language: str, *, is_fenced: bool) -> Sequence[str]:
@@ -234,8 +238,3 @@ def _judge(found: Answer, expectations: Sequence[Expectation]) -> None:
     say((f"broken: {line}" for line in broken), err=True)
     if broken:
         sys.exit(1)
-
-
-def _find_width() -> int | None:
-    """Return the columns of the terminal; None: it goes to a file or a pipe, where nothing wraps."""
-    return shutil.get_terminal_size().columns if is_terminal() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ def _parse_size(text: str) -> Shape:
     return make_shape(int(cpu), int(memory))
 
 
+def _parse_dollars(text: str) -> float:
+    try:
+        dollars = float(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no number") from error
+    if not 0 <= dollars < inf:
+        raise ValueError(f"{text} dollars: must be 0 or more")
+    return dollars
+
+
 def _parse_variation(text: str) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     if not equals or not key or not values:
@@ -48,7 +59,7 @@ def _parse_variation(text: str) -> tuple[str, list[str]]:
     return key.strip(), split_values(values)
 
 
-DOLLARS = click.FloatRange(min=0)
+DOLLARS = Converted("dollars", _parse_dollars)
 DRAW = Converted("duration", parse_draw)
 PERIOD = Converted("period", parse_period)
 SECONDS = Converted("duration", parse_argument)

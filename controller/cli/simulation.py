@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario
 from controller.simulate.tables import draw_findings, give_verdict, say_assumptions
 
+PAPER = 100
+"""Columns of what was explored in the report."""
 SMALL = 20_000
 """Messages times candidates below which starting processes takes longer than they save."""
 REMEDIES = ("max_containers", "demand.")
@@ -48,18 +51,23 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came out."""
+    """What came out, of which pictures can be drawn."""
 
     rows: Sequence[Row]
     """This configuration's first; the bound's last."""
     verdict: str
-    lasted: float
-    """Seconds from the beginning of the period to its end, or to that of the work."""
+    run: SimulatedRun
+    """That of this configuration."""
     findings: Sequence[Finding] = ()
     idle: Sequence[str] = ()
     """Keys that change nothing."""
     diff: Sequence[str] = ()
     """The edit that keeps the goal, else that of the best finding, as a diff of the file."""
+
+    @property
+    def lasted(self) -> float:
+        """Seconds from the beginning of the period to its end, or to that of the work."""
+        return self.run.ended_at - self.run.began_at
 
 
 def answer(asked: Asked) -> Answer:
@@ -68,23 +76,20 @@ def answer(asked: Asked) -> Answer:
         from controller.simulate.bounded import measure_bound  # noqa: PLC0415 - optional, and slow to import
     if asked.html or asked.png:
         import controller.simulate.pictures  # noqa: F401, PLC0415 - so that what lacks is said at once
+    # What cannot be tried is said before anything is simulated.
+    variants = _list_variants(asked) if asked.explores or asked.varied else None
     rows, run = _simulate(asked, _list_candidates(asked), "simulating")
     this = rows[THIS]
     if run is None:
         raise ValueError("this configuration could not be simulated")
-    bound = None if asked.is_alone else measure_bound(run, this, asked.scenario.workers, asked.terms)
-    findings, idle, remedy = _explore(asked, this)
+    bound = None if asked.is_alone else measure_bound(run, asked.scenario.workers, asked.terms)
+    findings, idle, remedy = _explore(asked, this, variants)
     shown = [*rows.values(), *([bound] if bound else [])]
     verdict = give_verdict(this, asked.terms.goal, bound, remedy)
-    lasted = run.ended_at - run.began_at
     if asked.explores or asked.varied:
         best = next((each for each in findings if each.is_better), None)
-        found = Answer(shown, verdict, lasted, findings, idle, _draw_edit(asked, remedy or best))
-    else:
-        found = Answer(shown, verdict, lasted, diff=_draw_edit(asked, remedy))
-    if asked.html or asked.png:
-        _paint(asked, found, run)
-    return found
+        return Answer(shown, verdict, run, findings, idle, _draw_edit(asked, remedy or best))
+    return Answer(shown, verdict, run, diff=_draw_edit(asked, remedy))
 
 
 def _list_candidates(asked: Asked) -> list[Candidate]:
@@ -118,19 +123,25 @@ def _simulate(asked: Asked, candidates: Sequence[Candidate], label: str) -> tupl
     return {candidate.name: rows[candidate.name] for candidate in candidates}, this
 
 
-def _explore(asked: Asked, this: Row) -> tuple[list[Finding], list[str], Finding | None]:
-    """Return what was tried, the keys that change nothing, and what keeps a goal that is missed."""
-    misses = not asked.is_alone and bool(this.late_share)
-    if not (asked.explores or asked.varied or misses):
-        return [], [], None
+def _list_variants(asked: Asked) -> list[Variant]:
     try:
-        variants = list_variants(asked.loaded, asked.scaler, asked.varied)
+        return list_variants(asked.loaded, asked.scaler, asked.varied)
     except ConfigError as error:
         # Their lines are those of the edited text, which nobody has.
         problems = "; ".join(f"{problem.key}: {problem.message}" for problem in error.problems)
         raise click.ClickException(f"--vary: {problems}") from error
     except ValueError as error:
         raise click.ClickException(f"--vary: {error}") from error
+
+
+def _explore(
+    asked: Asked, this: Row, variants: Sequence[Variant] | None
+) -> tuple[list[Finding], list[str], Finding | None]:
+    """Return what was tried, the keys that change nothing, and what keeps a goal that is missed."""
+    misses = not asked.is_alone and bool(this.late_share)
+    if variants is None and not misses:
+        return [], [], None
+    variants = _list_variants(asked) if variants is None else variants
     if not asked.explores:
         variants = [each for each in variants if each.key in asked.varied or (misses and each.key.startswith(REMEDIES))]
     by_name: dict[str, Variant] = {variant.name: variant for variant in variants}
@@ -160,20 +171,31 @@ def describe_assumptions(asked: Asked) -> str:
     )
 
 
-def _paint(asked: Asked, found: Answer, run: SimulatedRun) -> None:
-    from controller.simulate.pictures import paint  # noqa: PLC0415 - optional, and slow to import
+def paint(asked: Asked, found: Answer) -> None:
+    """Write the report and the pictures that are asked for. Raises click.ClickException when they cannot be written."""
+    if not (asked.html or asked.png):
+        return
+    from controller.simulate.pictures import paint as draw  # noqa: PLC0415 - optional, and slow to import
     from controller.simulate.report import write_pngs, write_report  # noqa: PLC0415
 
-    subject: Any = paint(
-        found.rows, [each.row for each in found.findings], run, asked.scaler, asked.scenario, asked.terms
-    )
+    explored_rows = [each.row for each in found.findings]
+    pictures: Any = draw(found.rows, explored_rows, found.run, asked.scaler, asked.scenario, asked.terms)
+    if asked.png:
+        with _writing(asked.png):
+            write_pngs(asked.png, pictures)
+    if asked.html:
+        assumptions = describe_assumptions(asked)
+        explored = (
+            draw_findings(found.rows[0], found.findings, found.idle, PAPER) if found.findings or found.idle else []
+        )
+        explored += ["", *found.diff] if explored and found.diff else []
+        with _writing(asked.html):
+            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], pictures, explored)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        if asked.png:
-            write_pngs(asked.png, subject)
-        if asked.html:
-            assumptions = describe_assumptions(asked)
-            explored = draw_findings(found.rows[0], found.findings, found.idle) if found.findings or found.idle else []
-            explored += ["", *found.diff] if explored and found.diff else []
-            write_report(asked.html, asked.scaler.name, found.rows, [found.verdict, assumptions], subject, explored)
+        yield
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: cannot be written: {error.strerror}") from error
+        raise click.ClickException(f"{error.filename or path}: cannot be written: {error.strerror or error}") from error

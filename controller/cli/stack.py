@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from shlex import quote
 
 import click
@@ -10,6 +11,7 @@ from controller.cli.needs import (
     Needs,
     at_option,
     find_dead_letter_queues,
+    find_home,
     list_roles,
     policies_option,
     read_needs,
@@ -17,6 +19,7 @@ from controller.cli.needs import (
 )
 from controller.cli.options import config_option
 from controller.cli.output import say, say_safe
+from controller.config import ServerSpec
 from controller.config.parameter import choose_tier
 from controller.config.stack import (
     LONGEST,
@@ -34,6 +37,8 @@ from controller.core.address import Address, Parameter
 from controller.core.words import format_count
 
 ROLES_PARAMETER = "WorkerRoles"
+_ASKED_FOR_HEALTH = frozenset({"0.0.0.0", "::", "127.0.0.1", "localhost"})  # noqa: S104 - compared, not listened on
+"""The hosts that answer at 127.0.0.1."""
 BODY_BYTES = 51_200
 """Of a template that is passed as it is; what is longer goes through a bucket (CloudFormation quotas)."""
 OBJECT_BYTES = 1 << 20
@@ -57,27 +62,44 @@ def command(config: Address, at: Address | None, *, offline: bool, policies: int
     written.
     """
     needs = read_needs(config, at)
-    if needs.spec.server.port == 0:
-        raise click.ClickException(
-            f"{config}: server.port is 0, which means any free port: a service needs one that is known"
-        )
+    _check_server(config, needs.spec.server)
     account, place = Account.of_deployment(needs.spec.aws.region), LONGEST
     dead_letter_queues: tuple[str, ...] = ()
     if offline:
-        roles = WorkerRoles(parameter=ROLES_PARAMETER)
+        runs_own = any(scaler.task_access.role_arn is None for scaler in needs.spec.scalers)
+        roles = WorkerRoles(parameter=ROLES_PARAMETER if runs_own else None)
     else:
         templates = read_templates(needs.spec)
-        place = Account.of_arn(templates[0].arn) if templates else LONGEST
+        place = find_home(needs.spec, templates) or LONGEST
         roles = WorkerRoles(tuple(map(account.role, list_roles(templates))))
         dead_letter_queues = find_dead_letter_queues(needs.spec)
     try:
-        rights = list_rights(needs.spec, account, roles, needs.address, dead_letter_queues=dead_letter_queues)
+        rights = list_rights(
+            needs.spec,
+            account,
+            roles,
+            needs.address,
+            dead_letter_queues=dead_letter_queues,
+            runs_in=Account.of_deployment(None),
+        )
         template = build_template(Plan(needs.spec, needs.address, pack(rights, policies, place), roles))
     except StackError as error:
         raise click.ClickException(f"{config}: {error}") from error
-    text = write_template(template, _explain(needs, offline=offline))
+    text = write_template(template, _explain(needs, roles))
     _judge_size(len(text.encode()))
     say_safe(text.splitlines())
+
+
+def _check_server(config: Address, server: ServerSpec) -> None:
+    if server.port == 0:
+        raise click.ClickException(
+            f"{config}: server.port is 0, which means any free port: a service needs one that is known"
+        )
+    if server.host not in _ASKED_FOR_HEALTH:
+        raise click.ClickException(
+            f"{config}: server.host is {server.host}, where the task's health check, which asks 127.0.0.1, finds "
+            "nobody: let it be 0.0.0.0 or ::"
+        )
 
 
 def _judge_size(size: int) -> None:
@@ -96,10 +118,10 @@ def _judge_size(size: int) -> None:
         )
 
 
-def _explain(needs: Needs, *, offline: bool) -> list[str]:
+def _explain(needs: Needs, roles: WorkerRoles) -> list[str]:
     """Return what stands above the template: what it is for, and the commands that use it."""
     name, count = needs.spec.name, format_count(len(needs.spec.scalers), "scaler")
-    more = " WorkerRoles=ARN,..." if offline else ""
+    more = f" {roles.parameter}=ARN,..." if roles.parameter else ""
     secrets = " ".join(f"{parameter}=ARN" for parameter in name_secrets(needs.spec).values())
     return [
         f"The controller {name} with {count}, by ecsq stack. Print it again for a new queue, family or cluster.",
@@ -122,4 +144,7 @@ def _say_upload(needs: Needs) -> str:
             f"aws ssm put-parameter --name {needs.address.name} --type String --tier {tier} --overwrite "
             f"--value file://{source}"
         )
-    return f"aws s3 cp {source} {needs.address}"
+    command = f"aws s3 cp {source} {quote(str(replace(needs.address, version=None)))}"
+    if needs.address.version is None:
+        return command
+    return f"{command}   # makes another version: print the stack for that one"

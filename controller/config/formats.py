@@ -21,6 +21,7 @@ DEFINITION = r"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za
 CONTAINER = r"^[A-Za-z0-9_-]{1,255}$"
 IMAGE = r"^[^\s]+$"
 REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
+ACCOUNT = r"^[0-9]{12}$"
 ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$"
 QUEUE_ROLE = r"^(own|arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64})$"
 EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
@@ -43,6 +44,7 @@ WORDS = {
     CONTAINER: "must be the name of a container: 1 to 255 letters, digits, hyphens and underscores",
     IMAGE: "must be the name of a container image",
     REGION: "must be an AWS region, such as eu-west-1",
+    ACCOUNT: "must be the id of an AWS account: 12 digits",
     ROLE: "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/ecsq-workers",
     QUEUE_ROLE: "must be the ARN of an IAM role, or own: the controller's own",
     EXTERNAL_ID: "must be an external id: 2 to 1224 letters, digits and _+=,.@:/-",

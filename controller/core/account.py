@@ -8,10 +8,10 @@ from one launch of as many containers; launched bit by bit they may be more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from controller.core.frozen import frozen
 from controller.core.words import format_count
 
 UNITS_PER_VCPU: Final = 1024
@@ -19,7 +19,7 @@ KINDS: Final = ("FARGATE", "FARGATE_SPOT")
 """What has a quota of vCPUs each; the names are those of the capacity providers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """What one scaler takes at its maximum."""
 

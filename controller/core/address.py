@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl
+
+from controller.core.frozen import frozen
 
 PARAMETER_SCHEME = "ssm:"
 OBJECT_SCHEME = "s3://"
@@ -19,7 +19,7 @@ _MAX_KEY = 1024
 _VERSION = "versionId"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A parameter; written ``ssm:NAME``."""
 
@@ -30,7 +30,7 @@ class Parameter:
         return f"{PARAMETER_SCHEME}{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredObject:
     """An object in S3; written ``s3://BUCKET/KEY``, with ``?versionId=ID`` for one of its versions."""
 
@@ -71,12 +71,13 @@ def _parse_parameter(name: str, text: str) -> Parameter:
 def _parse_object(rest: str, text: str) -> StoredObject:
     place, _, query = rest.partition("?")
     bucket, _, key = place.partition("/")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    version = options.pop(_VERSION, None)
+    # As S3 gives it, and as it is written back: it is opaque, and a "+" or "%" in it stands for itself.
+    name, _, version = query.partition("=")
     is_key = key and len(key.encode()) <= _MAX_KEY
-    if not _BUCKET.fullmatch(bucket) or not is_key or options or version == "":
+    is_version = name == _VERSION and version and "&" not in version
+    if not _BUCKET.fullmatch(bucket) or not is_key or ("?" in rest and not is_version):
         raise ValueError(
             f"{text!r} names no object: write it as {OBJECT_SCHEME}BUCKET/KEY, or {OBJECT_SCHEME}BUCKET/KEY?"
             f"{_VERSION}=ID for one of its versions"
         )
-    return StoredObject(bucket, key, version)
+    return StoredObject(bucket, key, version or None)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.core.frozen import frozen
 from controller.core.notices import Notice
 
 TYPE_PREFIX = "ecs-queue-controller."
 """What stands before the kind of a notice in a CloudEvent's ``type``."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sender:
     """Who tells."""
 

@@ -15,7 +15,6 @@ It remembers no other process: after a restart a trouble that still lasts is tol
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -23,6 +22,7 @@ from controller.core.decision.explain_rollout import explain_stage
 from controller.core.decision.model import Outcome, Reason
 from controller.core.decision.rollout import LEFT_OUT, Standing
 from controller.core.decision.verdict import summarize
+from controller.core.frozen import change, frozen
 from controller.core.printable import show
 from controller.core.record import Reconciled
 from controller.core.words import format_age, format_count
@@ -53,7 +53,7 @@ class Kind(StrEnum):
     CONFIGURATION_TAKEN = "configuration_taken"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """One change."""
 
@@ -68,7 +68,7 @@ class Notice:
     """The kind of failure, or of finding; None: it has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watched:
     """What was told of a scaler."""
 
@@ -117,18 +117,18 @@ def watch_configuration(before: str | None, problems: str | None, at: float) -> 
 def _watch_launch(before: Watched, done: Reconciled) -> Looked:
     launch, at, after, notices = done.launch, done.decision.at, before, list[Notice]()
     if launch is not None and launch.outcome is Outcome.LAUNCHED:
-        after = replace(after, launches_well=True)
+        after = change(after, launches_well=True)
     elif launch is not None and launch.outcome is not Outcome.DRY_RUN:
         fault = launch.fault or launch.outcome.value
         if fault not in before.launch_faults:
             error = (launch.error or "no reason given").removeprefix(f"scaler {done.scaler}: ")
             notices.append(_note(Kind.LAUNCH_FAILED, done, f"a launch did not go through: {error}", fault))
         faults = before.launch_faults | {fault}
-        after = replace(after, launch_faults=faults, launch_failed_at=at, launches_well=False)
+        after = change(after, launch_faults=faults, launch_failed_at=at, launches_well=False)
     # Failures that come and go are one trouble.
     if after.launch_faults and after.launches_well and at - after.launch_failed_at >= SETTLED_AFTER:
         notices.append(_note(Kind.LAUNCH_RECOVERED, done, "launches go through again"))
-        after = replace(after, launch_faults=frozenset())
+        after = change(after, launch_faults=frozenset())
     return after, notices
 
 
@@ -141,7 +141,7 @@ def _watch_tasks(before: Watched, done: Reconciled) -> Looked:
         if not before.failing:
             return before, []
         recovered = _note(Kind.TASKS_RECOVERED, done, "its tasks work again")
-        return replace(before, failing=False, probing=False), [recovered]
+        return change(before, failing=False, probing=False), [recovered]
     notices = []
     if not before.failing:
         cause = breaker.cause or "no cause is known"
@@ -150,7 +150,7 @@ def _watch_tasks(before: Watched, done: Reconciled) -> Looked:
     is_probing = before.probing or at >= breaker.open_until
     if is_probing and not before.probing:
         notices.append(_note(Kind.TASKS_PROBING, done, "a single task probes whether its tasks work again"))
-    return replace(before, failing=True, probing=is_probing), notices
+    return change(before, failing=True, probing=is_probing), notices
 
 
 def _watch_capacity(before: Watched, done: Reconciled) -> Looked:
@@ -162,7 +162,7 @@ def _watch_capacity(before: Watched, done: Reconciled) -> Looked:
         notice = _note(Kind.CAPACITY_SHORT, done, f"ECS finds no place for its tasks: {cause}")
     else:
         notice = _note(Kind.CAPACITY_BACK, done, "its tasks find places again")
-    return replace(before, short=is_short), [notice]
+    return change(before, short=is_short), [notice]
 
 
 def _watch_max(before: Watched, done: Reconciled) -> Looked:
@@ -171,14 +171,14 @@ def _watch_max(before: Watched, done: Reconciled) -> Looked:
         return before, []
     if decision.reason is not Reason.AT_MAX:
         below = [_note(Kind.BELOW_MAX, done, "max_containers holds nothing back any more")] if before.at_max else []
-        return replace(before, at_max_since=None, at_max=False), below
+        return change(before, at_max_since=None, at_max=False), below
     since = decision.at if before.at_max_since is None else before.at_max_since
     is_long = decision.at - since >= AT_MAX_FOR
     notices = []
     if is_long and not before.at_max:
         text = f"max_containers has held launches back for {format_age(decision.at - since)}: {summarize(decision)}"
         notices.append(_note(Kind.AT_MAX, done, text))
-    return replace(before, at_max_since=since, at_max=is_long), notices
+    return change(before, at_max_since=since, at_max=is_long), notices
 
 
 def _watch_template(before: Watched, done: Reconciled) -> Looked:
@@ -189,12 +189,12 @@ def _watch_template(before: Watched, done: Reconciled) -> Looked:
         if before.left_out is None:
             return before, []
         text = f"revision {stage.newest} of its task definition has proven itself, and all its tasks run it"
-        return replace(before, left_out=None), [_note(Kind.TEMPLATE_TAKEN, done, text)]
+        return change(before, left_out=None), [_note(Kind.TEMPLATE_TAKEN, done, text)]
     if stage.standing not in LEFT_OUT or before.left_out == (stage.newest, stage.standing):
         return before, []
     kind = Kind.TEMPLATE_GONE_BACK if stage.standing is Standing.GONE_BACK else Kind.TEMPLATE_REFUSED
     text = f"of its task definition, {explain_stage(stage, done.decision.at)}"
-    return replace(before, left_out=(stage.newest, stage.standing)), [_note(kind, done, text)]
+    return change(before, left_out=(stage.newest, stage.standing)), [_note(kind, done, text)]
 
 
 def _note(kind: Kind, done: Reconciled, text: str, reason: str | None = None) -> Notice:

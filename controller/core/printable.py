@@ -25,6 +25,18 @@ def show(text: str) -> str:
     return make_printable(mask_user_info(text))
 
 
+def show_source(line: str) -> str:
+    """Return a line of a file as it may go to a terminal, and still be the file's line.
+
+    Tabs and wide spaces stay, and the carriage return that ends a line on Windows: none of them moves the cursor back
+    over anything.
+    """
+    shown = (
+        each if each == "\t" or _is_space(each) else _escape(each) for each in mask_user_info(line.removesuffix("\r"))
+    )
+    return "".join(shown) + "\r" * line.endswith("\r")
+
+
 def make_printable(text: str) -> str:
     r"""Return the text on one line: what cannot be seen is written as ``\n``, ``\x1b``, ``\u2028``."""
     if text.isprintable():
@@ -54,4 +66,8 @@ def _escape(character: str) -> str:
     if character.isprintable():
         return character
     # No-break and ideographic spaces do no harm, and people write them.
-    return " " if unicodedata.category(character) == "Zs" else character.encode("unicode_escape").decode("ascii")
+    return " " if _is_space(character) else character.encode("unicode_escape").decode("ascii")
+
+
+def _is_space(character: str) -> bool:
+    return unicodedata.category(character) == "Zs"

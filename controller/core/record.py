@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
 from controller.core.copies.packing import Kind, Plan
@@ -11,6 +11,7 @@ from controller.core.copies.sizing import TaskSize
 from controller.core.decision.model import Decision, Fleet, Numbers, Outcome, Reason
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.verdict import summarize, summarize_launch
+from controller.core.frozen import frozen
 from controller.core.printable import show
 
 _TOLD_APART = {"breaker", "following", "need", "scarcity", "choice", "shortages", "stage"}
@@ -31,7 +32,7 @@ _FLEET = (
 """What of a fleet is told under its own name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchResult:
     """How a launch went."""
 
@@ -66,7 +67,7 @@ class LaunchResult:
     """That RunTask had no room for a canary; None: it had, or there was none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reconciled:
     """One reconcile: the decision, and what came of it."""
 

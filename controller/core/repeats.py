@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from controller.core.condition import Condition, judge
 from controller.core.decision.model import Numbers, Outcome, Reason
+from controller.core.frozen import change, frozen
 from controller.core.record import Reconciled
 from controller.core.words import format_age, format_clock
 
@@ -26,7 +26,7 @@ _IN_ORDER = frozenset({Condition.WORKING, Condition.IDLE, Condition.PAUSED})
 """Conditions that nobody has to be reminded of."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Followed:
     """A reconcile in its place after the one before it."""
 
@@ -49,7 +49,7 @@ def follow(before: Reconciled | None, done: Reconciled) -> Followed:
         since = min(at, before.condition_since)
     said_at = None if before is None or is_new else before.said_at
     is_said = said_at is None or (condition not in _IN_ORDER and abs(at - said_at) >= SAY_AGAIN_AFTER)
-    return Followed(replace(kept, condition_since=since, said_at=at if is_said else said_at), is_new, is_said)
+    return Followed(change(kept, condition_since=since, said_at=at if is_said else said_at), is_new, is_said)
 
 
 def follow_rest(before: Reconciled, at: float) -> Followed:
@@ -59,10 +59,10 @@ def follow_rest(before: Reconciled, at: float) -> Followed:
     """
     tells_nothing = before.launch is None and before.problem is None and before.said_at is not None
     if not tells_nothing or before.condition_since is None or judge(before) not in _IN_ORDER:
-        return follow(before, Reconciled(before.scaler, replace(before.decision, at=at)))
+        return follow(before, Reconciled(before.scaler, change(before.decision, at=at)))
     kept = Reconciled(
         before.scaler,
-        replace(before.decision, at=at),
+        change(before.decision, at=at),
         repeated=before.repeated + 1,
         since=before.decision.at if before.since is None else before.since,
         condition_since=min(at, before.condition_since),
@@ -96,9 +96,9 @@ def repeat(before: Reconciled, done: Reconciled) -> Reconciled:
     for the slot are kept beside it: they tried nothing, so it is the failure that repeats.
     """
     if before.launch and not done.launch:
-        return replace(before, held=done.decision)
+        return change(before, held=done.decision)
     since = before.decision.at if before.since is None else before.since
-    return replace(done, repeated=before.repeated + 1, since=since)
+    return change(done, repeated=before.repeated + 1, since=since)
 
 
 def say_lasting(seconds: float, repeated: int, *, tried: bool) -> str:
@@ -150,7 +150,7 @@ def _drop_times(done: Reconciled) -> tuple[object, ...]:
         numbers
         and (numbers.level, numbers.desired, numbers.in_doubt, numbers.breaker, numbers.scarcity, _name_stage(numbers)),
         fleet
-        and replace(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None, providers=()),
+        and change(fleet, listed_at=0.0, newest_task_at=None, oldest_task_at=None, start_delay=None, providers=()),
     )
 
 

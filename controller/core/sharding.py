@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
+
+from controller.core.frozen import frozen
 
 AUTO = "auto"
 """Peers are looked up."""
@@ -21,7 +22,7 @@ MOST_SHARES = 100
 _NUMBERED = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peers:
     """The live controllers that share the work, as one of them knows them."""
 
@@ -45,7 +46,7 @@ class Peers:
         return self.own == find_owner(scaler, self.live)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookedUp:
     """Peers that are to be looked up: those of the ECS service that this process is a task of."""
 
@@ -53,7 +54,7 @@ class LookedUp:
     """The address of the task's metadata."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """A controller's task, as ECS describes it."""
 

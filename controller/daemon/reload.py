@@ -51,7 +51,7 @@ class KeptConfiguration:
         """Load it, and if it is bad the newest earlier version that is good.
 
         ``now`` gives seconds since the epoch, ``pins`` are what it has to agree with. Raises ConfigError when nothing
-        good is there, and CannotReadError when that could not be told.
+        good is there or that could not be told, and CannotReadError when not even the newest could be read.
         """
         self.kept = kept
         self.is_readable = False
@@ -146,7 +146,17 @@ class KeptConfiguration:
         return loaded
 
     def _find_earlier(self, newest: ConfigError) -> tuple[Loaded, _Look]:
-        """Return the newest earlier version that is good. Raises ``newest``, why that one is not, if none is."""
+        """Return the newest earlier version that is good. Raises ``newest``, why that one is not, if none is.
+
+        Where earlier ones cannot be read, what is wrong with the newest is told as well: to mend it is a way out, too.
+        """
+        try:
+            return self._check_earlier(newest)
+        except CannotReadError as error:
+            earlier = [replace(each, message=f"earlier versions: {each.message}") for each in error.problems]
+            raise ConfigError([*newest.problems, *earlier]) from error
+
+    def _check_earlier(self, newest: ConfigError) -> tuple[Loaded, _Look]:
         for earlier in self.kept.read_earlier():
             try:
                 loaded = self._check(earlier.content)

@@ -104,9 +104,13 @@ class Summary:
             problems.extend(part.problems)
         problems.extend(self.outlived)
         # If the run ended early, the reason is said already, and messages are left because of it.
-        if total.left and not self.interrupted and not self.failures:
-            problems.append(f"{format_count(total.left, 'message')} not done in time.")
+        if (late := self._count_late()) and not self.interrupted and not self.failures:
+            problems.append(f"{format_count(late, 'message')} not done in time.")
         return tuple(problems)
+
+    def _count_late(self) -> int:
+        """Return the messages that were left, without those that a user who has queues of their own never asked for."""
+        return sum(queue.left for queue in self.queues if queue.census.launched or not self.own)
 
     @property
     def exit_code(self) -> int:
@@ -193,8 +197,11 @@ def _render_verdict(summary: Summary) -> Iterator[str]:
         yield from (f"  {problem}" for problem in summary.problems)
         if summary.kept:
             yield f"  The configuration and the logs of controller and keepers are kept: {summary.kept}"
-    elif left := summary.total.left:
+    elif (left := summary.total.left) and summary.interrupted:
         yield f"Ended on request with {format_count(left, 'message')} left in the queues: none lost, no worker killed."
+    elif left:
+        yield "Your controller launched nothing for the sandbox's own queues, so that their"
+        yield f"messages are left, {left} in all: none lost, no worker killed."
     else:
         yield "Every message was done: none lost, no worker killed in the middle of its work."
 

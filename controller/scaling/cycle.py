@@ -13,7 +13,7 @@ Queue, cluster, budget, launcher and clock are handed in: a world of another kin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Protocol
 
 from controller.aws.errors import AwsError
@@ -24,12 +24,12 @@ from controller.core.decision.decide import heed_deleted, heed_left, heed_past, 
 from controller.core.decision.limits import keep_pending
 from controller.core.decision.model import Decision, Outcome, Reason
 from controller.core.decision.policy import Policy
-from controller.core.decision.providers import note_providers
-from controller.core.decision.providers import note_refusal as note_shortage
+from controller.core.decision.providers import note_providers, note_refusal
 from controller.core.decision.rollout import NOTHING_KNOWN, forget_refusals, note_active
 from controller.core.decision.scarcity import CapacitySign, note_capacity
 from controller.core.decision.slots import slot_at
 from controller.core.decision.state import Doubt, ScalerState
+from controller.core.frozen import change, frozen
 from controller.core.record import LaunchResult
 from controller.scaling.observe import (
     ClusterReader,
@@ -48,8 +48,7 @@ FRESH = 0.9
 polls, and one beside others does not list again what they have just seen."""
 LISTINGS_APART = 4.0
 """For how long a snapshot serves in any case, by what its listing costs: a large cluster takes a quarter of the time,
-and of the account's rate, to be listed, however often its scalers poll. A launch needs a listing of its window all the
-same."""
+and of the account's rate, to be listed, however often its scalers poll. A launch still needs one of its window."""
 _BY_REVISION = frozenset({Reason.LAUNCH, Reason.PROVING, Reason.UNKNOWN_TEMPLATE})
 """The decisions on which it depends which revisions there are, of a scaler with a rollout."""
 _STARTED = frozenset({Outcome.LAUNCHED, Outcome.PARTLY_LAUNCHED, Outcome.DRY_RUN})
@@ -74,7 +73,7 @@ class BudgetOfAll(Protocol):
         """Turn what was granted into the containers that a launch started, or may yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Aim:
     """A scaler's configuration with the queue and the cluster that it names; swapped whole by a reload."""
 
@@ -86,7 +85,7 @@ class Aim:
     """Those of its template; None: it has no rollout."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """One time through the cycle."""
 
@@ -117,7 +116,7 @@ class Cycle:
             return turn
         result = launch(aim.spec.at(turn.decision.at), turn.decision)
         self.remember(aim.spec.name, turn.decision, result)
-        return replace(turn, result=result)
+        return change(turn, result=result)
 
     def decide(self, aim: Aim, began_after: float | None = None) -> Turn:
         """Observe and decide; a second time if the launch window has opened since the cluster was listed.
@@ -150,7 +149,7 @@ class Cycle:
         granted = self._budget.grant(spec.name, proposal.wanted, now)
         decision, self.state = settle(spec.policy, proposal, granted)
         if granted < (proposal.wanted or 0):
-            decision = replace(decision, budget=self._budget.find_refusal(spec.name))
+            decision = change(decision, budget=self._budget.find_refusal(spec.name))
         return Turn(decision, seen)
 
     def _observe(self, aim: Aim, began_after: float) -> Observation:
@@ -159,10 +158,11 @@ class Cycle:
         self._notice_move(spec, cluster)
         seen = observe(spec.at(self._now()), aim.queue, cluster, began_after)
         self.state = heed_deleted(heed_left(self.state, cluster.take_left(spec.name)), aim.deleted.take())
-        self.state = heed_past(self.state, aim.deleted.take_past(), spec.most_containers)
+        if (past := aim.deleted.take_past()) is not None:
+            self.state = heed_past(self.state, past, spec.most_containers)
         if not self.state.history_read and seen.could_launch(spec.least_at_most):
             seen = recall(spec, seen, cluster)
-            self.state = replace(self.state, history_read=seen.problem is None)
+            self.state = change(self.state, history_read=seen.problem is None)
         if aim.revisions is not None:
             seen = self._heed_revisions(aim.revisions, seen)
         self._heed_signs(aim)
@@ -181,16 +181,16 @@ class Cycle:
             signs = revisions.leave_to_breaker(self.state.rollout, signs)
         if signs or of_capacity:
             breaker = heed(self.state.breaker, signs, spec.policy.breaker.after)
-            self.state = _heed_capacity(replace(self.state, breaker=breaker), spec.policy, of_capacity)
+            self.state = _heed_capacity(change(self.state, breaker=breaker), spec.policy, of_capacity)
 
     def _list_revisions(self, aim: Aim, revisions: TemplateRevisions, seen: Observation) -> Observation:
         """List the revisions, for a launch that may come. Those that cannot be listed are unknown: it does not come."""
         try:
             active = revisions.list_active()
         except AwsError as error:
-            self.state = replace(self.state, rollout=note_active(self.state.rollout, None))
-            return replace(seen, problem=error)
-        self.state = replace(self.state, rollout=note_active(self.state.rollout, active))
+            self.state = change(self.state, rollout=note_active(self.state.rollout, None))
+            return change(seen, problem=error)
+        self.state = change(self.state, rollout=note_active(self.state.rollout, active))
         seen = self._heed_revisions(revisions, seen)
         self._heed_signs(aim)
         return seen
@@ -200,8 +200,8 @@ class Cycle:
         if seen.fleet is None:
             return seen
         rollout, uses = revisions.heed_tasks(self.state.rollout)
-        self.state = replace(self.state, rollout=rollout)
-        return replace(seen, fleet=replace(seen.fleet, revisions=uses))
+        self.state = change(self.state, rollout=rollout)
+        return change(seen, fleet=change(seen.fleet, revisions=uses))
 
     def _notice_move(self, spec: ScalerSpec, cluster: ClusterReader) -> None:
         """Notice that a reload has moved the scaler: what drains there, and how tasks ended, was never looked at.
@@ -213,11 +213,11 @@ class Cycle:
         families = families_of(spec)
         if self._spec is not None:
             if spec.task != self._spec.task:
-                self.state = replace(self.state, rollout=forget_refusals(self.state.rollout))
+                self.state = change(self.state, rollout=forget_refusals(self.state.rollout))
             if cluster is not self._cluster or not set(families) <= set(self._families):
-                self.state = replace(self.state, history_read=False)
+                self.state = change(self.state, history_read=False)
             if families[0] != self._families[0] or spec.task_access.where != self._spec.task_access.where:
-                self.state = replace(self.state, breaker=CLOSED, rollout=NOTHING_KNOWN)
+                self.state = change(self.state, breaker=CLOSED, rollout=NOTHING_KNOWN)
         self._spec, self._cluster, self._families = spec, cluster, families
 
     def remember(self, scaler: str, decision: Decision, result: LaunchResult) -> None:
@@ -227,19 +227,19 @@ class Cycle:
         doubt = Doubt(in_doubt, since) if in_doubt and since is not None else None
         self.state = remember_launch(self.state, decision, started=started, doubt=doubt)
         if result.refused_by is not None:
-            shortages = note_shortage(self.state.shortages, result.refused_by, result.error, self._now())
-            self.state = replace(self.state, shortages=shortages)
+            shortages = note_refusal(self.state.shortages, result.refused_by, result.error, self._now())
+            self.state = change(self.state, shortages=shortages)
         if decision.numbers is not None and decision.numbers.stage is not None:
             known = heed_launch(self.state.rollout, decision.numbers.stage.newest, result, self._now())
-            self.state = replace(self.state, rollout=known)
+            self.state = change(self.state, rollout=known)
         self._budget.book(scaler, result.containers + in_doubt, self._now())
 
 
 def _heed_capacity(state: ScalerState, policy: Policy, signs: Iterable[CapacitySign]) -> ScalerState:
     """Return the state after signs of capacity: of an order of providers each is short by itself."""
     if policy.providers:
-        return replace(state, shortages=note_providers(state.shortages, signs))
-    return replace(state, scarcity=note_capacity(state.scarcity, signs))
+        return change(state, shortages=note_providers(state.shortages, signs))
+    return change(state, scarcity=note_capacity(state.scarcity, signs))
 
 
 def report_fleet(budget: BudgetOfAll, spec: ScalerSpec, cluster: ClusterReader, state: ScalerState, now: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.aws.errors import AwsError
@@ -16,6 +15,7 @@ from controller.core.decision.lessons import Left
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.past import PastMinute
 from controller.core.decision.scarcity import CapacitySign
+from controller.core.frozen import change, frozen
 
 READING_SERVES = 1.0
 """Seconds for which a reading serves; a reconcile that has waited longer for a look at its cluster reads again."""
@@ -107,7 +107,7 @@ class ClusterReader(Protocol):
         """Return whether the scaler's tasks found a place since this was last asked, in the order of their times."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observation:
     """The queue and the fleet as far as they could be seen; None is unknown, and ``problem`` says why."""
 
@@ -131,8 +131,8 @@ def observe(spec: ScalerSpec, queue: QueueReader, cluster: ClusterReader, began_
     except AwsError as error:
         _list_once(cluster, began_after)
         return Observation(problem=error)
-    quiet = is_quiet(spec.policy, counts) and not spec.policy.min_containers
-    if not (quiet and cluster.is_idle(spec.name)):
+    is_idle = cluster.is_idle(spec.name) and not spec.policy.min_containers
+    if not (is_idle and is_quiet(spec.policy, counts)):
         try:
             cluster.refresh(began_after)
         except AwsError as error:
@@ -155,8 +155,8 @@ def recall(spec: ScalerSpec, seen: Observation, cluster: ClusterReader) -> Obser
     try:
         cluster.read_history(families_of(spec))
     except AwsError as error:
-        return replace(seen, fleet=None, problem=error)
-    return replace(seen, fleet=cluster.fleet_of(spec.name))
+        return change(seen, fleet=None, problem=error)
+    return change(seen, fleet=cluster.fleet_of(spec.name))
 
 
 def _list_once(cluster: ClusterReader, began_after: float) -> None:

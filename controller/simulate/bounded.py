@@ -12,9 +12,12 @@ from controller.simulate.outcome import SimulatedRun
 from controller.simulate.tasks import Workers
 
 
-def measure_bound(run: SimulatedRun, row: Row, workers: Workers, terms: Terms) -> Row:
-    """Return the row of the bound at the longest wait of a run; messages that nobody took are left out of it."""
-    wait = row.wait["max"] or 0.0
+def measure_bound(run: SimulatedRun, workers: Workers, terms: Terms, factor: float = 1.0) -> Row:
+    """Return the row of the bound at ``factor`` times the longest wait of a run.
+
+    Messages that nobody took are left out of it.
+    """
+    wait = factor * max(run.waits, default=0.0)
     served = [(sent, work) for sent, work, done in zip(run.sent, run.work, run.done, strict=True) if not isnan(done)]
     work = Work([sent for sent, _ in served], [seconds for _, seconds in served])
     taken_up = find_bound(work, wait, workers.start.least)
@@ -29,7 +32,7 @@ def measure_bound(run: SimulatedRun, row: Row, workers: Workers, terms: Terms) -
     hours = paid / 3600
     return Row(
         name=BOUND,
-        wait={"p50": None, "p95": None, "p99": None, "max": row.wait["max"]},
+        wait={"p50": None, "p95": None, "p99": None, "max": wait if served else None},
         late_share=None,
         left=0,
         container_hours=taken_up / 3600,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from signal import SIG_DFL, SIGINT, signal
+from threading import Thread
 
 from controller.config import ScalerSpec
 from controller.simulate.measures import Row, Terms, measure
@@ -82,11 +84,31 @@ def compare(
         yield from (_judge(candidate, scenario, terms) for candidate in candidates)
         return
     # Fork would copy the threads' locks of whoever calls; what is handed over is small beside the work.
-    # Ctrl-C goes to all of them, and those that only calculate have nothing to say to it.
     workers = min(processes, len(candidates))
-    with ProcessPoolExecutor(workers, get_context("spawn"), signal, (SIGINT, SIG_DFL)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
         pending = [pool.submit(_judge, candidate, scenario, terms) for candidate in candidates]
-        yield from (done.result() for done in as_completed(pending))
+        try:
+            yield from (done.result() for done in as_completed(pending))
+        except BaseException:
+            # Nobody waits for the answer any more, and the pool would wait for all of it.
+            for process in active_children():
+                process.terminate()
+            raise
+
+
+def _begin() -> None:
+    """Let this process of the pool end with Ctrl-C, which goes to all of them, and with whoever has started it."""
+    # Those that only calculate have nothing to say to it.
+    signal(SIGINT, SIG_DFL)
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End when the parent has been killed: a worker of a pool would wait for its next work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _judge(candidate: Candidate, scenario: Scenario, terms: Terms) -> tuple[str, Row, SimulatedRun | None]:

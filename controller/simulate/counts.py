@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.core.moments import parse_moment
-from controller.simulate.traces import TraceError, require_few, spread_out
+from controller.simulate.traces import TraceError, require_few, require_short, spread_out
 from controller.simulate.world import Arrival
 
 TRUSTED = 120.0
@@ -44,11 +44,12 @@ def infer_arrivals(counts: Iterable[Count], work: float) -> list[Arrival]:
     """Return the arrivals that explain counts, if a message takes ``work`` seconds on the average.
 
     What was there at the first look comes with it. Messages that came and were done between two looks, and were in
-    flight at neither, cannot be told. Raises TraceError for more messages than a simulation takes.
+    flight at neither, cannot be told. Raises TraceError for more messages, or time, than a simulation takes.
     """
     looks = sorted(counts)
     if not looks:
         return []
+    require_short(looks[0].at, looks[-1].at, "the counts")
     owed = 0.0
     arrivals = [Arrival(looks[0].at, round(looks[0].visible + looks[0].in_flight))]
     steps: list[tuple[float, int]] = []

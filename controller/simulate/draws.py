@@ -13,7 +13,7 @@ from controller.core.words import format_span
 
 FORMS = "write it as 45s, 30s..90s, exp(45s) or lognormal(45s, 1.5)"
 
-_CALL = re.compile(r"(?P<name>[a-z]+)\(\s*(?P<mean>[0-9a-z]+)\s*(?:,\s*(?P<shape>[0-9.]+)\s*)?\)")
+_CALL = re.compile(r"(?P<name>[a-z]+)\(\s*(?P<mean>[0-9a-z]+)\s*(?:,\s*(?P<shape>[0-9]+(?:\.[0-9]+)?)\s*)?\)")
 
 
 class Kind(StrEnum):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
 from functools import lru_cache
+from io import StringIO
 from typing import Any, NamedTuple
 
 import yaml
@@ -12,6 +14,9 @@ import yaml
 from controller.config.schema import Scaler
 
 INDENT = "  "
+NO_END = "\\ No newline at end of file"
+"""What a diff says below a last line that no line feed ends."""
+_ALIAS = re.compile(r"\*[^\s,\[\]{}]+")
 WIDEST = 200
 """Spaces before a comment that stands in a column with others, at most."""
 
@@ -39,9 +44,9 @@ def edit(text: str, scaler: int, changes: Mapping[str, str]) -> str:
 
 
 def list_changes(path: str, before: str, after: str) -> list[str]:
-    """Return the lines of a unified diff of a file."""
-    lines: Iterable[str] = unified_diff(before.splitlines(), after.splitlines(), path, path, lineterm="", n=2)
-    return list(lines)
+    """Return the lines of a unified diff of a file, as ``patch`` takes it: lines end at line feeds alone."""
+    lines: Iterable[str] = unified_diff(list(StringIO(before)), list(StringIO(after)), path, path, n=2)
+    return [each for line in lines for each in (line.removesuffix("\n"), *([] if line.endswith("\n") else [NO_END]))]
 
 
 def split_values(text: str) -> list[str]:
@@ -104,6 +109,8 @@ def _require_mapping(node: yaml.Node, key: str) -> yaml.MappingNode:
 def _replace(text: str, found: tuple[yaml.Node, yaml.Node], value: str) -> _Span:
     key, node = found
     start, end = node.start_mark.index, _end_of(text, node)
+    if start < key.start_mark.index and (alias := _ALIAS.search(text, key.end_mark.index)) is not None:
+        return _keep_comment(text, _Span(*alias.span(), value))  # What it stands for is above, and stays.
     if start == end:
         return _Span(start, end, f" {value}")  # Nothing stands behind the colon.
     if not isinstance(node, yaml.CollectionNode) or node.flow_style:
@@ -139,9 +146,10 @@ def _add(text: str, node: yaml.MappingNode, above: Sequence[str], parts: Sequenc
     if node.flow_style:
         for part in reversed(parts[1:]):
             value = f"{{{part}: {value}}}"
-        at = node.start_mark.index + 1 if before is None else _end_of(text, before)
+        at = text.index("{", node.start_mark.index) + 1 if before is None else _end_of(text, before)
         return _Span(at, at, f"{'' if before is None else ', '}{parts[0]}: {value}")
-    column = node.start_mark.column
+    # A mapping begins with its anchor, which may stand on the line before.
+    column = min(name.start_mark.column for name, _ in node.value)
     lines = [f"{' ' * column}{INDENT * depth}{part}:" for depth, part in enumerate(parts)]
     lines[-1] += f" {value}"
     end = "\r\n" if "\r\n" in text else "\n"

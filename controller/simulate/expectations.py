@@ -70,9 +70,12 @@ def find_broken(expectation: Expectation, rows: Mapping[str, Row], this: str) ->
     value = read_measure(rows[this], expectation.what)
     limit = expectation.factor * _find_limit(expectation, rows)
     if value is None:
-        return f"{expectation.line}: it cannot be told"
+        why = "messages are never taken" if rows[this].left else "it cannot be told"
+        return f"{expectation.line}: {why}"
     if _COMPARISONS[expectation.how](value, limit):
         return None
+    if value == limit:
+        return f"{expectation.line}: it is {_say(expectation.what, value)}, exactly that"
     over = f", {abs(value / limit - 1) * 100:.1f} % {'more' if value > limit else 'less'}" if limit else ""
     return f"{expectation.line}: it is {_say(expectation.what, value)} and not {_say(expectation.what, limit)}{over}"
 

@@ -33,7 +33,8 @@ class Row:
 
     name: str
     wait: dict[str, float | None]
-    """Seconds that messages waited until a worker took them: p50, p95, p99 and max."""
+    """Seconds that messages waited until a worker took them: p50, p95, p99 and max. One that was never taken waits for
+    ever, which is None, as what cannot be told."""
     late_share: float | None
     """The share of messages that waited for longer than the goal, or were never taken."""
     left: int
@@ -55,7 +56,7 @@ class Row:
     revisions: int | None = None
     """Derived revisions that were registered."""
     peak: int | None = None
-    """The most containers at one time."""
+    """The most containers that started or ran at one time."""
     minutes_at_max: float | None = None
     polls: dict[str, int] = field(default_factory=dict)
     """By reason."""
@@ -75,7 +76,7 @@ def measure(name: str, run: SimulatedRun, terms: Terms, most: int | None = None)
     calls = [call for launch in run.launches for call in launch.plan.calls]
     return Row(
         name=name,
-        wait=describe_waits(waits),
+        wait=describe_waits(waits, run.left),
         late_share=late / len(run.sent) if run.sent else None,
         left=run.left,
         container_hours=bill.container_seconds / 3600,
@@ -90,7 +91,7 @@ def measure(name: str, run: SimulatedRun, terms: Terms, most: int | None = None)
         run_task_calls=len(calls),
         revisions=len({call.containers for call in calls if call.containers > 1}),
         peak=run.peak,
-        minutes_at_max=None if most is None else _add_up_time(run.live, most) / 60,
+        minutes_at_max=None if most is None else _add_up_time(run.held, most, run.ended_at) / 60,
         polls=dict(Counter(run.reasons)),
     )
 
@@ -100,14 +101,16 @@ def say_amount(value: float, places: int) -> str:
     return f"{value:.{places + 2 * (0 < value < 1)}f}"
 
 
-def describe_waits(waits: Sequence[float]) -> dict[str, float | None]:
-    """Return the percentiles of waits in ascending order, each that of a message (nearest rank); None: no message."""
-    if not waits:
-        return {**{name: None for name, _ in PERCENTILES}, "max": None}
-    told: dict[str, float | None] = {name: waits[ceil(share * len(waits)) - 1] for name, share in PERCENTILES}
-    return {**told, "max": waits[-1]}
+def describe_waits(waits: Sequence[float], left: int = 0) -> dict[str, float | None]:
+    """Return the percentiles of waits in ascending order, each that of a message (nearest rank).
+
+    ``left`` are the messages that nobody took, after all others. None: that of one of them, or there is no message.
+    """
+    ranks = {name: ceil(share * (len(waits) + left)) - 1 for name, share in (*PERCENTILES, ("max", 1.0))}
+    return {name: waits[rank] if 0 <= rank < len(waits) else None for name, rank in ranks.items()}
 
 
-def _add_up_time(live: Sequence[tuple[float, int]], most: int) -> float:
-    """Return for how long at least ``most`` have lived, seconds."""
-    return sum(after - at for (at, count), (after, _) in pairwise(live) if count >= most)
+def _add_up_time(held: Sequence[tuple[float, int]], most: int, until: float) -> float:
+    """Return for how long at least ``most`` counted, seconds; who never ends counts ``until`` then."""
+    course = [*held, (max(until, held[-1][0]), 0)] if held else []
+    return sum(after - at for (at, count), (after, _) in pairwise(course) if count >= most)

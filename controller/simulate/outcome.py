@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import inf, isnan
 from typing import NamedTuple, Self
 
@@ -110,22 +111,29 @@ class SimulatedRun:
 
     @property
     def live(self) -> list[tuple[float, int]]:
-        """When the number of containers whose tasks live has changed, and to what.
+        """When the number of worker containers that start or run has changed, and to what."""
+        return self._add_up_containers(holding=False)
 
-        A task lives from RunTask's answer until ECS calls it stopped.
-        """
-        changes: Counter[float] = Counter()
-        for task in self.tasks:
-            changes[task.created_at] += task.containers
-            if task.ended_at < inf:
-                changes[task.ended_at] -= task.containers
-        live, course = 0, []
-        for at, change in sorted(changes.items()):
-            live += change
-            course.append((at, live))
-        return course
+    @property
+    def held(self) -> list[tuple[float, int]]:
+        """The same of those that count against the maximum: a task that is stopping does with all its workers."""
+        return self._add_up_containers(holding=True)
 
     @property
     def peak(self) -> int:
-        """The most worker containers whose tasks lived at one time."""
+        """The most worker containers that started or ran at one time."""
         return max((count for _, count in self.live), default=0)
+
+    def _add_up_containers(self, *, holding: bool) -> list[tuple[float, int]]:
+        changes: Counter[float] = Counter()
+        for task in self.tasks:
+            changes[task.created_at] += task.containers
+            changes.subtract(task.exits)
+            left = task.containers - len(task.exits)
+            if holding and task.exits and not left:
+                changes[task.exits[-1]] += task.containers
+                left = task.containers
+            if task.ended_at < inf:
+                changes[task.ended_at] -= left
+        moments = sorted(changes)
+        return list(zip(moments, accumulate(map(changes.__getitem__, moments)), strict=True))

@@ -57,7 +57,7 @@ def paint(
     terms: Terms,
 ) -> list[Picture]:
     """Return the pictures of an answer."""
-    curve = _find_curve(run, rows[0], scenario, terms) if any(row.name == BOUND for row in rows) else []
+    curve = _find_curve(run, scenario, terms) if any(row.name == BOUND for row in rows) else []
     # Until the last work is done: a trace may end with its largest row.
     ends = (task.ended_at for task in run.tasks if task.ended_at < inf)
     course = _Course.of(run, run.began_at, max(run.ended_at, run.began_at + 1, *ends))
@@ -107,14 +107,10 @@ def _count(times: np.ndarray, weights: np.ndarray | None, at: np.ndarray) -> np.
     return sums[np.searchsorted(times[order], at, side="right")]
 
 
-def _find_curve(run: SimulatedRun, this: Row, scenario: Scenario, terms: Terms) -> list[tuple[float, float]]:
+def _find_curve(run: SimulatedRun, scenario: Scenario, terms: Terms) -> list[tuple[float, float]]:
     """Return the least dollars at longest waits about this configuration's."""
-    longest = this.wait["max"] or 0.0
-    points = []
-    for factor in CURVE:
-        at = Row(**{**this.to_plain(), "wait": {**this.wait, "max": longest * factor}})
-        points.append((longest * factor, measure_bound(run, at, scenario.workers, terms).dollars))
-    return points
+    bounds = [measure_bound(run, scenario.workers, terms, factor) for factor in CURVE]
+    return [(bound.wait["max"] or 0.0, bound.dollars) for bound in bounds]
 
 
 def _find_worst(run: SimulatedRun) -> tuple[float, float]:

@@ -21,13 +21,14 @@ body { color: var(--ink); background: var(--ground); font: 15px/1.5 system-ui, s
        margin: 2rem auto; padding: 0 1rem; }
 .scrolls { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 12.5px; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .45rem; text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .35rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 tbody tr:first-child { font-weight: 600; }
-pre { font-size: 12.5px; overflow-x: auto; white-space: pre-wrap; }
+pre { font-size: 12.5px; overflow-x: auto; }
 figure { margin: 2rem 0; break-inside: avoid; }
 img { width: 100%; min-width: 44rem; height: auto; }
 @media print { body { max-width: none; margin: 0; } table { font-size: 7px; } th, td { padding: .2rem; }
+               pre { font-size: 10px; white-space: pre-wrap; }
                img { min-width: 0; } .scrolls { overflow: visible; } }
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import inf
 from typing import Protocol
 
@@ -86,13 +87,12 @@ def run(world: World, decider: Decider, account: Account, until: float | None = 
             break
         world.advance(look_at)
         look_at = decider.look()
-    world.advance(over)
-    ended_at = world.now
     # What lives still ends by itself; nobody looks any more.
     world.advance(inf)
     return SimulatedRun(
         began_at=began,
-        ended_at=ended_at,
+        # The end of the period, or of the work if that is later; nan, of what is never done, is never later.
+        ended_at=max(chain((over,), world.done)),
         sent=world.sent,
         taken=world.taken,
         done=world.done,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from heapq import merge
 from random import Random
 
-from controller.config.durations import parse_argument
+from controller.config.durations import MAX_DURATION, parse_argument
 from controller.core.words import DAY
 from controller.simulate.traces import MAX_MESSAGES
 from controller.simulate.world import Arrival
@@ -26,7 +26,12 @@ FORMS = 'write it as "burst 500 every 2h", "poisson 3/min" or "steady 10/h betwe
 
 TOO_MANY = f"more messages come than a simulation takes, {MAX_MESSAGES}: say fewer, or --for less time"
 
-_UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "hour": 3600.0, "d": DAY, "day": DAY}
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "second"), 1.0),
+    **dict.fromkeys(("m", "min", "minute"), 60.0),
+    **dict.fromkeys(("h", "hour"), 3600.0),
+    **dict.fromkeys(("d", "day"), DAY),
+}
 _BURST = re.compile(r"burst (?P<number>\d{1,7})(?: every (?P<every>\w+))?(?: at (?P<at>\w+))?")
 _STREAM = re.compile(
     r"(?P<kind>poisson|steady) (?P<number>\d{1,7}(?:\.\d+)?)/(?P<unit>[a-z]+)"
@@ -58,10 +63,18 @@ def draw_shapes(text: str, period: Period, seed: int) -> list[Arrival]:
 
 def parse_period(text: str) -> float:
     """Return the seconds of a period: a duration, or days as in ``7d``. Raises ValueError."""
-    days = re.fullmatch(r"([0-9]{1,3})d", text)
-    seconds = int(days[1]) * DAY if days else parse_argument(text)
+    seconds = _parse_moment(text)
     if not seconds:
         raise ValueError("must be more than 0 seconds")
+    return seconds
+
+
+def _parse_moment(text: str) -> float:
+    """Return a time after the beginning, seconds, written as a period or 0s. Raises ValueError."""
+    days = re.fullmatch(r"([0-9]{1,3})d", text)
+    seconds = int(days[1]) * DAY if days else parse_argument(text)
+    if seconds > MAX_DURATION:
+        raise ValueError("must be at most a year")
     return seconds
 
 
@@ -69,7 +82,7 @@ def _read(part: str, period: Period, source: Random) -> Iterator[Arrival]:
     if (burst := _BURST.fullmatch(part)) is not None and int(burst["number"]):
         try:
             every = parse_period(burst["every"]) if burst["every"] else None
-            first = parse_argument(burst["at"]) if burst["at"] else 0.0
+            first = _parse_moment(burst["at"]) if burst["at"] else 0.0
         except ValueError as error:
             raise ValueError(f"{part!r}: {error}") from error
         return _burst(period, int(burst["number"]), every, first)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from random import Random
 
-from controller.core.changes import change
 from controller.core.decision.breaker import Sign
 from controller.core.decision.ends import find_left
 from controller.core.decision.ledger import Ledger, count_fleet, enter_descriptions, enter_started
@@ -16,6 +15,7 @@ from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.starts import NONE_SEEN, measure_start
 from controller.core.decision.stopped import StopOutcome, StoppedTask
 from controller.core.decision.task import LiveTask, Start
+from controller.core.frozen import change
 from controller.simulate.tasks import Task
 from controller.simulate.world import World
 

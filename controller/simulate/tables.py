@@ -21,7 +21,7 @@ Cell = Callable[[Row], str]
 
 
 def _wait(name: str) -> Cell:
-    return lambda row: _or_dash(row.wait.get(name), format_span)
+    return lambda row: "never" if row.wait[name] is None and row.left else _or_dash(row.wait[name], format_span)
 
 
 def _or_dash(value: Any, write: Callable[[Any], str] = str) -> str:
@@ -118,7 +118,7 @@ def _warn(variant: Variant) -> str:
 
 
 def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | None) -> str:
-    """Say in words what this configuration does, and what would do better."""
+    """Say in words what this configuration does, and what would do better; without a bound, nothing else was tried."""
     if this.late_share is None:
         return "No message has come."
     if not this.containers:
@@ -129,6 +129,8 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
         said += f", and {format_count(this.left, 'message')} would never be taken"
     if remedy is not None:
         said += f"; {_say_remedy(this, remedy)}"
+    elif this.late_share and bound is not None:
+        said += "; nothing that was tried would keep it for more"
     said += "."
     if bound is not None and this.container_hours > 0:
         share = bound.container_hours / this.container_hours
@@ -158,7 +160,7 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], w
         row = each.row
         more = (row.dollars / this.dollars - 1) * 100 if this.dollars else 0.0
         late = _or_dash(row.late_share, say_share)
-        wait = _or_dash(row.wait["p99"], format_span)
+        wait = _wait("p99")(row)
         mark = ("*" if each.is_frontier else " ") + ("!" if each.variant.warnings else "")
         cells.append([mark, each.variant.name, wait, late, say_amount(row.dollars, 2), f"{more:+.1f} %"])
     widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
@@ -167,7 +169,8 @@ def draw_findings(this: Row, findings: Sequence[Finding], idle: Sequence[str], w
     warned = [f"! {_warn(each.variant)}" for each in findings if each.variant.warnings]
     unchanged = [f"change nothing here: {', '.join(idle)}"] if idle else []
     notes = [[line for note in notes for line in wrap(note, width)] for notes in (marked, warned, unchanged) if notes]
-    return [*lines, *(line for note in notes for line in ("", *note))]
+    shown = [lines, *notes] if findings else notes
+    return [line for part in shown for line in ("", *part)][1:]
 
 
 def wrap(text: str, width: int | None) -> list[str]:

@@ -37,7 +37,18 @@ class Workers:
 class Task:
     """One task with one or more copies of the worker. Times are seconds since the epoch."""
 
-    __slots__ = ("arn", "containers", "created_at", "empty", "ended_at", "killed", "live", "paid_from", "started_at")
+    __slots__ = (
+        "arn",
+        "containers",
+        "created_at",
+        "empty",
+        "ended_at",
+        "exits",
+        "killed",
+        "live",
+        "paid_from",
+        "started_at",
+    )
 
     def __init__(self, arn: str, containers: int, created_at: float, paid_from: float) -> None:
         self.arn = arn
@@ -52,6 +63,8 @@ class Task:
         """When ECS called it stopped; inf: not yet."""
         self.live: list[Worker] = []
         """The workers that run."""
+        self.exits: list[float] = []
+        """When each worker that ran has exited."""
         self.empty = 0
         """Workers that have ended without a message."""
         self.killed = 0

@@ -15,6 +15,7 @@ from zlib import error as DamagedStream  # noqa: N812 - an exception is named as
 
 from controller.config.durations import MAX_DURATION
 from controller.core.moments import parse_moment
+from controller.core.words import DAY
 from controller.simulate.world import Arrival
 
 MAX_PROBLEMS = 20
@@ -82,6 +83,12 @@ def require_few(messages: float, source: str) -> None:
         raise TraceError([f"{source}: {messages:.0f} messages are more than a simulation takes, {MAX_MESSAGES}"])
 
 
+def require_short(since: float, until: float, source: str) -> None:
+    """Raise TraceError for more time than a simulation takes, a year, which names its source."""
+    if until - since > MAX_DURATION:
+        raise TraceError([f"{source}: {(until - since) / DAY:.0f} days are more than a simulation takes, a year"])
+
+
 def spread_out(counts: Sequence[tuple[float, int]], last: float) -> list[Arrival]:
     """Return arrivals in which so many messages come evenly from each time until the next, and ``last`` s on."""
     arrivals = []
@@ -126,7 +133,7 @@ def _read_rows(path: Path, lines: TextIOWrapper) -> tuple[str, list[_Row]]:
         if len(rows) >= MAX_MESSAGES:
             raise TraceError([f"{path}:{reader.line_num}:1: more rows than a simulation takes, {MAX_MESSAGES}"])
         try:
-            rows.append(_read_row(reader.line_num, cells, header[1], rows[-1] if rows else None))
+            rows.append(_read_row(reader.line_num, cells, header[1], rows))
         except _BadCell as bad:
             problems.append(f"{path}:{reader.line_num}:{_find_column(told.line, bad.index)}: {bad}")
             if len(problems) == MAX_PROBLEMS:
@@ -144,15 +151,17 @@ class _BadCell(Exception):  # noqa: N818 - it never leaves this module
         self.index = index
 
 
-def _read_row(line: int, cells: list[str], name: str, before: _Row | None) -> _Row:
+def _read_row(line: int, cells: list[str], name: str, before: Sequence[_Row]) -> _Row:
     if len(cells) != len(HEADERS[0]):
         raise _BadCell(0, f"must have two cells, time and {name}, not {len(cells)}")
     try:
         at = parse_moment(cells[0].strip())
     except ValueError as error:
         raise _BadCell(0, f"{cells[0]!r} is no time: write ISO 8601, or seconds since the epoch") from error
-    if before is not None and at < before.at:
-        raise _BadCell(0, f"is earlier than line {before.line}: sort the rows by time")
+    if before and at < before[-1].at:
+        raise _BadCell(0, f"is earlier than line {before[-1].line}: sort the rows by time")
+    if before and at - before[0].at > MAX_DURATION:
+        raise _BadCell(0, f"is more than a year after line {before[0].line}: a simulation takes a year at most")
     return _Row(line, at, _read_value(cells[1], name))
 
 

@@ -232,6 +232,7 @@ class World:
         task = worker.task
         self._idle.pop(worker, None)
         task.live.remove(worker)
+        task.exits.append(self.now)
         task.empty += not worker.served
         self.changed[task.arn] = task
         if not task.live:

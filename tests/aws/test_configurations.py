@@ -101,11 +101,20 @@ def test_no_more_is_read_than_a_configuration_may_have(reachable: EmbeddedAws) -
             StoredObject(BUCKET, "none"),
             f's3://{BUCKET}/none:1:1: cannot be read: object "none" in bucket "{BUCKET}" does not exist: put it there',
         ),
+        (
+            StoredObject("no-such-bucket", "none"),
+            's3://no-such-bucket/none:1:1: cannot be read: bucket "no-such-bucket" does not exist: name another',
+        ),
+        (
+            StoredObject(BUCKET, "none", "1"),
+            f's3://{BUCKET}/none?versionId=1:1:1: cannot be read: version 1 of object "none" in bucket "{BUCKET}" does '
+            "not exist: name another",
+        ),
     ],
-    ids=["parameter", "object"],
+    ids=["parameter", "object", "bucket", "version"],
 )
 def test_what_is_missing_is_named_with_what_to_do(reachable: EmbeddedAws, address: Remote, complaint: str) -> None:
-    """A parameter or object that does not exist is an error that names it and the command that puts it there."""
+    """A parameter or object that does not exist is named with the command that puts it there, if one does."""
     with pytest.raises(CannotReadError) as refused:
         kept(address).read()
     assert str(refused.value).startswith(complaint)
@@ -117,6 +126,48 @@ def test_an_aws_that_cannot_be_reached_is_an_error_of_reading(monkeypatch: pytes
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with pytest.raises(CannotReadError, match=r'^ssm:/a:1:1: cannot be read: parameter "/a": Could not connect'):
         kept(Parameter("/a")).read()
+
+
+@pytest.mark.parametrize("address", [Parameter("/a"), StoredObject(BUCKET, "a")], ids=str)
+def test_credentials_that_are_missing_are_no_denial(
+    reachable: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, address: Remote
+) -> None:
+    """Nobody has asked S3 yet, so nothing is said of what S3 may mean."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(
+        CannotReadError, match=r"no AWS credentials \(.*\): give the task a role, or the shell a profile$"
+    ):
+        kept(address).read()
+
+
+def test_a_region_that_is_missing_is_not_to_be_set_in_what_cannot_be_read(
+    reachable: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key aws.region is no way out of it."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(CannotReadError, match=r"cannot be read: no AWS region: set AWS_DEFAULT_REGION; aws.region is "):
+        kept(Parameter("/a")).read()
+
+
+def test_an_endpoint_that_is_none_is_named_by_its_variable(
+    reachable: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key aws.endpoint_url has not been read yet."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(CannotReadError, match="cannot be read: AWS_ENDPOINT_URL: Invalid endpoint: nonsense"):
+        kept(Parameter("/a")).read()
+
+
+@pytest.mark.parametrize("headers", [{"x-amz-bucket-region": "eu-west-1"}, {}], ids=["named", "asked for"])
+def test_a_bucket_in_another_region_is_read_there(reachable: EmbeddedAws, headers: dict[str, str]) -> None:
+    """S3 says where it is, or is asked."""
+    reachable.open("123456789012", "eu-west-1")
+    address = put_object(reachable, b"one")
+    content = b"<Error><Code>PermanentRedirect</Code><Message>Use the specified endpoint.</Message></Error>"
+    elsewhere = Disturbance("s3", "GetObject", "raw", status=301, content=content, headers=headers)
+    reachable.disturbances.add(elsewhere)
+    assert b"one" == kept(address).read()
 
 
 def test_every_request_is_reported(reachable: EmbeddedAws) -> None:
@@ -140,3 +191,34 @@ def test_a_denial_names_the_action_and_what_else_it_may_mean(reachable: Embedded
         CannotReadError, match=r"not allowed to s3:GetObject for object .*; S3 says the same of an object"
     ):
         kept(address).read()
+
+
+@pytest.mark.parametrize("place", ["parameter", "object"])
+def test_half_a_configuration_is_none(reachable: EmbeddedAws, place: str) -> None:
+    """Where the connection breaks in the middle, what has arrived may be a good one with fewer scalers."""
+    text = "".join(f"- scaler {number}\n" for number in range(100))
+    address: Remote = put_parameter(reachable, text) if place == "parameter" else put_object(reachable, text.encode())
+    reachable.disturbances.add(Disturbance("*", "*", "cut"))
+    reader = kept(address)
+    with pytest.raises(CannotReadError):
+        reader.read()
+    assert text.encode() == reader.read()
+
+
+def test_objects_whose_keys_begin_alike_are_not_gone_through(reachable: EmbeddedAws) -> None:
+    """A bucket may hold any number of them behind the configuration, which are none of its versions."""
+    address = put_object(reachable, b"one", b"two")
+    listed = reachable.client("s3").list_object_versions(Bucket=BUCKET, Prefix=address.key)["Versions"]
+    versions = [(each["Key"], each["VersionId"], each["IsLatest"]) for each in listed]
+    page = "".join(
+        f"<Version><Key>{key}</Key><VersionId>{version}</VersionId><IsLatest>{str(latest).lower()}</IsLatest></Version>"
+        for key, version, latest in [*versions, (f"{address.key}/backup", "1", False)]
+    )
+    more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>1</NextVersionIdMarker>"
+    content = f"<ListVersionsResult>{more}{page}</ListVersionsResult>".encode()
+    reachable.disturbances.add(Disturbance("s3", "ListObjectVersions", "raw", status=200, content=content))
+    told: list[str] = []
+    place = kept(address)
+    place.report_to(lambda _service, operation, _outcome, _seconds: told.append(operation))
+    assert [b"one"] == [each.content for each in place.read_earlier()]
+    assert ["ListObjectVersions", "GetObject"] == told

@@ -117,6 +117,18 @@ def test_other_denials_say_what_they_are_about(code: str, explained: str) -> Non
     assert f"{OF_ORDERS}: {explained}" == explain_denial(OF_ORDERS, code, "no", "GetQueueAttributes")
 
 
+def test_what_cannot_be_decrypted_is_no_matter_of_the_call() -> None:
+    """Systems Manager names neither the action nor the key, and the right to read the parameter is there."""
+    message = (
+        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are "
+        "not allowed to access."
+    )
+    assert (
+        'parameter "/a" cannot be decrypted: add kms:Decrypt to the policy of the task role, as ecsq iam prints it, '
+        "and see its key's policy"
+    ) == explain_denial('parameter "/a"', "AccessDeniedException", message, "GetParameter")
+
+
 EXPIRED = "Signature expired: 20261127T100000Z is now earlier than 20261127T100110Z (20261127T100610Z - 5 min.)"
 EARLY = "Signature not yet current: 20261127T123000Z is still later than 20261127T103500Z (20261127T103000Z + 5 min.)"
 

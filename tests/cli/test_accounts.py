@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from controller.sandbox.aws import EmbeddedAws
 
+OWN_ACCOUNT = "123456789012"
 THERE = {"region": OTHER_REGION, "role_arn": ROLE, "external_id": EXTERNAL_ID}
 WHERE = f"queue and cluster in account {OTHER_ACCOUNT}, {OTHER_REGION}"
 
@@ -116,6 +117,25 @@ def test_a_region_of_the_own_account_is_in_the_arns(elsewhere: Elsewhere, tmp_pa
     assert f"arn:aws:sqs:{OTHER_REGION}:123456789012:orders" in printed
     assert f"arn:aws:ecs:{OTHER_REGION}:123456789012:cluster/far" in printed
     assert "sts:AssumeRole" not in printed
+
+
+def test_a_scaler_in_another_region_does_not_say_where_the_controller_is(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    """Its template is the first that is looked up, and all others are in the controller's own region."""
+    family = register_template(elsewhere.aws.open(OWN_ACCOUNT, OTHER_REGION), "distant").partition(":")[0]
+    away = scaler("away", family, cluster="far", queue="orders", aws={"region": OTHER_REGION})
+    register_template(elsewhere.aws, "close")
+    document = configuration(elsewhere.aws, away, scaler("home", "close", cluster="near", queue="local"))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(document))
+    result = run("iam")
+    queues = next(each["Resource"] for each in json.loads(result.stdout)["Statement"] if each["Sid"] == "ReadQueues")
+    own = f"arn:aws:sqs:{elsewhere.aws.region}:{OWN_ACCOUNT}:local"
+    assert [f"arn:aws:sqs:{OTHER_REGION}:{OWN_ACCOUNT}:orders", own] == queues
+
+
+def test_no_roles_are_asked_for_where_another_account_runs_all_workers(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    """They are passed on by the role there; a parameter without a default would keep the stack from being made."""
+    write(tmp_path, elsewhere.aws)
+    assert "WorkerRoles" not in run("stack", "--offline").stdout
 
 
 def test_iam_prints_what_the_role_needs(elsewhere: Elsewhere, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from controller.cli import COMMANDS, main
@@ -113,3 +114,12 @@ def test_a_shell_completes_commands(shell: str) -> None:
         check=False,
     )
     assert (0, True) == (done.returncode, f"_ECSQ_COMPLETE={shell}_complete" in done.stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check", "--config"], ["stack", "--at"], ["simulate", "--against"]], ids=" ".join
+)
+def test_a_shell_completes_the_names_of_files(arguments: list[str]) -> None:
+    """Where a configuration is asked for, whatever else may be written there."""
+    found = ShellComplete(main, {}, "ecsq", "_ECSQ_COMPLETE").get_completions(arguments, "con")
+    assert [("con", "file")] == [(each.value, each.type) for each in found]

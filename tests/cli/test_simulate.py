@@ -22,8 +22,9 @@ BURST = ("--arrivals", "burst 40 every 30m", "--for", "1h")
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a directory with the least configuration that there is."""
+    """Work in a directory with the least configuration that there is, on a terminal that wraps nothing."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.delenv("ECSQ_CONFIG", raising=False)
     (tmp_path / "config.yaml").write_text(LEAST)
     return tmp_path
@@ -68,6 +69,14 @@ def test_text_and_markdown(directory: Path) -> None:
     assert all(
         line.count("|") == markdown.count("\n| this") * 19 for line in markdown.splitlines() if line.startswith("|")
     )
+
+
+def test_without_a_terminal_the_answer_has_80_columns(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pages it or reads the log of a CI run sees the columns below each other, and none of them torn."""
+    monkeypatch.delenv("COLUMNS")
+    lines = run(*BURST, "--alone").stdout.splitlines()
+    assert 60 < max(map(len, lines)) <= 80
+    assert 2 == sum(line.startswith("this ") for line in lines)
 
 
 def test_alone_there_is_nothing_beside(directory: Path) -> None:
@@ -193,6 +202,13 @@ def test_pictures_need_no_network(directory: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (directory / "pictures").iterdir())
 
 
+def test_a_full_disk_does_not_take_the_answer_along(directory: Path) -> None:
+    """It was shown before the report is written, and the error names the report."""
+    result = run(*BURST, "--alone", "--html", "/dev/full")
+    assert (1, True) == (result.exit_code, "this " in result.stdout), result.output
+    assert "/dev/full: cannot be written: No space left on device" in result.stderr
+
+
 def test_the_report_has_what_was_explored(directory: Path) -> None:
     """Each point that one changed key gives stands there by its name, below what it costs."""
     run(*BURST, "--explore", "--html", "report.html")
@@ -292,9 +308,12 @@ def test_the_metrics_of_the_queue_are_simulated(directory: Path, monkeypatch: py
         ((*BURST, "--work", "soon"), "write it as 45s"),
         ((*BURST, "--size", "300/512"), "the next larger is 512/1024"),
         ((*BURST, "--vary", "max_containers"), "write it as KEY=VALUE"),
+        ((*BURST, "--vary", "max_containers=0"), "--vary: scalers[0].max_containers: must be at least 1, not 0"),
         ((*BURST, "--expect", "fast"), "write it as"),
         ((*BURST, "--expect", "wait_max <= 5x"), "5x is no duration, and there is no row 5x; there are: this, lambda"),
-        ((*BURST, "--price", "-1", "0"), "-1.0 is not in the range"),
+        ((*BURST, "--price", "-1", "0"), "-1 dollars: must be 0 or more"),
+        ((*BURST, "--price", "0", "nan"), "nan dollars: must be 0 or more"),
+        ((*BURST, "--for", "999d"), "must be at most a year"),
         (("--cloudwatch", "64d"), "keeps what it has by five minutes for 63 days"),
         ((*BURST, "--goal", "0s"), "must be more than 0 seconds"),
         (("--log", "nowhere"), "cannot be read"),
@@ -314,7 +333,7 @@ def test_without_the_extra_one_line_says_what_to_install(directory: Path, monkey
     monkeypatch.setitem(sys.modules, "numpy", None)
     result = run(*BURST)
     assert 1 == result.exit_code
-    assert "the simulation needs numpy, which is not installed: python -m pip install" in result.stderr
+    assert "the simulation needs numpy, which is not installed: it comes with the wheel's extra" in result.stderr
     assert 0 == run(*BURST, "--alone").exit_code
 
 

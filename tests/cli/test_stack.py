@@ -63,6 +63,15 @@ def test_the_service_finds_the_configuration_under_its_name(directory: Path) -> 
     assert "- Name: ECSQ_CONSISTENCY_WINDOW\n              Value: 5s\n" in text
 
 
+def test_the_configuration_is_read_in_the_region_of_the_stack(directory: Path) -> None:
+    """Where it is has to be known before it says in which region the queues are."""
+    write(directory, aws={"region": "eu-west-3"})
+    text = run("stack", "--offline").stdout
+    assert "'arn:${AWS::Partition}:sqs:eu-west-3:${AWS::AccountId}:queue-0'" in text
+    assert "'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/ecsq/config'" in text
+    assert "kms:ViaService: !Sub 'ssm.${AWS::Region}.amazonaws.com'" in text
+
+
 def test_the_template_never_holds_the_configuration(directory: Path) -> None:
     """A later deployment would undo what was edited since."""
     write(directory)
@@ -80,6 +89,23 @@ def test_the_commands_that_use_it_stand_above_it(directory: Path, scalers: int, 
     put = f"--name /ecsq/config --type String --tier {tier} --overwrite --value file://config.yaml"
     assert f"#   aws ssm put-parameter {put}" in head
     assert any(line.endswith("Subnets=subnet-...,subnet-... WorkerRoles=ARN,...") for line in head)
+
+
+@pytest.mark.parametrize(
+    ("at", "command"),
+    [
+        ("s3://bucket/a b.yaml", "aws s3 cp config.yaml 's3://bucket/a b.yaml'"),
+        (
+            "s3://bucket/k?versionId=7",
+            "aws s3 cp config.yaml s3://bucket/k   # makes another version: print the stack for that one",
+        ),
+    ],
+    ids=["object", "version"],
+)
+def test_an_object_is_put_there_and_a_version_cannot_be(directory: Path, at: str, command: str) -> None:
+    """What stands above the template can be typed as it is."""
+    write(directory)
+    assert f"#   {command}" in run("stack", "--offline", "--at", at).stdout.splitlines()
 
 
 def test_the_secrets_of_webhooks_stand_in_the_command(directory: Path) -> None:
@@ -142,6 +168,11 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
             "config.yaml: server.port is 0, which means any free port: a service needs one that is known",
         ),
         (
+            {"server": {"host": "::1"}},
+            "config.yaml: server.host is ::1, where the task's health check, which asks 127.0.0.1, finds nobody: let "
+            "it be 0.0.0.0 or ::",
+        ),
+        (
             {"events": [{"webhook_env": "ECSQ_CONFIG"}]},
             "config.yaml: events: webhook_env is ECSQ_CONFIG, which the template sets to something else: name another "
             "variable",
@@ -152,10 +183,10 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
             f"template: give it a shorter one, in capital letters ({'U' * 300})",
         ),
     ],
-    ids=["any port", "a variable of the template's own", "a long variable"],
+    ids=["any port", "a host of its own", "a variable of the template's own", "a long variable"],
 )
 def test_what_no_service_can_be_is_refused(directory: Path, members: dict[str, Any], complaint: str) -> None:
-    """A port that nobody knows can be neither scraped nor asked for health; a variable has one value."""
+    """What nobody knows, or reaches, can be neither scraped nor asked for health; a variable has one value."""
     write(directory, **members)
     assert complaint == refusal("stack", "--offline")
 
@@ -190,12 +221,31 @@ def test_one_policy_is_a_document_and_several_are_a_list(directory: Path) -> Non
 def test_an_account_is_named_offline_and_only_there(directory: Path) -> None:
     """Offline nobody can look it up, and online it is looked up."""
     write(directory)
-    missing, needless = run("iam", "--offline"), run("iam", "--account", "1")
+    missing, needless = run("iam", "--offline"), run("iam", "--account", "111122223333")
     assert ([2, 2], True, True) == (
         [missing.exit_code, needless.exit_code],
         "--offline needs --account" in missing.stderr,
         "need --offline" in needless.stderr,
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--account", "1111222233", "must be the id of an AWS account: 12 digits"),
+        ("--region", "frankfurt", "must be an AWS region, such as eu-west-1"),
+        ("--role", "arn:aws:iam::111122223333:role/worker-*", "must be the ARN of an IAM role"),
+        ("--dead-letter-queue", "arn:aws:sqs:*:*:*", "must be the name, the URL or the ARN of an SQS queue"),
+        ("--shared-in", "*", "must be the name or the ARN of an ECS cluster"),
+        ("--task-role", "ecsq", "must be the ARN of an IAM role"),
+    ],
+)
+def test_what_has_another_form_comes_into_no_policy(directory: Path, option: str, value: str, complaint: str) -> None:
+    """It would allow nothing, or far more than was meant."""
+    write(directory)
+    result = run("iam", *PLACE, option, value)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"{value!r} {complaint}" in " ".join(result.stderr.split())
 
 
 def test_roles_and_account_are_looked_up(aws: EmbeddedAws, directory: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 import yaml
 
 from controller.config import ControllerSpec, load_content
-from controller.config.stack import Account, Rights, WorkerRoles, list_rights
+from controller.config.stack import Account, Rights, WorkerRoles, list_rights, pack, render_policy
+from controller.config.stack.policies import measure
 from controller.core.address import Parameter, Remote, StoredObject
 
 HERE = Account("aws", "eu-west-1", "111122223333")
@@ -79,6 +81,19 @@ def test_each_family_runs_in_its_own_clusters() -> None:
     assert [f"{ECS}:cluster/a", f"{ECS}:cluster/b"] == [
         each.conditions["ArnEquals"]["ecs:cluster"][0] for each in find("RunWorkers", *scalers)
     ]
+
+
+@pytest.mark.parametrize(("number", "length"), [(9, 10), (80, 10), (20, 255)], ids=["few", "many", "longest names"])
+def test_clusters_fit_into_policies_and_are_all_seen(number: int, length: int) -> None:
+    """A condition cannot be divided, so the statements are: each cluster is listed and described under its own name."""
+    names = [f"{cluster:0{length}}" for cluster in range(number)]
+    rights = find("", *({"task": {"cluster": name}} for name in names))
+    assert [] == [policy for policy in pack(rights, most=25, place=HERE) if measure(render_policy(policy), HERE) > 6144]
+    for action in ("ecs:ListTasks", "ecs:DescribeTasks"):
+        conditions = [each.conditions["ArnEquals"]["ecs:cluster"] for each in rights if action in each.actions]
+        assert [f"{ECS}:cluster/{name}" for name in names] == list(chain.from_iterable(conditions))
+    described = [each.resources for each in rights if "ecs:DescribeTasks" in each.actions]
+    assert [f"{ECS}:task/{name}/*" for name in names] == list(chain.from_iterable(described))
 
 
 @pytest.mark.parametrize("shared_in", ["own", f"{ECS}:cluster/own", "default"], ids=["name", "arn", "the workers'"])

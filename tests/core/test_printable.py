@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.printable import convert_texts, mask_user_info, show
+from controller.core.printable import convert_texts, mask_user_info, show, show_source
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,13 @@ from controller.core.printable import convert_texts, mask_user_info, show
 def test_what_cannot_be_seen_is_written_as_its_escape(text: str, expected: str) -> None:
     """Letters and signs of any script stay."""
     assert expected == show(text)
+
+
+def test_a_line_of_a_file_stays_what_it_is() -> None:
+    """Tabs, wide spaces and the carriage return at its end do no harm; all else does, and passwords are not shown."""
+    assert "a\tb\u3000c\r" == show_source("a\tb\u3000c\r")
+    assert r"a\rb\x1b[2J\u2028" == show_source("a\rb\x1b[2J\u2028")
+    assert "http://***@host" == show_source("http://me:secret@host")
 
 
 @given(st.text(st.characters()))

@@ -100,6 +100,15 @@ def test_without_a_good_version_the_newest_is_what_is_told() -> None:
         KeptConfiguration(Shelf([BAD, "a: ["]), time)
 
 
+def test_what_is_wrong_with_the_newest_is_told_where_earlier_versions_cannot_be_read() -> None:
+    """To mend the newest is the one way out that is always there."""
+    with pytest.raises(ConfigError) as refused:
+        KeptConfiguration(Shelf([BAD, LEAST], keeps_history_back=True), time)
+    newest, earlier = sorted(map(str, refused.value.problems), reverse=True)
+    assert newest.startswith("ssm:/shelf:1:1: scalers: ")
+    assert "ssm:/shelf:1:1: earlier versions: cannot be read: they are not yours to read" == earlier
+
+
 def test_a_version_that_disagrees_with_the_environment_is_bad() -> None:
     """At the start it is passed over, and while the controller runs it is refused with the way to change it."""
     renamed = f"{LEAST}name: other\n"

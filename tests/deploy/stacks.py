@@ -22,7 +22,8 @@ ROLES = WorkerRoles(("arn:aws:iam::123456789012:role/worker-task", "arn:aws:iam:
 def plan_stack(spec: ControllerSpec, address: Remote, roles: WorkerRoles) -> Plan:
     """Return the plan of a template, as the command makes it."""
     account = Account.of_deployment(spec.aws.region)
-    return Plan(spec, address, pack(list_rights(spec, account, roles, address)), roles)
+    rights = list_rights(spec, account, roles, address, runs_in=Account.of_deployment(None))
+    return Plan(spec, address, pack(rights), roles)
 
 
 def plan_example() -> Plan:

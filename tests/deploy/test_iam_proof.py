@@ -12,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from controller.aws.cloudwatch import QueueMetrics
 from controller.aws.configurations import CLIENT as READER
 from controller.aws.configurations import open_kept
 from controller.aws.peers import PeerLook
@@ -44,6 +45,8 @@ DEAD = "given-up"
 """The dead-letter queue of one of the queues."""
 BAD = "scalers: []"
 TASK_ROLE = "arn:aws:iam::123456789012:role/ecsq-task"
+VOLUMES = "arn:aws:iam::123456789012:role/volumes"
+"""With which ECS makes the volumes of tasks."""
 LAUNCHED = {"alone:1", "both:1", "both-x2:1", "spot:1", "spot-x2:1", "far:1", "far-x2:1"}
 """Every definition that has to have been run before the journal is read."""
 
@@ -80,21 +83,22 @@ def denied(policy: Policy, questions: set[Question]) -> set[Question]:
     return {each for each in questions if not allowed(policy, each[0], each[1], dict(each[2]))}
 
 
-def register(aws: EmbeddedAws | Place, family: str, account: str = "123456789012") -> None:
+def register(aws: EmbeddedAws | Place, family: str, account: str = "123456789012", **members: Any) -> None:
     """Register a template with both its roles."""
     role = f"arn:aws:iam::{account}:role/{family}"
-    register_template(aws, family, taskRoleArn=f"{role}-task", executionRoleArn=f"{role}-execution")
+    register_template(aws, family, taskRoleArn=f"{role}-task", executionRoleArn=f"{role}-execution", **members)
 
 
 def build(aws: EmbeddedAws) -> dict[str, Any]:
     """Return a configuration with all that asks for rights.
 
-    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, Spot, a bus, and another
-    account and region.
+    Queues in each form, one of them with a dead-letter queue, two clusters, copies, tags, a volume, Spot, a bus, and
+    another account and region.
     """
     one, two = create_cluster(aws, "one"), create_cluster(aws, "two")
-    for family in ("both", "alone", "spot"):
+    for family in ("both", "spot"):
         register(aws, family)
+    register(aws, "alone", volumes=[{"name": "scratch", "configuredAtLaunch": True}])
     queues = [create_queue(aws, name) for name in ("by-name", "by-arn", "by-url")]
     redrive = json.dumps({"deadLetterTargetArn": create_queue(aws, DEAD).arn, "maxReceiveCount": "3"})
     aws.client("sqs").set_queue_attributes(QueueUrl=queues[2].url, Attributes={"RedrivePolicy": redrive})
@@ -109,7 +113,7 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
     aws.client("sqs").tag_queue(QueueUrl=create_queue(aws, "by-tags").url, Tags={"team": "video", "stage": "prod"})
     # Three containers, two of them in one task: both the copies and the template itself are run.
     dense = {"max_containers": 3, "task_packing": "dense", "task_max_containers_per_task": 2}
-    return configuration(
+    document = configuration(
         aws,
         scaler("name", "both", cluster=one, queue=queues[0].name, **dense),
         scaler(
@@ -118,7 +122,10 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
             cluster=two,
             queue=queues[1].arn,
             task_max_containers_per_task=1,
-            task_run_task={"propagateTags": "TASK_DEFINITION"},
+            task_run_task={
+                "propagateTags": "TASK_DEFINITION",
+                "volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {"roleArn": VOLUMES, "sizeInGiB": 1}}],
+            },
         ),
         scaler(
             "url",
@@ -141,6 +148,8 @@ def build(aws: EmbeddedAws) -> dict[str, Any]:
         budget={"max_containers": 1000},
         events=[{"eventbridge": BUS}],
     )
+    document["aws"]["message_age"] = True
+    return document
 
 
 def run_daemon(aws: EmbeddedAws, directory: Path) -> None:
@@ -172,6 +181,13 @@ def read_object(aws: EmbeddedAws) -> set[Question]:
     kept = open_kept(StoredObject(BUCKET, KEY), machine_clock(Event()))
     assert KeptConfiguration(kept, time).earlier is not None
     return {freeze(each) for call in aws.journal.calls(client=f"ecsq-{READER}") for each in aws.list_asked(call)}
+
+
+def ask_cloudwatch(aws: EmbeddedAws) -> set[Question]:
+    """Ask for metrics as the daemon does within its first minute, and return what that asked of IAM."""
+    aws.journal.clear()
+    QueueMetrics(clients_of(aws)).ask_oldest(["by-name"], time() - 300, time())
+    return {freeze(each) for call in aws.journal.calls("monitoring") for each in aws.list_asked(call)}
 
 
 def look_for_peers(aws: EmbeddedAws) -> set[Question]:
@@ -226,14 +242,15 @@ def proof(embedded_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -
             patched.setenv(name, "embedded")
         policy_of_role, trust = print_role(path)
         of_role = [call for call in calls if call.account == OTHER_ACCOUNT]
+        metrics = ask_cloudwatch(aws)
         yield Proof(
-            asked={freeze(each) for call in calls if call not in of_role for each in aws.list_asked(call)},
+            asked=metrics | {freeze(each) for call in calls if call not in of_role for each in aws.list_asked(call)},
             policy=print_policy(path, f"ssm:{PARAMETER}"),
             asked_of_object=read_object(aws),
             policy_for_object=print_policy(path, f"s3://{BUCKET}/{KEY}"),
             asked_of_peers=look_for_peers(aws),
             policy_for_peers=print_policy(path, f"ssm:{PARAMETER}", "--shared-in", SHARED_IN),
-            asked_of_role={freeze(each) for call in of_role for each in aws.list_asked(call)},
+            asked_of_role=metrics | {freeze(each) for call in of_role for each in aws.list_asked(call)},
             policy_of_role=policy_of_role,
             trust=trust,
         )
@@ -287,13 +304,19 @@ def test_it_trusts_the_controller_that_says_the_external_id(proof: Proof) -> Non
 
 
 def test_only_what_iam_cannot_confine_is_open(proof: Proof) -> None:
-    """Four actions have neither a resource type nor a condition key, and wildcards stand where names are made later.
+    """Five actions have neither a resource type nor a condition key, and wildcards stand where names are made later.
 
     Those are queues that are found by their names or their tags, revisions of a family and the digit of a number of
     copies, a cluster's tasks, and the key that encrypts the configuration, which its condition binds to the
     configuration itself.
     """
-    opened = ["sqs:ListQueues", "tag:GetResources", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]
+    opened = [
+        "sqs:ListQueues",
+        "tag:GetResources",
+        "cloudwatch:GetMetricData",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTaskDefinitions",
+    ]
     assert opened == list(unconfined(proof.policy))
     account = "us-east-1:123456789012"
     wildcards = {
@@ -360,6 +383,11 @@ NEARLY = {
         "iam:PassRole",
         "arn:aws:iam::123456789012:role/both-task",
         {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    "pass the role of volumes to a task": (
+        "iam:PassRole",
+        VOLUMES,
+        {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
     ),
     "write the configuration": ("ssm:PutParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/ecsq/config", {}),
     "read another parameter": ("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/ecsq/config2", {}),

@@ -26,7 +26,8 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
         f"Error: the sandbox needs {package}, which is not installed: "
-        "python -m pip install 'ecs-queue-controller[sandbox]'"
+        "it comes with the wheel's extra (pipx install --force 'WHEEL[sandbox]'), and a checkout has it after "
+        "make setup"
     ]
 
 

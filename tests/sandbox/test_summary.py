@@ -89,6 +89,19 @@ def test_messages_left_after_a_ctrl_c_are_no_failure():
     assert "Ended on request with 3 messages left in the queues" in render(summary)
 
 
+@pytest.mark.parametrize(("launched", "code"), [((), 0), (((1, 1),), 1)], ids=["not asked for", "asked for"])
+def test_whoever_tries_a_queue_of_their_own_need_not_do_the_sandboxs_messages(launched, code):
+    """They are judged only where something was launched for them."""
+    sandboxs = sum_up_queue("drain", MessageTotals(sent=5), census=Census(launched=launched), in_queue=5, kills=0)
+    own = {"orders": MessageTotals(sent=1, done=1)}
+    summary = Summary(seconds=60.0, seed=1, queues=(sandboxs,), calls={}, revisions=0, own=own)
+
+    assert code == summary.exit_code
+    text = render(summary)
+    assert ("messages are left, 5 in all: none lost, no worker killed." in text) == (code == 0)
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_the_summary_has_every_number_and_fits_80_columns():
     """All numbers of the run are in the text, in lines of at most 80 columns."""
     text = render(summary_of(kills=(KILL,), failures=()))

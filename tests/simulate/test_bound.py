@@ -56,7 +56,7 @@ def test_nobody_is_below_the_bound(text: str, candidate: str) -> None:
     scenario = Scenario(arrivals, workers, until=START + 3 * 3600)
     run = simulate_candidate(Candidate(candidate, SPEC, None if candidate == "this" else candidate), scenario)
     row = measure(candidate, run, TERMS)
-    bound = measure_bound(run, row, workers, TERMS)
+    bound = measure_bound(run, workers, TERMS)
     assert not any(map(isnan, run.done))
     assert 0 < bound.container_hours <= row.container_hours
     assert 0 < bound.dollars <= row.dollars

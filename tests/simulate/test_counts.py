@@ -119,6 +119,8 @@ def test_more_than_a_simulation_takes_is_refused() -> None:
         spread_metered([Metered(0, 6e6, 0, 0)], 60)
     with pytest.raises(TraceError, match="the counts: 6000000 messages are more"):
         infer_arrivals([Count(0, 0, 0), Count(10, 6e6, 0)], 60)
+    with pytest.raises(TraceError, match="the counts: 400 days are more than a simulation takes, a year"):
+        infer_arrivals([Count(0, 0, 0), Count(400 * 86_400, 1, 0)], 60)
 
 
 def test_sums_of_a_period_come_evenly() -> None:

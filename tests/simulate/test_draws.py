@@ -29,9 +29,10 @@ def test_the_spread_of_a_lognormal_is_its_deviation_over_its_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "90s..30s", "exp(45s, 2)", "lognormal(45s)", "gamma(4s)", "lognormal(4s, 0)"]
+    "text",
+    ["", "soon", "90s..30s", "exp(45s, 2)", "lognormal(45s)", "gamma(4s)", "lognormal(4s, 0)", "lognormal(4s, 1.5.2)"],
 )
 def test_what_is_no_draw_is_refused(text: str) -> None:
     """The error says how to write one."""
-    with pytest.raises(ValueError, match="write it as 45s, "):
+    with pytest.raises(ValueError, match=r"(distribution|duration.*|first|unit.*); write it as 45s, "):
         parse_draw(text)

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+from shutil import which
+
 import pytest
 import yaml
 
+from controller.core.printable import show_source
 from controller.simulate.edits import edit, list_changes, split_values
 
 TEXT = """\
@@ -113,6 +118,34 @@ def test_what_are_no_values_is_refused(text: str) -> None:
     """With what is wrong."""
     with pytest.raises(ValueError, match=r"are no values with commas between|there is no value"):
         split_values(text)
+
+
+def test_an_anchor_and_its_alias_are_no_obstacle() -> None:
+    """What is written for the alias stands in its place; a mapping that begins with an anchor takes a key like any."""
+    text = """\
+scalers:
+  - name: one
+    task: &task
+      definition: worker
+    min_containers: &few 2
+    max_containers: *few   # no more
+"""
+    assert "    max_containers: 40     # no more\n" in edit(text, 0, {"max_containers": "40"})
+    added = yaml.safe_load(edit(text, 0, {"task.max_tasks_per_launch": "7"}))["scalers"][0]
+    assert {"definition": "worker", "max_tasks_per_launch": 7} == added["task"]
+
+
+@pytest.mark.skipif(which("patch") is None, reason="patch is not installed")
+@pytest.mark.parametrize(
+    "text", [TEXT, TEXT.rstrip("\n"), TEXT.replace("\n", "\r\n"), TEXT.replace("a hard", "a\thard\u3000")]
+)
+def test_patch_takes_the_changes(tmp_path: Path, text: str) -> None:
+    """However the lines of the file end, and whatever is in them."""
+    edited = edit(text, 1, {"max_containers": "80"})
+    (tmp_path / "config.yaml").write_bytes(text.encode())
+    changes = "".join(f"{show_source(line)}\n" for line in list_changes("config.yaml", text, edited))
+    subprocess.run(["patch", "-p0"], input=changes.encode(), cwd=tmp_path, check=True, capture_output=True)
+    assert edited.encode() == (tmp_path / "config.yaml").read_bytes()
 
 
 def test_the_changes_are_a_diff_of_the_file() -> None:

@@ -19,7 +19,7 @@ ROWS = {"this": THIS, "old": OLD, "ssm:/ecsq/my config": OLD}
 )  # fmt: skip
 def test_a_promise_that_is_kept_says_nothing(line: str) -> None:
     """Durations, numbers, shares, and other rows, times a factor or not."""
-    expected = "wait_p50 < 1 * old: it is 10s and not 10s, 0.0 % less" if line.startswith("wait_p50") else None
+    expected = "wait_p50 < 1 * old: it is 10s, exactly that" if line.startswith("wait_p50") else None
     assert expected == find_broken(parse_expectation(line), ROWS, "this")
 
 
@@ -37,6 +37,13 @@ def test_a_promise_that_is_kept_says_nothing(line: str) -> None:
 def test_a_broken_promise_says_by_how_much(line: str, said: str) -> None:
     """With its line."""
     assert said == find_broken(parse_expectation(line), ROWS, "this")
+
+
+def test_a_wait_without_an_end_breaks_every_promise() -> None:
+    """However short that of the messages is that were taken."""
+    row = replace(THIS, wait={**THIS.wait, "max": None}, left=3)
+    told = find_broken(parse_expectation("wait_max <= 1h"), {"this": row}, "this")
+    assert "wait_max <= 1h: messages are never taken" == told
 
 
 @pytest.mark.parametrize("line", ["fast", "speed <= 3", "cost == 3", "cost <= 3 +"])

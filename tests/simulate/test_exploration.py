@@ -141,6 +141,7 @@ def test_the_verdict_says_what_would_do_better(loaded: Loaded) -> None:
         "container-hours."
     ) == give_verdict(this, 300, bound, findings[0])
     assert "The goal of 5m is kept for all messages." == give_verdict(row("this", 1, 1), 300, None, None)
+    assert "; nothing that was tried would keep it for more. To let" in give_verdict(this, 300, bound, None)
     partly, _ = judge(this, [(variant, row("remedy", 100, 10.3, late=0.002))])
     assert (
         "The goal of 5m is kept for 99.60 % of messages; none of what was tried keeps it for all; "

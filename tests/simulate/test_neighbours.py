@@ -11,6 +11,7 @@ from controller.core.decision.model import QueueCounts
 from controller.core.decision.policy import PerContainer
 from controller.simulate.comparison import NEIGHBOURS, Candidate, simulate_candidate
 from controller.simulate.draws import always
+from controller.simulate.measures import Terms, measure
 from controller.simulate.neighbours import (
     ScaledJob,
     Seen,
@@ -20,6 +21,7 @@ from controller.simulate.neighbours import (
     scale_eager,
     scheduled,
 )
+from controller.simulate.prices import TARIFFS, Shape
 from controller.simulate.run import Scenario
 from controller.simulate.tasks import Workers
 from controller.simulate.tracking import find_capacity
@@ -169,3 +171,12 @@ def test_scaling_in_kills_workers_in_their_work() -> None:
     run = simulate_candidate(Candidate("ecs", SPEC, "ecs"), Scenario(arrivals, workers))
     assert sum(task.killed for task in run.tasks) > 0
     assert 0 == run.left
+
+
+def test_a_service_costs_something_though_it_never_ends() -> None:
+    """Until the last message is done, also one that came with the last arrival; and its minimum is its maximum here."""
+    scenario = Scenario([Arrival(START, 20)], WORKERS)
+    candidate = Candidate("ecs", scaler_spec("main", "worker", max_containers=1), "ecs")
+    run = simulate_candidate(candidate, scenario)
+    row = measure("ecs", run, Terms(300, Shape(), TARIFFS["x86"]), candidate.most)
+    assert sum(run.work) < row.container_hours * 3600 == pytest.approx(row.minutes_at_max * 60)

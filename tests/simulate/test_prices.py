@@ -72,9 +72,10 @@ def test_only_sizes_that_fargate_has_are_taken() -> None:
 
 
 def test_percentiles_are_those_of_messages() -> None:
-    """By nearest rank; without a message there are none."""
+    """By nearest rank, of which those that nobody took are the last; without a message there are none."""
     assert {"p50": 50, "p95": 95, "p99": 99, "max": 100} == describe_waits(range(1, 101))
     assert {"p50": None, "p95": None, "p99": None, "max": None} == describe_waits([])
+    assert {"p50": 50, "p95": 95, "p99": None, "max": None} == describe_waits(range(1, 98), 3)
 
 
 def test_a_row_counts_what_has_happened() -> None:

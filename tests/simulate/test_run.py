@@ -14,7 +14,7 @@ from controller.core.decision.slots import slot_at
 from controller.simulate.draws import always, parse_draw
 from controller.simulate.outcome import SimulatedRun
 from controller.simulate.run import Scenario, simulate
-from controller.simulate.tasks import Workers
+from controller.simulate.tasks import Task, Workers
 from controller.simulate.world import Arrival
 from tests.support.controller import SLOTS, scaler_spec
 
@@ -45,7 +45,7 @@ def test_every_message_is_done(served: tuple[SimulatedRun, list[Decision]]) -> N
 
 
 def test_the_maximum_holds(served: tuple[SimulatedRun, list[Decision]]) -> None:
-    """Tasks count against it until they are gone, and bursts of this size reach it."""
+    """Bursts of this size reach it."""
     assert 10 == served[0].peak
 
 
@@ -129,3 +129,20 @@ def test_a_minimum_lives_until_the_period_is_over() -> None:
     run = simulate(spec, Scenario([Arrival(START, 1)], workers, until=START + HOUR))
     assert max(task.created_at for task in run.tasks) > START + HOUR - 120
     assert max(task.ended_at for task in run.tasks) < START + HOUR + 120
+
+
+def test_a_run_lasts_until_its_last_message_is_done() -> None:
+    """A period that is over with the last arrival is not the end of the work."""
+    run = simulate(SPEC, Scenario(bursts(60, HOUR, 1), WORKERS))
+    assert max(run.done) == run.ended_at
+    assert START + HOUR == simulate(SPEC, Scenario(bursts(1, HOUR, 1), WORKERS, until=START + HOUR)).ended_at
+
+
+def test_a_copy_that_has_exited_lives_no_longer() -> None:
+    """A task counts against the maximum whole only once it stops, as the fleet is counted."""
+    task = Task("task-1", 3, START, START + 10)
+    task.exits, task.ended_at = [START + 60, START + 70, START + 80], START + 95
+    run = replace(simulate(SPEC, Scenario([Arrival(START, 0)], WORKERS)), tasks=[task])
+    assert [(0, 3), (60, 2), (70, 1), (80, 0), (95, 0)] == [(at - START, count) for at, count in run.live]
+    assert [(0, 3), (60, 2), (70, 1), (80, 3), (95, 0)] == [(at - START, count) for at, count in run.held]
+    assert 3 == run.peak

@@ -12,6 +12,7 @@ def test_bursts_come_again_and_again() -> None:
     assert [(600.0 + 7200 * number, 500) for number in range(12)] == [
         (arrival.at, arrival.messages) for arrival in draw_shapes("burst 500 every 2h at 10m", DAY, 1)
     ]
+    assert [86_400.0] == [arrival.at for arrival in draw_shapes("burst 7 at 1d", Period(0.0, 2 * 86_400.0), 1)]
     assert [(0.0, 7)] == [(arrival.at, arrival.messages) for arrival in draw_shapes("burst 7", DAY, 1)]
     daily = draw_shapes("burst 7 every 1d at 6h", Period(0.0, 3 * 86_400.0), 1)
     assert [6 * 3600.0, 30 * 3600.0, 54 * 3600.0] == [arrival.at for arrival in daily]
@@ -22,6 +23,7 @@ def test_a_stream_has_its_rate() -> None:
     steady, poisson, other = (draw_shapes(text, DAY, 1) for text in ("steady 2/min", "poisson 2/min", "poisson 3/min"))
     assert 2879 == len(steady)
     assert 2880 == pytest.approx(len(poisson), rel=0.1)
+    assert steady == draw_shapes("steady 2/minute", DAY, 1)
     assert poisson == draw_shapes("poisson 2/min", DAY, 1)
     assert poisson != draw_shapes("poisson 2/min", DAY, 2)
     assert len(other) > len(poisson)

@@ -26,7 +26,7 @@ def test_a_table_fits_the_terminal(width: int) -> None:
     ]
 
 
-def test_a_file_takes_the_table_whole() -> None:
-    """Nothing wraps there."""
+def test_a_table_may_be_as_wide_as_it_is() -> None:
+    """Nothing wraps then."""
     header, line, *rows = draw_table(ROWS)
     assert (len(header), 2) == (len(line), len(rows))

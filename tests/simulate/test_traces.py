@@ -83,6 +83,9 @@ def test_sums_are_spread_until_the_next_row(trace: Path) -> None:
             "3:1: '1e300' is no time: write ISO 8601, or seconds since the epoch",
             "4:1: '-1' is no time: write ISO 8601, or seconds since the epoch",
         ]),
+        ("time,count\n5,1\n31622405,1\n31622406,1\n", [
+            "4:1: is more than a year after line 2: a simulation takes a year at most",
+        ]),
         ("time,count\n10,99999999\n", [" 99999999 messages are more than a simulation takes, 5000000"]),
     ],
 )  # fmt: skip

@@ -18,6 +18,8 @@ class Shelf:
     watch_every: float = 30.0
     is_remote: bool = True
     is_out_of_reach: bool = False
+    keeps_history_back: bool = False
+    """Whether only the newest version can be read."""
     looks: int = 0
     """How often it was asked for the newest version."""
 
@@ -30,6 +32,8 @@ class Shelf:
 
     def read_earlier(self) -> Iterator[Earlier]:
         """Yield the others."""
+        if self.keeps_history_back:
+            raise CannotReadError(self.address, "they are not yours to read")
         yield from (Earlier(str(number), text.encode()) for number, text in enumerate(self.versions) if number)
 
     def renew(self) -> None:

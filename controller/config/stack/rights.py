@@ -5,12 +5,12 @@ What an action can be confined to is said by the Service Authorization Reference
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller.config.stack.arns import Account, cluster_name
 from controller.config.stack.kept_rights import read_configuration
 from controller.config.stack.queue_rights import read_queues
-from controller.config.stack.statement import ANYTHING, TASKS_SERVICE, Rights, WorkerRoles
+from controller.config.stack.statement import ANYTHING, TASKS_SERVICE, VOLUMES_SERVICE, Rights, WorkerRoles
 from controller.core.copies.copies import family_of
 from controller.core.decision.policy import StartWithin
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from controller.config.spec import ControllerSpec, ScalerSpec
     from controller.core.address import Remote
+
+CLUSTERS_AT_ONCE = 8
+"""In one statement: a cluster's name has 255 characters at most, and stands twice in what lets its tasks be seen."""
 
 _Cluster = tuple[Account, str]
 """A cluster by its name, and the account and region that it is in."""
@@ -31,9 +34,12 @@ def list_rights(
     address: Remote | None,
     shared_in: str | None = None,
     dead_letter_queues: Iterable[str] = (),
+    runs_in: Account | None = None,
 ) -> list[Rights]:
     """Return what the controller may do; ``address`` is where it reads its configuration, None: not from AWS.
 
+    ``account`` has the region that ``aws.region`` says. The configuration, which says so, is read in the region that
+    the controller runs in, ``runs_in``; None: the same.
     ``shared_in`` is the cluster in which it looks for the controllers that share its work; None: it does not look.
     ``dead_letter_queues`` are those of the scalers' queues, by ARN, which the queue doctor reads as well.
     """
@@ -42,7 +48,7 @@ def list_rights(
         *_assume_roles(spec),
         *_put_events(spec, account),
     ]
-    return rights if address is None else [*rights, *read_configuration(address, account)]
+    return rights if address is None else [*rights, *read_configuration(address, runs_in or account)]
 
 
 def list_rights_of_role(
@@ -85,6 +91,7 @@ def _work(
         yield from _register_copies(workers, account)
         yield from _run_workers(workers, account)
         yield from _pass_roles(roles)
+        yield from _pass_roles_of_volumes(workers)
 
 
 def _read_metrics(spec: ControllerSpec, scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
@@ -102,13 +109,17 @@ def read_tasks(account: Account, clusters: Collection[str]) -> Iterator[Rights]:
 def _read_tasks(clusters: Iterable[_Cluster]) -> Iterator[Rights]:
     """Allow the tasks in clusters to be seen.
 
-    ListTasks without a container instance has no resource, only the cluster as a condition.
+    ListTasks without a container instance has no resource, only the cluster as a condition, and a condition cannot be
+    divided among policies: so many clusters fit into one, however long their names are.
     """
     clusters = list(clusters)
-    in_clusters = _in_clusters(place.cluster(name) for place, name in clusters)
-    yield Rights("ListTasks", ("ecs:ListTasks",), (ANYTHING,), in_clusters)
-    tasks = tuple(place.tasks(name) for place, name in clusters)
-    yield Rights("DescribeTasks", ("ecs:DescribeTasks",), tasks, in_clusters)
+    parts = [clusters[first : first + CLUSTERS_AT_ONCE] for first in range(0, len(clusters), CLUSTERS_AT_ONCE)]
+    for number, part in enumerate(parts, 1):
+        suffix = "" if len(parts) == 1 else str(number)
+        in_clusters = _in_clusters(place.cluster(name) for place, name in part)
+        yield Rights(f"ListTasks{suffix}", ("ecs:ListTasks",), (ANYTHING,), in_clusters)
+        tasks = tuple(place.tasks(name) for place, name in part)
+        yield Rights(f"DescribeTasks{suffix}", ("ecs:DescribeTasks",), tasks, in_clusters)
 
 
 def _read_definitions(scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
@@ -143,6 +154,19 @@ def _pass_roles(roles: WorkerRoles) -> Iterator[Rights]:
     if roles.arns or roles.parameter:
         to_tasks = {"StringEquals": {"iam:PassedToService": (TASKS_SERVICE,)}}
         yield Rights("PassWorkerRoles", ("iam:PassRole",), roles.arns, to_tasks, roles.parameter)
+
+
+def _pass_roles_of_volumes(scalers: Sequence[ScalerSpec]) -> Iterator[Rights]:
+    """Allow the roles of EBS volumes that RunTask has made for each task, which the configuration names."""
+    roles = _list(scalers, lambda scaler: map(_role_of, scaler.task.run_task.get("volumeConfigurations", ())))
+    if named := tuple(filter(None, roles)):
+        to_volumes = {"StringEquals": {"iam:PassedToService": (VOLUMES_SERVICE,)}}
+        yield Rights("PassVolumeRoles", ("iam:PassRole",), named, to_volumes)
+
+
+def _role_of(volume: Mapping[str, Any]) -> str:
+    """Return the role of a volume; empty: it names none."""
+    return str(volume.get("managedEBSVolume", {}).get("roleArn", ""))
 
 
 def _assume_roles(spec: ControllerSpec) -> Iterator[Rights]:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 ANYTHING = "*"
 """The resource of an action that has none, or that is confined by its condition alone."""
 TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+"""Takes the roles of task definitions."""
+VOLUMES_SERVICE = "ecs.amazonaws.com"
+"""Takes the roles with which EBS volumes are made for tasks ("Amazon ECS infrastructure IAM role")."""
 
 
 @dataclass(frozen=True, slots=True)

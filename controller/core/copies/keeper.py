@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies.copies import KEEPER, copy_names
 from controller.core.copies.sizing import task_memory
 from controller.core.copies.template import find_followers, is_essential
+from controller.core.frozen import frozen
 
 if TYPE_CHECKING:
     from controller.core.copies.template import Template
@@ -28,7 +28,7 @@ A reservation, and not a hard limit: a keeper that reached its limit would be ki
 _NOBODY: Final = "65534:65534"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeeperSettings:
     """What a user decides about keepers."""
 

@@ -10,9 +10,10 @@ A plan holds exactly the containers that were asked for; what does not fit into 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from controller.core.frozen import change, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ class Packing(StrEnum):
     """The fewest tasks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackingPolicy:
     """The limits within which containers become tasks."""
 
@@ -43,7 +44,7 @@ class PackingPolicy:
     """Worker containers, 1 to 9; the template may allow fewer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskGroup:
     """Tasks that are alike."""
 
@@ -61,7 +62,7 @@ class TaskGroup:
         return self.containers, self.is_canary
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One RunTask call."""
 
@@ -80,7 +81,7 @@ class Call:
         return self.containers, self.is_canary
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """The tasks that one launch starts."""
 
@@ -154,12 +155,12 @@ def pack_on(
     """
     if probe is None or containers == 0:
         groups = pack(containers, policy, most_per_task, rounding).groups
-        return Plan(tuple(replace(group, provider=provider) for group in groups))
+        return Plan(tuple(change(group, provider=provider) for group in groups))
     rest: tuple[TaskGroup, ...] = ()
     if provider is not None and policy.max_tasks_per_launch > 1:
-        fewer = replace(policy, max_tasks_per_launch=policy.max_tasks_per_launch - 1)
+        fewer = change(policy, max_tasks_per_launch=policy.max_tasks_per_launch - 1)
         rest = pack(containers - 1, fewer, most_per_task, rounding).groups
-    return Plan((*(replace(group, provider=provider) for group in rest), TaskGroup(1, 1, probe)))
+    return Plan((*(change(group, provider=provider) for group in rest), TaskGroup(1, 1, probe)))
 
 
 def add_canaries(plan: Plan, canaries: Plan, *, probes: bool) -> Plan:
@@ -168,7 +169,7 @@ def add_canaries(plan: Plan, canaries: Plan, *, probes: bool) -> Plan:
     If a canary is refused, whatever was planned has been sent; the probe, which is refused often, keeps none back.
     """
     before = len(plan.groups) - probes
-    marked = (replace(group, is_canary=True) for group in canaries.groups)
+    marked = (change(group, is_canary=True) for group in canaries.groups)
     return Plan((*plan.groups[:before], *marked, *plan.groups[before:]))
 
 

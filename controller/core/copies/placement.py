@@ -6,11 +6,11 @@ of RunTask on networks and volumes that both documents tell. What depends on the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies.fargate import SIZES, Size
 from controller.core.copies.sizing import size_task, task_cpu, task_memory
+from controller.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ FARGATE_PROVIDERS: Final = frozenset({"FARGATE", "FARGATE_SPOT"})
 """The capacity providers that run tasks on Fargate; all others run them elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Misfit:
     """Why RunTask must refuse to run a template."""
 

@@ -14,11 +14,11 @@ A container without a figure of its own still counts:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.core.copies.fargate import MIB_PER_GB, UNITS_PER_VCPU, Size, round_up
 from controller.core.copies.template import CannotCopy
+from controller.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ MAX_CPU: Final = 196_608
 _FIGURE = re.compile(r"\s*(?P<number>\d+|\d*\.\d+)\s*(?P<unit>vcpu|gb)?\s*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskSize:
     """The task-level figures that are registered, and those that the containers need; None where there is none."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+from controller.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ class CannotCopy(ValueError):  # noqa: N818  reads as a sentence: this cannot be
     """A template cannot be run as asked; the message gives the reason and what the user can do."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """One revision of a task definition."""
 

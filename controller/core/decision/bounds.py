@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from controller.core.decision import following, limits, providers
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import Policy
 from controller.core.decision.providers import Choice
 from controller.core.decision.rollout import Stage, find_stage
 from controller.core.decision.state import ScalerState
+from controller.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bounds:
     """What bounds a launch, whatever is short: each number stands in the decision under its name."""
 
@@ -48,5 +47,5 @@ def find_bounds(policy: Policy, queue: QueueCounts, fleet: Fleet, state: ScalerS
     beyond = useful if followed is None else max(followed - in_doubt, policy.min_containers) - fleet.live
     stage = find_stage(policy.rollout, state.rollout, fleet.revisions, in_doubt, now)
     proving = None if stage is None else stage.most
-    most = min(bound for bound in (room, useful, beyond, allowed, proving) if bound is not None)
+    most = min([bound for bound in (room, useful, beyond, allowed, proving) if bound is not None])
     return Bounds(in_doubt, room, unclaimed, useful, followed, allowed, choice, stage, most)

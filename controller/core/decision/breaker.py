@@ -19,10 +19,11 @@ What tells a probe is in ``probe``. ECS remembers it, so that a restart doubles 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 
 from controller.core.decision import probe
 from controller.core.decision.pause import doubling_pause
+from controller.core.frozen import change, frozen
 
 FIRST_PAUSE = 60.0
 """Seconds for which the breaker opens at first."""
@@ -30,7 +31,7 @@ MAX_PAUSE = 1800.0
 """Seconds for which it opens at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sign:
     """A hint from one task about those to come: it started and worked, or it failed."""
 
@@ -45,7 +46,7 @@ class Sign:
     """What the task ran, as ``family:revision``; None: not told."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Breaker:
     """The sum of the signs so far."""
 
@@ -88,9 +89,9 @@ def _after_good_sign(breaker: Breaker, sign: Sign) -> Breaker:
 
 def _after_bad_end(breaker: Breaker, sign: Sign, after: int) -> Breaker:
     row_born_at = sign.born_at if breaker.row_born_at is None else min(breaker.row_born_at, sign.born_at)
-    breaker = replace(breaker, bad_ends=breaker.bad_ends + 1, row_born_at=row_born_at, cause=sign.cause)
+    breaker = change(breaker, bad_ends=breaker.bad_ends + 1, row_born_at=row_born_at, cause=sign.cause)
     trips = breaker.open_until is None and breaker.bad_ends >= after
     if not (trips or probe.is_probe(breaker.open_until, sign.born_at)):
         return breaker
     pause = doubling_pause(FIRST_PAUSE, MAX_PAUSE, breaker.trips)
-    return replace(breaker, trips=breaker.trips + 1, open_until=sign.at + pause)
+    return change(breaker, trips=breaker.trips + 1, open_until=sign.at + pause)

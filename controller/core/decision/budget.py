@@ -7,13 +7,14 @@ is worth one priority, so that nobody is starved for ever.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from controller.core.frozen import frozen
 
 AGING = 300.0
 """Seconds of waiting that are worth one priority."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A scaler's place in the line for the budget."""
 
@@ -36,7 +37,7 @@ HOLDERS_NAMED = 5
 """Of the scalers that hold a budget, the largest: enough for whoever asks where it went."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """What one scaler has of the budget, containers."""
 
@@ -53,7 +54,7 @@ class Holder:
         return self.live + self.reserved
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Division:
     """How a budget is divided among several controllers, as one of them sees it; containers."""
 
@@ -80,7 +81,7 @@ def share_of(whole: int, index: int | None, of: int) -> int:
     return 0 if index is None else whole * index // of - whole * (index - 1) // of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BudgetUse:
     """How a budget was used up when it granted a scaler less than that wanted, containers."""
 

@@ -11,11 +11,10 @@ stay visible. ``watch_counts`` remembers since when, so that it is told once it 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from controller.core.decision.contradiction import Contradiction
 from controller.core.decision.model import Fleet, QueueCounts
 from controller.core.decision.policy import Busy, MessageState, Policy
+from controller.core.frozen import change
 from controller.core.words import format_clock, format_count
 
 TAKES_WITHIN = 10.0
@@ -34,7 +33,7 @@ def count_in_hand(policy: Policy, queue: QueueCounts, fleet: Fleet, now: float) 
     """
     if policy.busy is Busy.IN_FLIGHT:
         return queue
-    return replace(queue, in_flight=fleet.running - min(queue.visible, _count_fresh(fleet, now)))
+    return change(queue, in_flight=fleet.running - min(queue.visible, _count_fresh(fleet, now)))
 
 
 def count_alone(policy: Policy, queue: QueueCounts) -> int | None:
@@ -46,7 +45,7 @@ def count_alone(policy: Policy, queue: QueueCounts) -> int | None:
 
 def is_quiet(policy: Policy, queue: QueueCounts) -> bool:
     """Say whether there is no work if nothing lives; with ``busy: running`` what is in flight is then nobody's."""
-    counts = queue if policy.busy is Busy.IN_FLIGHT else replace(queue, in_flight=0)
+    counts = queue if policy.busy is Busy.IN_FLIGHT else change(queue, in_flight=0)
     return counts.backlog(policy.counted) == 0
 
 
@@ -68,7 +67,7 @@ def watch_counts(
         return None
     if before is None or queue.visible < before.visible or now < before.seen_at:
         return Contradiction(since=now, seen_at=now, looks=1, visible=queue.visible)
-    return replace(before, seen_at=now, looks=before.looks + 1)
+    return change(before, seen_at=now, looks=before.looks + 1)
 
 
 def date_lasting(contradiction: Contradiction | None) -> float | None:

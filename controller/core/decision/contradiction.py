@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from controller.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contradiction:
     """Counts that cannot all be true of workers that keep a message in flight while they work on it."""
 

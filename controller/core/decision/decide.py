@@ -15,9 +15,7 @@ grant, ``settle``. A decision launches, or holds for one reason of a closed set.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
-from controller.core.changes import change
 from controller.core.decision import busy, cooldown, limits, providers, scarcity
 from controller.core.decision.bounds import find_bounds
 from controller.core.decision.following import Workers, follow, note_empty
@@ -36,12 +34,13 @@ from controller.core.decision.slots import Slot, open_slot
 from controller.core.decision.standstill import watch_visible
 from controller.core.decision.state import Doubt, ScalerState
 from controller.core.decision.tally import tally
+from controller.core.frozen import change, frozen
 
 FRESH_LISTING = 2.0
 """Seconds for which containers are those that ran when the queue was counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """A decision that has not asked the budget and the slot yet, and the state that goes with it."""
 
@@ -82,20 +81,20 @@ def settle(policy: Policy, proposal: Proposal, granted: int) -> tuple[Decision, 
     numbers, fleet = decision.numbers, decision.fleet
     if not proposal.wanted or numbers is None or fleet is None:
         return decision, state
-    decision = replace(decision, numbers=replace(numbers, granted=granted))
+    decision = change(decision, numbers=change(numbers, granted=granted))
     if granted == 0:
-        return replace(decision, reason=Reason.BUDGET), state
+        return change(decision, reason=Reason.BUDGET), state
     slot = open_slot(policy.slots, fleet.listed_at, state.last_slot, decision.at)
     if not isinstance(slot, Slot):
-        return replace(decision, reason=Reason.SLOT, look_again_at=slot), state
-    return replace(decision, launch=granted, slot=slot.number), replace(state, last_slot=slot.number)
+        return change(decision, reason=Reason.SLOT, look_again_at=slot), state
+    return change(decision, launch=granted, slot=slot.number), change(state, last_slot=slot.number)
 
 
 def remember_launch(state: ScalerState, decision: Decision, *, started: bool, doubt: Doubt | None) -> ScalerState:
     """Return the state after a launch: its cooldown counts if it started something, its doubt until it is settled."""
     launched_at = decision.at if started else state.launched_at
     doubts = state.doubts if doubt is None else (*state.doubts, doubt)
-    return replace(state, launched_at=launched_at, doubts=doubts)
+    return change(state, launched_at=launched_at, doubts=doubts)
 
 
 def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
@@ -107,7 +106,7 @@ def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
     for each in left:
         if each.ran_for is not None:
             found = note_empty(found, each.at, each.ran_for, each.containers)
-    return replace(
+    return change(
         state,
         sightings=note_left(state.sightings, containers),
         lessons=note_ends(state.lessons, left),
@@ -118,12 +117,12 @@ def heed_left(state: ScalerState, left: Sequence[Left]) -> ScalerState:
 
 def heed_deleted(state: ScalerState, deleted: Mapping[float, float]) -> ScalerState:
     """Return the state after it was told how many messages were deleted, by the beginning of each minute."""
-    return replace(state, lessons=note_deleted(state.lessons, deleted)) if deleted else state
+    return change(state, lessons=note_deleted(state.lessons, deleted)) if deleted else state
 
 
-def heed_past(state: ScalerState, past: Mapping[float, PastMinute] | None, most: int) -> ScalerState:
-    """Return the state after what CloudWatch has of the hours before was read back; None: nothing was."""
-    return state if past is None else replace(state, lessons=note_past(state.lessons, past, most))
+def heed_past(state: ScalerState, past: Mapping[float, PastMinute], most: int) -> ScalerState:
+    """Return the state after what CloudWatch has of the hours before was read back."""
+    return change(state, lessons=note_past(state.lessons, past, most))
 
 
 def _measure(
@@ -132,7 +131,7 @@ def _measure(
     """Return the numbers of this poll, and the state with its level moved. In flight is what is in hand."""
     # Of the messages in flight those of containers that have left since are done by now, and nobody's.
     left = count_left_since(state.sightings, queue.in_flight)
-    own = replace(queue, in_flight=queue.in_flight - left) if left else queue
+    own = change(queue, in_flight=queue.in_flight - left) if left else queue
     found = find_level(policy, queue, own, fleet, state, now)
     state = _carry_over(policy, state, found.state, queue, fleet, now)
     bounds = find_bounds(policy, own, fleet, state, now)

@@ -8,13 +8,13 @@ run tells nothing of a single message, unless the configuration says ``seconds_p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
 from controller.core.decision.model import QueueCounts
 from controller.core.decision.policy import Busy, PerContainer, Policy, StartWithin
 from controller.core.decision.runs import NONE_SEEN, Runs
+from controller.core.frozen import frozen
 from controller.core.printable import show
 from controller.core.queue_names import name_queue
 from controller.core.words import format_age, format_count, format_span
@@ -37,7 +37,7 @@ COSTS_WORK = frozenset({Ailment.VISIBILITY_TOO_SHORT, Ailment.RETENTION_TOO_SHOR
 """What loses messages or does them twice now; the rest is advice, which would come for each of very many queues."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueueTraits:
     """How a queue is set up, as SQS tells it; None is unknown."""
 
@@ -53,7 +53,7 @@ class QueueTraits:
     """The receives after which a message goes there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeadLetters:
     """The depth of a dead-letter queue, as it was read within the last GROWTH_WINDOW."""
 
@@ -84,7 +84,7 @@ class DeadLetters:
 NOT_READ = DeadLetters()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """Something to mend."""
 
@@ -94,7 +94,7 @@ class Finding:
     before it and the full stop behind."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkup:
     """What the doctor saw of a queue, and what it found."""
 

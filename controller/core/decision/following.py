@@ -15,11 +15,9 @@ try is judged once that has passed. An empty queue forgets everything: the next 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-from controller.core.changes import change
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.sightings import OLDEST
+from controller.core.frozen import change, frozen
 
 FIRST_PAUSE = 60.0
 """Seconds until one more is tried."""
@@ -31,7 +29,7 @@ JUDGED_AFTER = OLDEST + 10.0
 """Seconds after a start from which on in flight must show that it has found a message."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Following:
     """How many workers have found a message at the same time, and what became of more."""
 
@@ -58,7 +56,7 @@ class Following:
 FREE = Following()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workers:
     """What a look has seen of them."""
 
@@ -75,7 +73,7 @@ def note_empty(following: Following, at: float, ran_for: float, containers: int)
     """Return the following after containers have exited: empty, if others were idle for as long as they ran."""
     if following.full_at is not None and following.full_at > at - ran_for:
         return following
-    return replace(following, empty=following.empty + containers)
+    return change(following, empty=following.empty + containers)
 
 
 def follow(before: Following, seen: Workers, now: float, *, is_fifo: bool) -> Following:
@@ -85,7 +83,7 @@ def follow(before: Following, seen: Workers, now: float, *, is_fifo: bool) -> Fo
     after = _watch(before, seen, now)
     if seen.busy > after.width:
         # They have found messages: more may find more.
-        return replace(_forget_tries(after), width=seen.busy)
+        return change(_forget_tries(after), width=seen.busy)
     if is_fifo:
         return _judge_try(after, seen, now)
     if after.still_since is None or now == after.still_since:
@@ -113,7 +111,7 @@ def _forget_tries(following: Following) -> Following:
     tried = (following.empty, following.tried_at, following.fruitless, following.since, following.until)
     if tried == (0, None, 0, None, None):
         return following
-    return replace(following, empty=0, tried_at=None, fruitless=0, since=None, until=None)
+    return change(following, empty=0, tried_at=None, fruitless=0, since=None, until=None)
 
 
 def _watch(before: Following, seen: Workers, now: float) -> Following:
@@ -133,9 +131,9 @@ def _judge_try(following: Following, seen: Workers, now: float) -> Following:
     if following.tried_at is None:
         if following.until is not None and now < following.until:
             # Those of the last try may come back late.
-            return replace(following, empty=0)
+            return change(following, empty=0)
         is_tried = seen.live > following.width or (following.empty and seen.busy)
-        return replace(following, tried_at=now) if is_tried else following
+        return change(following, tried_at=now) if is_tried else following
     begun = following.tried_at if seen.newest_began is None else max(following.tried_at, seen.newest_began)
     if seen.live > seen.running or now - begun < JUDGED_AFTER:
         return following
@@ -144,7 +142,7 @@ def _judge_try(following: Following, seen: Workers, now: float) -> Following:
 
 def _brake(following: Following, busy: int, now: float) -> Following:
     pause = doubling_pause(FIRST_PAUSE, MAX_PAUSE, following.fruitless)
-    return replace(
+    return change(
         following,
         width=max(1, busy),
         empty=0,

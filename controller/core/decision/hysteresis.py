@@ -8,12 +8,10 @@ allowance and not before the fall cooldown is over.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from controller.core.changes import change
 from controller.core.decision.cooldown import may_fall
 from controller.core.decision.level_state import LevelState
 from controller.core.decision.policy import Policy
+from controller.core.frozen import change
 
 
 def start_cold(policy: Policy, live: int) -> LevelState:
@@ -24,11 +22,11 @@ def start_cold(policy: Policy, live: int) -> LevelState:
 def wake(policy: Policy, state: LevelState, backlog: int, now: float) -> LevelState:
     """Return the state awake if the backlog is large enough, or has waited long enough for a level above 0."""
     if backlog == 0:
-        return replace(state, tail=False) if state.tail else state
+        return change(state, tail=False) if state.tail else state
     waited = 0.0 if state.waiting_since is None else now - state.waiting_since
     tail = state.tail or (state.level == 0 and waited >= policy.hysteresis.activate_within)
     awake = state.awake or tail or backlog >= policy.hysteresis.activate_at
-    return state if (awake, tail) == (state.awake, state.tail) else replace(state, awake=awake, tail=tail)
+    return state if (awake, tail) == (state.awake, state.tail) else change(state, awake=awake, tail=tail)
 
 
 def note_waiting(state: LevelState, backlog: int, now: float) -> LevelState:
@@ -36,10 +34,10 @@ def note_waiting(state: LevelState, backlog: int, now: float) -> LevelState:
     if state.level > 0 or backlog == 0:
         awake = state.level > 0
         is_so = state.awake is awake and state.waiting_since is None
-        return state if is_so else replace(state, awake=awake, waiting_since=None)
+        return state if is_so else change(state, awake=awake, waiting_since=None)
     # The clock may have stepped back: what began in the future begins now.
     since = now if state.waiting_since is None else min(now, state.waiting_since)
-    return state if since == state.waiting_since else replace(state, waiting_since=since)
+    return state if since == state.waiting_since else change(state, waiting_since=since)
 
 
 def gate_demand(state: LevelState, asked: int) -> int:
@@ -56,17 +54,17 @@ def move_level(policy: Policy, state: LevelState, demand: int, padded: int, now:
     rules = policy.hysteresis
     if state.polled_at is not None and 0 <= now - state.polled_at < policy.poll_interval / 2:
         rises = rules.rise_after == 1 and demand > state.level
-        return replace(state, level=demand, rose_at=now) if rises else state
+        return change(state, level=demand, rose_at=now) if rises else state
     kept = max(rules.rise_after, rules.fall_after)
     asked = (*state.asked, demand)[-kept:]
     asked_padded = (*state.asked_padded, padded)[-kept:]
     state = change(state, asked=asked, asked_padded=asked_padded, polled_at=now)
     if len(asked) >= rules.rise_after and (lowest := min(asked[-rules.rise_after :])) > state.level:
-        return replace(state, level=lowest, rose_at=now)
+        return change(state, level=lowest, rose_at=now)
     if len(asked) < rules.fall_after or not may_fall(policy, state, now):
         return state
     highest = max(asked_padded[-rules.fall_after :])
-    return replace(state, level=highest) if highest < state.level else state
+    return change(state, level=highest) if highest < state.level else state
 
 
 def count_rising(state: LevelState) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-from controller.core.changes import change
 from controller.core.decision.lessons import (
     LONGEST_GAP,
     LOOKS_REMEMBERED,
@@ -21,6 +19,7 @@ from controller.core.decision.lessons import (
     Stayed,
 )
 from controller.core.decision.sightings import OLDEST
+from controller.core.frozen import change
 
 
 def note_look(lessons: Lessons, look: Look, now: float) -> Lessons:
@@ -50,8 +49,8 @@ def note_ends(lessons: Lessons, left: Iterable[Left]) -> Lessons:
     pending = tuple(each for each in exited if since is not None and each.at - since >= WAITED_BEFORE)
     minutes = lessons.minutes
     for each in exited:
-        minutes = _add(minutes, Minute(each.at, 0.0, ended=each.containers))
-    return replace(lessons, pending=lessons.pending + pending, minutes=minutes)
+        minutes = _add(minutes, each.at, ended=each.containers)
+    return change(lessons, pending=lessons.pending + pending, minutes=minutes)
 
 
 def note_deleted(lessons: Lessons, deleted: Mapping[float, float]) -> Lessons:
@@ -63,7 +62,7 @@ def note_deleted(lessons: Lessons, deleted: Mapping[float, float]) -> Lessons:
     kept = find_kept(messages, looks)
     waits = tuple(minute for minute in lessons.minutes if minute.at not in deleted)
     fruitless = 0 if any(deleted.values()) else lessons.fruitless + sum(minute.ended for minute in counted)
-    return replace(
+    return change(
         lessons, work=work * kept, deleted=messages * kept, looks=looks * kept, minutes=waits, fruitless=fruitless
     )
 
@@ -83,7 +82,7 @@ def _note_work(lessons: Lessons, now: float) -> tuple[Minute, ...]:
     at = before
     while at < now:
         until = min(now, (at // MINUTE + 1) * MINUTE)
-        minutes = _add(minutes, Minute(at, lessons.busy * (until - at), looks=int(at == before)))
+        minutes = _add(minutes, at, work=lessons.busy * (until - at), looks=int(at == before))
         at = until
     return minutes
 
@@ -93,23 +92,25 @@ def _has_waited(lessons: Lessons, now: float) -> bool:
     return lessons.waiting_since is not None and now - lessons.waiting_since >= OLDEST
 
 
-def _add(minutes: tuple[Minute, ...], part: Minute) -> tuple[Minute, ...]:
-    """Return the minutes with a part of one added to it."""
-    begins = part.at // MINUTE * MINUTE
+def _add(
+    minutes: tuple[Minute, ...], at: float, work: float = 0.0, ended: int = 0, looks: int = 0
+) -> tuple[Minute, ...]:
+    """Return the minutes with what happened ``at`` a time added to its minute."""
+    begins = at // MINUTE * MINUTE
     for index in range(len(minutes) - 1, -1, -1):
         minute = minutes[index]
         if minute.at == begins:
-            work, ended, looks = minute.work + part.work, minute.ended + part.ended, minute.looks + part.looks
-            return (*minutes[:index], Minute(begins, work, ended, looks), *minutes[index + 1 :])
+            added = Minute(begins, minute.work + work, minute.ended + ended, minute.looks + looks)
+            return (*minutes[:index], added, *minutes[index + 1 :])
         if minute.at < begins:
             break
-    return (*minutes, replace(part, at=begins))[-MINUTES_KEPT:]
+    return (*minutes, Minute(begins, work, ended, looks))[-MINUTES_KEPT:]
 
 
 def _judge_pending(lessons: Lessons, now: float, *, at_once: bool) -> Lessons:
     """Count the ends, and those that stayed, after which messages have waited for long enough; none if none waits."""
     if lessons.waiting_since is None:
-        return replace(lessons, pending=(), staying=())
+        return change(lessons, pending=(), staying=())
     sure = [each for each in lessons.pending if at_once or now - each.at >= SURE_AFTER]
     stayed = [each for each in lessons.staying if at_once or now - each.at >= SURE_AFTER]
     if not sure and not stayed:
@@ -118,7 +119,7 @@ def _judge_pending(lessons: Lessons, now: float, *, at_once: bool) -> Lessons:
     stays = lessons.stays + sum(each.containers for each in stayed)
     runs = lessons.runs + sum(each.containers * (each.ran_for or 0.0) for each in sure)
     kept = min(1.0, REMEMBERED / (ends + stays))
-    return replace(
+    return change(
         lessons,
         pending=tuple(each for each in lessons.pending if each not in sure),
         staying=tuple(each for each in lessons.staying if each not in stayed),

@@ -19,13 +19,13 @@ looked at again and again; what was known of its start stays, and what a look ad
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from controller.core.decision.looks import note_listed
 from controller.core.decision.model import Fleet
 from controller.core.decision.providers import ProviderUse
 from controller.core.decision.stopped import StopOutcome, StoppedTask
 from controller.core.decision.task import LiveTask, Part, Start, TaskState
+from controller.core.frozen import change
 
 MISSING_FOR_GOOD = 300.0
 """Seconds after which a task that ECS does not know is given up."""
@@ -54,7 +54,7 @@ def enter_started(ledger: Ledger, tasks: Iterable[LiveTask]) -> Ledger:
 
 def enter_draining(ledger: Ledger, tasks: Iterable[LiveTask], now: float) -> Ledger:
     """Return the ledger with tasks that were told to stop before this process; what is known already is kept."""
-    return {task.arn: _look_at(replace(task, draining=True), None, now) for task in tasks} | dict(ledger)
+    return {task.arn: _look_at(change(task, draining=True), None, now) for task in tasks} | dict(ledger)
 
 
 def enter_listed(ledger: Ledger, spared: Iterable[str], listed_at: float) -> Ledger:
@@ -82,7 +82,7 @@ def enter_descriptions(
         task = known[arn]
         since = now if task.missing_since is None else task.missing_since
         if now - since < MISSING_FOR_GOOD:
-            known[arn] = replace(task, missing_since=since)
+            known[arn] = change(task, missing_since=since)
         else:
             del known[arn]
             stopped.append(StoppedTask(arn=arn, scaler=task.scaler, outcome=StopOutcome.UNKNOWN))
@@ -94,26 +94,26 @@ def date_end(task: StoppedTask, before: LiveTask | None = None) -> StoppedTask:
     if before is not None:
         created_at = min(task.created_at, before.created_at)
         provider = task.provider or before.provider
-        task = replace(task, scaler=task.scaler or before.scaler, created_at=created_at, provider=provider)
+        task = change(task, scaler=task.scaler or before.scaler, created_at=created_at, provider=provider)
     if before is not None and before.ended_at is not None:
-        task = replace(task, stopped_at=min(task.stopped_at, before.ended_at))
+        task = change(task, stopped_at=min(task.stopped_at, before.ended_at))
     if before is not None and before.start.at is not None:
-        return replace(task, start=before.start, ran_until=before.ran_until)
+        return change(task, start=before.start, ran_until=before.ran_until)
     idle_until = _find_idle_until(task, before)
     measured = _is_measured(task, task.start.at, idle_until)
     dated = _is_date_of_workers(task.start.at, idle_until)
-    return replace(task, start=Start(task.start.at, None if dated else idle_until, measured))
+    return change(task, start=Start(task.start.at, None if dated else idle_until, measured))
 
 
 def _look_at(task: LiveTask, before: LiveTask | None, now: float) -> LiveTask:
     """Return a live task as described at ``now``, with what earlier looks have told of it."""
     looked_into = Part.CREW not in task.guessed
-    task = replace(_fill_in(task, before), looked_at=now)
+    task = change(_fill_in(task, before), looked_at=now)
     if not looked_into:
         # Nothing more is known of its workers than before.
         return task
     start = _date_start(task, before, now)
-    return replace(
+    return change(
         task,
         start=start,
         ran_until=now if task.running else (before.ran_until if before else None),
@@ -127,7 +127,7 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
         return task
     # An order to stop is not taken back: an older description may come after a newer one.
     made = task if task.family else known
-    told = task = replace(
+    told = task = change(
         task,
         draining=task.draining or known.draining,
         provider=task.provider or known.provider,
@@ -136,12 +136,12 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
         size=task.size or known.size,
     )
     if Part.CREATION in told.guessed:
-        task = replace(task, created_at=known.created_at)
+        task = change(task, created_at=known.created_at)
     if Part.OWNER in told.guessed and known.scaler:
-        task = replace(task, scaler=known.scaler)
+        task = change(task, scaler=known.scaler)
     # Of two guesses at the crew the smaller is by the family, which tells it.
     if Part.CREW in told.guessed and not (Part.CREW in known.guessed and task.workers < known.workers):
-        task = replace(
+        task = change(
             known,
             scaler=task.scaler,
             created_at=task.created_at,
@@ -152,7 +152,7 @@ def _fill_in(task: LiveTask, known: LiveTask | None) -> LiveTask:
             size=task.size,
             missing_since=None,
         )
-    return replace(task, guessed=told.guessed & known.guessed)
+    return change(task, guessed=told.guessed & known.guessed)
 
 
 def _date_start(task: LiveTask, before: LiveTask | None, now: float) -> Start:

@@ -15,10 +15,10 @@ working, while messages wait, for longer than a message takes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 
 from controller.core.decision.sightings import OLDEST
+from controller.core.frozen import frozen
 
 MINUTE = 60.0
 ENOUGH_MESSAGES = 20
@@ -48,7 +48,7 @@ LONGEST_GAP = 3600.0
 """Seconds between two looks beyond which it is not known what happened meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """Worker containers of one task that have left."""
 
@@ -59,7 +59,7 @@ class Left:
     """For how long they had run until they exited, seconds; None: they did not exit by themselves, or nobody saw it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stayed:
     """Worker containers that go on working, for longer than a message takes."""
 
@@ -68,7 +68,7 @@ class Stayed:
     containers: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Minute:
     """What happened in a minute of which it is not known yet how many messages were deleted."""
 
@@ -82,7 +82,7 @@ class Minute:
     """Looks that saw some at work."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lessons:
     """What was learned so far."""
 
@@ -128,9 +128,12 @@ class Lessons:
         goes before the cost.
         """
         mean = self.mean
-        if mean is None or self.deleted < ENOUGH_MESSAGES or self.looks < ENOUGH_LOOKS:
-            return None
-        return mean * (1 + self.error)
+        return mean * (1 + self.error) if mean is not None and self.is_enough else None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many messages and looks are known that their mean counts."""
+        return self.deleted >= ENOUGH_MESSAGES and self.looks >= ENOUGH_LOOKS
 
     @property
     def error(self) -> float:
@@ -168,7 +171,7 @@ class Lessons:
 NOTHING_LEARNED = Lessons()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """What a look has seen."""
 

@@ -5,8 +5,6 @@ A promise has no level to hold: it says by itself how much is enough, and live c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from controller.core.decision import hysteresis
 from controller.core.decision.demand import level_demand
 from controller.core.decision.level_state import LevelState
@@ -18,9 +16,10 @@ from controller.core.decision.progress import find_slower
 from controller.core.decision.promise import count_asked, find_patience, find_time, measure_need
 from controller.core.decision.standstill import find_overdue
 from controller.core.decision.state import ScalerState
+from controller.core.frozen import change, frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Level:
     """What is asked for, and the memory of hysteresis after this poll."""
 
@@ -97,6 +96,6 @@ def _follow_demand(
     demand = min(hysteresis.gate_demand(woken, asked), most)
     padded = min(hysteresis.gate_demand(woken, asked_padded), most)
     if state is None:
-        woken = replace(woken, level=min(fleet.live, demand))
+        woken = change(woken, level=min(fleet.live, demand))
     level = hysteresis.move_level(policy, woken, demand, padded, now)
     return Level(asked, demand, hysteresis.note_waiting(level, backlog, now))

@@ -8,10 +8,10 @@ ones that were looked at longest ago first. Everything else that is known, or ne
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import ceil
 
 from controller.core.decision.task import LiveTask
+from controller.core.frozen import change
 
 LOOKS_A_CALL = 100
 """Tasks that one call describes."""
@@ -29,7 +29,7 @@ def spare(known: Iterable[LiveTask]) -> frozenset[str]:
 
 def note_listed(task: LiveTask, listed_at: float) -> LiveTask:
     """Return a spared task that a listing, begun at ``listed_at``, has shown: one that is alone ran until then."""
-    return replace(task, ran_until=listed_at) if task.alone else task
+    return change(task, ran_until=listed_at) if task.alone else task
 
 
 def _runs(task: LiveTask) -> bool:

@@ -5,7 +5,7 @@ Times are seconds since the epoch (``float``), backlogs are messages, and work i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from controller.core.decision.breaker import Breaker
@@ -16,6 +16,7 @@ from controller.core.decision.policy import MessageState
 from controller.core.decision.providers import NO_CHOICE, Choice, ProviderUse, Shortages
 from controller.core.decision.rollout import RevisionUse, Stage
 from controller.core.decision.scarcity import Scarcity
+from controller.core.frozen import frozen
 
 
 class Reason(StrEnum):
@@ -51,7 +52,7 @@ class Outcome(StrEnum):
     DRY_RUN = "dry_run"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueueCounts:
     """The three approximate counts of a queue, messages."""
 
@@ -64,7 +65,7 @@ class QueueCounts:
         return sum([getattr(self, state) for state in counted])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fleet:
     """The scaler's own live tasks: a listing that began at ``listed_at``, and our own answers."""
 
@@ -111,7 +112,7 @@ class Fleet:
         return self.running + len(self.starting)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbers:
     """The numbers that a decision went through, in this order; containers unless noted."""
 
@@ -180,7 +181,7 @@ class Numbers:
     """Where the rollout of the template's newest revision stands; None: there is none, or it is not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """One decision with everything that it stands on; None is unknown."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from controller.core.frozen import frozen
 
 
 class Source(StrEnum):
@@ -22,7 +23,7 @@ class Source(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pace:
     """How fast a container works, as far as it is known."""
 
@@ -39,7 +40,7 @@ class Pace:
     """What the configuration gives, where messages were seen to take longer; None: nothing, or it counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """The work that waits, and who takes it on; seconds of work, unless noted."""
 

@@ -18,9 +18,10 @@ def tell_pace(goal: StartWithin, lessons: Lessons) -> Pace:
     is_longer = given is not None and lessons.take_longer_than(given)
     if goal.seconds_per_message is not None and not is_longer:
         return _of(goal.seconds_per_message, Source.GIVEN, lessons, 0.0)
-    mean, error = lessons.mean, lessons.error
-    if mean is not None and (is_longer or lessons.seconds is not None):
-        share, given = error / (1 + error), goal.seconds_per_message
+    mean = lessons.mean
+    if mean is not None and (is_longer or lessons.is_enough):
+        error, given = lessons.error, goal.seconds_per_message
+        share = error / (1 + error)
         return Pace(mean * (1 + error), Source.LEARNED, lessons.deleted, lessons.takes_one, error=share, given=given)
     if lessons.seconds_a_run is not None:
         return _of(lessons.seconds_a_run, Source.RUNS, lessons, lessons.ends)
@@ -34,7 +35,7 @@ def see_workers(lessons: Lessons, pace: Pace, visible: int, busy: int, fleet: Fl
     before, stayed = lessons.looked_at, 0
     if pace.seconds is not None and before is not None:
         long = LONGER * pace.seconds
-        stayed = sum(before < began + long <= now for began in fleet.began)
+        stayed = sum([before < began + long <= now for began in fleet.began])
     return Look(visible, busy, min(busy, stayed), pace.seconds)
 
 

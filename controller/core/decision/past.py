@@ -7,17 +7,17 @@ to as many as there may be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from controller.core.decision.learning import find_kept
 from controller.core.decision.lessons import MINUTE, Lessons
+from controller.core.frozen import change, frozen
 
 ENOUGH_SAMPLES = 10
 """Minutes with messages in flight from which on a past tells something: CloudWatch has one look a minute, which may
 well miss short work."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastMinute:
     """What CloudWatch has of a minute before this process looked."""
 
@@ -42,7 +42,7 @@ def note_past(lessons: Lessons, past: Mapping[float, PastMinute], most: int) -> 
 
     How many containers ran then nobody knows any more; of more than ``most`` messages in flight, others had the rest.
     """
-    lessons = replace(lessons, has_past=True)
+    lessons = change(lessons, has_past=True)
     if sum(minute.in_flight > 0 for minute in past.values()) < ENOUGH_SAMPLES:
         return lessons
     work = deleted = looks = 0.0
@@ -52,4 +52,4 @@ def note_past(lessons: Lessons, past: Mapping[float, PastMinute], most: int) -> 
         looks += minute.in_flight > 0
         kept = find_kept(deleted, looks)
         work, deleted, looks = work * kept, deleted * kept, looks * kept
-    return replace(lessons, work=work + lessons.work, deleted=deleted + lessons.deleted, looks=looks + lessons.looks)
+    return change(lessons, work=work + lessons.work, deleted=deleted + lessons.deleted, looks=looks + lessons.looks)

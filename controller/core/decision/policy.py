@@ -6,9 +6,10 @@ all are complete: the defaults of what a user leaves out are in the configuratio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from controller.core.frozen import frozen
 
 MAX_CALL_WINDOWS: Final = 2
 """How many consistency windows (L) a whole RunTask call may take at most."""
@@ -31,7 +32,7 @@ class Busy(StrEnum):
     """By that it runs: it deletes its message as it takes it, and exits when there is nothing more to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A step of a demand staircase: a backlog of ``backlog`` messages or more asks for ``containers``."""
 
@@ -39,21 +40,21 @@ class Step:
     containers: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Steps:
     """Demand by the highest step that the backlog reaches. Both numbers rise from step to step."""
 
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PerContainer:
     """Demand of one container for every ``messages_per_container`` messages, rounded up."""
 
     messages_per_container: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartWithin:
     """A promise: every message is taken within a given time of its arrival."""
 
@@ -68,7 +69,7 @@ class StartWithin:
 DemandPolicy = Steps | PerContainer | StartWithin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HysteresisPolicy:
     """When the level follows what the polls ask for."""
 
@@ -84,7 +85,7 @@ class HysteresisPolicy:
     """The level falls only to what backlog x (1 + dead_band) asks for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CooldownPolicy:
     """The shortest times between two moves of a scaler."""
 
@@ -94,7 +95,7 @@ class CooldownPolicy:
     """From the last rise of the level to its next fall, seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BreakerPolicy:
     """Which ends of tasks are bad ones, and how many of them open the breaker."""
 
@@ -105,7 +106,7 @@ class BreakerPolicy:
     message. 0: it never does, and that a worker ran at all is a good sign."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RolloutPolicy:
     """How a new revision of the template proves itself before all others run it."""
 
@@ -115,7 +116,7 @@ class RolloutPolicy:
     """Seconds for which a task has to run to have done well, unless it ends well before."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SlotPolicy:
     """The protocol between controllers that makes a launch happen once: all of them must agree on it."""
 
@@ -129,7 +130,7 @@ class SlotPolicy:
     """T: how long a whole RunTask call may take, connecting included, seconds; at most MAX_CALL_WINDOWS times L."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """Everything that a decision for one scaler depends on besides what was observed."""
 

@@ -13,14 +13,13 @@ come while as many are taken are not seen. They make the pace look slower, which
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from controller.core.decision.lessons import ENOUGH_TO_DOUBT, measure_error
 from controller.core.decision.need import Pace, Source
 from controller.core.decision.sightings import OLDEST
+from controller.core.frozen import change, frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Glance:
     """How many messages were visible at a look, and what containers had worked by then."""
 
@@ -30,7 +29,7 @@ class Glance:
     """Container-seconds since messages were last seen to come."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """What became of the messages that are visible, since some were last seen to come."""
 
@@ -51,13 +50,13 @@ def note_progress(before: Progress | None, visible: int, running: int, now: floa
     newest = before.glances[-1]
     if now < newest.at:
         return _begin((), visible, running, now) if visible else None
-    if visible > max(glance.visible for glance in before.glances):
+    if visible > max([glance.visible for glance in before.glances]):
         return _begin(before.glances, visible, running, now)
     work = newest.work + before.running * (now - newest.at)
     glances = _add(before.glances, Glance(now, visible, work))
-    if not any(glance.visible for glance in glances):
+    if not (visible or any(glance.visible for glance in glances)):
         return None
-    return replace(before, glances=glances, running=running)
+    return change(before, glances=glances, running=running)
 
 
 def find_slower(progress: Progress, pace: Pace) -> Pace | None:
@@ -73,7 +72,7 @@ def find_slower(progress: Progress, pace: Pace) -> Pace | None:
     seconds = freshest.work / taken
     if seconds * (1 - measure_error(taken)) <= pace.seconds:
         return None
-    return replace(pace, seconds=seconds, source=Source.SEEN, messages=taken, given=pace.seconds)
+    return change(pace, seconds=seconds, source=Source.SEEN, messages=taken, given=pace.seconds)
 
 
 def _begin(glances: tuple[Glance, ...], visible: int, running: int, now: float) -> Progress:
@@ -82,5 +81,5 @@ def _begin(glances: tuple[Glance, ...], visible: int, running: int, now: float) 
 
 def _add(glances: tuple[Glance, ...], glance: Glance) -> tuple[Glance, ...]:
     """Return the glances of the last minute and the one before, with one more."""
-    old = sum(glance.at - each.at > OLDEST for each in glances)
+    old = sum([glance.at - each.at > OLDEST for each in glances])
     return (*glances[max(0, old - 1) :], glance)

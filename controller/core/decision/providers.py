@@ -15,7 +15,6 @@ anew there. So no call stands on what another may have started, and nothing is l
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from controller.core.decision.scarcity import (
     PLENTY,
@@ -25,6 +24,7 @@ from controller.core.decision.scarcity import (
     forget_old,
     note_capacity,
 )
+from controller.core.frozen import change, frozen
 
 LONGEST_HOLD = 900.0
 """Seconds from one probe of a provider to the next, at most."""
@@ -33,7 +33,7 @@ Shortages = Mapping[str, Scarcity]
 """What each provider has shown, by its name; one that is not named has shown nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """Who gets a launch. Without an order of providers both are None, and RunTask names none."""
 
@@ -46,7 +46,7 @@ class Choice:
 NO_CHOICE = Choice()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProviderUse:
     """The live tasks of a scaler on one capacity provider."""
 
@@ -107,4 +107,4 @@ def sum_up(order: tuple[str, ...], shortages: Shortages) -> Scarcity:
     if not order or len(held) < len(order):
         return PLENTY
     first = min(held, key=lambda each: each.until or 0.0)
-    return replace(first, turned_away=sum(each.turned_away for each in held))
+    return change(first, turned_away=sum(each.turned_away for each in held))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from controller.core.decision.model import QueueCounts
+from controller.core.frozen import frozen
 from controller.core.words import format_count
 
 TOLD = 10
@@ -17,7 +17,7 @@ Part = tuple[str, QueueCounts]
 """One of several queues: its name, and what it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SummedCounts(QueueCounts):
     """The counts of several queues together, messages; those of one alone are plain, which most polls are of."""
 

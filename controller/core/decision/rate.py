@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from controller.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rate:
     """So many a second in the long run, so many at once."""
 
@@ -21,7 +21,7 @@ class Rate:
         return Rate(self.per_second / parts, max(least, self.burst // parts))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bucket:
     """How much was taken lately."""
 

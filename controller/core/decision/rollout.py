@@ -29,13 +29,13 @@ copies count for the revision that these are copies of.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.core.decision.breaker import Sign
 from controller.core.decision.policy import RolloutPolicy
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.setback import Setback, Trouble, fail, try_later, turn_away
+from controller.core.frozen import change, frozen
 
 
 class Standing(StrEnum):
@@ -55,7 +55,7 @@ LEFT_OUT = frozenset({Standing.REFUSED, Standing.GONE_BACK})
 """The standings of a revision that somebody has to mend."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rollout:
     """What is known of the template's revisions."""
 
@@ -82,7 +82,7 @@ class Rollout:
 NOTHING_KNOWN = Rollout()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RevisionUse:
     """The tasks of a scaler that are not gone yet, of one revision of its template."""
 
@@ -91,7 +91,7 @@ class RevisionUse:
     tasks: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """Where a rollout stands at a moment."""
 
@@ -139,7 +139,7 @@ def note_active(rollout: Rollout, active: Iterable[int] | None) -> Rollout:
     What was deregistered is forgotten: it can be run no more.
     """
     if active is None:
-        return replace(rollout, active=None)
+        return change(rollout, active=None)
     listed = tuple(sorted(active, reverse=True))
     return Rollout(
         active=listed,
@@ -167,7 +167,7 @@ def note_signs(policy: RolloutPolicy, rollout: Rollout, signs: Mapping[int, Iter
         return rollout
     # What ended before is known by now, so this takes none of which that tells that it fails.
     untried = (each for each in active[1:] if not _has_failed(rollout.find_setback(each)))
-    return replace(rollout, assumed=next(untried, None))
+    return change(rollout, assumed=next(untried, None))
 
 
 def note_refusal(rollout: Rollout, revision: int, cause: str | None, now: float) -> Rollout:
@@ -179,7 +179,7 @@ def note_refusal(rollout: Rollout, revision: int, cause: str | None, now: float)
 
 def forget_refusals(rollout: Rollout) -> Rollout:
     """Return what is known once launches are configured otherwise: what was refused before says nothing of them."""
-    return replace(rollout, setbacks=tuple(each for each in rollout.setbacks if each.trouble is not Trouble.REFUSED))
+    return change(rollout, setbacks=tuple(each for each in rollout.setbacks if each.trouble is not Trouble.REFUSED))
 
 
 def note_shortages(rollout: Rollout, shortages: Mapping[int, Iterable[CapacitySign]]) -> Rollout:
@@ -238,10 +238,10 @@ def _note_revision(policy: RolloutPolicy, rollout: Rollout, revision: int, signs
         if did_well >= policy.canary:
             proven = tuple(sorted({*rollout.proven, revision}, reverse=True))
             setbacks = tuple(each for each in rollout.setbacks if each.revision != revision)
-            return replace(rollout, proven=proven, setbacks=setbacks)
+            return change(rollout, proven=proven, setbacks=setbacks)
     return rollout if setback is None else _set_back(rollout, setback)
 
 
 def _set_back(rollout: Rollout, setback: Setback) -> Rollout:
     others = tuple(each for each in rollout.setbacks if each.revision != setback.revision)
-    return replace(rollout, setbacks=(*others, setback))
+    return change(rollout, setbacks=(*others, setback))

@@ -6,18 +6,18 @@ and nothing here says which of the two it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from controller.core.decision.stopped import StopOutcome, StoppedTask
+from controller.core.frozen import frozen
 
 RUNS_REMEMBERED: Final = 20
 """Runs of a scaler that its findings go by."""
 _WORKED = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Runs:
     """The last runs of one scaler's tasks, seconds, the newest last."""
 

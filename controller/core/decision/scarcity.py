@@ -19,10 +19,10 @@ they once a trial has run: ECS may take minutes to give one of them up, and what
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from controller.core.decision import probe
 from controller.core.decision.pause import doubling_pause
+from controller.core.frozen import change, frozen
 
 HOLD = 60.0
 """Seconds from the end of a task that found no place until one task is tried."""
@@ -30,7 +30,7 @@ FORGOTTEN_AFTER = 600.0
 """Seconds after a hold for which it counts; a shortage so long ago says nothing of now, and a launch is a launch."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CapacitySign:
     """A hint from one task about the place that others will find."""
 
@@ -46,7 +46,7 @@ class CapacitySign:
     """The capacity provider that it was launched on; None: it was launched on none, or ECS does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scarcity:
     """The sum of the signs so far."""
 
@@ -99,11 +99,11 @@ def count_allowed(scarcity: Scarcity, newest_task_at: float | None, in_doubt: in
 def _turn_away(scarcity: Scarcity, sign: CapacitySign, longest: float) -> Scarcity:
     if scarcity.ran_born_at is not None and sign.born_at < scarcity.ran_born_at:
         return scarcity
-    told = replace(scarcity, turned_away=scarcity.turned_away + 1, cause=sign.cause)
+    told = change(scarcity, turned_away=scarcity.turned_away + 1, cause=sign.cause)
     if scarcity.until is None or probe.is_probe(scarcity.until, sign.born_at):
-        return replace(told, until=sign.at + doubling_pause(HOLD, longest, told.holds), holds=told.holds + 1)
+        return change(told, until=sign.at + doubling_pause(HOLD, longest, told.holds), holds=told.holds + 1)
     if sign.at >= scarcity.until:
         return told
     # The last ones of the launch that was turned away: once the hold is over only a trial tells something new.
     held = doubling_pause(HOLD, longest, told.holds - 1)
-    return replace(told, until=max(scarcity.until, sign.at + held))
+    return change(told, until=max(scarcity.until, sign.at + held))

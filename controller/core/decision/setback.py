@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.core.decision import probe
 from controller.core.decision.breaker import Sign
 from controller.core.decision.pause import doubling_pause
 from controller.core.decision.scarcity import CapacitySign
+from controller.core.frozen import change, frozen
 
 FIRST_PAUSE = 60.0
 """Seconds until a canary is tried again that RunTask has refused, or that has failed where nothing else can be run."""
@@ -29,7 +29,7 @@ class Trouble(StrEnum):
     """There was no room for it, at RunTask or afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setback:
     """What went wrong with a revision last."""
 
@@ -48,14 +48,14 @@ class Setback:
 def fail(before: Setback | None, revision: int, sign: Sign) -> Setback:
     """Return the setback of a task that failed; several that were launched together are one try."""
     if before is not None and before.trouble is Trouble.FAILED and not probe.is_probe(before.until, sign.born_at):
-        return replace(before, at=sign.at, cause=sign.cause)
+        return change(before, at=sign.at, cause=sign.cause)
     return try_later(before, revision, Trouble.FAILED, sign.at, sign.cause)
 
 
 def turn_away(before: Setback | None, revision: int, sign: CapacitySign) -> Setback:
     """Return the setback of a task that found no place; several that were launched together are one try."""
     if before is not None and before.trouble is Trouble.NO_CAPACITY and not probe.is_probe(before.until, sign.born_at):
-        return replace(before, at=sign.at, cause=sign.cause)
+        return change(before, at=sign.at, cause=sign.cause)
     return try_later(before, revision, Trouble.NO_CAPACITY, sign.at, sign.cause)
 
 

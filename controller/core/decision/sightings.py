@@ -13,9 +13,11 @@ message that waits must not wait for longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import NamedTuple
+
+from controller.core.frozen import change, frozen
 
 OLDEST = 60.0
 """Seconds that the counts are old at most; what SQS says of its metrics and has been seen of its attributes."""
@@ -26,7 +28,7 @@ OLD_REMEMBERED = 3600.0
 """Seconds for which it is remembered that they were."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sighting:
     """How many containers ran at a look, and had left by then."""
 
@@ -36,7 +38,7 @@ class Sighting:
     """Since the first of the sightings that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sightings:
     """The looks of the last minute, from the first at which containers ran, the newest last."""
 
@@ -52,7 +54,7 @@ NOTHING_SEEN = Sightings()
 
 def note_left(sightings: Sightings, containers: int) -> Sightings:
     """Return the sightings after so many containers have left."""
-    return replace(sightings, left=sightings.left + containers) if sightings.seen else sightings
+    return change(sightings, left=sightings.left + containers) if sightings.seen else sightings
 
 
 def note_running(sightings: Sightings, running: int, now: float) -> Sightings:
@@ -79,8 +81,8 @@ def note_age(sightings: Sightings, in_flight: int, now: float, *, waits: bool) -
         return sightings
     running = sightings.seen[-1].running
     is_old = in_flight > running or (in_flight < running and waits)
-    fits = list(_find_fits(sightings, in_flight)) if is_old else []
-    return replace(sightings, old_at=now) if fits and now - fits[-1][0] > SURELY_OLD else sightings
+    fit = _find_last_fit(sightings, in_flight) if is_old else None
+    return change(sightings, old_at=now) if fit is not None and now - fit.at > SURELY_OLD else sightings
 
 
 def count_busy(sightings: Sightings, in_flight: int) -> int:
@@ -89,7 +91,7 @@ def count_busy(sightings: Sightings, in_flight: int) -> int:
     At most as many as ran at any look of the last minute: they may have left since. Of workers that come and go the
     messages in flight would else be cut down to those that are left, and half of their work would not be seen.
     """
-    return min(in_flight, max((seen.running for seen in sightings.seen), default=0))
+    return min(in_flight, max([seen.running for seen in sightings.seen], default=0))
 
 
 def count_left_since(sightings: Sightings, in_flight: int) -> int:
@@ -99,25 +101,40 @@ def count_left_since(sightings: Sightings, in_flight: int) -> int:
     """
     if not sightings.seen or in_flight > max([seen.running for seen in sightings.seen]):
         return 0
-    if fits := list(_find_fits(sightings, in_flight)):
-        _, left = fits[-1] if sightings.old_at is None else fits[0]
-        return max(0, round(sightings.left - left))
+    find_fit = _find_last_fit if sightings.old_at is None else _find_first_fit
+    if (fit := find_fit(sightings, in_flight)) is not None:
+        return max(0, round(sightings.left - fit.left))
     fitting = min(reversed(sightings.seen), key=lambda seen: abs(seen.running - in_flight))
     # If fewer messages were in flight than containers ran, the first of those that left were gone by then.
     return max(0, sightings.left - fitting.left - max(0, fitting.running - in_flight))
 
 
-def _find_fits(sightings: Sightings, in_flight: int) -> Iterator[tuple[float, float]]:
-    """Yield the moments at which as many containers ran as messages are in flight, and how many had left by then.
+class _Fit(NamedTuple):
+    """A moment at which as many containers ran as messages are in flight."""
 
-    The oldest first. Between two looks the fleet is taken to have changed evenly.
-    """
-    for before, after in pairwise(sightings.seen):
-        change = after.running - before.running
-        if not min(0, change) <= in_flight - before.running <= max(0, change):
-            continue
-        share = (in_flight - before.running) / change if change else 0.0
-        yield before.at + share * (after.at - before.at), before.left + share * (after.left - before.left)
+    at: float
+    left: float
+    """Containers that had left by then."""
+
+
+def _find_first_fit(sightings: Sightings, in_flight: int) -> _Fit | None:
+    return next(_find_fits(pairwise(sightings.seen), in_flight), None) or _fit_newest(sightings, in_flight)
+
+
+def _find_last_fit(sightings: Sightings, in_flight: int) -> _Fit | None:
+    fit = _fit_newest(sightings, in_flight)
+    return fit or next(_find_fits(reversed([*pairwise(sightings.seen)]), in_flight), None)
+
+
+def _fit_newest(sightings: Sightings, in_flight: int) -> _Fit | None:
     newest = sightings.seen[-1]
-    if newest.running == in_flight:
-        yield newest.at, newest.left
+    return _Fit(newest.at, newest.left) if newest.running == in_flight else None
+
+
+def _find_fits(looks: Iterable[tuple[Sighting, Sighting]], in_flight: int) -> Iterator[_Fit]:
+    """Yield the fits between looks that follow one another: the fleet is taken to have changed evenly meanwhile."""
+    for before, after in looks:
+        more = after.running - before.running
+        if before.running <= in_flight <= after.running or after.running <= in_flight <= before.running:
+            share = (in_flight - before.running) / more if more else 0.0
+            yield _Fit(before.at + share * (after.at - before.at), before.left + share * (after.left - before.left))

@@ -13,18 +13,18 @@ The form of the slots and of the token may change only while every controller is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from math import floor
 
 from controller.core.decision.policy import SlotPolicy
+from controller.core.frozen import frozen
 
 WINDOWS_PER_SLOT = 6
 SKEW_SHARE = 0.1
 """S as a share of L: the assumed bound on the skew between controllers' clocks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     """One slot of one scaler; times in seconds since the epoch."""
 

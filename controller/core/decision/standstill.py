@@ -6,10 +6,10 @@ all. So it has a guard that knows neither: the promise is half over, nothing was
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from controller.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standstill:
     """Since when the visible messages have not got fewer."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from controller.core.decision.stopped import StoppedTask
 from controller.core.decision.task import LiveTask
+from controller.core.frozen import frozen
 
 STARTS_REMEMBERED: Final = 20
 """Starts of a scaler whose median is its start delay."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Starts:
     """The last starts of one scaler's tasks."""
 

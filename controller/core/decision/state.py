@@ -5,7 +5,7 @@ Times are seconds since the epoch (``float``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from controller.core.decision.breaker import CLOSED, Breaker
 from controller.core.decision.contradiction import Contradiction
@@ -18,9 +18,10 @@ from controller.core.decision.rollout import NOTHING_KNOWN, Rollout
 from controller.core.decision.scarcity import PLENTY, Scarcity
 from controller.core.decision.sightings import NOTHING_SEEN, Sightings
 from controller.core.decision.standstill import Standstill
+from controller.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doubt:
     """Containers that a RunTask call of unknown outcome may yet start."""
 
@@ -29,7 +30,7 @@ class Doubt:
     """When the call last left."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScalerState:
     """The memory of a scaler from one reconcile to the next; none of it outlives the process."""
 

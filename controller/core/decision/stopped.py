@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.core.decision.breaker import Sign
 from controller.core.decision.scarcity import CapacitySign
 from controller.core.decision.task import NEVER_SEEN, Start, name_revision
+from controller.core.frozen import frozen
 
 
 class StopOutcome(StrEnum):
@@ -30,7 +30,7 @@ _RAN = frozenset({StopOutcome.SUCCEEDED, StopOutcome.FAILED, StopOutcome.DEADLIN
 """The ends of tasks whose workers surely ran."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoppedTask:
     """A task that has ended."""
 

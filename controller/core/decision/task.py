@@ -13,14 +13,14 @@ A live task is in one of four states. Only the first two are at work, and all fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.core.decision.breaker import Sign
 from controller.core.decision.scarcity import CapacitySign
+from controller.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """When a task's workers began to run, as closely as it is known."""
 
@@ -71,7 +71,7 @@ NOBODY = ""
 """The scaler of a task of which nobody knows whose it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     """What is known of a task before anybody has looked into it."""
 
@@ -90,7 +90,7 @@ class Outline:
         return self.copies or self.most
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Size:
     """The task-level CPU and memory that a task is paid for; None: not told."""
 
@@ -100,7 +100,7 @@ class Size:
     """MiB."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveTask:
     """A task that has not stopped."""
 

@@ -13,11 +13,12 @@ a step of the clock change nothing, and what a scaler remembers goes on over a w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from functools import lru_cache
 from typing import Protocol
 
 from controller.core.decision.policy import Policy, StartWithin
+from controller.core.frozen import change, frozen
 
 EDGES_LOOKED_AT = 500
 """Openings and closings after which it is given up to look for the next change: an entry that begins again before it
@@ -31,7 +32,7 @@ class Starts(Protocol):
         """Return the first start later than a moment, seconds since the epoch; None: there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changes:
     """What a window sets, under the names that the keys have; None: it leaves that as it is."""
 
@@ -50,7 +51,7 @@ class Changes:
                 yield field.name, value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeWindow:
     """One entry of a schedule: it is in force from each start on, for so long."""
 
@@ -83,7 +84,7 @@ class TimeWindow:
         return begin if begin is not None and begin <= now else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stretch:
     """A time for which the same entry is in force."""
 
@@ -153,5 +154,5 @@ def apply_changes(policy: Policy, changes: Changes) -> Policy:
     changed = dict(changes.list_set())
     start_within = changed.pop("start_within", None)
     if start_within is not None and isinstance(policy.demand, StartWithin):
-        policy = replace(policy, demand=replace(policy.demand, start_within=start_within))
-    return replace(policy, paused_by_schedule=bool(changes.paused), **changed)  # type: ignore[arg-type]  # by name
+        policy = change(policy, demand=change(policy.demand, start_within=start_within))
+    return change(policy, paused_by_schedule=bool(changes.paused), **changed)  # type: ignore[arg-type]  # by name

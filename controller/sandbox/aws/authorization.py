@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ANYTHING = "*"
 """The resource of an action that has none."""
 _TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+_VOLUMES_SERVICE = "ecs.amazonaws.com"
 _ROLES = ("taskRoleArn", "executionRoleArn")
 
 
@@ -75,6 +76,7 @@ class Authorizations:
             ("events", "PutEvents"): self._of_events,
             ("sts", "AssumeRole"): self._of_role,
             (TAGGING, "GetResources"): self._of_tagged,
+            ("monitoring", "GetMetricData"): self._of_metrics,
             ("s3", "GetObject"): self._of_object,
             ("s3", "ListObjectVersions"): self._of_versions,
         }
@@ -95,6 +97,9 @@ class Authorizations:
 
     def _of_tagged(self, entry: JournalEntry) -> Iterator[Asked]:
         yield Asked(f"tag:{entry.operation}", ANYTHING)
+
+    def _of_metrics(self, entry: JournalEntry) -> Iterator[Asked]:
+        yield Asked(f"cloudwatch:{entry.operation}", ANYTHING)
 
     def _of_listing(self, entry: JournalEntry) -> Iterator[Asked]:
         yield Asked("ecs:ListTasks", ANYTHING, self._in_cluster(entry.parameters))
@@ -123,6 +128,9 @@ class Authorizations:
             tasks = self._arns.task(self._name_cluster(asked), "*")
             yield Asked("ecs:TagResource", tasks, {"ecs:CreateAction": "RunTask"})
         yield from self._pass_roles(definition.document)
+        for volume in asked.get("volumeConfigurations", ()):
+            role = volume.get("managedEBSVolume", {}).get("roleArn")
+            yield Asked("iam:PassRole", str(role), {"iam:PassedToService": _VOLUMES_SERVICE})
 
     def _of_events(self, entry: JournalEntry) -> Iterator[Asked]:
         for event in entry.parameters.get("Entries", ()):
