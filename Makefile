@@ -36,8 +36,8 @@ run: setup ## Run the sandbox with the real daemon (ARGS="--duration 30s")
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the test suite, about five minutes on two quiet cores (ARGS="tests/core -x -n 0")
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup ## Run the test suite, about three and a half minutes on two quiet cores (ARGS="tests/core -x -n 0")
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: lint types contracts test ## The one gate: lint, types, import contracts, tests

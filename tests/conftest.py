@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import gc
 import os
-from functools import cache
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import botocore.session
-import botocore.useragent
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.aws import CreatedQueue, create_cluster, create_queue, register_template
 from tests.support.clock import ManualClock
+from tests.support.repeated import worked_out_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from botocore.loaders import Loader
-
     from controller.sandbox.aws import EmbeddedAws
+
+# What is compiled is kept, whatever the machine's setting: otherwise every process of every run compiles all tests
+# anew, which takes it longer than everything else before its first test.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would every process that a test sends one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes tells of the machine and of what else it does; in CI the examples are always the same.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,14 +38,18 @@ settings.register_profile(
 settings.load_profile("reproducible" if os.environ.get("CI") else "local")
 
 
-SLOW_ROOMS = ("proof", "browser", "sandbox", "daemon", "cli", "keeper", "deploy")
-"""A file of few tests may take half a minute there: a proof keeps to one core, the others wait for processes."""
+SLOW_ROOMS = ("proof", "browser", "sandbox", "daemon", "cli", "keeper", "deploy", "simulate", "scaling")
+"""A file may take half a minute there: a proof keeps to one core, most others wait for processes, or compute."""
+
+MOST_WORKERS = 12
+"""More would hardly end sooner than the slowest file, and each takes seconds to collect, and half a GB of memory."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run one process more than there are cores, since many tests wait for other processes, and for polls."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+    """Run three processes a core, since tests wait for other processes and for polls more than half of their time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(3 * cores, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,37 +71,21 @@ def _order(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def read_descriptions_once() -> Iterator[None]:
-    """Let every session of boto3 know what an earlier one has read of botocore's descriptions of AWS.
-
-    They are some megabytes of JSON that nobody changes, and each session would read them anew, as the daemon's does.
-    """
-    known: dict[object, object] = {}
-    create = botocore.session.create_loader
-
-    def create_informed(search_path_string: str | None = None) -> Loader:
-        loader = create(search_path_string)
-        if search_path_string is None:
-            loader._cache = known
-        return loader
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(botocore.session, "create_loader", create_informed)
+def clients_of_aws_made_quickly() -> Iterator[None]:
+    """Let botocore work out once what is the same for every session, client and call."""
+    with worked_out_once():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def write_user_agents_once() -> Iterator[None]:
-    """Let botocore escape each word of its user agent once, and not for every request: a twentieth of a call."""
-    escape = botocore.useragent.sanitize_user_agent_string_component
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(botocore.useragent, "sanitize_user_agent_string_component", cache(escape))
+def aws_environment() -> Iterator[None]:
+    """Give boto3 dummy credentials, and take away every setting of the machine that runs the tests."""
+    with pytest.MonkeyPatch.context() as environment:
+        _forget_the_machine(environment)
         yield
 
 
-@pytest.fixture(autouse=True)
-def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give boto3 dummy credentials, and take away every setting of the machine that runs the tests."""
+def _forget_the_machine(environment: pytest.MonkeyPatch) -> None:
     for name in (
         "AWS_PROFILE",
         "AWS_REGION",
@@ -100,12 +95,12 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_ENDPOINT_URL_ECS",
         "AWS_ENDPOINT_URL_SQS",
     ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "embedded")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        environment.delenv(name, raising=False)
+    environment.setenv("AWS_ACCESS_KEY_ID", "embedded")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+    environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    environment.setenv("AWS_CONFIG_FILE", "/dev/null")
+    environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from controller.core.decision.queue_sum import add_up
 from controller.daemon.due import find_first_poll, find_next_poll
 from controller.daemon.pool import WORKERS
 from controller.daemon.progress import Progress
-from controller.daemon.schedule import Schedule
+from controller.daemon.schedule import TICK, Schedule
 from controller.sandbox.aws import Disturbance
 from controller.scaling.lister import Listers
 from controller.scaling.reconcile import Reconciler, Steps
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from controller.scaling.services import Services
 
 SOON = 60.0
+OFTEN = TICK
+"""Seconds between polls where a test waits for several: a tick of the schedule, less than a configuration may say."""
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_polls_follow_what_was_added_and_removed(
     aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
     """The first poll does not wait for the interval; a removed scaler is polled no more, and may be removed twice."""
-    hourly, removed, other = reconciler(3600), reconciler(1), reconciler(1)
+    hourly, removed, other = reconciler(3600), reconciler(OFTEN), reconciler(OFTEN)
     for each in (hourly, removed, other):
         schedule.add(each, 0)
     eventually(lambda: polls(aws, hourly) and polls(aws, removed) >= 2, within=SOON)
@@ -130,7 +132,7 @@ def test_each_of_several_queues_is_asked_for_once_a_poll(
     aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
     """And none of them any more when the scaler has gone."""
-    one, several = reconciler(1), reconciler(3600)
+    one, several = reconciler(OFTEN), reconciler(3600)
     queues = [create_queue(aws, unique("part")).name for _ in range(3)]
     several.configure(replace(several.spec, queues=tuple(queues)))
 
@@ -154,7 +156,7 @@ def test_an_idle_queue_takes_no_thread(
     aws: EmbeddedAws, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
     """Once a scaler rests, polls of its empty queue are made and recorded on the loop alone."""
-    idle = reconciler(1, paused=False)
+    idle = reconciler(OFTEN, paused=False)
     reconciled: list[object] = []
     whole = idle.reconcile
     idle.reconcile = lambda reading: reconciled.append(reading) or whole(reading)  # type: ignore[method-assign]
@@ -172,7 +174,7 @@ def test_a_poll_that_breaks_is_told_and_not_the_last(schedule: Schedule, reconci
     def breaks(_counts: object) -> bool:
         raise LookupError("nowhere")
 
-    broken = reconciler(1)
+    broken = reconciler(OFTEN)
     broken.rest = breaks  # type: ignore[method-assign]
     schedule.add(broken, 0)
     eventually(lambda: broken.series.reconciles["failed"] >= 2, within=SOON)
@@ -188,7 +190,7 @@ def test_an_interval_that_changes(
     schedule.add(changed, 0)
     eventually(lambda: polls(aws, changed), within=SOON)
     changed.configure(
-        scaler_spec(cluster, "worker", queue=changed.spec.queues[0], name=changed.spec.name, poll_interval=1)
+        scaler_spec(cluster, "worker", queue=changed.spec.queues[0], name=changed.spec.name, poll_interval=OFTEN)
     )
     schedule.change(changed)
     eventually(lambda: polls(aws, changed) >= 3, within=SOON)
@@ -198,12 +200,12 @@ def test_a_queue_that_changes(
     aws: EmbeddedAws, cluster: str, schedule: Schedule, reconciler: Callable[..., Reconciler]
 ) -> None:
     """Its new queue is known for as long as it reads it, though another scaler that read it first is removed."""
-    changed, first = reconciler(1), reconciler(1)
+    changed, first = reconciler(OFTEN), reconciler(OFTEN)
     for each in (changed, first):
         schedule.add(each, 0)
     eventually(lambda: first.observed and changed.observed, within=SOON)
     changed.configure(
-        scaler_spec(cluster, "worker", queue=first.spec.queues[0], name=changed.spec.name, poll_interval=1)
+        scaler_spec(cluster, "worker", queue=first.spec.queues[0], name=changed.spec.name, poll_interval=OFTEN)
     )
     schedule.change(changed)
     schedule.remove(first.spec.name)
@@ -218,7 +220,7 @@ def test_a_clock_that_steps(aws: EmbeddedAws, reconciler: Callable[..., Reconcil
     """A step of the wall clock is told once, and polls go on at their pace."""
     wall, steps = [time()], []
     schedule = schedule_on(aws, replace(MACHINE_CLOCK, now=lambda: wall[0] + monotonic()), steps.append)
-    stepped = reconciler(1)
+    stepped = reconciler(OFTEN)
     schedule.start()
     try:
         schedule.add(stepped, 0)
@@ -267,11 +269,11 @@ class Crowd:
     schedule: Schedule
     template: str
 
-    def add(self, cluster: str, **changes: Any) -> Reconciler:
-        """Add a scaler whose queue holds a message."""
+    def add(self, cluster: str, *, every: float = 1.0, **changes: Any) -> Reconciler:
+        """Add a scaler whose queue holds a message, polled ``every`` so many seconds."""
         queue = create_queue(self.aws, unique("crowd"))
         send_messages(self.aws, queue.url, 1)
-        spec = scaler_spec(cluster, self.template, queue=queue.name, name=queue.name, poll_interval=1, **changes)
+        spec = scaler_spec(cluster, self.template, queue=queue.name, name=queue.name, poll_interval=every, **changes)
         added = Reconciler(spec, self.services)
         self.schedule.add(added, 0)
         return added
@@ -304,7 +306,7 @@ def test_a_cluster_that_hangs_holds_nobody_else(aws: EmbeddedAws, crowd: Callabl
     aws.disturbances.add(hung)
     waiting = [many.add(hangs, paused=True) for _ in range(WORKERS + 8)]
     eventually(aws.disturbances.count_hits, within=SOON)
-    other, idle = many.add(works, paused=True), many.add(works, paused=True)
+    other, idle = many.add(works, every=OFTEN, paused=True), many.add(works, paused=True)
     eventually(lambda: other.last and other.observed and idle.observed, within=SOON)
     before = other.series.reconciles["held"]
     eventually(lambda: other.series.reconciles["held"] >= before + 3, within=SOON)

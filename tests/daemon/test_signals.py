@@ -94,13 +94,14 @@ def _is_loading(process: int) -> bool:
 
 
 BUSY = """
-import os, threading
+import os, sys, threading
 from controller.daemon.signals import Signals
 
 def spin():
     while True:
         sum(range(1000))
 
+sys.setswitchinterval(0.0005)
 signals = Signals()
 for _ in range(8):
     threading.Thread(target=spin, daemon=True).start()
@@ -109,7 +110,10 @@ while True:
     os.write(1, bytes([signals.get()]))
 """
 ROUNDS = 100
-"""Of about forty signals that come in the wrong moment, Python's own handlers notice one only with the next signal."""
+"""With handlers of Python's own, about one of thirty signals is noticed only with the next one.
+
+The threads take turns ten times as often as Python lets them by itself, which finds it as well in a tenth of the time.
+"""
 
 
 def test_no_signal_is_lost_among_busy_threads() -> None:

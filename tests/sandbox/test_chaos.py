@@ -15,8 +15,10 @@ from controller.sandbox.chaos import Chaos
 from controller.sandbox.disruptions import plan_chaos
 from controller.sandbox.scenario import Scenario
 
+DURATIONS = (18, 54, 162)
+"""Seconds that a run is planned for: on a very busy machine a controller takes longer to start than chaos lasts."""
 DEADLINE = 180.0
-"""Seconds in which the run below must end; it takes about twenty."""
+"""Seconds beyond that in which it must end; it takes less than ten."""
 QUEUES = 8
 
 # Slots of 3 s, and work for a few of them on many queues: every blow falls while something is launched or under way.
@@ -48,7 +50,7 @@ class OneAnswerSpoiled(EmbeddedAws):
 
 played.EmbeddedAws = OneAnswerSpoiled
 scenario = Scenario(queues=queues, consistency_window=0.5, call_timeout=1.0, start_delay=(0.1, 0.5))
-summary = play(Options(duration=18.0, seed=54, chaos=True), Console(width=200), scenario)
+summary = play(Options(duration=float(sys.argv[2]), seed=54, chaos=True), Console(width=200), scenario)
 print(render(summary))
 sys.exit(summary.exit_code)
 """
@@ -56,19 +58,33 @@ sys.exit(summary.exit_code)
 
 def test_no_disturbance_makes_a_launch_happen_twice_or_loses_a_message():
     """With calls lost, throttled, slow and cut, and kills in launches, max and plans hold and every message is done."""
-    command = [sys.executable, "-c", SCRIPT, str(QUEUES)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert any(disturbed_enough(play_with_chaos(duration)) for duration in DURATIONS)
+
+
+def play_with_chaos(duration: int) -> dict[str, list[str]]:
+    """Play a run that breaks no promise, and return its summary: the columns of each line by its title."""
+    command = [sys.executable, "-c", SCRIPT, str(QUEUES), str(duration)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=duration + DEADLINE, check=False)
     told = {line[:32].strip(): line[32:].split() for line in ended.stdout.splitlines()}
     none = ["0"] * (QUEUES + 1)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert told["sent"] == told["done"]
     assert told["lost"] == told["containers above max, at worst"] == told["tasks launched beyond plans"] == none
-    assert int(told["faults in the controller's calls"][0]) >= QUEUES
-    assert int(told["answers spoiled on their way"][0]) >= 1
-    assert int(told["keepers that ended their task"][0]) >= 1
-    assert int(told["in the middle of a launch"][0]) >= 1
-    assert int(told["controller restarts (SIGTERM)"][0]) >= 1
+    return told
+
+
+def disturbed_enough(told: dict[str, list[str]]) -> bool:
+    """Say whether a run has had every kind of disturbance and disruption."""
+    return int(told["faults in the controller's calls"][0]) >= QUEUES and all(
+        int(told[title][0]) >= 1
+        for title in (
+            "answers spoiled on their way",
+            "keepers that ended their task",
+            "in the middle of a launch",
+            "controller restarts (SIGTERM)",
+        )
+    )
 
 
 def test_chaos_spoils_answers_to_keepers_until_it_ends(clock):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-0a1b2c3d"]}}
 """The least that RunTask takes for an awsvpc task."""
+SELDOM = 0.1
+"""Seconds between two looks at what has been waited for long."""
 _numbers = count(1)
 
 
@@ -100,10 +102,15 @@ def send_to_groups(aws: EmbeddedAws, url: str, messages: int, groups: int) -> No
 
 
 def eventually(condition: Callable[[], Any], *, within: float = 30.0, every: float = 0.01) -> Any:
-    """Wait until ``condition`` gives something true, and give that; fail when it takes longer than ``within`` s."""
-    deadline = time.monotonic() + within
+    """Wait until ``condition`` gives something true, and give that; fail when it takes longer than ``within`` s.
+
+    It looks ``every`` so many seconds, and after a tenth of what it has waited, at most ``SELDOM``, once that is more:
+    a look asks a daemon for a page, or reads its whole log, and takes from the CPU what the daemon needs to get there.
+    """
+    began = time.monotonic()
     while not (outcome := condition()):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > within:
             raise AssertionError(f"still not so after {within} s; the last look gave {outcome!r}")
-        time.sleep(every)
+        time.sleep(max(every, min(waited / 10, SELDOM)))
     return outcome
