@@ -135,6 +135,35 @@ scalers:
     assert {"definition": "worker", "max_tasks_per_launch": 7} == added["task"]
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("max_containers", "    demand: *promise   # the same\n    max_containers: 1\n    hysteresis:\n"),
+        ("hysteresis.dead_band", "      fall_after: *few\n      dead_band: 1\n    task: *task\n"),
+        ("cooldown.fall", "      fall_after: *few\n    cooldown:\n      fall: 1\n    task: *task\n"),
+        ("zeal", "    task: *task\n    zeal: 1\n"),
+    ],
+)
+def test_a_key_is_added_behind_an_alias_and_not_where_its_anchor_is(key: str, expected: str) -> None:
+    """The anchor may be in another scaler, which would get the key."""
+    text = """\
+scalers:
+  - name: one
+    demand: &promise {start_within: 5m}
+    task: &task
+      definition: worker
+  - name: two
+    demand: *promise   # the same
+    hysteresis:
+      rise_after: &few 3
+      fall_after: *few
+    task: *task
+"""
+    edited = edit(text, 1, {key: "1"})
+    assert expected in edited
+    assert text.partition("  - name: two")[0] == edited.partition("  - name: two")[0]
+
+
 @pytest.mark.skipif(which("patch") is None, reason="patch is not installed")
 @pytest.mark.parametrize(
     "text", [TEXT, TEXT.rstrip("\n"), TEXT.replace("\n", "\r\n"), TEXT.replace("a hard", "a\thard\u3000")]
