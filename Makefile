@@ -32,7 +32,7 @@ $(VENV)/.installed: locks/dev.txt pyproject.toml
 setup: $(VENV)/.installed ## Create .venv with the locked dependencies
 
 .PHONY: run
-run: setup ## Run the sandbox: an embedded AWS, simulated workers, the real daemon (ARGS="--duration 30s")
+run: setup ## Run the sandbox with the real daemon (ARGS="--duration 30s")
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
@@ -40,7 +40,7 @@ test: setup ## Run the test suite, about three and a half minutes on two quiet c
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
-check: lint types contracts test ## The one gate: lint, format, types, import contracts, tests
+check: lint types contracts test ## The one gate: lint, types, import contracts, tests
 
 .PHONY: lint
 lint: setup ## Check style and formatting
@@ -61,7 +61,7 @@ contracts: setup ## Check the layers' import contracts
 	$(BIN)/lint-imports
 
 .PHONY: soak
-soak: setup ## Break the controller for ten minutes, a second one beside it (ARGS="--duration 3m")
+soak: setup ## Break the controller for ten minutes (ARGS="--duration 3m")
 	$(BIN)/ecsq sandbox --soak $(ARGS)
 
 .PHONY: bench
@@ -70,15 +70,15 @@ bench: setup ## Measure requests, CPU and memory; prints, asserts nothing
 	$(BIN)/python -m tests.bench_promise
 
 .PHONY: bench-scale
-bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000"); prints, asserts nothing
+bench-scale: setup ## Measure very many idle queues (ARGS="1000 10000")
 	$(BIN)/python -m tests.bench_scale $(ARGS)
 
 .PHONY: fidelity
-fidelity: setup ## Run the sandbox beside its simulation, about six minutes; prints, asserts nothing (ARGS="--short")
+fidelity: setup ## Compare sandbox and simulation, six minutes (ARGS="--short")
 	$(BIN)/python -m tests.fidelity $(ARGS)
 
 .PHONY: image
-image: ## Build the image with docker or buildah (PUSH=REGISTRY/REPOSITORY:TAG pushes it)
+image: ## Build the image with docker or buildah (PUSH=REPOSITORY:TAG)
 	@test -n "$(ENGINE)" || { echo "make: neither docker nor buildah works here; set ENGINE=/path/to/one" >&2; exit 1; }
 	$(ENGINE) build $(if $(findstring buildah,$(ENGINE)),--format docker) --tag $(or $(PUSH),$(IMAGE)) \
 	  --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
@@ -89,7 +89,7 @@ dist: setup ## Build a wheel and an sdist into dist/
 	$(BIN)/python -m hatchling build --directory dist
 
 .PHONY: lock
-lock: ## Resolve the dependencies again and write locks/ (needs uv)
+lock: ## Resolve the dependencies again, write locks/ (needs uv)
 	for lock in run: "sandbox:--extra sandbox" "dev:--extra sandbox --extra simulate --group dev --group build"; do \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    pyproject.toml $${lock#*:} --output-file locks/$${lock%%:*}.txt || exit 1; \

@@ -30,5 +30,5 @@ def describe_found(spec: ControllerSpec, running: ControllerSpec, searches: Sear
         known = searches.found[block.search].queues if block.search is not None and block.search.each else None
         if known is not None:
             others = len(known) - sum(each.found_by == block.name for each in running.scalers)
-            whose = f"; {others} of them another scaler has" if others else ""
+            whose = f"; another scaler has {others} of them" if others else ""
             yield f"Scaler {block.name} has found {format_count(len(known), 'queue')}: {block.search}{whose}."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from controller.cli.needs import (
-    Matching,
     at_option,
     find_dead_letter_queues,
     find_home,
@@ -29,6 +30,21 @@ from controller.config.stack import (
     render_policy,
 )
 from controller.core.address import Address
+
+
+class Matching(click.ParamType[str]):
+    """A text in one of the configuration's forms; any other would make a policy that allows nothing, or too much."""
+
+    name = "text"
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; a usage error says what it must be."""
+        if not re.fullmatch(self._form, str(value)):
+            self.fail(f"{value!r} {formats.WORDS[self._form]}", param, ctx)
+        return str(value)
 
 
 @click.command("iam")
@@ -135,7 +151,7 @@ def _find_place(
     home = find_home(spec, templates)
     if home is None:
         raise click.ClickException(
-            f"{config}: every task definition is in another account, so that of the controller is not known: name it "
+            f"{config}: every task definition is in another account, so the controller's own is not known: name it "
             "with --offline, --account and --region"
         )
     return home, list_roles(templates), find_dead_letter_queues(spec)

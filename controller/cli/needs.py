@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from controller.cli.configuration import load_content_or_exit, read_or_exit
 from controller.cli.options import AddressType
 from controller.cli.output import say
 from controller.clock import machine_clock
-from controller.config import OWN, AccessSpec, ControllerSpec, formats
+from controller.config import OWN, AccessSpec, ControllerSpec
 from controller.config.parameter import ADVANCED_BYTES, choose_tier, find_refused
 from controller.config.stack import Account
 from controller.core.address import Address, Parameter, Remote, StoredObject
@@ -44,22 +43,6 @@ policies_option = click.option(
     show_default=True,
     help="How many managed policies a role may have, which is a quota of your account.",
 )
-
-
-class Matching(click.ParamType[str]):
-    """A text of one of the configuration's forms: what is none would make a policy that says nothing, or too much."""
-
-    name = "text"
-
-    def __init__(self, form: str) -> None:
-        self._form = form
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text; a usage error says what it must be."""
-        if not re.fullmatch(self._form, str(value)):
-            self.fail(f"{value!r} {formats.WORDS[self._form]}", param, ctx)
-        return str(value)
-
 
 _UNFIT = ("*", "?", "$", "{{")
 """Signs that mean something else in a policy, or in a template."""
@@ -157,7 +140,7 @@ def _choose_address(config: Address, at: Address | None, name: str) -> Remote:
     chosen = at or (Parameter(f"/{name}/config") if isinstance(config, Path) else config)
     if isinstance(chosen, Path):
         raise click.UsageError(
-            f"--at names a file, {chosen}, which a service cannot reach: ssm:/NAME or s3://BUCKET/KEY"
+            f"--at names a file, {chosen}, which a service cannot reach: write ssm:/NAME or s3://BUCKET/KEY"
         )
     if isinstance(chosen, StoredObject) and any(sign in chosen.key for sign in _UNFIT):
         raise click.ClickException(f"{chosen}: no policy can name a key with one of {' '.join(_UNFIT)}: rename it")

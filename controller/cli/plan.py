@@ -64,7 +64,7 @@ def command(
 
     The decision is the one of a daemon that has just started; it keeps to the budget of all scalers, and knows which
     tasks keep failing. With --from it is the one of a running daemon at its next poll, with all that it remembers.
-    With --at the windows of the schedules are those of another time, and what is observed is of now.
+    With --at the windows of the schedules are those of another time; queues and tasks are those of now.
     """
     for option, given in (("--from", daemon), ("--at", at)):
         if workers is not None and given is not None:
@@ -90,7 +90,7 @@ def _read_time(text: str) -> float:
         return parse_moment(text)
     except ValueError as error:
         raise click.UsageError(
-            f"--at: {text!r} is no time: write it as 2026-12-24T09:00, which is UTC, or 2026-12-24T09:00+09:00"
+            f"--at: {text!r} is not a time: write it as 2026-12-24T09:00, which is UTC, or 2026-12-24T09:00+09:00"
         ) from error
 
 
@@ -108,7 +108,7 @@ def _show_previews(view: View, scaler: str | None, services: Services, daemon: s
         if is_other:
             say([f"It runs another configuration than {loaded.path} holds now."])
         if view.at is not None:
-            say([f"The settings are those of {format_date(view.at)}; what is observed is of now."])
+            say([f"The settings are those of {format_date(view.at)}; queues and tasks are those of now."])
     _complain(
         [
             *(f"scaler {name}: {why}" for name, why in unfound.items()),

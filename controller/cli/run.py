@@ -54,7 +54,8 @@ class _Shard(click.ParamType[Peers | LookedUp]):
     default="127.0.0.1:8080",
     show_default=True,
     metavar="HOST:PORT",
-    help="Where /healthz and /readyz are served until a configuration in AWS has been read; then its key server says.",
+    help="Where /healthz and /readyz are served until a configuration in AWS has been read; from then on its key "
+    "server decides.",
 )
 def command(
     config: Address, listen: str, shard: Peers | LookedUp | None, *, dry_run: bool, watch: bool, alive: bool
@@ -84,5 +85,5 @@ def command(
 def _split(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > _MOST_PORTS:
-        raise click.BadParameter(f"{listen!r} is no address: write it as HOST:PORT", param_hint="--listen")
+        raise click.BadParameter(f"{listen!r} is not an address: write it as HOST:PORT", param_hint="--listen")
     return host.strip("[]"), int(port)

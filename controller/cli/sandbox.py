@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from controller.cli.extras import explain_missing
 from controller.config.durations import parse_argument
 from controller.sandbox.presets import PRESETS
 
@@ -85,7 +86,7 @@ def command(
 
     With --chaos also if containers exceeded their maximum at any moment, or if a slot started more than its largest
     plan; with --soak also if the first controller holds over 5 MiB more at the end than after its first minute.
-    Nothing is broken any more in the last 20 s, or in the last third of a run that is shorter than a minute.
+    In the last 20 s, or in the last third of a run that is shorter than a minute, nothing is broken or killed.
     """
     if aws_only and (chaos or soak or linger):
         raise click.UsageError("--chaos, --soak and --linger need the sandbox's own controller: leave --aws-only out")
@@ -97,14 +98,7 @@ def command(
         from controller.sandbox.process_group import SetupError  # noqa: PLC0415
         from controller.sandbox.summary import render  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in OPTIONAL:
-            raise
-        raise click.ClickException(
-            f"the sandbox needs {missing}, which is not installed: "
-            "it comes with the wheel's extra (pipx install --force 'WHEEL[sandbox]'), and a checkout has it after "
-            "make setup"
-        ) from error
+        raise explain_missing(error, "the sandbox", "sandbox", OPTIONAL) from error
     try:
         options = Options(duration, aws_only=aws_only, chaos=chaos, soak=soak, linger=linger or 0.0, **others)
         summary = play(options, Console(), PRESETS[preset], lambda found: click.echo(f"\n{render(found)}"))

@@ -14,6 +14,7 @@ import click
 
 from controller.cli.arrivals import Source, is_work_told, read_arrivals
 from controller.cli.configuration import load_or_exit
+from controller.cli.extras import explain_missing
 from controller.cli.options import config_option
 from controller.cli.output import say, say_json, say_safe
 from controller.cli.simulate_options import DEFAULT_WORK, simulation_options
@@ -50,7 +51,7 @@ DEFAULT_GOAL = 300.0
 @config_option
 @simulation_options
 def command(**options: Any) -> None:
-    """Simulate a scaler on past or drawn arrivals: waits, containers and dollars, beside what others would do.
+    """Simulate a scaler with past or invented arrivals: waits, containers and dollars, beside what others would do.
 
     The daemon's own rules decide, in virtual time. AWS is not asked, except with --cloudwatch for the queue's metrics.
     Exactly one of --file, --arrivals, --log, --status, --prometheus and --cloudwatch says what arrives.
@@ -64,14 +65,8 @@ def command(**options: Any) -> None:
     try:
         found = answer(asked)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in OPTIONAL:
-            raise
-        raise click.ClickException(
-            f"the simulation needs {missing}, which is not installed: "
-            "it comes with the wheel's extra (pipx install --force 'WHEEL[simulate]'), and a checkout has it after "
-            "make setup; --alone without pictures does without"
-        ) from error
+        without = "; --alone without pictures does not need it"
+        raise explain_missing(error, "the simulation", "simulate", OPTIONAL, without) from error
     _show(asked, found, as_json=options["as_json"], markdown=options["markdown"])
     # Once the answer is shown: what took minutes is not lost to a full disk.
     paint(asked, found)

@@ -46,7 +46,7 @@ def _parse_dollars(text: str) -> float:
     try:
         dollars = float(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no number") from error
+        raise ValueError(f"{text!r} is not a number") from error
     if not 0 <= dollars < inf:
         raise ValueError(f"{text} dollars: must be 0 or more")
     return dollars
@@ -157,7 +157,7 @@ OPTIONS = (
         "--target",
         type=click.IntRange(min=1),
         metavar="N",
-        help="How many messages the other systems count for a task.  [default: messages_per_container, else 5]",
+        help="How many messages the other systems plan for each task.  [default: messages_per_container, else 5]",
     ),
     click.option(
         "--seed",

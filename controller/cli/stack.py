@@ -97,8 +97,8 @@ def _check_server(config: Address, server: ServerSpec) -> None:
         )
     if server.host not in _ASKED_FOR_HEALTH:
         raise click.ClickException(
-            f"{config}: server.host is {server.host}, where the task's health check, which asks 127.0.0.1, finds "
-            "nobody: let it be 0.0.0.0 or ::"
+            f"{config}: server.host is {server.host}, where the task's health check, which asks 127.0.0.1, gets no "
+            "answer: set it to 0.0.0.0 or ::"
         )
 
 

@@ -30,5 +30,5 @@ def find_refused(content: bytes, address: Address) -> Problem | None:
         return None
     line = before.count(b"\n") + 1
     column = len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
-    message = "Parameter Store refuses a value that holds {{: write it otherwise, or keep the configuration in S3"
+    message = "Parameter Store refuses a value with {{ in it: write it another way, or keep the configuration in S3"
     return Problem(str(address), line, column, "", message)

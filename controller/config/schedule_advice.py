@@ -49,7 +49,7 @@ def _advise(schedule: tuple[TimeWindow, ...], now: float) -> Iterator[_Advice]:
         if not _is_ever_in_force(schedule, index, now):
             yield (
                 (index,),
-                "is never in force: those before it are whenever it could be; put it before them, or remove it",
+                "is never in force: whenever it could be, one before it is; move it up, or remove it",
             )
 
 
@@ -71,9 +71,8 @@ def _warn_of_overlap(window: TimeWindow, index: int, now: float) -> Iterator[_Ad
         again, lasts = format_duration(min(early)), format_duration(window.lasts)
         yield (
             (index, "cron"),
-            f"begins again {again} after it began, before its {lasts} are over, so that it lasts from the first "
-            f"such start "
-            "to the end of the last; if that is not meant, name one minute and one hour",
+            f"begins again {again} after it began, before its {lasts} are over, so it lasts from the first such "
+            "start to the end of the last; if that is not meant, name one minute and one hour",
         )
 
 

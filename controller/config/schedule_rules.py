@@ -26,7 +26,7 @@ def check_schedule(scaler: Any, path: KeyPath) -> Iterator[Finding]:
         if isinstance(window, dict) and not any(window.get(key) is not None for key in CHANGED):
             yield Finding(
                 here,
-                f"changes nothing: set one of {', '.join(CHANGED)}; for an exception to what follows it, write paused: "
+                f"changes nothing: set one of {', '.join(CHANGED)}; for an exception to later entries, write paused: "
                 "false",
             )
         if window.get("start_within") is not None and not is_promise:

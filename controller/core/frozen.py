@@ -8,7 +8,7 @@ long to build. So the type checker alone watches over these, as it does over the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
@@ -44,6 +44,6 @@ else:
 @cache
 def _reader(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
     """Return what reads all members of a record, in the order in which its class takes them."""
-    names: tuple[str, ...] = kind.__slots__
+    names = [each.name for each in fields(kind)]  # Those of a parent as well, which ``__slots__`` leaves out.
     # Of a single member attrgetter returns it, and not a tuple of it.
-    return attrgetter(*names) if len(names) > 1 else lambda record: tuple(getattr(record, name) for name in names)
+    return attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)

@@ -200,7 +200,7 @@ def _render_verdict(summary: Summary) -> Iterator[str]:
     elif (left := summary.total.left) and summary.interrupted:
         yield f"Ended on request with {format_count(left, 'message')} left in the queues: none lost, no worker killed."
     elif left:
-        yield "Your controller launched nothing for the sandbox's own queues, so that their"
+        yield "Your controller launched nothing for the sandbox's own queues, so their"
         yield f"messages are left, {left} in all: none lost, no worker killed."
     else:
         yield "Every message was done: none lost, no worker killed in the middle of its work."

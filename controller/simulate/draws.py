@@ -97,4 +97,4 @@ def _parse_call(call: re.Match[str]) -> Draw:
         return Draw(Kind.EXPONENTIAL, mean)
     if call["name"] == "lognormal" and shape is not None and float(shape) > 0:
         return Draw(Kind.LOGNORMAL, mean, float(shape))
-    raise ValueError(f"{call[0]!r} is no distribution")
+    raise ValueError(f"{call[0]!r} is not a distribution")

@@ -59,7 +59,7 @@ def split_values(text: str) -> list[str]:
         root = yaml.compose(written, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         said = str(getattr(error, "problem", None) or "it is nested too deeply")
-        raise ValueError(f"{text!r} are no values with commas between: {said}") from error
+        raise ValueError(f"{text!r} cannot be read as values with commas between: {said}") from error
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise ValueError("there is no value")
     return [written[each.start_mark.index : each.end_mark.index] for each in root.value]
@@ -102,15 +102,15 @@ def _find(node: yaml.Node, part: str) -> tuple[yaml.Node, yaml.Node] | None:
 
 def _require_mapping(node: yaml.Node, key: str) -> yaml.MappingNode:
     if not isinstance(node, yaml.MappingNode):
-        raise ValueError(f"{key}: line {node.start_mark.line + 1} is no mapping")  # noqa: TRY004 - of a text
+        raise ValueError(f"{key}: line {node.start_mark.line + 1} is not a mapping")  # noqa: TRY004 - of a text
     return node
 
 
 def _replace(text: str, found: tuple[yaml.Node, yaml.Node], value: str) -> _Span:
     key, node = found
-    start, end = node.start_mark.index, _end_of(text, node)
-    if start < key.start_mark.index and (alias := _ALIAS.search(text, key.end_mark.index)) is not None:
+    if (alias := _find_alias(text, node, key.end_mark.index)) is not None:
         return _keep_comment(text, _Span(*alias.span(), value))  # What it stands for is above, and stays.
+    start, end = node.start_mark.index, _end_of(text, node)
     if start == end:
         return _Span(start, end, f" {value}")  # Nothing stands behind the colon.
     if not isinstance(node, yaml.CollectionNode) or node.flow_style:
@@ -131,42 +131,52 @@ def _keep_comment(text: str, span: _Span) -> _Span:
     return _Span(span.start, span.end + gap, span.text + " " * left)
 
 
-def _end_of(text: str, node: yaml.Node) -> int:
-    """Return where a value ends: of a block, without the lines and comments that follow what is last in it."""
-    start = node.start_mark.index
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+def _find_alias(text: str, node: yaml.Node, behind: int) -> re.Match[str] | None:
+    """Return the alias that stands ``behind`` a place for a value; None: the value itself stands there."""
+    return _ALIAS.search(text, behind) if node.start_mark.index < behind else None
+
+
+def _end_of(text: str, node: yaml.Node, behind: int = 0) -> int:
+    """Return where a value ends that stands ``behind`` a place, by itself or as an alias.
+
+    Of a block that is without the lines and comments that follow what is last in it.
+    """
+    start = max(behind, node.start_mark.index)
+    while (alias := _find_alias(text, node, behind)) is None:
+        if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
+            return max(start, len(text[: node.end_mark.index].rstrip()))
         last = node.value[-1]
+        behind = last[0].end_mark.index if isinstance(last, tuple) else node.start_mark.index
         node = last[1] if isinstance(last, tuple) else last
-    return max(start, len(text[: node.end_mark.index].rstrip()))
+    return alias.end()
 
 
 def _add(text: str, node: yaml.MappingNode, above: Sequence[str], parts: Sequence[str], value: str) -> _Span:
     """Return the keys ``parts``, each within the one before, added to a mapping that is under the keys ``above``."""
-    before = _find_before(node, _list_keys(above), parts[0])
+    before = _find_end_before(text, node, _list_keys(above), parts[0])
     if node.flow_style:
         for part in reversed(parts[1:]):
             value = f"{{{part}: {value}}}"
-        at = text.index("{", node.start_mark.index) + 1 if before is None else _end_of(text, before)
+        at = text.index("{", node.start_mark.index) + 1 if before is None else before
         return _Span(at, at, f"{'' if before is None else ', '}{parts[0]}: {value}")
     # A mapping begins with its anchor, which may stand on the line before.
     column = min(name.start_mark.column for name, _ in node.value)
     lines = [f"{' ' * column}{INDENT * depth}{part}:" for depth, part in enumerate(parts)]
     lines[-1] += f" {value}"
     end = "\r\n" if "\r\n" in text else "\n"
-    at = _end_of_lines(text, _end_of(text, before or node), column)
+    at = _end_of_lines(text, _end_of(text, node) if before is None else before, column)
     opening = "" if text[:at].endswith("\n") else end
     return _Span(at, at, opening + end.join(lines) + end)
 
 
-def _find_before(node: yaml.MappingNode, order: Sequence[str], key: str) -> yaml.Node | None:
-    """Return the value after which a new key belongs, by the order of keys, else the last; None: there is none."""
+def _find_end_before(text: str, node: yaml.MappingNode, order: Sequence[str], key: str) -> int | None:
+    """Return the end of the value after which a new key belongs, by the order of keys, else the last; None: none is."""
     if not node.value:
         return None
     places = {name: place for place, name in enumerate(order)}
     earlier = [pair for pair in node.value if places.get(pair[0].value, len(order)) < places.get(key, 0)]
-    _, value = max(earlier, key=lambda pair: places[pair[0].value], default=node.value[-1])
-    found: yaml.Node = value
-    return found
+    name, value = max(earlier, key=lambda pair: places[pair[0].value], default=node.value[-1])
+    return _end_of(text, value, name.end_mark.index)
 
 
 def _list_keys(above: Sequence[str]) -> Sequence[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 
 from controller.config.durations import parse_argument
 from controller.core.words import format_span
@@ -76,7 +77,8 @@ def find_broken(expectation: Expectation, rows: Mapping[str, Row], this: str) ->
         return None
     if value == limit:
         return f"{expectation.line}: it is {_say(expectation.what, value)}, exactly that"
-    over = f", {abs(value / limit - 1) * 100:.1f} % {'more' if value > limit else 'less'}" if limit else ""
+    is_part = 0 < limit < inf
+    over = f", {abs(value / limit - 1) * 100:.1f} % {'more' if value > limit else 'less'}" if is_part else ""
     return f"{expectation.line}: it is {_say(expectation.what, value)} and not {_say(expectation.what, limit)}{over}"
 
 
@@ -89,9 +91,12 @@ def read_measure(row: Row, what: str) -> float | None:
 
 
 def _find_limit(expectation: Expectation, rows: Mapping[str, Row]) -> float:
+    """Return what a promise compares with; inf: a wait that has no end, since messages are never taken there."""
     than = expectation.than
     if (row := rows.get(than)) is not None:
         value = read_measure(row, expectation.what)
+        if value is None and row.left and expectation.what.startswith("wait_"):
+            return inf
         if value is None:
             raise ValueError(f"{expectation.line!r}: row {than} has no {expectation.what}")
         return value
@@ -110,13 +115,13 @@ def _read_limit(expectation: Expectation, names: Collection[str]) -> float:
             return parse_argument(than)
     kind = "duration" if is_wait else "number"
     raise ValueError(
-        f"{expectation.line!r}: {than} is no {kind}, and there is no row {than}; there are: {', '.join(names)}"
+        f"{expectation.line!r}: {than} is not a {kind}, and there is no row {than}; there are: {', '.join(names)}"
     )
 
 
 def _say(what: str, value: float) -> str:
     if what.startswith("wait_"):
-        return format_span(value)
+        return format_span(value) if value < inf else "never"
     if what == "late_share":
         return f"{value * 100:.2f} %"
     return f"${say_amount(value, 2)}" if what == "dollars" else f"{value:g}"

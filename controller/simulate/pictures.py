@@ -89,15 +89,18 @@ class _Course:
             for name in ("created_at", "started_at", "ended_at", "containers")
         )
         started = np.nan_to_num(started, nan=inf)
-        begun = _count(created, crew, at)
-        run_by, ended_by = _count(started, crew, at), _count(ended, crew, at)
+        exits = np.array([exit_at for task in run.tasks for exit_at in task.exits], dtype=float)
+        never_ran = crew - np.array([len(task.exits) for task in run.tasks], dtype=float)
+        begun, run_by = _count(created, crew, at), _count(started, crew, at)
+        # A task goes on for a while once its workers have exited.
+        gone_by = _count(exits, None, at) + _count(ended, never_ran, at)
         sent = np.asarray(run.sent, dtype=float)
         waiting = _count(sent, None, at) - _count(never, None, at)
         # The most is waiting just after an arrival, which may come and be done between two points.
         inside = sent[(since <= sent) & (sent <= until)]
         place = np.searchsorted(at, inside, side="right") - 1
         np.maximum.at(waiting, place, _count(sent, None, inside) - _count(never, None, inside))
-        return cls(at, waiting, run_by - ended_by, begun - run_by)
+        return cls(at, waiting, run_by - gone_by, begun - run_by)
 
 
 def _count(times: np.ndarray, weights: np.ndarray | None, at: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ def _read(part: str, period: Period, source: Random) -> Iterator[Arrival]:
         return _burst(period, int(burst["number"]), every, first)
     stream = _STREAM.fullmatch(part)
     if stream is None or stream["unit"] not in _UNITS or float(stream["number"]) == 0:
-        raise ValueError(f"{part!r} is no shape of arrivals: {FORMS}")
+        raise ValueError(f"{part!r} does not say what arrives: {FORMS}")
     gap = _UNITS[stream["unit"]] / float(stream["number"])
     if (period.until - period.since) / gap > MAX_MESSAGES:
         raise ValueError(TOO_MANY)
@@ -120,5 +120,5 @@ def _is_between(time: float, begin: float, end: float) -> bool:
 def _read_hour(text: str) -> float:
     hours, minutes = map(int, text.split(":"))
     if hours * 60 + minutes > DAY / 60 or minutes >= 60:  # noqa: PLR2004 - minutes of an hour
-        raise ValueError(f"{text!r} is no time of day")
+        raise ValueError(f"{text!r} is not a time of day")
     return hours * 3600.0 + minutes * 60.0

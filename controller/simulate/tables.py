@@ -134,8 +134,8 @@ def give_verdict(this: Row, goal: float, bound: Row | None, remedy: Finding | No
     said += "."
     if bound is not None and this.container_hours > 0:
         share = bound.container_hours / this.container_hours
-        least = f"{share * 100:.0f} % of its container-hours"
-        said += f" To let no message wait longer than the longest here, nobody could do with less than {least}."
+        least = f"{share * 100:.0f} % of these container-hours"
+        said += f" Even with every message known in advance, waits no longer than these would take at least {least}."
     if this.empty and this.containers:
         said += f" {say_share(this.empty / this.containers)} of its containers found nothing to do."
     return f"{said} {_warn(remedy.variant)}." if remedy is not None and remedy.variant.warnings else said

@@ -157,7 +157,7 @@ def _read_row(line: int, cells: list[str], name: str, before: Sequence[_Row]) ->
     try:
         at = parse_moment(cells[0].strip())
     except ValueError as error:
-        raise _BadCell(0, f"{cells[0]!r} is no time: write ISO 8601, or seconds since the epoch") from error
+        raise _BadCell(0, f"{cells[0]!r} is not a time: write ISO 8601, or seconds since the epoch") from error
     if before and at < before[-1].at:
         raise _BadCell(0, f"is earlier than line {before[-1].line}: sort the rows by time")
     if before and at - before[0].at > MAX_DURATION:
@@ -169,7 +169,7 @@ def _read_value(cell: str, name: str) -> float:
     try:
         value = float(cell)
     except ValueError as error:
-        raise _BadCell(1, f"{cell!r} is no number") from error
+        raise _BadCell(1, f"{cell!r} is not a number") from error
     if not (math.isfinite(value) and value >= 0) or (name == "count" and value != round(value)):
         raise _BadCell(1, f"{cell.strip()} must be {'a whole number, ' if name == 'count' else ''}0 or more")
     if name == "seconds" and value > MAX_DURATION:

@@ -101,7 +101,7 @@ def test_a_queue_that_another_scaler_names_is_told_apart(aws: EmbeddedAws, ecsq:
     """It was found, and yet there is no such scaler of the search."""
     create_queue(aws, "orders-late")
     planned = ecsq({"prefix": "orders", "each": True}, "plan")
-    assert 'has found 2 queues: queues named "orders..."; 1 of them another scaler has.' in planned.stdout
+    assert 'has found 2 queues: queues named "orders..."; another scaler has 1 of them.' in planned.stdout
 
 
 def test_a_check_of_what_is_found(aws: EmbeddedAws, ecsq: Callable[..., Result]) -> None:

@@ -74,7 +74,7 @@ def test_another_time(run: Callable[..., Result], at: str, schedule: str, most: 
     found = lines(said.stdout)
     assert schedule in found["schedule"]
     assert f"below max_containers {most} " in found["limits"]
-    assert "what is observed is of now." in said.stdout
+    assert "queues and tasks are those of now." in said.stdout
 
 
 def test_a_pause_at_another_time(run: Callable[..., Result]) -> None:

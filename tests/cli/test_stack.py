@@ -140,7 +140,7 @@ def test_what_a_parameter_may_not_hold_is_told_with_its_place(directory: Path) -
         file.write("# {{ x }}\n")
     line = len((directory / "config.yaml").read_text().splitlines())
     place = f"config.yaml:{line}:3: "
-    refused = "Parameter Store refuses a value that holds {{: write it otherwise, or keep the configuration in S3"
+    refused = "Parameter Store refuses a value with {{ in it: write it another way, or keep the configuration in S3"
     assert f"{place}{refused}" == refusal("stack", "--offline")
     assert f"{place}warning: {refused}\n" == run("check").stderr
 
@@ -169,8 +169,8 @@ def test_where_it_is_must_be_in_aws(directory: Path, arguments: list[str], compl
         ),
         (
             {"server": {"host": "::1"}},
-            "config.yaml: server.host is ::1, where the task's health check, which asks 127.0.0.1, finds nobody: let "
-            "it be 0.0.0.0 or ::",
+            "config.yaml: server.host is ::1, where the task's health check, which asks 127.0.0.1, gets no answer: "
+            "set it to 0.0.0.0 or ::",
         ),
         (
             {"events": [{"webhook_env": "ECSQ_CONFIG"}]},

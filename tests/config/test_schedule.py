@@ -131,7 +131,7 @@ def test_expressions_that_are_taken(expression: str) -> None:
             entry('cron: "0 8 * * *", for: 1h'),
             "10:9: scalers[0].schedule[0]: changes nothing: set one of min_containers, max_containers, paused, "
             "start_within, "
-            "poll_interval; for an exception to what follows it, write paused: false",
+            "poll_interval; for an exception to later entries, write paused: false",
             id="nothing",
         ),
         pytest.param(
@@ -259,10 +259,7 @@ def warnings(directory: Path, text: str) -> list[str]:
         ),
         pytest.param(
             entry('cron: "0 8 * * *", for: 10h, paused: true', 'cron: "0 9 * * mon", for: 2h, max_containers: 5'),
-            [
-                "schedule[1]: is never in force: those before it are whenever it could be; put it before them, or "
-                "remove it"
-            ],
+            ["schedule[1]: is never in force: whenever it could be, one before it is; move it up, or remove it"],
             id="shadowed",
         ),
         pytest.param(
@@ -278,9 +275,8 @@ def warnings(directory: Path, text: str) -> list[str]:
         pytest.param(
             entry('cron: "* 8 * * *", for: 10h, paused: true'),
             [
-                "cron: begins again 1m after it began, before its 10h are over, so that it lasts from the first "
-                "such start "
-                "to the end of the last; if that is not meant, name one minute and one hour"
+                "cron: begins again 1m after it began, before its 10h are over, so it lasts from the first such "
+                "start to the end of the last; if that is not meant, name one minute and one hour"
             ],
             id="every minute",
         ),

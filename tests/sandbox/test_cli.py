@@ -26,8 +26,8 @@ def test_a_missing_optional_dependency_is_one_line_with_what_to_install(package)
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
         f"Error: the sandbox needs {package}, which is not installed: "
-        "it comes with the wheel's extra (pipx install --force 'WHEEL[sandbox]'), and a checkout has it after "
-        "make setup"
+        "install the wheel with the extra sandbox (pipx install --force 'WHEEL[sandbox]'), or run make setup in a "
+        "checkout"
     ]
 
 

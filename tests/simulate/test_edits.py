@@ -116,7 +116,7 @@ def test_values_have_commas_between_and_may_have_some_inside(text: str, values: 
 @pytest.mark.parametrize("text", ["[1, 2", "{a: 1", "1,,2", " ", "[1], 2]", "[" * 500, "*a"])
 def test_what_are_no_values_is_refused(text: str) -> None:
     """With what is wrong."""
-    with pytest.raises(ValueError, match=r"are no values with commas between|there is no value"):
+    with pytest.raises(ValueError, match=r"cannot be read as values with commas between|there is no value"):
         split_values(text)
 
 
@@ -133,6 +133,35 @@ scalers:
     assert "    max_containers: 40     # no more\n" in edit(text, 0, {"max_containers": "40"})
     added = yaml.safe_load(edit(text, 0, {"task.max_tasks_per_launch": "7"}))["scalers"][0]
     assert {"definition": "worker", "max_tasks_per_launch": 7} == added["task"]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("max_containers", "    demand: *promise   # the same\n    max_containers: 1\n    hysteresis:\n"),
+        ("hysteresis.dead_band", "      fall_after: *few\n      dead_band: 1\n    task: *task\n"),
+        ("cooldown.fall", "      fall_after: *few\n    cooldown:\n      fall: 1\n    task: *task\n"),
+        ("zeal", "    task: *task\n    zeal: 1\n"),
+    ],
+)
+def test_a_key_is_added_behind_an_alias_and_not_where_its_anchor_is(key: str, expected: str) -> None:
+    """The anchor may be in another scaler, which would get the key."""
+    text = """\
+scalers:
+  - name: one
+    demand: &promise {start_within: 5m}
+    task: &task
+      definition: worker
+  - name: two
+    demand: *promise   # the same
+    hysteresis:
+      rise_after: &few 3
+      fall_after: *few
+    task: *task
+"""
+    edited = edit(text, 1, {key: "1"})
+    assert expected in edited
+    assert text.partition("  - name: two")[0] == edited.partition("  - name: two")[0]
 
 
 @pytest.mark.skipif(which("patch") is None, reason="patch is not installed")
@@ -159,5 +188,5 @@ def test_the_changes_are_a_diff_of_the_file() -> None:
 @pytest.mark.parametrize(("text", "key"), [("scalers: 5", "queue"), ("name: a", "queue"), (TEXT, "queue.name")])
 def test_what_cannot_be_edited_is_refused(text: str, key: str) -> None:
     """No scalers, or something else than a mapping in the way."""
-    with pytest.raises(ValueError, match=r"no such scaler|is no mapping"):
+    with pytest.raises(ValueError, match=r"no such scaler|is not a mapping"):
         edit(text, 1, {key: "1"})

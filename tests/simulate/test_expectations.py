@@ -46,6 +46,15 @@ def test_a_wait_without_an_end_breaks_every_promise() -> None:
     assert "wait_max <= 1h: messages are never taken" == told
 
 
+def test_any_wait_is_shorter_than_one_without_an_end() -> None:
+    """What another configuration never takes is no reason to refuse this one."""
+    rows = {"this": THIS, "old": replace(OLD, wait={**OLD.wait, "max": None}, left=3)}
+    assert find_broken(parse_expectation("wait_max <= 1.1 * old"), rows, "this") is None
+    told = find_broken(parse_expectation("wait_max >= old"), rows, "this")
+    assert told is not None
+    assert told.endswith(" and not never")
+
+
 @pytest.mark.parametrize("line", ["fast", "speed <= 3", "cost == 3", "cost <= 3 +"])
 def test_what_is_no_promise_is_refused(line: str) -> None:
     """With how to write one, or what can be promised."""

@@ -137,11 +137,11 @@ def test_the_verdict_says_what_would_do_better(loaded: Loaded) -> None:
     bound = Row("bound", {}, None, 0, 8.0, 1.0, 1.0, 7.0)
     assert (
         "The goal of 5m is kept for 99.60 % of messages; `max_containers: 180` would keep it for all, for 3 % more. "
-        "To let no message wait longer than the longest here, nobody could do with less than 80 % of its "
-        "container-hours."
+        "Even with every message known in advance, waits no longer than these would take at least 80 % of "
+        "these container-hours."
     ) == give_verdict(this, 300, bound, findings[0])
     assert "The goal of 5m is kept for all messages." == give_verdict(row("this", 1, 1), 300, None, None)
-    assert "; nothing that was tried would keep it for more. To let" in give_verdict(this, 300, bound, None)
+    assert "; nothing that was tried would keep it for more. Even" in give_verdict(this, 300, bound, None)
     partly, _ = judge(this, [(variant, row("remedy", 100, 10.3, late=0.002))])
     assert (
         "The goal of 5m is kept for 99.60 % of messages; none of what was tried keeps it for all; "

@@ -72,6 +72,13 @@ def test_a_burst_is_as_high_as_it_was() -> None:
     assert (10, 7) == (max(waiting.get_ydata()), sum(count == 10 for count in waiting.get_ydata()))
 
 
+def test_a_worker_runs_until_it_exits() -> None:
+    """Its task goes on for 15 s, in which nobody works."""
+    running = draw_course([Arrival(START, 1)]).axes[1].collections[0].get_paths()[0].vertices
+    times = [num2date(at).timestamp() for at, count in running if count > 0]
+    assert 2 == pytest.approx(max(times) - min(times), abs=0.2)
+
+
 def test_the_last_burst_is_shown_until_it_is_done() -> None:
     """A trace may end with its largest row."""
     figure = draw_course([Arrival(START, 1), Arrival(START + 60, 10)])

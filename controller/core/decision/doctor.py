@@ -167,7 +167,7 @@ def _judge_visibility(policy: Policy, traits: QueueTraits, runs: Runs) -> str | 
     if hidden is None:
         return None
     advice = "raise VisibilityTimeout, unless the worker extends it while it works"
-    comes_back = f"hides a message for {format_age(hidden)}, so that it comes back while it is worked on"
+    comes_back = f"hides a message for {format_age(hidden)}, so it comes back while it is worked on"
     if (seconds := _given_pace(policy)) is not None:
         told = f"a message takes {format_span(seconds)} by seconds_per_message"
         return f"{comes_back}: {told}; {advice}" if seconds > hidden else None

@@ -81,7 +81,7 @@ def test_visibility_against_the_time_of_a_message(
     said = found(SOUND, runs=runs, demand=demand).get(Ailment.VISIBILITY_TOO_SHORT)
     if expected is not None:
         expected = (
-            f"hides a message for 5m, so that it comes back while it is worked on: {expected}; "
+            f"hides a message for 5m, so it comes back while it is worked on: {expected}; "
             "raise VisibilityTimeout, unless the worker extends it while it works"
         )
     assert expected == said

@@ -23,6 +23,7 @@ from controller.core.decision.policy import (
     Step,
     Steps,
 )
+from controller.core.decision.queue_sum import add_up
 from controller.core.decision.slots import slot_at
 from controller.core.decision.state import Doubt, ScalerState
 from tests.core.decision.builders import NO_COOLDOWN, NOW, SLOTS, fleet, hysteresis, levels, policy, queue, settled
@@ -281,7 +282,10 @@ STATES = st.builds(
     last_slot=st.none() | st.integers(-2, 2).map(lambda ahead: slot_at(SLOTS, NOW).number + ahead),
     doubts=st.lists(st.builds(Doubt, st.integers(1, 50), st.integers(-400, 0).map(lambda ago: NOW + ago))).map(tuple),
 )
-QUEUES = st.builds(QueueCounts, COUNTS, COUNTS, COUNTS)
+SINGLE_QUEUES = st.builds(QueueCounts, COUNTS, COUNTS, COUNTS)
+QUEUES = SINGLE_QUEUES | st.lists(SINGLE_QUEUES, min_size=2, max_size=3).map(
+    lambda several: add_up((f"queue-{number}", counts) for number, counts in enumerate(several))
+)
 FLEETS = st.builds(
     fleet,
     running=st.integers(0, 120),

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.core.decision.decide import heed_left
 from controller.core.decision.explain import explain
+from controller.core.decision.lessons import Left
 from controller.core.decision.model import QueueCounts
+from controller.core.decision.policy import Busy
 from controller.core.decision.queue_sum import TOLD, add_up, explain_parts, tell_parts
 from controller.core.decision.state import ScalerState
 from tests.core.decision.builders import NOW, fleet, policy, queue
@@ -59,6 +62,22 @@ def test_a_decision_stands_on_the_sum_and_names_each() -> None:
     lines = dict(explain(rules, decision))
     assert "2 queues: urgent 3 visible; normal 2 visible + 1 in flight" == lines["queues"]
     assert "queues" not in dict(explain(rules, alone))
+
+
+@pytest.mark.parametrize("busy", Busy)
+def test_whoever_works_or_has_left_counts_in_a_sum_as_well(busy: Busy) -> None:
+    """What is in hand is then another number than the queues' own, and still that of all together."""
+    rules = policy(busy=busy)
+    seen, alone = add_up([("urgent", queue(3, 2)), ("normal", queue(2, 1))]), queue(5, 3)
+    numbers = []
+    for counts in (seen, alone):
+        _, state = decide(rules, counts, fleet(running=3), ScalerState(), NOW)
+        state = heed_left(state, [Left(NOW + 10, 2, None)])
+        decision, _ = decide(rules, counts, fleet(running=1, listed_at=NOW + 10), state, NOW + 10)
+        numbers.append(decision.numbers)
+    assert numbers[0] is not None
+    assert busy is Busy.RUNNING or 2 == numbers[0].left
+    assert numbers[0] == numbers[1]
 
 
 def test_as_plain_data() -> None:
