@@ -124,11 +124,11 @@ class Cycle:
         ``began_after`` is when the listing has to have begun, for whoever comes back after a look; None: lately.
         Raises whatever the cluster raises for what it does not know yet.
         """
-        policy = aim.spec.at(self._now()).policy
+        now = self._now()
+        policy = aim.spec.at(now).policy
         # A moment that is yet to come was taken before the clock was set back: no look would end the wait for it.
-        if began_after is None or began_after > self._now():
-            serves = max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_costs)
-            began_after = self._now() - serves
+        if began_after is None or began_after > now:
+            began_after = now - max(FRESH * policy.poll_interval, LISTINGS_APART * aim.cluster.listing_costs)
         turn = self._observe_and_decide(aim, began_after)
         decision = turn.decision
         if decision.look_again_at is not None and decision.look_again_at <= decision.at:

@@ -33,7 +33,7 @@ class Poll(NamedTuple):
         queue, fleet, numbers = decision.queue, decision.fleet, decision.numbers
         return cls(
             decision.at,
-            decision.reason.value,
+            decision.reason,
             queue.visible if queue else None,
             queue.in_flight if queue else None,
             fleet.running if fleet else None,

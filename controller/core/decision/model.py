@@ -61,8 +61,10 @@ class QueueCounts:
     delayed: int
 
     def backlog(self, counted: frozenset[MessageState]) -> int:
-        """Return the messages that count as work."""
-        return sum([getattr(self, state) for state in counted])
+        """Return the messages that count as work; visible ones always do."""
+        in_flight = self.in_flight if MessageState.IN_FLIGHT in counted else 0
+        delayed = self.delayed if MessageState.DELAYED in counted else 0
+        return self.visible + in_flight + delayed
 
 
 @frozen

@@ -81,5 +81,8 @@ def _begin(glances: tuple[Glance, ...], visible: int, running: int, now: float) 
 
 def _add(glances: tuple[Glance, ...], glance: Glance) -> tuple[Glance, ...]:
     """Return the glances of the last minute and the one before, with one more."""
-    old = sum([glance.at - each.at > OLDEST for each in glances])
-    return (*glances[max(0, old - 1) :], glance)
+    first = 0
+    # Of those that are older than a minute the newest stays.
+    while first + 1 < len(glances) and glance.at - glances[first + 1].at > OLDEST:
+        first += 1
+    return (*glances[first:], glance)

@@ -65,7 +65,7 @@ def measure_need(promise: float, pace: Pace, queue: QueueCounts, fleet: Fleet, n
         waiting=queue.visible * message,
         taken_by_idle=(fleet.running - busy) * own(promise),
         taken_by_busy=0.0 if takes_one else busy * max(0.0, promise - message),
-        taken_by_starting=sum(own(promise - rest) for rest in left),
+        taken_by_starting=sum([own(promise - rest) for rest in left]),
         share=own(promise - delay),
     )
 
