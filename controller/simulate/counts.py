@@ -7,7 +7,7 @@ have been done meanwhile; how many these are is in flight times the time between
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -72,7 +72,7 @@ def read_log(path: Path, scaler: str) -> list[Count]:
     """Return the counts of a scaler in a daemon's log of JSON lines; other lines are passed over. Raises TraceError."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
-            read = (_read_line(line, scaler, f"{path}:{number}") for number, line in enumerate(lines, 1))
+            read = (_read_line(line, scaler, path, number) for number, line in enumerate(lines, 1))
             found = [count for count in read if count is not None]
     except OSError as error:
         raise TraceError([f"{path}: cannot be read: {error.strerror}"]) from error
@@ -83,21 +83,21 @@ def read_log(path: Path, scaler: str) -> list[Count]:
     return found
 
 
-def _read_line(line: str, scaler: str, place: str) -> Count | None:
+def _read_line(line: str, scaler: str, path: Path, number: int) -> Count | None:
     try:
         event = json.loads(line)
     except ValueError:
         return None
     if not isinstance(event, dict) or event.get("event") != "decision" or event.get("scaler") != scaler:
         return None
-    return _pick(event, place)
+    return _pick(event, lambda name: f"{path}:{number}:{line.find(json.dumps(name)) + 1}")
 
 
 def read_status(status: Mapping[str, Any], scaler: str) -> list[Count]:
     """Return the counts of a scaler's decisions in ``/status``. Raises TraceError when there are none."""
     try:
         decisions = {each["name"]: each["decisions"] for each in status["scalers"]}
-        found = [_pick(decision, "/status") for decision in decisions.get(scaler, ())]
+        found = [_pick(decision, lambda _: "/status") for decision in decisions.get(scaler, ())]
     except (KeyError, TypeError, AttributeError) as error:
         raise TraceError(["what answers there is not ecsq, or another version of it"]) from error
     if scaler not in decisions:
@@ -146,17 +146,20 @@ def spread_metered(metered: Iterable[Metered], period: float) -> list[Arrival]:
     ]
 
 
-def _pick(told: Mapping[str, Any], place: str) -> Count | None:
-    """Return what a decision saw of its queue; None: nothing. Raises TraceError, with the place, for no count."""
-    at, *counts = (told.get(name) for name in ("at", "visible", "in_flight"))
-    if at is None or None in counts:
+def _pick(told: Mapping[str, Any], find_place: Callable[[str], str]) -> Count | None:
+    """Return what a decision saw of its queue; None: nothing.
+
+    Raises TraceError for what is no time or no count, with the place of the key, as ``find_place`` tells it.
+    """
+    if any(told.get(name) is None for name in _READERS):
         return None
-    try:
-        return Count(parse_moment(str(at)), *map(_read_number, counts))
-    except (TypeError, ValueError) as error:
-        raise TraceError(
-            [f"{place}: at {at!r} there cannot have been {counts} messages visible and in flight"]
-        ) from error
+    values = []
+    for name, read in _READERS.items():
+        try:
+            values.append(read(told[name]))
+        except (TypeError, ValueError) as error:
+            raise TraceError([f"{find_place(name)}: {name} cannot be {told[name]!r}"]) from error
+    return Count(*values)
 
 
 def _read_number(value: Any) -> float:
@@ -165,3 +168,11 @@ def _read_number(value: Any) -> float:
     if not 0 <= number < inf:
         raise ValueError(f"{value!r} is no number of messages")
     return number
+
+
+_READERS: Mapping[str, Callable[[Any], float]] = {
+    "at": lambda value: parse_moment(str(value)),
+    "visible": _read_number,
+    "in_flight": _read_number,
+}
+"""The keys of a decision that tell what its queue held, in the order of ``Count``, and how each is read."""

@@ -4,8 +4,9 @@ Each gets the scaler's own numbers: its maximum and minimum, and as a target its
 number that is given. Their pods, jobs and services start as fast as our tasks do, and see the same counts.
 
 =================  ============================================================================================
-lambda             A schedule every 10 minutes, and a function that starts 0, 1 or 10 tasks: none for an empty queue,
-                   1 below 10 messages, 10 from there on. It does not look at what runs.
+lambda             A Lambda function that a publisher's engineers have described: every 10 minutes it starts 0, 1 or
+                   10 tasks: none for an empty queue, 1 below 10 messages, 10 from there on. It does not look at
+                   what runs.
 keda-default       KEDA 2.20.2, ScaledJob (pkg/scaling/executor/scale_jobs.go, pkg/scaling/scaledjob/metrics.go), with
 keda-accurate      its SQS scaler: polls every 30 s; the queue's length is visible plus in flight
 keda-eager         (scaleOnInFlight, its default), for "accurate" visible alone, as its documentation asks for.

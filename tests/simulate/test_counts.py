@@ -65,11 +65,13 @@ def test_a_log_is_read_for_one_scaler(tmp_path: Path) -> None:
     "odd", [{"at": "noon"}, {"at": [1]}, {"visible": -1}, {"visible": "many"}, {"in_flight": math.nan}]
 )
 def test_an_odd_line_of_a_log_is_named(tmp_path: Path, odd: dict[str, Any]) -> None:
-    """With its number: a count that is none would become arrivals that nobody can explain."""
+    """With its number and its column: a count that is none would become arrivals that nobody can explain."""
     path = tmp_path / "log"
     sound = {"event": "decision", "scaler": "a", "at": 10.0, "visible": 3, "in_flight": 1}
     path.write_text("\n".join(map(json.dumps, (sound, sound | odd))))
-    with pytest.raises(TraceError, match=f"^{path}:2: at "):
+    (key,) = odd
+    column = json.dumps(sound | odd).index(f'"{key}"') + 1
+    with pytest.raises(TraceError, match=f"^{path}:2:{column}: {key} cannot be "):
         read_log(path, "a")
 
 
