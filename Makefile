@@ -36,7 +36,7 @@ run: setup ## Run the sandbox with the real daemon (ARGS="--duration 30s")
 	$(BIN)/ecsq sandbox $(ARGS)
 
 .PHONY: test
-test: setup ## Run the tests, about 4 minutes on two cores (ARGS="tests/core -x")
+test: setup ## Run the tests, about 4 minutes on two quiet cores (ARGS=tests/core)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
