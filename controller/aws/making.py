@@ -47,7 +47,8 @@ def make_client(
         # botocore finds out that a port is none as it signs, where it looks like trouble with credentials.
         _ = urlsplit(client.meta.endpoint_url).port
     except ValueError as error:
-        named = "AWS_ENDPOINT_URL" if reach.endpoint_url is None else "aws.endpoint_url"
+        variables = f"AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_{service.upper()}"
+        named = variables if reach.endpoint_url is None else "aws.endpoint_url"
         raise AwsError(Fault.INVALID, f"{named}: {error}") from error
     except Exception as error:
         raise translate(error, f"{service} client", None, Stage.PREPARED) from error

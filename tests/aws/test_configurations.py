@@ -155,7 +155,7 @@ def test_an_endpoint_that_is_none_is_named_by_its_variable(
 ) -> None:
     """The key aws.endpoint_url has not been read yet."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
-    with pytest.raises(CannotReadError, match="cannot be read: AWS_ENDPOINT_URL: Invalid endpoint: nonsense"):
+    with pytest.raises(CannotReadError, match="AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_SSM: Invalid endpoint: nonsense"):
         kept(Parameter("/a")).read()
 
 
