@@ -86,8 +86,8 @@ def compare(
     # Fork would copy the threads' locks of whoever calls; what is handed over is small beside the work.
     workers = min(processes, len(candidates))
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
-        pending = [pool.submit(_judge, candidate, scenario, terms) for candidate in candidates]
         try:
+            pending = [pool.submit(_judge, candidate, scenario, terms) for candidate in candidates]
             yield from (done.result() for done in as_completed(pending))
         except BaseException:
             # Nobody waits for the answer any more, and the pool would wait for all of it.

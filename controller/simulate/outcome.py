@@ -65,7 +65,7 @@ class Account:
 
     def count_rests(self, decision: Decision, polls: int) -> None:
         """Count polls that came to the same as a decision, one after the other, without a line each."""
-        self.reasons[decision.reason.value] += polls
+        self.reasons[decision.reason] += polls
 
     def enter_launch(self, at: float, plan: Plan) -> None:
         """Enter a launch."""

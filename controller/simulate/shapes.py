@@ -63,13 +63,13 @@ def draw_shapes(text: str, period: Period, seed: int) -> list[Arrival]:
 
 def parse_period(text: str) -> float:
     """Return the seconds of a period: a duration, or days as in ``7d``. Raises ValueError."""
-    seconds = _parse_moment(text)
+    seconds = _parse_offset(text)
     if not seconds:
         raise ValueError("must be more than 0 seconds")
     return seconds
 
 
-def _parse_moment(text: str) -> float:
+def _parse_offset(text: str) -> float:
     """Return a time after the beginning, seconds, written as a period or 0s. Raises ValueError."""
     days = re.fullmatch(r"([0-9]{1,3})d", text)
     seconds = int(days[1]) * DAY if days else parse_argument(text)
@@ -82,7 +82,7 @@ def _read(part: str, period: Period, source: Random) -> Iterator[Arrival]:
     if (burst := _BURST.fullmatch(part)) is not None and int(burst["number"]):
         try:
             every = parse_period(burst["every"]) if burst["every"] else None
-            first = _parse_moment(burst["at"]) if burst["at"] else 0.0
+            first = _parse_offset(burst["at"]) if burst["at"] else 0.0
         except ValueError as error:
             raise ValueError(f"{part!r}: {error}") from error
         return _burst(period, int(burst["number"]), every, first)
